@@ -34,7 +34,9 @@ async def conversations_at(driver: Driver, organization_id: int, revision: int) 
     if not changed:
         return {}
     first_at = await earlier_conversations.first_at(driver, organization_id, changed)
-    since = min([first_at, *(at for at in changed.values() if at is not None)])
+    # One that there is no more had the events that were replaced since, and no others.
+    since = min(first_at.get(one) or at or timerange.EPOCH for one, at in changed.items())
+    since = min([since, *(at for at in changed.values() if at is not None)])
     if timerange.floor_bucket(since) < await organizations.raw_from(driver, organization_id):
         raise TooMuchChanged
     found: dict[bytes, Conversation | None] = dict.fromkeys(map(conversation_key_of, changed))

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from server import timerange
 from server.events.event import conversation_key_of
 from server.store import projections
 from server.store.database import Driver
@@ -27,7 +26,7 @@ _CHANGED = """
 """
 # OFFSET 0 keeps the planner from turning the lookups round, whatever its statistics say.
 _FIRST = f"""
-    SELECT c.first_at FROM unnest($2::bytea[]) AS w(key) CROSS JOIN LATERAL (
+    SELECT w.id, c.first_at FROM unnest($2::text[], $3::bytea[]) AS w(id, key) CROSS JOIN LATERAL (
         SELECT first_at FROM conversations
         WHERE organization_id = $1 AND version = {_VERSION} AND conversation_key = w.key OFFSET 0
     ) AS c
@@ -46,8 +45,8 @@ async def changed_since(
     return {conversation_id: was_at for conversation_id, _, was_at in rows if conversation_id is not None}
 
 
-async def first_at(driver: Driver, organization_id: int, conversation_ids: Collection[str]) -> datetime:
-    """Returns when the first of all events of some conversations occurred; 1970 where one of them is not known."""
-    keys = [conversation_key_of(one) for one in conversation_ids]
-    rows = await driver.fetch(_FIRST, organization_id, keys)
-    return min(row[0] for row in rows) if len(rows) == len(keys) else timerange.EPOCH
+async def first_at(driver: Driver, organization_id: int, conversation_ids: Collection[str]) -> dict[str, datetime]:
+    """Returns when the first event of each of some conversations occurred; of those that there are."""
+    ids = list(conversation_ids)
+    rows = await driver.fetch(_FIRST, organization_id, ids, list(map(conversation_key_of, ids)))
+    return {row[0]: row[1] for row in rows}
