@@ -79,9 +79,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 def status_of(fail: Fail) -> status_pb2.Status:
     """Returns the Status with the details that the service would send."""
-    details: list[Any] = []
-    if fail.reason:
-        details.append(error_details_pb2.ErrorInfo(reason=fail.reason, domain="tallywire", metadata=fail.metadata))
+    details: list[Any] = [error_details_pb2.ErrorInfo(reason=fail.reason, domain="tallywire", metadata=fail.metadata)]
     if fail.field:
         violation = error_details_pb2.BadRequest.FieldViolation(field=fail.field, description=fail.message)
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))

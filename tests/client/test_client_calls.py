@@ -91,7 +91,7 @@ def test_retry_info_is_waited_for(client: tallywire.Client, script: scripted.Scr
 def test_callers_that_were_refused_together_do_not_come_back_together() -> None:
     waits = []
     for _ in range(200):
-        tries = retries.Attempts(timeout=60, attempt=60, retryable=retries.INGEST)
+        tries = retries.Attempts(timeout=60, policy=retries.INGEST)
         refusal = errors.ResourceExhausted("x", grpc.StatusCode.RESOURCE_EXHAUSTED, retry_after=10)
         waits.append(tries.next_wait(refusal) or 0)
     assert min(waits) >= 10
@@ -401,7 +401,7 @@ async def test_connect_fails_at_once_without_a_server(nobody: str) -> None:
 
 def test_backoff_grows_and_gives_up_in_time() -> None:
     now = 0.0
-    tries = retries.Attempts(timeout=20, attempt=30, retryable=retries.INGEST, clock=lambda: now)
+    tries = retries.Attempts(timeout=20, policy=retries.INGEST, clock=lambda: now)
     unavailable = errors.Unavailable("x", grpc.StatusCode.UNAVAILABLE)
     waits = []
     while (wait := tries.next_wait(unavailable)) is not None:

@@ -1,6 +1,7 @@
 """What clients say of their clock, how they end, and AsyncClient on several event loops."""
 
 import asyncio
+import dataclasses
 import subprocess
 import sys
 import threading
@@ -23,7 +24,7 @@ def test_a_server_that_cancels_gets_a_new_time_of_sending(client: tallywire.Clie
 
 
 def test_an_event_that_waits_for_a_connection_is_stamped_again(monkeypatch: pytest.MonkeyPatch, nobody: str) -> None:
-    monkeypatch.setattr(retries, "STAMP_AGE", 0.2)
+    monkeypatch.setattr(retries, "INGEST_ONE", dataclasses.replace(retries.INGEST_ONE, attempt=0.2))
     stamped: list[int] = []
     clock = requests.ClientClock(stamp=True, correct=False)
     sent_at = requests.ClientClock.sent_at

@@ -110,7 +110,7 @@ class Generator:
     async def _call(self, tenant: int, due: float) -> None:
         number, global_tenant = next(self._numbers[tenant]), self._plan.first_tenant + tenant
         late = time.monotonic() - self._start - due
-        tries = retries.Attempts(timeout=_DEADLINE - late, attempt=_DEADLINE, retryable=retries.INGEST)
+        tries = retries.Attempts(timeout=_DEADLINE - late, policy=retries.INGEST)
         request, code, refusals = b"", None, 0
         while code is None:
             try:

@@ -15,6 +15,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message, message_fa
 
 TRAILER: Final = "grpc-status-details-bin"
 PUSHBACK: Final = "grpc-retry-pushback-ms"
+DOMAIN: Final = "tallywire"
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _PACKAGE = "tallywire.private.status"
@@ -40,8 +41,12 @@ _SCALARS: Mapping[str, descriptor_pb2.FieldDescriptorProto.Type.ValueType] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """The contents of a google.rpc.Status beyond its code; texts are empty if it has none."""
+    """The contents of a google.rpc.Status beyond its code; texts are empty if it has none.
 
+    `spoken` says whether the service itself has said it: what others add to a status does not count.
+    """
+
+    spoken: bool = False
     message: str = ""
     reason: str = ""
     metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -101,9 +106,11 @@ def pushback(trailers: Iterable[tuple[str, str | bytes]]) -> float | None:
 
 
 def _details(status: Any) -> Details:
-    """Returns the parts of a parsed Status that this client knows; details of other types are skipped."""
+    """Returns the parts of a parsed Status that this client knows; nothing unless it is the service's own."""
     parts = {detail.type_url.rpartition("/")[2]: detail.value for detail in reversed(status.details)}
     info = _parse("ErrorInfo", parts.get("google.rpc.ErrorInfo", b""))
+    if info.domain != DOMAIN:
+        return Details()
     bad = _parse("BadRequest", parts.get("google.rpc.BadRequest", b""))
     metadata = {entry.key: entry.value for entry in info.metadata}
     retry_after = None
@@ -111,6 +118,7 @@ def _details(status: Any) -> Details:
         delay = _parse("RetryInfo", parts["google.rpc.RetryInfo"]).retry_delay
         retry_after = max(0.0, delay.seconds + delay.nanos / 1e9)
     return Details(
+        spoken=True,
         message=status.message,
         reason=info.reason,
         metadata=metadata,

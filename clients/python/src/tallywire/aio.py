@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from typing import Self, TypeVar, Unpack
 
@@ -22,6 +23,7 @@ from tallywire import (
     aio_stream,
     aio_stubs,
     aio_subscription,
+    call_room,
     concurrency_limit,
     connection,
     errors,
@@ -67,6 +69,7 @@ class AsyncClient(
         self._timeout = timeout
         self._clock = requests.ClientClock(stamp=stamp_sent_at, correct=correct_clock)
         self._slots = concurrency_limit.AsyncCallSlots()
+        self._room = call_room.AsyncCallRoom(1)
         # Opened with the first call: an asyncio channel belongs to the loop that runs when it is made.
         self._opened: aio_stubs.Stubs | None = None
         self._closed = False
@@ -116,7 +119,7 @@ class AsyncClient(
         """Stores one event and returns ACCEPTED or DUPLICATE, as Client.track() does."""
         event = ids.ensure_id(event)
         build = functools.partial(requests.track_event, event, self._clock)
-        response = await self._call(self._bound().events.TrackEvent, build, retries.INGEST, timeout)
+        response = await self._call(self._bound().events.TrackEvent, build, retries.INGEST_ONE, timeout)
         return response.result
 
     async def track_batch(
@@ -245,21 +248,22 @@ class AsyncClient(
                 raise RuntimeError("this AsyncClient is in use on another event loop: make one for each loop")
             self._opened = bound = aio_stubs.bind(loop, self._connection.open_async())
             self._slots = concurrency_limit.AsyncCallSlots()
+            self._room = call_room.AsyncCallRoom(1)
         return bound
 
     async def _call(
         self,
         method: "grpc.aio.UnaryUnaryMultiCallable[_Request, _Response]",
         build: Callable[[], _Request],
-        retryable: frozenset[grpc.StatusCode],
+        policy: retries.Policy,
         timeout: float | None,
     ) -> _Response:
         """Returns the answer of a method, tried again as long as that helps and time is left."""
-        tries = retries.of_call(self._timeout if timeout is None else timeout, retryable)
-        sends_events = retryable is retries.INGEST
+        tries = retries.Attempts(timeout=self._timeout if timeout is None else timeout, policy=policy)
         while True:
             try:
-                async with self._slots.slot(tries.next_timeout() / 2) if sends_events else contextlib.nullcontext():
+                pacing = self._slots.slot(tries.next_timeout() / 2) if policy.sends_events else contextlib.nullcontext()
+                async with pacing, self._room.place(tries.next_timeout()):
                     return await self._try(method, build(), tries.next_timeout())
             except concurrency_limit.NoSlot as none:
                 raise tries.given_up(none.refusal) from None
@@ -271,11 +275,11 @@ class AsyncClient(
         self, method: "grpc.aio.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, timeout: float
     ) -> _Response:
         """Returns the answer of a single try."""
-        call = method(request, timeout=timeout, metadata=self._connection.metadata)
+        call, begun = method(request, timeout=timeout, metadata=self._connection.metadata), time.monotonic()
         try:
             return await call
         except grpc.aio.AioRpcError as failure:
-            raise errors.from_rpc(failure) from failure
+            raise errors.from_rpc(failure, out_of_time=retries.is_over(begun, timeout)) from failure
         except asyncio.CancelledError:
             if self._closed and not aio_stubs.is_cancelled():
                 raise errors.closed() from None

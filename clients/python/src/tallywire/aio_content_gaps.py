@@ -62,19 +62,19 @@ class AsyncContentGaps:
         """Sets the status of a content gap, its note or both, as ContentGaps.update() does."""
         request = content_gaps.change(topic, status, note, etag)
         method = self._bound().directory.UpdateContentGap
-        found: ContentGap = (await self._call(method, lambda: request, retries.QUERY, timeout)).content_gap
+        found: ContentGap = (await self._call(method, lambda: request, retries.CHANGE, timeout)).content_gap
         return found
 
     async def merge(self, topic: str, into_topic: str, *, timeout: float | None = None) -> ContentGap:
         """Lets a topic count for another one, as ContentGaps.merge() does."""
         request = content_gap_pb2.MergeContentGapsRequest(topic=topic, into_topic=into_topic)
         method = self._bound().directory.MergeContentGaps
-        found: ContentGap = (await self._call(method, lambda: request, retries.QUERY, timeout)).content_gap
+        found: ContentGap = (await self._call(method, lambda: request, retries.CHANGE, timeout)).content_gap
         return found
 
     async def undo_merge(self, topic: str, *, timeout: float | None = None) -> ContentGap:
         """Lets a merged topic count for itself again, as ContentGaps.undo_merge() does."""
         request = content_gap_pb2.UndoContentGapMergeRequest(topic=topic)
         method = self._bound().directory.UndoContentGapMerge
-        found: ContentGap = (await self._call(method, lambda: request, retries.QUERY, timeout)).content_gap
+        found: ContentGap = (await self._call(method, lambda: request, retries.CHANGE, timeout)).content_gap
         return found

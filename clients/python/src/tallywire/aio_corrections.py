@@ -11,7 +11,7 @@ from tallywire.corrections import CorrectionResult, EventHistory
 from tallywire.v1 import event_pb2, event_service_pb2
 
 Call = Callable[
-    ["grpc.aio.UnaryUnaryMultiCallable[Any, Any]", Callable[[], Any], frozenset[grpc.StatusCode], float | None],
+    ["grpc.aio.UnaryUnaryMultiCallable[Any, Any]", Callable[[], Any], retries.Policy, float | None],
     Awaitable[Any],
 ]
 

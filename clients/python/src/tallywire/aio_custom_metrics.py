@@ -11,7 +11,7 @@ from tallywire.custom_metrics import AggregationName, CustomMetric, Definition
 from tallywire.v1 import custom_metric_service_pb2
 
 Call = Callable[
-    ["grpc.aio.UnaryUnaryMultiCallable[Any, Any]", Callable[[], Any], frozenset[grpc.StatusCode], float | None],
+    ["grpc.aio.UnaryUnaryMultiCallable[Any, Any]", Callable[[], Any], retries.Policy, float | None],
     Awaitable[Any],
 ]
 
@@ -35,7 +35,7 @@ class AsyncCustomMetrics:
         """Defines a metric and returns it, as CustomMetrics.create() does."""
         request = custom_metrics.definition(name, event_types, aggregation, more)
         method = self._bound().custom_metrics.CreateCustomMetric
-        found: CustomMetric = (await self._call(method, lambda: request, retries.QUERY, timeout)).metric
+        found: CustomMetric = (await self._call(method, lambda: request, retries.CHANGE, timeout)).metric
         return found
 
     async def get(self, name: str, *, timeout: float | None = None) -> CustomMetric:
@@ -56,4 +56,4 @@ class AsyncCustomMetrics:
         """Deletes a metric and what was counted for it, as CustomMetrics.delete() does."""
         request = custom_metric_service_pb2.DeleteCustomMetricRequest(name=name)
         method = self._bound().custom_metrics.DeleteCustomMetric
-        await self._call(method, lambda: request, retries.QUERY, timeout)
+        await self._call(method, lambda: request, retries.CHANGE, timeout)

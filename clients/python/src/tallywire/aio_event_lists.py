@@ -28,7 +28,7 @@ class AsyncEventLists(abc.ABC):
         self,
         method: "grpc.aio.UnaryUnaryMultiCallable[_Request, _Response]",
         build: Callable[[], _Request],
-        retryable: frozenset[grpc.StatusCode],
+        policy: retries.Policy,
         timeout: float | None,
     ) -> _Response:
         """Returns the answer of a method, tried again as long as that helps and time is left."""

@@ -12,7 +12,7 @@ from tallywire.funnels import Funnel, FunnelOptions, FunnelQueryOptions, Stage
 from tallywire.v1 import funnel_service_pb2
 
 Call = Callable[
-    ["grpc.aio.UnaryUnaryMultiCallable[Any, Any]", Callable[[], Any], frozenset[grpc.StatusCode], float | None],
+    ["grpc.aio.UnaryUnaryMultiCallable[Any, Any]", Callable[[], Any], retries.Policy, float | None],
     Awaitable[Any],
 ]
 
@@ -53,7 +53,7 @@ class AsyncFunnels:
         """Saves a funnel and returns it, as Funnels.create() does."""
         request = funnels.saving(name, stages, request_id, options)
         method = self._bound().funnels.CreateFunnel
-        found: Funnel = (await self._call(method, lambda: request, retries.QUERY, timeout)).funnel
+        found: Funnel = (await self._call(method, lambda: request, retries.CHANGE, timeout)).funnel
         return found
 
     async def get(self, name: str, *, timeout: float | None = None) -> Funnel:
@@ -73,4 +73,4 @@ class AsyncFunnels:
         """Deletes a saved funnel. Raises NotFound if there is none of this name."""
         request = funnel_service_pb2.DeleteFunnelRequest(name=name)
         method = self._bound().funnels.DeleteFunnel
-        await self._call(method, lambda: request, retries.QUERY, timeout)
+        await self._call(method, lambda: request, retries.CHANGE, timeout)

@@ -29,7 +29,7 @@ class AsyncPrivacyCalls(abc.ABC):
         self,
         method: "grpc.aio.UnaryUnaryMultiCallable[_Request, _Response]",
         build: Callable[[], _Request],
-        retryable: frozenset[grpc.StatusCode],
+        policy: retries.Policy,
         timeout: float | None,
     ) -> _Response:
         """Returns the answer of a method, tried again as long as that helps and time is left."""
@@ -37,7 +37,7 @@ class AsyncPrivacyCalls(abc.ABC):
     async def erase_user(self, user_id: str, *, request_id: str = "", timeout: float | None = None) -> Erasure:
         """Begins to erase a person and returns how far that is, as Client.erase_user() does."""
         request = privacy_service_pb2.EraseUserRequest(user_id=user_id, request_id=request_id)
-        response = await self._call(self._bound().privacy.EraseUser, lambda: request, retries.QUERY, timeout)
+        response = await self._call(self._bound().privacy.EraseUser, lambda: request, retries.CHANGE, timeout)
         return response.erasure
 
     async def get_erasure(self, erasure_id: str, *, timeout: float | None = None) -> Erasure:

@@ -79,10 +79,10 @@ class AsyncSubscription(progress.Resumable[_Response]):
     async def _received(self) -> _Response:
         """Returns the next message of the connection, which is opened if need be. Raises the error of its end."""
         try:
-            async with asyncio.timeout(progress.SILENCE):
+            async with asyncio.timeout(self.silence):
                 response = await self._opened().read()
         except TimeoutError:
-            raise self._after(progress.silent()) from None
+            raise self._after(progress.silent(self.silence)) from None
         except asyncio.CancelledError:
             self._drop()
             if aio_stubs.is_cancelled():
@@ -90,7 +90,7 @@ class AsyncSubscription(progress.Resumable[_Response]):
             # A call that was cancelled here raises this in whoever reads from it.
             raise progress.ended() from None
         except grpc.aio.AioRpcError as failure:
-            raise self._after(errors.from_rpc(failure)) from failure
+            raise self._after(errors.from_rpc(failure, out_of_time=False)) from failure
         if response is grpc.aio.EOF:
             raise self._after(progress.ended())
         self._policy.heard()

@@ -11,6 +11,7 @@ import grpc
 
 from tallywire import (
     audit,
+    call_room,
     concurrency_limit,
     connection,
     content_gaps,
@@ -79,6 +80,7 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
         self._timeout = timeout
         self._clock = requests.ClientClock(stamp=stamp_sent_at, correct=correct_clock)
         self._slots = concurrency_limit.CallSlots()
+        self._room = call_room.CallRoom(1)
         self._closed = False
         self._channel = self._connection.open()
         self._events = event_service_pb2_grpc.EventServiceStub(self._channel)
@@ -139,7 +141,7 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
         """
         event = ids.ensure_id(event)
         build = functools.partial(requests.track_event, event, self._clock)
-        return self._call(self._events.TrackEvent, build, retries.INGEST, timeout).result
+        return self._call(self._events.TrackEvent, build, retries.INGEST_ONE, timeout).result
 
     def track_batch(
         self, events: Iterable[event_pb2.Event], *, timeout: float | None = None
@@ -277,15 +279,15 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
         self,
         method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]",
         build: Callable[[], _Request],
-        retryable: frozenset[grpc.StatusCode],
+        policy: retries.Policy,
         timeout: float | None,
     ) -> _Response:
         """Returns the answer of a method, tried again as long as that helps and time is left."""
-        tries = retries.of_call(self._timeout if timeout is None else timeout, retryable)
-        sends_events = retryable is retries.INGEST
+        tries = retries.Attempts(timeout=self._timeout if timeout is None else timeout, policy=policy)
         while True:
             try:
-                with self._slots.slot(tries.next_timeout() / 2) if sends_events else contextlib.nullcontext():
+                pacing = self._slots.slot(tries.next_timeout() / 2) if policy.sends_events else contextlib.nullcontext()
+                with pacing, self._room.place(tries.next_timeout()):
                     return self._try(method, build(), tries.next_timeout())
             except concurrency_limit.NoSlot as none:
                 raise tries.given_up(none.refusal) from None
@@ -297,10 +299,11 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
         self, method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, timeout: float
     ) -> _Response:
         """Returns the answer of a single try."""
+        begun = time.monotonic()
         try:
             return method(request, timeout=timeout, metadata=self._connection.metadata)
         except grpc.RpcError as failure:
-            raise errors.from_rpc(failure) from failure
+            raise errors.from_rpc(failure, out_of_time=retries.is_over(begun, timeout)) from failure
         except ValueError:
             if self._closed:
                 raise errors.closed() from None

@@ -154,7 +154,9 @@ class ContentGaps:
         FailedPrecondition if somebody has changed it since.
         """
         request = change(topic, status, note, etag)
-        found: ContentGap = self._call(self._stub.UpdateContentGap, lambda: request, retries.QUERY, timeout).content_gap
+        found: ContentGap = self._call(
+            self._stub.UpdateContentGap, lambda: request, retries.CHANGE, timeout
+        ).content_gap
         return found
 
     def merge(self, topic: str, into_topic: str, *, timeout: float | None = None) -> ContentGap:
@@ -162,7 +164,9 @@ class ContentGaps:
         FailedPrecondition if either is merged already.
         """
         request = content_gap_pb2.MergeContentGapsRequest(topic=topic, into_topic=into_topic)
-        found: ContentGap = self._call(self._stub.MergeContentGaps, lambda: request, retries.QUERY, timeout).content_gap
+        found: ContentGap = self._call(
+            self._stub.MergeContentGaps, lambda: request, retries.CHANGE, timeout
+        ).content_gap
         return found
 
     def undo_merge(self, topic: str, *, timeout: float | None = None) -> ContentGap:
@@ -171,6 +175,6 @@ class ContentGaps:
         """
         request = content_gap_pb2.UndoContentGapMergeRequest(topic=topic)
         found: ContentGap = self._call(
-            self._stub.UndoContentGapMerge, lambda: request, retries.QUERY, timeout
+            self._stub.UndoContentGapMerge, lambda: request, retries.CHANGE, timeout
         ).content_gap
         return found

@@ -13,9 +13,7 @@ MAX_BYTES: Final = 60 * 1024  # the server takes 64 KiB
 CorrectionResult = event_service_pb2.CorrectionResult
 EventHistory = event_service_pb2.GetEventResponse
 # What a client calls a method with, as its questions do.
-Call = Callable[
-    ["grpc.UnaryUnaryMultiCallable[Any, Any]", Callable[[], Any], frozenset[grpc.StatusCode], float | None], Any
-]
+Call = Callable[["grpc.UnaryUnaryMultiCallable[Any, Any]", Callable[[], Any], retries.Policy, float | None], Any]
 
 
 def correcting(events: Iterable[event_pb2.Event], reason: str) -> Iterator[event_service_pb2.CorrectEventsRequest]:

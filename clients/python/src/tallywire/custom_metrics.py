@@ -20,9 +20,7 @@ _BETTER: Final = {
     name: metrics_service_pb2.MetricDirection.Value(f"METRIC_DIRECTION_{name.upper()}") for name in get_args(BetterName)
 }
 # What a client calls a method with, as its questions do.
-Call = Callable[
-    ["grpc.UnaryUnaryMultiCallable[Any, Any]", Callable[[], Any], frozenset[grpc.StatusCode], float | None], Any
-]
+Call = Callable[["grpc.UnaryUnaryMultiCallable[Any, Any]", Callable[[], Any], retries.Policy, float | None], Any]
 
 
 class Definition(TypedDict, total=False):
@@ -112,7 +110,7 @@ class CustomMetrics:
         sense, and ResourceExhausted for more than 100.
         """
         request = definition(name, event_types, aggregation, more)
-        found: CustomMetric = self._call(self._stub.CreateCustomMetric, lambda: request, retries.QUERY, timeout).metric
+        found: CustomMetric = self._call(self._stub.CreateCustomMetric, lambda: request, retries.CHANGE, timeout).metric
         return found
 
     def get(self, name: str, *, timeout: float | None = None) -> CustomMetric:
@@ -130,4 +128,4 @@ class CustomMetrics:
     def delete(self, name: str, *, timeout: float | None = None) -> None:
         """Deletes a metric and what was counted for it. Raises NotFound if there is none of this name."""
         request = custom_metric_service_pb2.DeleteCustomMetricRequest(name=name)
-        self._call(self._stub.DeleteCustomMetric, lambda: request, retries.QUERY, timeout)
+        self._call(self._stub.DeleteCustomMetric, lambda: request, retries.CHANGE, timeout)

@@ -154,12 +154,32 @@ def closed(what: str = "the client") -> Cancelled:
     return Cancelled(f"{what} is closed", grpc.StatusCode.CANCELLED)
 
 
-def from_rpc(error: grpc.RpcError) -> TallywireError:
-    """Returns the exception of this module that says what the gRPC error says."""
+# What whoever stands between may refuse for good. Every other status that is not the service's own says that the
+# connection has failed: each gRPC stack, and each proxy, has its own for that.
+_REFUSED_BY_OTHERS: Final = frozenset(
+    {
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.NOT_FOUND,
+    }
+)
+
+
+def from_rpc(error: grpc.RpcError, *, out_of_time: bool = True) -> TallywireError:
+    """Returns the exception of this module that says what the gRPC error means.
+
+    `out_of_time` says whether the time of the call may be over, by this machine's clock: then DEADLINE_EXCEEDED is what
+    it says, else it is somebody else's word for a connection that has failed.
+    """
     # The stubs know the items of a synchronous error only by attribute; those of an asyncio one are plain pairs.
     trailers = tuple(cast("Iterable[tuple[str, str | bytes]]", error.trailing_metadata() or ()))
     details = _status.decode(trailers)
     code = error.code()
+    if not details.spoken and code not in _REFUSED_BY_OTHERS:
+        code = code if out_of_time and code is grpc.StatusCode.DEADLINE_EXCEEDED else grpc.StatusCode.UNAVAILABLE
     retry_after = details.retry_after
     if retry_after is None and code is grpc.StatusCode.UNAVAILABLE:
         retry_after = _status.pushback(trailers)

@@ -18,9 +18,7 @@ _ENTITIES: Final = {
     name: funnel_service_pb2.FunnelEntity.Value(f"FUNNEL_ENTITY_{name.upper()}") for name in get_args(EntityName)
 }
 # What a client calls a method with, as its questions do.
-Call = Callable[
-    ["grpc.UnaryUnaryMultiCallable[Any, Any]", Callable[[], Any], frozenset[grpc.StatusCode], float | None], Any
-]
+Call = Callable[["grpc.UnaryUnaryMultiCallable[Any, Any]", Callable[[], Any], retries.Policy, float | None], Any]
 
 
 class FunnelOptions(TypedDict, total=False):
@@ -166,7 +164,7 @@ class Funnels:
         Raises AlreadyExists if the organization has one of this name, and ResourceExhausted for more than 100.
         """
         request = saving(name, stages, request_id, options)
-        found: Funnel = self._call(self._stub.CreateFunnel, lambda: request, retries.QUERY, timeout).funnel
+        found: Funnel = self._call(self._stub.CreateFunnel, lambda: request, retries.CHANGE, timeout).funnel
         return found
 
     def get(self, name: str, *, timeout: float | None = None) -> Funnel:
@@ -183,4 +181,4 @@ class Funnels:
     def delete(self, name: str, *, timeout: float | None = None) -> None:
         """Deletes a saved funnel. Raises NotFound if there is none of this name."""
         request = funnel_service_pb2.DeleteFunnelRequest(name=name)
-        self._call(self._stub.DeleteFunnel, lambda: request, retries.QUERY, timeout)
+        self._call(self._stub.DeleteFunnel, lambda: request, retries.CHANGE, timeout)

@@ -57,7 +57,7 @@ class PrivacyCalls(abc.ABC):
         self,
         method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]",
         build: Callable[[], _Request],
-        retryable: frozenset[grpc.StatusCode],
+        policy: retries.Policy,
         timeout: float | None,
     ) -> _Response:
         """Returns the answer of a method, tried again as long as that helps and time is left."""
@@ -69,7 +69,7 @@ class PrivacyCalls(abc.ABC):
         `request_id` is your own name for the request, such as the number of a ticket: it must not hold the id.
         """
         request = privacy_service_pb2.EraseUserRequest(user_id=user_id, request_id=request_id)
-        return self._call(self._privacy.EraseUser, lambda: request, retries.QUERY, timeout).erasure
+        return self._call(self._privacy.EraseUser, lambda: request, retries.CHANGE, timeout).erasure
 
     def get_erasure(self, erasure_id: str, *, timeout: float | None = None) -> Erasure:
         """Returns how far an erasure is and, once it is done, its receipt. Raises NotFound if there is none."""

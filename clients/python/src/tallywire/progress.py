@@ -15,14 +15,6 @@ from tallywire.v1 import realtime_service_pb2
 SILENCE: Final = 45.0
 _BEHIND: Final = 60.0  # seconds for a server that lags behind another one to catch up
 _ROUTINE: Final = frozenset({"STREAM_AGE"})  # connections end by their age every few minutes
-_MASKS: Final = frozenset(
-    {
-        grpc.StatusCode.CANCELLED,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.INTERNAL,
-        grpc.StatusCode.UNKNOWN,
-    }
-)
 
 OnRetry = Callable[[errors.TallywireError, float], None]
 _RequestOut = TypeVar("_RequestOut", covariant=True)
@@ -162,8 +154,7 @@ class ReconnectPolicy:
         self._on_retry = options.get("on_retry")
         self._tries = retries.Attempts(
             timeout=math.inf if retry_for is None else retry_for,
-            attempt=math.inf,
-            retryable=frozenset({grpc.StatusCode.UNAVAILABLE}),
+            policy=retries.SUBSCRIPTION,
         )
         self._connected = False
 
@@ -189,12 +180,10 @@ class ReconnectPolicy:
 
 
 def lost(error: errors.TallywireError) -> errors.TallywireError:
-    """Returns the error that ends a connection: Unavailable for every status that is not the service's own.
-
-    A server that is killed, and whatever stands between, ends a stream with other statuses as well. A reader that was
-    too slow goes on where it was.
+    """Returns the error that ends a connection: Unavailable for a reader that was too slow, which goes on where it was,
+    and for a deadline, which is none of the caller's.
     """
-    if error.reason in ("SLOW_CONSUMER", "DEADLINE") or (not error.reason and error.code in _MASKS):
+    if error.reason in ("SLOW_CONSUMER", "DEADLINE"):
         return errors.Unavailable(error.message, grpc.StatusCode.UNAVAILABLE, error.reason)
     return error
 
@@ -204,9 +193,9 @@ def ended() -> errors.TallywireError:
     return errors.Unavailable("the server ended the stream", grpc.StatusCode.UNAVAILABLE)
 
 
-def silent() -> errors.TallywireError:
-    """Returns the error for a connection on which nothing arrives."""
-    return errors.Unavailable(f"nothing was heard for {SILENCE:.0f} seconds", grpc.StatusCode.UNAVAILABLE)
+def silent(seconds: float) -> errors.TallywireError:
+    """Returns the error for a connection on which nothing has arrived for so long."""
+    return errors.Unavailable(f"nothing was heard for {seconds:.0f} seconds", grpc.StatusCode.UNAVAILABLE)
 
 
 def _filter(options: SubscriptionOptions) -> realtime_service_pb2.RealtimeFilter | None:
@@ -235,6 +224,7 @@ class Resumable(Generic[_Response]):
     def __init__(self, seen: SubscriptionProgress[Any, _Response], options: SubscriptionOptions) -> None:
         self._seen = seen
         self._policy = ReconnectPolicy(options)
+        self.silence = SILENCE  # seconds; shorter in tests
 
     @property
     def resume_token(self) -> str:

@@ -232,9 +232,7 @@ class BackgroundSender:
 
     def _deliver(self, batch: Sequence[event_pb2.Event]) -> tuple[buffer.BatchOutcome, list[lost_events.LostEvent]]:
         """Sends a batch, again while its outcome is unknown and time is left, and returns the outcomes."""
-        tries = retries.Attempts(
-            timeout=self._settings.retry_for, attempt=retries.STAMP_AGE, retryable=retries.BACKGROUND
-        )
+        tries = retries.Attempts(timeout=self._settings.retry_for, policy=retries.BACKGROUND)
         while True:
             try:
                 return _counted(batch, self._call(batch, min(tries.next_timeout(), self._seconds_left())))
@@ -252,7 +250,7 @@ class BackgroundSender:
         """Sends a batch once, stamped with the current time."""
         self._may_call.wait()
         with self._calling:
-            stub = event_service_pb2_grpc.EventServiceStub(self._open())
+            stub, begun = event_service_pb2_grpc.EventServiceStub(self._open()), time.monotonic()
             try:
                 return stub.TrackEvents(
                     requests.track_events(batch, self._settings.clock),
@@ -260,7 +258,7 @@ class BackgroundSender:
                     metadata=self._connection.metadata,
                 )
             except grpc.RpcError as failure:
-                raise errors.from_rpc(failure) from failure
+                raise errors.from_rpc(failure, out_of_time=retries.is_over(begun, timeout)) from failure
             except ValueError as failure:
                 raise errors.closed("the tracker") from failure
 

@@ -12,8 +12,6 @@ from tallywire import errors, ids, requests, retries
 from tallywire.v1 import event_pb2, event_service_pb2
 
 MAX_UNACKED: Final = 32  # the server stops reading beyond
-# A connection is replaced after this many seconds, so that one that died silently is noticed; ids make it harmless.
-MAX_AGE: Final = 120.0
 
 
 class StreamBroken(Exception):
@@ -94,7 +92,7 @@ class UnackedBatches:
 
 def attempts(retry_for: float) -> retries.Attempts:
     """Returns the attempts of a stream: `retry_for` seconds without any progress end it."""
-    return retries.Attempts(timeout=retry_for, attempt=MAX_AGE, retryable=retries.INGEST)
+    return retries.Attempts(timeout=retry_for, policy=retries.STREAM)
 
 
 def wait_before_retry(tries: retries.Attempts, window: UnackedBatches, error: errors.TallywireError) -> float:

@@ -91,7 +91,7 @@ class Subscription(progress.Resumable[_Response]):
         except StopIteration:
             error = progress.ended()
         except grpc.RpcError as failure:
-            error = progress.silent() if watched.was_silent else errors.from_rpc(failure)
+            error = progress.silent(self.silence) if watched.was_silent else errors.from_rpc(failure, out_of_time=False)
         else:
             self._policy.heard()
             return response
@@ -102,7 +102,7 @@ class Subscription(progress.Resumable[_Response]):
         watched = self._watched
         if watched is None:
             try:
-                watched = _SilenceWatch(self._connect(self._seen.request()))
+                watched = _SilenceWatch(self._connect(self._seen.request()), self.silence)
             except ValueError:
                 raise errors.closed() from None
             self._watched = watched
@@ -126,8 +126,9 @@ class Subscription(progress.Resumable[_Response]):
 class _SilenceWatch(Generic[_Response]):
     """A call that is cancelled after too long a silence: blocking reads have no timeout of their own."""
 
-    def __init__(self, call: Call[_Response]) -> None:
+    def __init__(self, call: Call[_Response], seconds: float) -> None:
         self._call = call
+        self._seconds = seconds
         self._done = threading.Event()
         self._waiting_since: float | None = None
         self.was_silent = False
@@ -148,9 +149,9 @@ class _SilenceWatch(Generic[_Response]):
 
     def _watch(self) -> None:
         """Checks now and then how long the reader has been waiting."""
-        while not self._done.wait(progress.SILENCE / 10):
+        while not self._done.wait(self._seconds / 10):
             since = self._waiting_since
-            if since is not None and time.monotonic() - since > progress.SILENCE:
+            if since is not None and time.monotonic() - since > self._seconds:
                 self.was_silent = True
                 self._call.cancel()
                 return

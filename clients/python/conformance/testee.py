@@ -1,0 +1,315 @@
+"""The testee of the Python client: see clients/conformance/TESTEE.md. AsyncClient makes its calls, Tracker tracks."""
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import math
+import sys
+import traceback
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+from google.protobuf import json_format, message_factory
+from google.protobuf.message import Message
+
+import tallywire
+from tallywire import errors, retries, version
+from tallywire.v1 import (
+    audit_service_pb2,
+    campaign_service_pb2,
+    custom_metric_service_pb2,
+    directory_service_pb2,
+    event_pb2,
+    event_service_pb2,
+    funnel_service_pb2,
+    leaderboard_service_pb2,
+    metrics_service_pb2,
+    privacy_service_pb2,
+    realtime_service_pb2,
+)
+
+Reply = dict[str, Any]
+_METHODS = {
+    f"{service.full_name}/{method.name}": method
+    for file in (
+        audit_service_pb2,
+        campaign_service_pb2,
+        custom_metric_service_pb2,
+        directory_service_pb2,
+        event_service_pb2,
+        funnel_service_pb2,
+        leaderboard_service_pb2,
+        metrics_service_pb2,
+        privacy_service_pb2,
+        realtime_service_pb2,
+    )
+    for service in file.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+}
+
+
+class Unsupported(Exception):
+    """The client has no such thing."""
+
+
+def to_json(message: Message) -> Any:
+    """Returns a message in protobuf's JSON form."""
+    return json_format.MessageToDict(message, preserving_proto_field_name=True)
+
+
+def error_of(error: errors.TallywireError) -> Reply:
+    """Returns an error of the client as a reply has it."""
+    asked = error.retry_after
+    return {
+        "code": error.code.name,
+        "reason": error.reason,
+        "field": error.field,
+        "metadata": error.metadata,
+        "message": str(error),
+        "retry_after_ms": None if asked is None else -1 if math.isinf(asked) else round(asked * 1000),
+        "outcome_unknown": error.outcome_unknown,
+        "local": False,
+    }
+
+
+def refused(message: str, field: str) -> Reply:
+    """Returns the error for arguments that the client has refused itself."""
+    return {
+        "code": "INVALID_ARGUMENT",
+        "reason": "",
+        "field": field,
+        "metadata": {},
+        "message": message,
+        "retry_after_ms": None,
+        "outcome_unknown": False,
+        "local": True,
+    }
+
+
+def connection_options(command: Reply) -> dict[str, Any]:
+    """Returns the arguments of a client or a tracker."""
+    addresses = command["addresses"]
+    options: dict[str, Any] = {
+        "target": addresses[0] if len(addresses) == 1 else "ipv4:" + ",".join(addresses),
+        "api_key": command["key"],
+    }
+    for name in ("root_certificates", "certificate_chain", "private_key"):
+        if name in command:
+            options[name] = command[name].encode()
+    if "insecure" in command:
+        options["insecure"] = command["insecure"]
+    if "connections" in command:
+        options["connections"] = command["connections"]
+    return options
+
+
+@dataclasses.dataclass
+class Stream:
+    """A subscription, and the step that waits for its next message: one that was given up goes on waiting."""
+
+    subscription: Any
+    step: "asyncio.Task[Any] | None" = None
+
+
+class Testee:
+    """What the driver has opened, and its commands by name."""
+
+    def __init__(self) -> None:
+        self.clients: dict[str, tallywire.AsyncClient] = {}
+        self.trackers: dict[str, tallywire.Tracker] = {}
+        self.streams: dict[str, Stream] = {}
+        self.running: dict[int, asyncio.Task[None]] = {}
+
+    async def info(self, _: Reply) -> Reply:
+        return {
+            "language": "python",
+            "version": version.VERSION,
+            "user_agent": f"tallywire-python/{version.VERSION}",
+        }
+
+    async def open(self, command: Reply) -> Reply:
+        self.clients[command["client"]] = tallywire.AsyncClient(**connection_options(command))
+        return {}
+
+    async def close(self, command: Reply) -> Reply:
+        await self.clients[command["client"]].close()
+        return {}
+
+    async def describe(self, command: Reply) -> Reply:
+        return {"text": repr(self.clients[command["client"]])}
+
+    async def call(self, command: Reply) -> Reply:
+        client, method = self.clients[command["client"]], _METHODS[command["method"]]
+        request = message_factory.GetMessageClass(method.input_type)()
+        json_format.ParseDict(command["request"], request)
+        timeout = command["timeout_ms"] / 1000 if "timeout_ms" in command else None
+        channel = client._bound().channel
+        codecs = {
+            "request_serializer": type(request).SerializeToString,
+            "response_deserializer": message_factory.GetMessageClass(method.output_type).FromString,
+        }
+        path = f"/{command['method']}"
+        if method.server_streaming:
+            metadata = client._connection.metadata
+            call = channel.unary_stream(path, **codecs)(request, timeout=timeout, metadata=metadata)
+            try:
+                return {"responses": [to_json(one) async for one in call]}
+            except tallywire.aio.grpc.aio.AioRpcError as failure:
+                raise errors.from_rpc(failure) from failure
+        policy = retries.of_method(method.name)
+        answer = await client._call(channel.unary_unary(path, **codecs), lambda: request, policy, timeout)
+        return {"response": to_json(answer)}
+
+    async def pages(self, command: Reply) -> Reply:
+        client, request = self.clients[command["client"]], command["request"]
+        period = request.get("time_range", {})
+        between = [datetime.fromisoformat(period[name]) for name in ("start", "end") if name in period]
+        size = {"page_size": request["page_size"]} if "page_size" in request else {}
+        match command["method"].rpartition("/")[2]:
+            case "ListAgents":
+                rows = client.list_agents(*between, **size)
+            case "ListConversations":
+                rows = client.list_conversations(*between, **size)
+            case "ListUsers":
+                rows = client.list_users(*between, **size)
+            case "ListLeads":
+                rows = client.list_leads(*between, **size)
+            case "ListEvents":
+                rows = client.list_events(*between, **size)
+            case name:
+                raise Unsupported(f"no iterator over {name}")
+        return {"rows": [to_json(row) async for row in rows]}
+
+    async def build(self, command: Reply) -> Reply:
+        fields = dict(command["fields"])
+        for name in ("occurred_at",):
+            if name in fields:
+                fields[name] = datetime.fromisoformat(fields[name])
+        return {
+            "event": to_json(
+                tallywire.event(command["event_type"], properties=command.get("properties"), **fields),
+            )
+        }
+
+    async def track(self, command: Reply) -> Reply:
+        client = self.clients[command["client"]]
+        events = [json_format.ParseDict(one, event_pb2.Event()) for one in command["events"]]
+        timeout = command["timeout_ms"] / 1000 if "timeout_ms" in command else None
+        if command.get("single"):
+            results = [await client.track(events[0], timeout=timeout)]
+        else:
+            results = await client.track_batch(events, timeout=timeout)
+        return {"results": list(map(to_json, results))}
+
+    async def cancel(self, command: Reply) -> Reply:
+        self.running[command["of"]].cancel()
+        return {}
+
+    async def tracker_open(self, command: Reply) -> Reply:
+        options = connection_options(command)
+        options |= {name: command[name] for name in ("max_events", "max_bytes", "batch_size") if name in command}
+        for name in ("flush_interval", "retry_for"):
+            if f"{name}_ms" in command:
+                options[name] = command[f"{name}_ms"] / 1000
+        self.trackers[command["tracker"]] = tallywire.Tracker(**options)
+        return {}
+
+    async def tracker_track(self, command: Reply) -> Reply:
+        tracker = self.trackers[command["tracker"]]
+        return {"taken": [tracker.track(json_format.ParseDict(one, event_pb2.Event())) for one in command["events"]]}
+
+    async def tracker_flush(self, command: Reply) -> Reply:
+        tracker = self.trackers[command["tracker"]]
+        return {"settled": await asyncio.to_thread(tracker.flush, command["timeout_ms"] / 1000)}
+
+    async def tracker_close(self, command: Reply) -> Reply:
+        tracker = self.trackers[command["tracker"]]
+        return {"settled": await asyncio.to_thread(tracker.close, command["timeout_ms"] / 1000)}
+
+    async def tracker_stats(self, command: Reply) -> Reply:
+        return dataclasses.asdict(self.trackers[command["tracker"]].stats())
+
+    async def stream_open(self, command: Reply) -> Reply:
+        client, request = self.clients[command["client"]], command["request"]
+        narrowed = request.get("filter", {})
+        options: dict[str, Any] = {name: narrowed[name] for name in ("agent_ids", "channel") if name in narrowed}
+        subscription: Any
+        if command["kind"] == "watch":
+            interval = float(request.get("min_interval", "1s").removesuffix("s"))
+            subscription = client.watch(min_interval=interval, **options)
+        else:
+            subscription = client.updates(
+                resume_after=request.get("resume_after", ""),
+                include_events=request.get("include_events", False),
+                **options,
+            )
+        if "silence_ms" in command:
+            subscription.silence = command["silence_ms"] / 1000
+        self.streams[command["stream"]] = Stream(subscription)
+        return {}
+
+    async def stream_next(self, command: Reply) -> Reply:
+        stream = self.streams[command["stream"]]
+        stream.step = stream.step or asyncio.ensure_future(anext(stream.subscription))
+        done, _ = await asyncio.wait((stream.step,), timeout=command["timeout_ms"] / 1000)
+        if not done:
+            return {"timeout": True}
+        step, stream.step = stream.step, None
+        try:
+            return {"update": to_json(step.result())}
+        except StopAsyncIteration:
+            return {"end": True}
+
+    async def stream_close(self, command: Reply) -> Reply:
+        stream = self.streams.pop(command["stream"])
+        await stream.subscription.close()
+        if stream.step is not None:
+            stream.step.cancel()
+            await asyncio.wait((stream.step,))
+        return {}
+
+    async def answer(self, command: Reply) -> None:
+        """Does a command and writes its reply."""
+        reply: Reply
+        try:
+            does: Callable[[Reply], Awaitable[Reply]] | None = getattr(self, command["do"], None)
+            reply = {"unsupported": f"no command {command['do']}"} if does is None else {"ok": await does(command)}
+        except errors.TallywireError as error:
+            reply = {"error": error_of(error)}
+        except asyncio.CancelledError:
+            reply = {"error": error_of(errors.closed("the command"))}
+        except Unsupported as why:
+            reply = {"unsupported": str(why)}
+        except json_format.ParseError as wrong:
+            reply = {"fault": f"no such message: {wrong}"}
+        except (TypeError, ValueError) as error:
+            reply = {"error": refused(str(error), str(getattr(error, "field", "")))}
+        except Exception:  # noqa: BLE001 - the driver shows it
+            reply = {"fault": traceback.format_exc()}
+        finally:
+            self.running.pop(command["id"], None)
+        sys.stdout.write(json.dumps({"id": command["id"], **reply}) + "\n")
+        sys.stdout.flush()
+
+    async def run(self) -> None:
+        """Answers commands until the end of stdin, then closes what is open."""
+        reader = asyncio.StreamReader(limit=1 << 28)
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        async for line in reader:
+            command = json.loads(line)
+            self.running[command["id"]] = asyncio.create_task(self.answer(command))
+        for task in list(self.running.values()):
+            task.cancel()
+        for stream in self.streams.values():
+            await stream.subscription.close()
+        for client in self.clients.values():
+            await client.close()
+        for tracker in self.trackers.values():
+            await asyncio.to_thread(tracker.close, 0)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(Testee().run())

@@ -1,0 +1,186 @@
+"""The clients that there are: clients/LANGUAGE/conformance.json says how the testee of each is built and run."""
+
+import asyncio
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.waiting import PATIENCE
+
+CLIENTS = pathlib.Path(__file__).parents[2] / "clients"
+
+
+class BuildFailed(Exception):
+    """A testee could not be built; the text has the command and its output."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Language:
+    """A client and its testee.
+
+    `name` is the client's folder, or folder-variant; `build` are the commands that make the testee, `run` the one that
+    starts it, `toolchain` the programs without which there is no use in trying, all as in conformance.json.
+    """
+
+    name: str
+    folder: pathlib.Path
+    build: tuple[tuple[str, ...], ...]
+    run: tuple[str, ...]
+    toolchain: tuple[str, ...]
+
+    @property
+    def client(self) -> str:
+        """Returns the name that the client gives itself in its user agent."""
+        return self.folder.name
+
+    def missing(self) -> list[str]:
+        """Returns the programs of the toolchain that are not on PATH."""
+        return [program for program in self.toolchain if shutil.which(program) is None]
+
+    async def make(self) -> None:
+        """Builds the testee; one process at a time, whoever asks. Raises BuildFailed."""
+        digest = hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]
+        with (pathlib.Path(tempfile.gettempdir()) / f"tallywire-conformance-{digest}.lock").open("w") as lock:
+            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+            for command in self.build:
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    cwd=self.folder,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.STDOUT,
+                )
+                output, _ = await process.communicate()
+                if process.returncode:
+                    shown = output.decode(errors="replace")[-20_000:]
+                    raise BuildFailed(f"in {self.folder}: {' '.join(command)}\n{shown}")
+
+
+def all_of_them() -> list[Language]:
+    """Returns the languages by name. A variant is the same testee with further arguments."""
+    found = []
+    for path in sorted(CLIENTS.glob("*/conformance.json")):
+        described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        for variant, arguments in {"": [], **described.get("variants", {})}.items():
+            found.append(
+                Language(
+                    name=f"{path.parent.name}-{variant}" if variant else path.parent.name,
+                    folder=path.parent,
+                    build=tuple(map(_command, described["build"])),
+                    run=_command([*described["run"], *arguments]),
+                    toolchain=tuple(described["toolchain"]),
+                )
+            )
+    return found
+
+
+def are_all_wanted() -> bool:
+    """Returns whether a toolchain that is missing is a failure."""
+    return bool(os.environ.get("CI") or os.environ.get("TALLYWIRE_ALL_CLIENTS"))
+
+
+def _command(words: list[str]) -> tuple[str, ...]:
+    """Returns a command in which {python} is the interpreter that runs this."""
+    return tuple(sys.executable if word == "{python}" else word for word in words)
+
+
+class Testee:
+    """The running program of one language. Commands run at the same time; `ask` returns the reply of one."""
+
+    __test__ = False
+
+    def __init__(self, language: Language, logs: pathlib.Path) -> None:
+        self.language = language
+        self._errors = (logs / f"{language.name}.err").open("w+b")
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._replies: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._last = 0
+        self.info: dict[str, Any] = {}
+
+    async def __aenter__(self) -> "Testee":
+        """Starts the program and asks it who it is."""
+        ours = ("TALLYWIRE_", "GRPC_")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        # A client must not go through it: nobody listens there.
+        environment |= {"http_proxy": "http://127.0.0.1:9", "grpc_proxy": "http://127.0.0.1:9"}
+        self._process = await asyncio.create_subprocess_exec(
+            *self.language.run,
+            cwd=self.language.folder,
+            env=environment,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=self._errors,
+            limit=1 << 28,
+        )
+        self._reader = asyncio.create_task(self._read())
+        reply = await self.ask({"do": "info"})
+        self.info = reply.get("ok", {})
+        if not self.info:
+            raise RuntimeError(f"{self.language.name} says to info: {reply}\n{self.stderr()}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Closes its stdin and waits for its end; kills it if it does not end."""
+        assert self._process is not None and self._process.stdin is not None and self._reader is not None  # noqa: PT018
+        self._process.stdin.close()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._process.wait()
+        finally:
+            if self._process.returncode is None:
+                self._process.kill()
+                await self._process.wait()
+            await self._reader
+            self._errors.close()
+
+    @property
+    def pid(self) -> int:
+        """Returns the id of its process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def stderr(self) -> str:
+        """Returns the end of what it has written to stderr."""
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace")[-10_000:]
+
+    def new_id(self) -> int:
+        """Returns an id for a command."""
+        self._last += 1
+        return self._last
+
+    async def ask(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Sends a command, and returns its reply without the id. The command may have an id of new_id()."""
+        assert self._process is not None and self._process.stdin is not None  # noqa: PT018 - for the type checker
+        number = command.get("id") or self.new_id()
+        self._replies[number] = reply = asyncio.get_running_loop().create_future()
+        line = json.dumps({**command, "id": number}, ensure_ascii=False)
+        self._process.stdin.write(line.encode() + b"\n")
+        await self._process.stdin.drain()
+        return await reply
+
+    async def _read(self) -> None:
+        """Hands out replies until the end of stdout; whoever still waits then gets an error."""
+        assert self._process is not None and self._process.stdout is not None  # noqa: PT018 - for the type checker
+        problem = "the testee has ended"
+        async for line in self._process.stdout:
+            try:
+                reply = json.loads(line)
+                waiting = self._replies.pop(reply.pop("id"))
+            except (ValueError, KeyError, AttributeError):
+                problem = f"the testee wrote to stdout what is no reply to a command: {line[:500]!r}"
+                self._process.kill()
+                break
+            if not waiting.done():
+                waiting.set_result(reply)
+        for waiting in self._replies.values():
+            if not waiting.done():
+                waiting.set_exception(RuntimeError(f"{problem}\n{self.stderr()}"))
