@@ -180,7 +180,7 @@ class Running:
             metrics=MetricsService(queries, tokens, rows, DefaultLimits.from_settings(settings)),
             leaderboards=LeaderboardService(queries),
             campaigns=CampaignService(queries, tokens),
-            directory=DirectoryService(queries, tokens, rows, GapChanges(self.database, queries)),
+            directory=DirectoryService(queries, tokens, rows, GapChanges(self.database, queries), self._secrets),
             funnels=FunnelService(queries, FunnelDefinitions(self.database, queries)),
             custom_metrics=CustomMetricService(CustomDefinitions(self.database, queries)),
             audit=AuditService(queries, tokens, verifications, max_seconds=limits.age),

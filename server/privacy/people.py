@@ -1,7 +1,7 @@
 """How callers name a person: by the user_id of events."""
 
 from server.errors import Reason, Refused
-from server.events import addresses, rules
+from server.events import rules
 from server.tenancy.keyed_hashes import KeyedHashes
 
 _MAX_REQUEST_ID = 128
@@ -14,8 +14,7 @@ def stored_id(hashes: KeyedHashes, organization_id: int, user_id: str) -> str:
     rules.identifier("user_id", user_id)
     if rules.is_placeholder(user_id):
         raise rules.placeholder("user_id", user_id, "events with it are of no user")
-    address = addresses.normal_form(user_id)
-    return user_id if address is None else hashes.user_hash(organization_id, address)
+    return hashes.stored_user(organization_id, user_id)
 
 
 def check_request_id(request_id: str, *user_ids: str) -> None:

@@ -20,7 +20,7 @@ from server.realtime.follower import Follower
 from server.realtime.lookup_slots import Lookups
 from server.realtime.notifications import Notifications
 from server.realtime.resume_tokens import Position
-from server.realtime.update_cache import Batch, Recent
+from server.realtime.update_cache import Batch, Recent, ShownEvents
 from server.realtime.view import ViewFilter
 from server.realtime.views import Published, Views
 from server.rollups import overflow
@@ -190,18 +190,18 @@ class Hub:
         return resumed.revision
 
     async def updates_after(
-        self, revision: int, portions: int, limit: int, part: ViewFilter, *, include_events: bool
+        self, revision: int, portions: int, limit: int, part: ViewFilter, shown: ShownEvents
     ) -> Sequence[Batch]:
         """Returns the updates after a revision and so many portions of the next one, in order and without a gap;
         refuses a revision whose updates are no longer kept.
         """
         if revision >= self.revision:
             return ()
-        if not portions and (found := self._recent.after(revision, limit, include_events=include_events)):
+        if not portions and (found := self._recent.after(revision, limit, shown)):
             return found
         async with self._lookups.catching_up(self._organization_id):
-            missed = await self._missed(revision, portions, limit, include_events=include_events)
-            return await self._prepared(missed, part, include_events=include_events)
+            missed = await self._missed(revision, portions, limit, include_events=bool(shown))
+            return await self._prepared(missed, part, shown)
 
     async def _missed(self, revision: int, portions: int, limit: int, *, include_events: bool) -> Sequence[Batch]:
         """Returns the next portions of updates, read from the database."""
@@ -228,9 +228,9 @@ class Hub:
                 )
             return await self._batches(driver, following, events=include_events)
 
-    async def _prepared(self, batches: Sequence[Batch], part: ViewFilter, *, include_events: bool) -> Sequence[Batch]:
+    async def _prepared(self, batches: Sequence[Batch], part: ViewFilter, shown: ShownEvents) -> Sequence[Batch]:
         """Returns updates with their messages encoded, a little work at a time."""
-        steps, made = self._recent.prepared(batches, part, include_events=include_events), list[Batch]()
+        steps, made = self._recent.prepared(batches, part, shown), list[Batch]()
         while True:
             async with self._lookups.piece(self._organization_id) as is_over:
                 for one in steps:
@@ -241,9 +241,9 @@ class Hub:
                 else:
                     return made
 
-    async def encoded(self, batch: Batch, part: ViewFilter, *, include_events: bool) -> Sequence[bytes]:
+    async def encoded(self, batch: Batch, part: ViewFilter, shown: ShownEvents) -> Sequence[bytes]:
         """Returns the messages of an update for a filter; the last one still lacks the resume token."""
-        return await self._recent.encoded(batch, part, include_events=include_events)
+        return await self._recent.encoded(batch, part, shown)
 
     async def _batches(self, driver: Driver, found: Sequence[Update], *, events: bool) -> list[Batch]:
         """Returns updates with their events, which come with the last portion."""

@@ -1,6 +1,7 @@
 """The latest updates of an organization, for subscribers that read all of them: kept once and encoded once for all."""
 
 import asyncio
+import enum
 import itertools
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,9 +37,22 @@ class Batch:
         return len(self.events) + len(self.update.changes) + properties
 
 
-# Yields the messages of an update, or of a portion, for a filter, with or without events. The update's last one still
-# lacks the resume token. An empty message marks a point at which the work may be interrupted.
-Encode = Callable[[Batch, ViewFilter, bool], Iterator[bytes]]
+class ShownEvents(enum.IntEnum):
+    """What a reader gets of the events of an update: nothing, or them without or with what they say about users."""
+
+    NONE = 0
+    WITHOUT_USERS = 1
+    WHOLE = 2
+
+    @classmethod
+    def of(cls, *, include_events: bool, user_details: bool) -> "ShownEvents":
+        """Returns what a reader gets that has asked for events or not; user_details: the organization keeps these."""
+        return cls.NONE if not include_events else cls.WHOLE if user_details else cls.WITHOUT_USERS
+
+
+# Yields the messages of an update, or of a portion, for a filter. The update's last one still lacks the resume token.
+# An empty message marks a point at which the work may be interrupted.
+Encode = Callable[[Batch, ViewFilter, ShownEvents], Iterator[bytes]]
 
 
 class Recent:
@@ -48,7 +62,7 @@ class Recent:
         self._encode = encode
         self._batches: deque[Batch] = deque()
         self._weight = 0
-        self._encoded: OrderedDict[tuple[int, ViewFilter, bool], Sequence[bytes]] = OrderedDict()
+        self._encoded: OrderedDict[tuple[int, ViewFilter, ShownEvents], Sequence[bytes]] = OrderedDict()
         self._encoding = asyncio.Lock()
         self._bytes = 0
 
@@ -67,19 +81,19 @@ class Recent:
         self._encoded.clear()
         self._weight = self._bytes = 0
 
-    def after(self, revision: int, limit: int, *, include_events: bool) -> list[Batch]:
+    def after(self, revision: int, limit: int, shown: ShownEvents) -> list[Batch]:
         """Returns at most so many updates after a revision; none if the next one is not kept, or not with events."""
         if not self._batches or self._batches[0].update.revision > revision + 1:
             return []
         first = revision + 1 - self._batches[0].update.revision
         found = itertools.islice(self._batches, first, first + limit)
-        return list(itertools.takewhile(lambda one: one.whole or not include_events, found))
+        return list(itertools.takewhile(lambda one: one.whole or not shown, found))
 
-    async def encoded(self, batch: Batch, part: ViewFilter, *, include_events: bool) -> Sequence[bytes]:
+    async def encoded(self, batch: Batch, part: ViewFilter, shown: ShownEvents) -> Sequence[bytes]:
         """Returns the messages of an update, encoded once for all readers, a little work at a time."""
         if batch.messages is not None:
             return batch.messages
-        key = (batch.update.revision, part, include_events)
+        key = (batch.update.revision, part, shown)
         known = self._encoded.get(key)
         if known is not None:
             return known
@@ -88,7 +102,7 @@ class Recent:
             if known is not None:
                 return known
             messages = list[bytes]()
-            for message in self._encode(batch, part, include_events):
+            for message in self._encode(batch, part, shown):
                 if message:
                     messages.append(message)
                 else:
@@ -96,7 +110,7 @@ class Recent:
             self._keep_encoded(key, messages)
         return messages
 
-    def _keep_encoded(self, key: tuple[int, ViewFilter, bool], messages: Sequence[bytes]) -> None:
+    def _keep_encoded(self, key: tuple[int, ViewFilter, ShownEvents], messages: Sequence[bytes]) -> None:
         if self._batches and key[0] >= self._batches[0].update.revision:
             self._encoded[key] = messages
             self._bytes += sum(map(len, messages))
@@ -104,13 +118,13 @@ class Recent:
                 _, dropped = self._encoded.popitem(last=False)
                 self._bytes -= sum(map(len, dropped))
 
-    def prepared(self, batches: Iterable[Batch], part: ViewFilter, *, include_events: bool) -> Iterator[Batch | None]:
+    def prepared(self, batches: Iterable[Batch], part: ViewFilter, shown: ShownEvents) -> Iterator[Batch | None]:
         """Yields updates with encoded messages in place of events, for one reader; None where the work may be
         interrupted.
         """
         for batch in batches:
             messages = list[bytes]()
-            for message in self._encode(batch, part, include_events):
+            for message in self._encode(batch, part, shown):
                 if message:
                     messages.append(message)
                 else:

@@ -1,5 +1,6 @@
 """DirectoryService: what figures are about, one by one."""
 
+import functools
 from typing import Any, TypeAlias
 
 import grpc
@@ -25,6 +26,9 @@ from server.rpc.questions import agent_directory as agents
 from server.rpc.questions import conversation_directory as conversations
 from server.rpc.questions import lead_directory as leads
 from server.rpc.questions import user_directory as users
+from server.rpc.questions.shared import StoredUser
+from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.principal import Principal
 from tallywire.v1 import agent_pb2, conversation_pb2, lead_pb2, user_pb2
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -33,11 +37,14 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class DirectoryService(ContentGapRpcs):
     """The service that lists what there is in the caller's organization."""
 
-    def __init__(self, queries: Queries, tokens: PageTokens, rows: RowsTokens, gaps: GapChanges) -> None:
+    def __init__(
+        self, queries: Queries, tokens: PageTokens, rows: RowsTokens, gaps: GapChanges, secrets: KeyedHashes
+    ) -> None:
         self._queries = queries
         self._gaps = gaps
         self._tokens = tokens
         self._rows = rows
+        self._secrets = secrets
 
     async def ListAgents(  # noqa: N802 - the name in the contract
         self, request: agent_pb2.ListAgentsRequest, context: _Context
@@ -58,8 +65,8 @@ class DirectoryService(ContentGapRpcs):
         self, request: conversation_pb2.ListConversationsRequest, context: _Context
     ) -> conversation_pb2.ListConversationsResponse:
         """Returns a page of conversations."""
-        question = conversations.list_question(request)
         principal = gate.caller().principal
+        question = conversations.list_question(request, self._stored_user(principal))
         return conversations.list_response(
             await conversation_list.answer(self._queries, self._tokens, self._rows, principal, question)
         )
@@ -70,9 +77,8 @@ class DirectoryService(ContentGapRpcs):
         """Returns one conversation and its events."""
         question = conversations.timeline_question(request)
         principal = gate.caller().principal
-        return conversations.timeline_response(
-            await conversation_timeline.answer(self._queries, self._tokens, principal, question)
-        )
+        answer = await conversation_timeline.answer(self._queries, self._tokens, principal, question)
+        return conversations.timeline_response(answer, user_details=principal.settings.keep_user_details)
 
     async def ListLeads(  # noqa: N802 - the name in the contract
         self, request: lead_pb2.ListLeadsRequest, context: _Context
@@ -111,15 +117,17 @@ class DirectoryService(ContentGapRpcs):
         self, request: user_pb2.GetUserRequest, context: _Context
     ) -> user_pb2.GetUserResponse:
         """Returns one user."""
-        user_id, period = users.user_question(request)
-        return users.user_response(await user_directory.one(self._queries, gate.caller().principal, user_id, period))
+        principal = gate.caller().principal
+        user_id, period = users.user_question(request, self._stored_user(principal))
+        return users.user_response(await user_directory.one(self._queries, principal, user_id, period))
 
     async def ListUserActivities(  # noqa: N802 - the name in the contract
         self, request: user_pb2.ListUserActivitiesRequest, context: _Context
     ) -> user_pb2.ListUserActivitiesResponse:
         """Returns a page of what one user did."""
-        question = users.activities_question(request)
-        answer = await user_activities.answer(self._queries, self._tokens, gate.caller().principal, question)
+        principal = gate.caller().principal
+        question = users.activities_question(request, self._stored_user(principal))
+        answer = await user_activities.answer(self._queries, self._tokens, principal, question)
         return users.activities_response(answer)
 
     async def GetUserRetention(  # noqa: N802 - the name in the contract
@@ -129,3 +137,6 @@ class DirectoryService(ContentGapRpcs):
         question = users.retention_question(request)
         answer = await user_retention.answer(self._queries, gate.caller().principal, question)
         return users.retention_response(question, answer)
+
+    def _stored_user(self, principal: Principal) -> StoredUser:
+        return functools.partial(self._secrets.stored_user, principal.organization_id)

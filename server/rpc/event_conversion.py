@@ -14,7 +14,7 @@ from google.protobuf import timestamp_pb2
 from google.protobuf.descriptor import FieldDescriptor
 
 from server.errors import Reason, Refused
-from server.events import addresses, fingerprint, redaction, rules
+from server.events import fingerprint, redaction, rules
 from server.events.event import ID_FIELDS, Event, Warning, key_of, uuid7_keys
 from server.events.fingerprint import Fingerprints
 from server.events.rules import Horizon
@@ -191,9 +191,9 @@ def _identified(given: Ids, sender: SenderFacts) -> tuple[Ids, str, tuple[Warnin
     warnings: tuple[Warning, ...] = ()
     if rules.holds_placeholder(given, said):
         ids, warnings = _without_placeholders(*given), (Warning.PLACEHOLDER_ID,)
-    address = addresses.normal_form(ids[1])
-    if address is not None:
-        ids = (ids[0], sender.secrets.user_hash(sender.principal.organization_id, address), *ids[2:])
+    user_id = sender.secrets.stored_user(sender.principal.organization_id, ids[1])
+    if user_id != ids[1]:
+        ids = (ids[0], user_id, *ids[2:])
     return ids, said, warnings
 
 

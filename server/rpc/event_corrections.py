@@ -89,15 +89,16 @@ def results(found: Iterable[CorrectionResult]) -> list[event_service_pb2.Correct
     ]
 
 
-def history(found: EventHistory) -> event_service_pb2.GetEventResponse:
+def history(found: EventHistory, *, user_details: bool) -> event_service_pb2.GetEventResponse:
     """Returns an event and what it was before as a message."""
     now = found.now
     response = event_service_pb2.GetEventResponse(
-        event=None if now is None else _stored(now.event, now.received_at, now.revision)
+        event=None if now is None else _stored(now.event, now.received_at, now.revision, user_details=user_details)
     )
     for one in found.earlier:
+        was = one.stored
         response.earlier.add(
-            stored=_stored(one.stored.event, one.stored.received_at, one.stored.revision),
+            stored=_stored(was.event, was.received_at, was.revision, user_details=user_details),
             replaced_at=shared.instant(one.replaced_at),
             replaced_revision=one.revision,
             retracted=one.is_retracted,
@@ -107,7 +108,9 @@ def history(found: EventHistory) -> event_service_pb2.GetEventResponse:
     return response
 
 
-def _stored(event: Event, received_at: datetime, revision: int) -> event_service_pb2.StoredEvent:
+def _stored(event: Event, received_at: datetime, revision: int, *, user_details: bool) -> event_service_pb2.StoredEvent:
     return event_service_pb2.StoredEvent(
-        event=event_messages.message(event), received_at=shared.instant(received_at), revision=revision
+        event=event_messages.message(event, user_details=user_details),
+        received_at=shared.instant(received_at),
+        revision=revision,
     )

@@ -1,7 +1,7 @@
 """ListEvents: conversion between messages and values."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from server import timerange
@@ -9,11 +9,12 @@ from server.admission import request_limits
 from server.catalog import dimensions
 from server.catalog.dimensions import Dimension
 from server.errors import Reason, Refused
-from server.events import addresses, rules
+from server.events import rules
 from server.query import event_list
 from server.query.event_list import EventFilter, EventPage, EventRow, EventsQuestion, ListedSum
 from server.rpc import event_messages
 from server.rpc.questions import shared
+from server.rpc.questions.shared import StoredUser
 from tallywire.v1 import answer_pb2, list_events_pb2, rows_pb2
 
 DEFAULT_PAGE_SIZE = 100
@@ -29,15 +30,15 @@ _FIELDS = {
 }
 
 
-def question(request: list_events_pb2.ListEventsRequest, user_hash: Callable[[str], str]) -> EventsQuestion:
-    """Returns the question of a request; refuses invalid fields. user_hash gives what stands for an e-mail address."""
+def question(request: list_events_pb2.ListEventsRequest, stored_user: StoredUser) -> EventsQuestion:
+    """Returns the question of a request; refuses invalid fields. stored_user gives the id that is stored."""
     if request.rows_token:
         for name in ("time_range", "filter"):
             if request.HasField(name):
                 raise Refused(Reason.INVALID_VALUE, "does not go with rows_token, which says which events", field=name)
     return EventsQuestion(
         period=None if request.rows_token else shared.period(request.time_range),
-        filter=_filter(request.filter, user_hash),
+        filter=_filter(request.filter, stored_user),
         rows_token=request.rows_token,
         newest_first=shared.descending(request.direction),
         page_size=shared.page_size(request.page_size, DEFAULT_PAGE_SIZE, event_list.MAX_PAGE_SIZE),
@@ -45,7 +46,7 @@ def question(request: list_events_pb2.ListEventsRequest, user_hash: Callable[[st
     )
 
 
-def _filter(message: list_events_pb2.EventFilter, user_hash: Callable[[str], str]) -> EventFilter:
+def _filter(message: list_events_pb2.EventFilter, stored_user: StoredUser) -> EventFilter:
     for most, count in (
         (request_limits.LISTED_TYPES, len(message.event_types)),
         (request_limits.LISTED_VALUES, len(message.dimensions)),
@@ -58,17 +59,16 @@ def _filter(message: list_events_pb2.EventFilter, user_hash: Callable[[str], str
     values = [(dimension, rules.identifier(f"filter.{name}", value)) for dimension, name, value in given if value]
     return EventFilter(
         event_types=sorted(set(message.event_types)),
-        people=[(name, _person(message, name, user_hash)) for name in _PEOPLE if getattr(message, name)],
+        people=[(name, _person(message, name, stored_user)) for name in _PEOPLE if getattr(message, name)],
         values=[*values, *map(_value, message.dimensions)],
         properties=list(map(_property, message.properties)),
         received_since=_received_since(message),
     )
 
 
-def _person(message: list_events_pb2.EventFilter, name: str, user_hash: Callable[[str], str]) -> str:
+def _person(message: list_events_pb2.EventFilter, name: str, stored_user: StoredUser) -> str:
     value = rules.identifier(f"filter.{name}", getattr(message, name))
-    address = addresses.normal_form(value) if name == "user_id" else None
-    return value if address is None else user_hash(address)
+    return stored_user(value) if name == "user_id" else value
 
 
 def _value(message: answer_pb2.DimensionFilter) -> tuple[Dimension, str]:
@@ -106,16 +106,16 @@ def _received_since(message: list_events_pb2.EventFilter) -> datetime | None:
     return timerange.of_microseconds(rules.timestamp("filter.received_since", given.seconds, given.nanos))
 
 
-async def encoded_response(answer: EventPage) -> bytes:
+async def encoded_response(answer: EventPage, *, user_details: bool) -> bytes:
     """Returns the encoded message of an answer, and yields to the event loop between its rows."""
     encoded = bytearray()
-    for piece in _pieces(answer):
+    for piece in _pieces(answer, user_details=user_details):
         encoded += piece.SerializeToString()
         await asyncio.sleep(0)
     return bytes(encoded)
 
 
-def _pieces(answer: EventPage) -> Iterator[list_events_pb2.ListEventsResponse]:
+def _pieces(answer: EventPage, *, user_details: bool) -> Iterator[list_events_pb2.ListEventsResponse]:
     """Yields parts of a message, whose encodings put together are the encoded message."""
     yield list_events_pb2.ListEventsResponse(
         context=shared.context(answer.context),
@@ -123,12 +123,13 @@ def _pieces(answer: EventPage) -> Iterator[list_events_pb2.ListEventsResponse]:
         figure=None if answer.figure is None else _figure(answer.figure),
     )
     for first in range(0, len(answer.rows), _PIECE):
-        yield list_events_pb2.ListEventsResponse(rows=map(_row, answer.rows[first : first + _PIECE]))
+        some = answer.rows[first : first + _PIECE]
+        yield list_events_pb2.ListEventsResponse(rows=[_row(one, user_details=user_details) for one in some])
 
 
-def _row(one: EventRow) -> list_events_pb2.EventRow:
+def _row(one: EventRow, *, user_details: bool) -> list_events_pb2.EventRow:
     return list_events_pb2.EventRow(
-        event=event_messages.message(one.listed.event),
+        event=event_messages.message(one.listed.event, user_details=user_details),
         received_at=shared.instant(one.listed.received_at),
         revision=one.listed.revision,
         amount=one.amount,

@@ -8,9 +8,14 @@ from server.events import erased, rules
 from server.events.event import Event
 from tallywire.v1 import event_pb2
 
+_USER = "user"  # the family of details about users
 
-def message(event: Event) -> event_pb2.Event:
-    """Returns the event as it is stored. Details of custom event types are absent, since their family is not stored."""
+
+def message(event: Event, *, user_details: bool) -> event_pb2.Event:
+    """Returns the event as it is stored. Details of custom event types are absent, since their family is not stored.
+    user_details is whether the organization keeps what events say about users: what was stored before it stopped to is
+    not shown any more.
+    """
     made = event_pb2.Event(
         event_id=event.event_id,
         event_type=event.event_type,
@@ -25,7 +30,7 @@ def message(event: Event) -> event_pb2.Event:
         resource_id=event.resource_id,
     )
     family = rules.FAMILIES.get(event.event_type)
-    if family is not None and event.detail:
+    if family is not None and event.detail and (user_details or family != _USER):
         detail = getattr(made, family)
         known = detail.DESCRIPTOR.fields_by_name
         for name, value in event.detail.items():

@@ -140,15 +140,18 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
     ) -> event_service_pb2.GetEventResponse:
         """Returns a stored event and its history."""
         key = event_corrections.event_key(request.event_id)
-        return event_corrections.history(await event_history.answer(self._queries, gate.caller().principal, key))
+        principal = gate.caller().principal
+        found = await event_history.answer(self._queries, principal, key)
+        return event_corrections.history(found, user_details=principal.settings.keep_user_details)
 
     async def ListEvents(  # type: ignore[override]  # noqa: N802 - the name in the contract
         self, request: list_events_pb2.ListEventsRequest, context: _Context
     ) -> bytes:  # the response is encoded already, which the gate lets through
         """Returns a page of raw events."""
         principal = gate.caller().principal
-        question = event_lists.question(request, functools.partial(self._secrets.user_hash, principal.organization_id))
-        return await event_lists.encoded_response(await self._lists.answer(principal, question))
+        stored_user = functools.partial(self._secrets.stored_user, principal.organization_id)
+        answer = await self._lists.answer(principal, event_lists.question(request, stored_user))
+        return await event_lists.encoded_response(answer, user_details=principal.settings.keep_user_details)
 
     def _sender(
         self,

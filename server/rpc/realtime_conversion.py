@@ -15,7 +15,7 @@ from server.events.conversation import ConversationSummary
 from server.events.event import Event
 from server.events.outcomes import ClosingKind
 from server.realtime.hub import Codec
-from server.realtime.update_cache import Batch
+from server.realtime.update_cache import Batch, ShownEvents
 from server.realtime.view import Minute, ViewFilter, ViewState
 from server.rpc import event_messages
 from tallywire.v1 import realtime_service_pb2
@@ -115,7 +115,7 @@ def _conversation(summary: ConversationSummary) -> realtime_service_pb2.Conversa
     )
 
 
-def update(batch: Batch, chosen: ViewFilter, include_events: bool) -> Iterator[bytes]:
+def update(batch: Batch, chosen: ViewFilter, shown: ShownEvents) -> Iterator[bytes]:
     """Yields the messages of an update: one, or several if it is too large for one. The last one still lacks its token.
     Of a portion that others follow there may be none.
 
@@ -123,7 +123,7 @@ def update(batch: Batch, chosen: ViewFilter, include_events: bool) -> Iterator[b
     """
     head = _empty(batch)
     message = head
-    for piece in _pieces(batch, chosen, include_events):
+    for piece in _pieces(batch, chosen, shown):
         if len(message) + len(piece) > _MESSAGE_BYTES:
             yield message + _MORE
             message = head
@@ -141,7 +141,7 @@ def _empty(batch: Batch) -> bytes:
     ).SerializeToString()
 
 
-def _pieces(batch: Batch, chosen: ViewFilter, include_events: bool) -> Iterator[bytes]:
+def _pieces(batch: Batch, chosen: ViewFilter, shown: ShownEvents) -> Iterator[bytes]:
     """Yields the contents of an update, a few changes or events at a time, each piece much smaller than a message may
     be.
     """
@@ -151,8 +151,10 @@ def _pieces(batch: Batch, chosen: ViewFilter, include_events: bool) -> Iterator[
         for key, counters in changed[start : start + _PIECE]:
             _add_changes(message, key, counters)
         yield message.SerializeToString()
-    for events in _few([event for event in batch.events if chosen.holds(event)] if include_events else []):
-        yield realtime_service_pb2.WatchUpdatesResponse(events=map(event_messages.message, events)).SerializeToString()
+    user_details = shown is ShownEvents.WHOLE
+    for events in _few([event for event in batch.events if chosen.holds(event)] if shown else []):
+        messages = [event_messages.message(event, user_details=user_details) for event in events]
+        yield realtime_service_pb2.WatchUpdatesResponse(events=messages).SerializeToString()
 
 
 def _few(events: Sequence[Event]) -> Iterator[Sequence[Event]]:

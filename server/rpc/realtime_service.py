@@ -9,7 +9,7 @@ from server.errors import Reason, Refused
 from server.realtime.hub import Hub
 from server.realtime.hubs import Hubs
 from server.realtime.resume_tokens import SubscriptionScope, Tokens
-from server.realtime.update_cache import Batch
+from server.realtime.update_cache import Batch, ShownEvents
 from server.realtime.view import ViewFilter
 from server.rpc import gate, realtime_conversion, realtime_filters
 from server.rpc.endings import Lifetime
@@ -115,7 +115,8 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         bookmark_at = loop.time()
         while True:
             hub.check()
-            batches = await _next(stream, hub, part, include_events=include_events)
+            shown = ShownEvents.of(include_events=include_events, user_details=stream.user_details)
+            batches = await _next(stream, hub, part, shown)
             if undecided and realtime_conversion.has_overflow(batches, part):
                 undecided = await hub.undecided(part, undecided)
             if loop.time() >= bookmark_at:
@@ -127,7 +128,7 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
                 await hub.news(min(stream.patience(_CHECK_SECONDS), max(bookmark_at - loop.time(), 0.01)))
             await stream.check()
             for batch in batches:
-                encoded = await hub.encoded(batch, part, include_events=include_events)
+                encoded = await hub.encoded(batch, part, shown)
                 await _send(stream, batch, encoded)
             if batches:
                 bookmark_at = loop.time() + self.heartbeat_seconds
@@ -159,14 +160,12 @@ async def _send(stream: Stream, batch: Batch, encoded: Sequence[bytes]) -> None:
     await stream.check()
 
 
-async def _next(stream: Stream, hub: Hub, part: ViewFilter, *, include_events: bool) -> Sequence[Batch]:
+async def _next(stream: Stream, hub: Hub, part: ViewFilter, shown: ShownEvents) -> Sequence[Batch]:
     """Returns the next updates, none while the database is away. The refusal of updates that are no longer kept names a
     token to go on with.
     """
     try:
-        return await hub.updates_after(
-            stream.revision, stream.portions, _UPDATES_AT_ONCE, part, include_events=include_events
-        )
+        return await hub.updates_after(stream.revision, stream.portions, _UPDATES_AT_ONCE, part, shown)
     except errors.StorageUnavailable:
         return ()
     except Refused as refusal:

@@ -60,6 +60,11 @@ class Stream:
         self.tokens = tokens
         self.revision = self.portions = 0
 
+    @property
+    def user_details(self) -> bool:
+        """Returns whether the organization keeps what events say about users, as of the last check."""
+        return self._guard.principal.settings.keep_user_details
+
     def leave_token(self) -> None:
         """Sends the resume token as a trailer when the stream ends."""
         self._context.set_trailing_metadata(((_RESUME_TOKEN, self.tokens.after(self.revision)),))
@@ -91,15 +96,16 @@ class Stream:
 
 
 class Guard:
-    """The periodic check whether a caller may go on."""
+    """The periodic check whether a caller may go on; principal is who that was when it was made last."""
 
-    __slots__ = ("_ask_at",)
+    __slots__ = ("_ask_at", "principal")
 
     def __init__(self) -> None:
         self._ask_at = 0.0
+        self.principal = gate.caller().principal
 
     async def check(self) -> None:
         """Refuses a caller whose key is no longer valid, looked up once a second at most."""
         if time.monotonic() >= self._ask_at:
-            await gate.caller().authenticate()
+            self.principal = await gate.caller().authenticate()
             self._ask_at = time.monotonic() + _ASK_SECONDS

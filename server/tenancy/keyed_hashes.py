@@ -1,4 +1,4 @@
-"""Hashes that only this deployment can make: of API keys, tokens, e-mail addresses and events."""
+"""Hashes that only this deployment can make: of API keys, tokens, e-mail addresses and events; and sealed tokens."""
 
 import functools
 import hashlib
@@ -6,8 +6,11 @@ import hmac
 from collections.abc import Collection
 from typing import Self
 
+from server.events import addresses
 from server.organizations.api_key import ApiKey
 from server.settings import Settings
+
+_PROOF_BYTES = 16  # of tokens
 
 
 class KeyedHashes:
@@ -48,6 +51,22 @@ class KeyedHashes:
         """Returns whether the proof shows that a token with this content was made here."""
         return any(hmac.compare_digest(proof, _token_hash(pepper, content)) for pepper in self._peppers.values())
 
+    def sealed(self, context: bytes, content: bytes) -> bytes:
+        """Returns content as only this deployment can read it, and make it for a context: 16 bytes that prove this, and
+        as many as the content has. Equal contents come out equal.
+        """
+        proof = _token_hash(self._pepper, context + content)
+        return proof + _masked(self._pepper, proof, content)
+
+    def opened(self, context: bytes, sealed: bytes) -> bytes | None:
+        """Returns the content that was sealed for a context; None where nothing was."""
+        proof, masked = sealed[:_PROOF_BYTES], sealed[_PROOF_BYTES:]
+        for pepper in self._peppers.values():
+            content = _masked(pepper, proof, masked)
+            if hmac.compare_digest(proof, _token_hash(pepper, context + content)):
+                return content
+        return None
+
     @property
     def pseudonym_check(self) -> bytes:
         """Returns a value that is equal on two servers if they make the same pseudonyms."""
@@ -64,6 +83,11 @@ class KeyedHashes:
     def content_key(self, organization_id: int) -> bytes:
         """Returns the key of the fingerprints of an organization's events; like pseudonyms it must stay the same."""
         return _content_key(self._pseudonym_key, organization_id)
+
+    def stored_user(self, organization_id: int, user_id: str) -> str:
+        """Returns the id under which events of a user are stored: an e-mail address's pseudonym, or else the id."""
+        address = addresses.normal_form(user_id)
+        return user_id if address is None else self.user_hash(organization_id, address)
 
     def user_hash(self, organization_id: int, user_id: str) -> str:
         """Returns the pseudonym that is stored in place of an e-mail address: one for each address and organization."""
@@ -103,7 +127,17 @@ def _key_hash(pepper: bytes, secret: str) -> bytes:
 
 
 def _token_hash(pepper: bytes, content: bytes) -> bytes:
-    return hmac.digest(pepper, b"token:" + content, "sha256")[:16]
+    return hmac.digest(pepper, b"token:" + content, "sha256")[:_PROOF_BYTES]
+
+
+def _masked(pepper: bytes, proof: bytes, content: bytes) -> bytes:
+    """Returns content under a mask that follows from its proof, or what is under the mask."""
+    blocks = (
+        hmac.digest(pepper, b"mask:%b%d" % (proof, number), "sha256")
+        for number in range(-(-len(content) // hashlib.sha256().digest_size))
+    )
+    mask = int.from_bytes(b"".join(blocks)[: len(content)])
+    return (int.from_bytes(content) ^ mask).to_bytes(len(content))
 
 
 def _pseudonym_check(key: bytes) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 
 from server import timerange
 from server.events.event import Event
-from server.realtime.update_cache import Batch, Recent
+from server.realtime.update_cache import Batch, Recent, ShownEvents
 from server.realtime.view import ViewFilter
 from server.rpc import realtime_conversion
 from server.store.updates import Update
@@ -48,18 +48,18 @@ async def test_others_run_between_heavy_events() -> None:
     recent = Recent(realtime_conversion.update)
     heavy, light = batch(1, 20, _HEAVY), batch(2, 20, "{}")
     recent.keep([heavy, light])
-    assert await turns_during(recent.encoded(heavy, ViewFilter(), include_events=True)) >= 20
-    assert await turns_during(recent.encoded(light, ViewFilter(), include_events=True)) <= 5
+    assert await turns_during(recent.encoded(heavy, ViewFilter(), ShownEvents.WHOLE)) >= 20
+    assert await turns_during(recent.encoded(light, ViewFilter(), ShownEvents.WHOLE)) <= 5
 
 
 async def test_readers_that_come_together_get_what_is_made_once() -> None:
     encode = Counted()
     recent, update = Recent(encode), batch(1, 20, _HEAVY)
     recent.keep([update])
-    answers = await asyncio.gather(*(recent.encoded(update, ViewFilter(), include_events=True) for _ in range(10)))
+    answers = await asyncio.gather(*(recent.encoded(update, ViewFilter(), ShownEvents.WHOLE) for _ in range(10)))
     assert encode.count == 1
     assert all(answer is answers[0] for answer in answers)
-    assert await recent.encoded(update, ViewFilter(), include_events=True) is answers[0]
+    assert await recent.encoded(update, ViewFilter(), ShownEvents.WHOLE) is answers[0]
 
 
 async def test_a_reader_that_leaves_meanwhile_takes_nothing_from_the_others() -> None:
@@ -78,4 +78,4 @@ async def test_a_reader_that_leaves_meanwhile_takes_nothing_from_the_others() ->
 
 
 async def _encoded(recent: Recent, update: Batch) -> Any:
-    return await recent.encoded(update, ViewFilter(), include_events=True)
+    return await recent.encoded(update, ViewFilter(), ShownEvents.WHOLE)

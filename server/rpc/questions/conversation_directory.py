@@ -24,6 +24,7 @@ from server.query.conversation_list import (
 from server.query.conversation_timeline import Timeline, TimelineQuestion
 from server.rpc import event_messages
 from server.rpc.questions import shared
+from server.rpc.questions.shared import StoredUser
 from tallywire.v1 import conversation_pb2, rows_pb2
 
 DEFAULT_PAGE_SIZE = 100
@@ -56,7 +57,9 @@ _NARROWING = (
 )
 
 
-def list_question(request: conversation_pb2.ListConversationsRequest) -> ConversationListQuestion:
+def list_question(
+    request: conversation_pb2.ListConversationsRequest, stored_user: StoredUser
+) -> ConversationListQuestion:
     """Returns the question of a request; refuses invalid fields."""
     if request.rows_token:
         given = {field.name for field, _ in request.ListFields()}
@@ -73,7 +76,7 @@ def list_question(request: conversation_pb2.ListConversationsRequest) -> Convers
     return ConversationListQuestion(
         period=shared.period(request.time_range) if has_period else None,
         time=_TIMES[request.time],
-        filter=_filter(request),
+        filter=_filter(request, stored_user),
         order=_ORDERS[request.order_by],
         descending=shared.descending(request.direction) if request.direction else None,
         page_size=shared.page_size(request.page_size, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE),
@@ -82,7 +85,7 @@ def list_question(request: conversation_pb2.ListConversationsRequest) -> Convers
     )
 
 
-def _filter(request: conversation_pb2.ListConversationsRequest) -> ConversationFilter:
+def _filter(request: conversation_pb2.ListConversationsRequest, stored_user: StoredUser) -> ConversationFilter:
     outcome = next((one for one, number in _OUTCOMES.items() if number == request.outcome), None)
     if request.outcome and outcome is None:
         raise Refused(Reason.INVALID_ENUM, "not a known outcome", field="outcome")
@@ -98,7 +101,7 @@ def _filter(request: conversation_pb2.ListConversationsRequest) -> ConversationF
         channel=texts["channel"],
         team_id=texts["team_id"],
         topic=texts["topic"],
-        user_id=texts["user_id"],
+        user_id=stored_user(texts["user_id"]),
         handoff_reason=texts["handoff_reason"],
         has_content_gap=request.has_content_gap if request.HasField("has_content_gap") else None,
         ranges=dict(_ranges(request)),
@@ -157,13 +160,15 @@ def timeline_question(request: conversation_pb2.GetConversationRequest) -> Timel
     )
 
 
-def timeline_response(answer: Timeline) -> conversation_pb2.GetConversationResponse:
+def timeline_response(answer: Timeline, *, user_details: bool) -> conversation_pb2.GetConversationResponse:
     """Returns the message of an answer."""
     return conversation_pb2.GetConversationResponse(
         context=shared.known_context(answer.read),
         conversation=_conversation(answer.conversation, answer.names),
         timeline=[
-            conversation_pb2.TimelineEvent(event=event_messages.message(event), revision=revision)
+            conversation_pb2.TimelineEvent(
+                event=event_messages.message(event, user_details=user_details), revision=revision
+            )
             for revision, event in answer.events
         ],
         next_page_token=answer.next_page_token,

@@ -1,6 +1,6 @@
 """The conversions that questions and answers share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,8 @@ from server.rollups import overflow
 from server.timerange import FINE, Granularity, Interval
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 
+# Returns the id under which events of a user are stored: the pseudonym of an e-mail address, or else the id.
+StoredUser = Callable[[str], str]
 _STORAGE_KINDS = {kind: event_pb2.StorageKind.Value(f"STORAGE_KIND_{kind.upper()}") for kind in counting.STORAGE_KINDS}
 
 _GRANULARITIES: Mapping[int, Granularity | None] = {

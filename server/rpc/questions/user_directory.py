@@ -14,6 +14,7 @@ from server.query.user_directory import MAX_PAGE_SIZE, DirectoryUser, Seen, User
 from server.query.user_figure import FigureUserPage, FigureUsersQuestion
 from server.query.user_retention import MAX_PERIODS, Retention, RetentionQuestion
 from server.rpc.questions import shared
+from server.rpc.questions.shared import StoredUser
 from server.timerange import Granularity, Interval
 from tallywire.v1 import answer_pb2, rows_pb2, user_pb2
 
@@ -95,12 +96,10 @@ def rows_response(answer: FigureUserPage) -> user_pb2.ListUsersResponse:
     )
 
 
-def activities_question(request: user_pb2.ListUserActivitiesRequest) -> ActivitiesQuestion:
+def activities_question(request: user_pb2.ListUserActivitiesRequest, stored_user: StoredUser) -> ActivitiesQuestion:
     """Returns the question of a request; refuses one that names no user."""
-    if not request.user_id:
-        raise rules.required("user_id")
     return ActivitiesQuestion(
-        user_id=rules.identifier("user_id", request.user_id),
+        user_id=_named(request.user_id, stored_user),
         period=shared.period(request.time_range) if request.HasField("time_range") else None,
         page_size=shared.page_size(request.page_size, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE),
         page_token=request.page_token,
@@ -132,12 +131,17 @@ def activities_response(answer: ActivityPage) -> user_pb2.ListUserActivitiesResp
     )
 
 
-def user_question(request: user_pb2.GetUserRequest) -> tuple[str, Period | None]:
+def user_question(request: user_pb2.GetUserRequest, stored_user: StoredUser) -> tuple[str, Period | None]:
     """Returns which user a request asks for, and which days; refuses one that names none."""
-    if not request.user_id:
-        raise rules.required("user_id")
     period = shared.period(request.time_range) if request.HasField("time_range") else None
-    return rules.identifier("user_id", request.user_id), period
+    return _named(request.user_id, stored_user), period
+
+
+def _named(user_id: str, stored_user: StoredUser) -> str:
+    """Returns the id of a user that a request must name, as it is stored."""
+    if not user_id:
+        raise rules.required("user_id")
+    return stored_user(rules.identifier("user_id", user_id))
 
 
 def user_response(answer: DirectoryUser) -> user_pb2.GetUserResponse:

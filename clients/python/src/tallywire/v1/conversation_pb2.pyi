@@ -546,7 +546,7 @@ class ListConversationsRequest(google.protobuf.message.Message):
     topic: builtins.str
     """topic keeps those of a topic."""
     user_id: builtins.str
-    """user_id keeps those of a user."""
+    """user_id keeps those of a user. An e-mail address finds those of the user that stands for it."""
     handoff_reason: builtins.str
     """handoff_reason keeps those that were handed over for a reason."""
     has_content_gap: builtins.bool

@@ -370,7 +370,7 @@ class GetUserRequest(google.protobuf.message.Message):
     USER_ID_FIELD_NUMBER: builtins.int
     TIME_RANGE_FIELD_NUMBER: builtins.int
     user_id: builtins.str
-    """user_id is the user, as on the events. Required, at most 256 bytes."""
+    """user_id is the user, as on the events; an e-mail address stands for its pseudonym. Required, at most 256 bytes."""
     @property
     def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
         """time_range has the days to return: those of UTC that it touches, whole, whatever its zone. Unset: the last 90 days."""
@@ -430,7 +430,7 @@ class ListUserActivitiesRequest(google.protobuf.message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     user_id: builtins.str
-    """user_id is the user, as on the events. Required, at most 256 bytes."""
+    """user_id is the user, as on the events; an e-mail address stands for its pseudonym. Required, at most 256 bytes."""
     page_size: builtins.int
     """page_size is the most activities to return: 1 to 1,000, more are taken as 1,000. Unset: 100."""
     page_token: builtins.str
