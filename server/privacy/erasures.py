@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from server.admission.query_slots import QuerySlots
 from server.errors import Reason, Refused
 from server.events import erased
 from server.organizations.audit_trail import Actor, Entry
@@ -18,6 +19,8 @@ from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Principal
 
 _KEY_BYTES = 32
+_AT_ONCE = 2  # erasures that are begun in this process: each makes all servers learn of it
+_MOST_WAITING, _MOST_WAITING_EACH = 40, 10
 Begun = Erasure  # an erasure, for who is not to know the store
 
 
@@ -38,6 +41,7 @@ class Erasures:
         self._database = database
         self._hashes = hashes
         self._on_task = on_task
+        self._slots = QuerySlots(_AT_ONCE, limit=_MOST_WAITING, limit_each=_MOST_WAITING_EACH)
 
     async def begin(self, principal: Principal, user_id: str, request_id: str, by: Actor) -> Erasure:
         """Begins to erase a person, unless that was begun before, and returns how far it is. Once it returns, nothing
@@ -47,7 +51,7 @@ class Erasures:
         stored_id = people.stored_id(self._hashes, organization_id, user_id)
         people.check_request_id(request_id, user_id, stored_id)
         digest = self._hashes.erased_user(organization_id, stored_id)
-        async with self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction() as driver:
             found = await stored.by_digest(driver, organization_id, digest)
             if found is None:
                 new = NewErasure(

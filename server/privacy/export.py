@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from server.admission.query_slots import QuerySlots
 from server.organizations.audit_trail import Actor
 from server.privacy import export_log, people
+from server.privacy.spool import Spool
 from server.projections.projector import Projector
 from server.store import updates, user_export
 from server.store.database import Database
@@ -16,8 +17,8 @@ from server.tenancy.principal import Principal
 
 _FOLLOWED = ("conversations", "users", "leads")
 _MOST_BYTES = 256 * 1024  # of the lines that are handed out at once
-_AT_ONCE = 4  # exports of this process, which hold a connection as long as they are read
-_MOST, _MOST_EACH = 20, 1
+_READ_AT_ONCE = 4  # exports of this process, of which each holds a connection until all of it is read
+_MOST, _MOST_EACH = 20, 1  # of those that are sent, too
 
 
 class UserExports:
@@ -27,24 +28,34 @@ class UserExports:
         self._database = database
         self._hashes = hashes
         self._projector = projector
-        self._slots = QuerySlots(_AT_ONCE, limit=_MOST, limit_each=_MOST_EACH)
+        self._slots = QuerySlots(_MOST, limit=_MOST, limit_each=_MOST_EACH)
+        self._reading = QuerySlots(_READ_AT_ONCE, limit=_MOST, limit_each=_MOST_EACH)
 
     async def lines(self, principal: Principal, user_id: str, by: Actor) -> AsyncGenerator[Sequence[str], None]:
         """Yields lines about a person, of one instant, a few at a time; the last one of all has their numbers. The
-        audit trail tells of the export before its first line is there.
+        audit trail tells of the export before its first line is there. Nothing of the database is held while a caller
+        takes its time over the lines.
         """
         organization_id = principal.organization_id
         stored_id = people.stored_id(self._hashes, organization_id, user_id)
         async with self._slots.slot(principal):
-            async with self._database.query() as driver:
-                kept = await updates.window(driver, organization_id)
-            await self._projector.catch_up(organization_id, _FOLLOWED, kept.newest)
-            async with self._database.transaction() as driver:
-                digest = self._hashes.erased_user(organization_id, stored_id)
-                await export_log.record(driver, organization_id, digest, by)
-            async with contextlib.aclosing(self._portions(organization_id, stored_id)) as portions:
-                async for portion in portions:
+            with Spool() as spool:
+                async with self._reading.slot(principal):
+                    await self._read(organization_id, stored_id, spool, by)
+                async for portion in spool.portions():
                     yield portion
+
+    async def _read(self, organization_id: int, user_id: str, spool: Spool, by: Actor) -> None:
+        """Puts all that is kept about a person into a spool, and tells the audit trail before."""
+        async with self._database.query() as driver:
+            kept = await updates.window(driver, organization_id)
+        await self._projector.catch_up(organization_id, _FOLLOWED, kept.newest)
+        async with self._database.transaction() as driver:
+            digest = self._hashes.erased_user(organization_id, user_id)
+            await export_log.record(driver, organization_id, digest, by)
+        async with contextlib.aclosing(self._portions(organization_id, user_id)) as portions:
+            async for portion in portions:
+                await spool.put(portion)
 
     async def _portions(self, organization_id: int, user_id: str) -> AsyncGenerator[Sequence[str], None]:
         counts = dict.fromkeys(user_export.KINDS, 0)

@@ -2,17 +2,21 @@
 
 import asyncio
 import hashlib
+import pickle
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from server.catalog import registry
+from server.events.user_activity import UserDay
 from server.local import embedded
 from server.quarters import Width
 from server.rollups import audit, fold, verification
 from server.rollups.checks import Fault
 from server.rollups.differences import FigurePart
+from server.rollups.gap_checks import RawGaps
 from server.rollups.member_numbers import Limits
+from server.rollups.profile_checks import Profiles
 from server.rollups.repair import Mended, Repair
 from server.rollups.verification import Asked, Verification
 from server.store.database import Database, Driver
@@ -231,3 +235,18 @@ async def test_what_has_no_raw_events_is_said_and_left(own_database: Database, o
     assert all(one.window.start >= bucket for one in recorded)
     assert timedelta(seconds=found.seconds) < timedelta(minutes=10)
     assert not (await verified(own_database, own_organization)).number
+
+
+def test_what_is_compared_grows_with_what_events_are_about_and_not_with_their_number() -> None:
+    """An hour may have a million events."""
+    (one,) = worlds.events(1, 1)
+    at = one.occurred_at // 3_600_000_000 * 3_600_000_000
+    profiles = Profiles(seen_agents=9, seen_users=9, gaps=RawGaps(seen=9))
+    sizes = []
+    for portion in range(6):
+        told = one._replace(user_id="ann", agent_id="ada", conversation_id="c", occurred_at=at + portion)
+        gap = told._replace(event_type="content_gap.found", detail={"topic": "refunds"})
+        profiles.take([(1, told), (2, gap)] * 500)
+        sizes.append(len(pickle.dumps(profiles)))
+    assert max(sizes) < 2 * sizes[0]
+    assert profiles.users.days[UserDay("ann", at // 86_400_000_000)].events == 6_000
