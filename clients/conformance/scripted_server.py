@@ -41,6 +41,7 @@ class Attempt:
     timeout_ms: float | None
     user_agent: str
     request: Any
+    under_way: int = 0  # calls of the case, with this one
 
     @property
     def events(self) -> list[Any]:
@@ -83,6 +84,7 @@ class Script:
         self.attempts.append(attempt)
         step = self.steps.popleft() if self.steps else {}
         self.under_way += 1
+        attempt.under_way = self.under_way
         self.most_under_way = max(self.most_under_way, self.under_way)
         await self._tell()
         try:

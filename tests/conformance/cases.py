@@ -85,7 +85,7 @@ async def run_behaviour(cases: list[Case], testee: Testee, server: ScriptedServe
         key = f"case-{uuid.uuid4().hex[:8]}-{case.name}"
         async with (
             at_once,
-            server.script(key, case.data.get("script", []), foreign=case.data.get("foreign", 0)) as script,
+            server.script(key, _long(case.data.get("script", [])), foreign=case.data.get("foreign", 0)) as script,
             server.script(f"{key}-nobody", []) as nobody,
         ):
             nobody.relay.refuse(float("inf"))
@@ -121,6 +121,7 @@ class _Run:
         self._began = time.monotonic()
         self._running: dict[str, tuple[int, asyncio.Task[dict[str, Any]]]] = {}
         self._open: dict[tuple[str, str], None] = {}
+        self._opened: set[tuple[str, str]] = set()
 
     async def run(self) -> Outcome:
         """Does the commands of the case, checks what the server saw, and closes what is open."""
@@ -180,6 +181,9 @@ class _Run:
         self._outcome.exchange.append(f"{(at - self._began) * 1000:.0f} ms → {_line(command)}")
         reply = await self._testee.ask(command)
         self._outcome.exchange.append(f"{(time.monotonic() - self._began) * 1000:.0f} ms ← {_line(reply)}")
+        opens = {"open": "client", "tracker_open": "tracker", "stream_open": "stream"}.get(command["do"])
+        if opens and "ok" in reply:
+            self._open[opens, command[opens]] = None
         for key in self._server.keys.values():
             if key and key in json.dumps(reply):
                 self._outcome.problems.append("the reply has the API key in it")
@@ -201,7 +205,7 @@ class _Run:
         """Opens the client or the tracker of a command at its first use, with the key of its name."""
         for kind, name in (("client", command.get("client", "")), ("tracker", command.get("tracker"))):
             wants = "tracker" in command if kind == "tracker" else command["do"] in _OF_CLIENTS
-            if wants and (kind, self._prefix + name) not in self._open:
+            if wants and (kind, self._prefix + name) not in self._opened:
                 opening = {"do": "open" if kind == "client" else "tracker_open", kind: name}
                 self._check(f"opening {kind} {name!r}", await self._ask(self._prepared(opening)), None, None)
 
@@ -218,9 +222,7 @@ class _Run:
             made.setdefault("addresses", [self._server.address])
             made.setdefault("key", self._server.keys.get(name) or self._server.keys[""])
             kind = "client" if made["do"] == "open" else "tracker"
-            self._open[kind, made[kind]] = None
-        if made["do"] == "stream_open":
-            self._open["stream", made["stream"]] = None
+            self._opened.add((kind, made[kind]))
         if made["do"] in ("close", "tracker_close", "stream_close"):
             kind = {"close": "client", "tracker_close": "tracker", "stream_close": "stream"}[made["do"]]
             self._open.pop((kind, made[kind]), None)
@@ -284,6 +286,8 @@ class _Run:
         data, attempts = self._case.data, script.attempts
         if "attempts" in data:
             yield from differences(data["attempts"], len(attempts), "the number of attempts")
+        if "connections" in data:
+            yield from differences(data["connections"], script.relay.connections, "the number of connections")
         for number, least in enumerate(data.get("least_gaps_ms", []), start=1):
             gap = (attempts[number].at - attempts[number - 1].at) * 1000 if number < len(attempts) else 0.0
             if gap < least:
@@ -312,9 +316,23 @@ class _Run:
                 yield f"an attempt has {one.timeout_ms} ms, not at most {calls['longest_timeout_ms']}"
         if "most_under_way" in calls:
             yield from differences(calls["most_under_way"], script.most_under_way, "the most calls under way")
+        if "under_way_after" in calls:
+            begin, most = calls["under_way_after"]
+            later = max((one.under_way for one in attempts[begin:]), default=0)
+            if later > most:
+                yield f"after attempt {begin} up to {later} calls were under way, not at most {most}"
         if "requests" in calls:
             shown = [one.shown(0.0)["request"] for one in attempts]
             yield from differences(self._filled(calls["requests"]), shown, "the requests")
+
+
+def _long(value: Any) -> Any:
+    """Returns the steps of a script in which {x:N} is a text of that length; they know no other placeholder."""
+    if isinstance(value, dict):
+        return {name: _long(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_long(one) for one in value]
+    return re.sub(r"\{x:(\d+)\}", lambda found: "x" * int(found[1]), value) if isinstance(value, str) else value
 
 
 _PLACE = re.compile(r"\{(id|saved|now|x|key|address|nobody)([+-][\d.]+)?(?::(\w+))?\}")

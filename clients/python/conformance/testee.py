@@ -92,7 +92,7 @@ def connection_options(command: Reply) -> dict[str, Any]:
     """Returns the arguments of a client or a tracker."""
     addresses = command["addresses"]
     options: dict[str, Any] = {
-        "target": addresses[0] if len(addresses) == 1 else "ipv4:" + ",".join(addresses),
+        "target": "ipv4:" + ",".join(addresses) if len(addresses) > 1 else "".join(addresses),
         "api_key": command["key"],
     }
     for name in ("root_certificates", "certificate_chain", "private_key"):

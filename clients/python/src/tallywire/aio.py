@@ -69,7 +69,7 @@ class AsyncClient(
         self._timeout = timeout
         self._clock = requests.ClientClock(stamp=stamp_sent_at, correct=correct_clock)
         self._slots = concurrency_limit.AsyncCallSlots()
-        self._room = call_room.AsyncCallRoom(1)
+        self._room = call_room.AsyncCallRoom(self._connection.connections)
         # Opened with the first call: an asyncio channel belongs to the loop that runs when it is made.
         self._opened: aio_stubs.Stubs | None = None
         self._closed = False
@@ -248,7 +248,7 @@ class AsyncClient(
                 raise RuntimeError("this AsyncClient is in use on another event loop: make one for each loop")
             self._opened = bound = aio_stubs.bind(loop, self._connection.open_async())
             self._slots = concurrency_limit.AsyncCallSlots()
-            self._room = call_room.AsyncCallRoom(1)
+            self._room = call_room.AsyncCallRoom(self._connection.connections)
         return bound
 
     async def _call(

@@ -80,7 +80,7 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
         self._timeout = timeout
         self._clock = requests.ClientClock(stamp=stamp_sent_at, correct=correct_clock)
         self._slots = concurrency_limit.CallSlots()
-        self._room = call_room.CallRoom(1)
+        self._room = call_room.CallRoom(self._connection.connections)
         self._closed = False
         self._channel = self._connection.open()
         self._events = event_service_pb2_grpc.EventServiceStub(self._channel)

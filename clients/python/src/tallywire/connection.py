@@ -9,7 +9,7 @@ from typing import Final, TypedDict
 import grpc
 import grpc.aio
 
-from tallywire import green_threads, version
+from tallywire import channels, green_threads, version
 
 _OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
     ("grpc.primary_user_agent", f"tallywire-python/{version.VERSION}"),
@@ -30,13 +30,15 @@ class ConnectionOptions(TypedDict, total=False):
     """The arguments with which Client, AsyncClient and Tracker say how to reach a server, beside target and api_key.
 
     Certificates are PEM. Without any, a connection to a loopback address is plaintext, and every other one is TLS with
-    the system's root certificates; `insecure` asks for plaintext everywhere.
+    the system's root certificates; `insecure` asks for plaintext everywhere. `connections`, 1 by default, is how many
+    connections calls use in turn, each for up to 90 calls at once.
     """
 
     root_certificates: bytes | None
     certificate_chain: bytes | None
     private_key: bytes | None
     insecure: bool
+    connections: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,16 +48,25 @@ class Connection:
     target: str
     tls: grpc.ChannelCredentials | None = field(repr=False)
     metadata: tuple[tuple[str, str], ...] = field(repr=False)
+    connections: int = 1
 
     def open(self) -> grpc.Channel:
         """Returns a new channel; it connects with the first call."""
         green_threads.prepare()
+        opened = [self._opened() for _ in range(self.connections)]
+        return opened[0] if len(opened) == 1 else channels.ChannelSet(opened)
+
+    def open_async(self) -> grpc.aio.Channel:
+        """Returns a new asyncio channel, to be used on the running event loop only."""
+        opened = [self._opened_async() for _ in range(self.connections)]
+        return opened[0] if len(opened) == 1 else channels.AsyncChannelSet(opened)
+
+    def _opened(self) -> grpc.Channel:
         if self.tls is None:
             return grpc.insecure_channel(self.target, options=self._options())
         return grpc.secure_channel(self.target, self.tls, options=self._options())
 
-    def open_async(self) -> grpc.aio.Channel:
-        """Returns a new asyncio channel, to be used on the running event loop only."""
+    def _opened_async(self) -> grpc.aio.Channel:
         if self.tls is None:
             return grpc.aio.insecure_channel(self.target, options=self._options())
         return grpc.aio.secure_channel(self.target, self.tls, options=self._options())
@@ -63,7 +74,9 @@ class Connection:
     def _options(self) -> tuple[tuple[str, str | int], ...]:
         """Returns the channel options; a plaintext connection never goes through a proxy, which would see the key."""
         proxy = (("grpc.enable_http_proxy", 0),) if self.tls is None else ()
-        return (*_OPTIONS, *proxy, ("grpc.service_config", _own_service_config()))
+        # Channels to one address share a connection otherwise.
+        apart = (("grpc.use_local_subchannel_pool", 1),) if self.connections > 1 else ()
+        return (*_OPTIONS, *proxy, *apart, ("grpc.service_config", _own_service_config()))
 
 
 def _own_service_config() -> str:
@@ -91,6 +104,7 @@ def connection(
     certificate_chain: bytes | None = None,
     private_key: bytes | None = None,
     insecure: bool = False,
+    connections: int = 1,
 ) -> Connection:
     """Returns how to reach `target`; the arguments are those of ConnectionOptions.
 
@@ -106,10 +120,13 @@ def connection(
     wants_tls = root_certificates is not None or certificate_chain is not None
     if insecure and wants_tls:
         raise ValueError("insecure contradicts the certificates")
+    if connections < 1:
+        raise ValueError(f"connections is at least 1, not {connections}")
     tls = None
     if wants_tls or not (insecure or is_local(target)):
         tls = grpc.ssl_channel_credentials(root_certificates, private_key, certificate_chain)
-    return Connection(target=target, tls=tls, metadata=(("authorization", f"Bearer {api_key}"),))
+    metadata = (("authorization", f"Bearer {api_key}"),)
+    return Connection(target=target, tls=tls, metadata=metadata, connections=connections)
 
 
 def is_local(target: str) -> bool:
