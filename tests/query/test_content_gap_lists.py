@@ -12,7 +12,8 @@ from server.query import gap_groups
 from server.store.database import Database
 from server.tenancy.principal import Scope
 from tallywire.v1 import content_gap_pb2 as pb
-from tallywire.v1 import directory_service_pb2_grpc, event_pb2, metrics_service_pb2, time_pb2
+from tallywire.v1 import directory_service_pb2_grpc, event_pb2, metrics_service_pb2, rows_pb2, time_pb2
+from tests.query import test_event_lists
 from tests.support import commands, serving
 from tests.support.serving import Accounts, Caller, Running, refused
 from tests.support.tiny_worlds import DAY, NOON, THE_DAY, e
@@ -334,3 +335,15 @@ async def test_any_merges_and_undoings_come_to_what_events_say(accounts: Account
         newest = list(dict.fromkeys(question for _, question, _ in reversed(own[merged.get(topic, topic)])))
         assert [one.question for one in (await get(caller, topic)).questions] == newest[:5]
     assert len(merged) > 0
+
+
+async def test_the_figure_of_content_gaps_opens_their_events(accounts: Accounts) -> None:
+    caller = await accounts.caller(scopes=SCOPES)
+    await caller.track_all(WORLD)
+    request = metrics_service_pb2.GetOverviewRequest(time_range=THE_DAY, include_rows_tokens=True)
+    answer = await caller.ask("GetOverview", request)
+    opened = answer.rows_tokens["content_gaps_found"]
+    assert (opened.kind, opened.figure) == (rows_pb2.ROWS_KIND_EVENTS, answer.overview.content_gaps_found)
+    rows = (await test_event_lists.page(caller, rows_token=opened.token)).rows
+    assert len(rows) == opened.figure == 5
+    assert {row.event.event_type for row in rows} == {"content_gap.found"}

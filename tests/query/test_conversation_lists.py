@@ -368,7 +368,9 @@ async def test_the_rows_behind_every_figure_are_its_conversations_then_and_later
     assert (await audit.check(database, caller.organization_id)).mismatches == 0
 
 
-async def test_the_tokens_in_answers_open_the_conversations_behind_their_figures(business: Caller) -> None:
+async def test_the_tokens_in_answers_open_the_conversations_behind_their_figures(
+    business: Caller, server: Running
+) -> None:
     part = answer_pb2.Filter(channel="web")
     request = messages.GetConversationMetricsRequest(time_range=WHOLE, filter=part, include_rows_tokens=True)
     answer = await business.ask("GetConversationMetrics", request)
@@ -378,6 +380,14 @@ async def test_the_tokens_in_answers_open_the_conversations_behind_their_figures
         found = await listed(business, rows_token=answer.rows_tokens[name].token)
         assert len(found) == answer.rows_tokens[name].figure == figure > 0
         assert sum(one.amount for one in found) == figure
+    token = answer.rows_tokens[names[0]].token
+    rows_of = ("conversations", "--rows-token", token, "--order", "messages", "--limit", "1000")
+    sheet = await commands.csv(server.address, business, *rows_of)
+    assert sum(int(row["amount"]) for row in sheet) == len(sheet) == answer.figures.total_conversations
+    messages_sent = [int(row["messages"]) for row in sheet]
+    assert messages_sent == sorted(messages_sent, reverse=True)
+    wrong = await commands.run(server.address, business, *rows_of, "--topic", "returns")
+    assert (wrong.exit_code, "--rows-token goes without" in wrong.stderr) == (2, True)
 
 
 async def test_rows_of_another_organization_or_kind_are_refused(

@@ -20,7 +20,7 @@ from server.tenancy.principal import Scope
 from server.timerange import Interval, of_microseconds
 from tallywire.v1 import answer_pb2, directory_service_pb2_grpc, lead_pb2, metrics_service_pb2, rows_pb2
 from tests.projections import test_leads
-from tests.support import serving, worlds
+from tests.support import commands, serving, worlds
 from tests.support.serving import Accounts, Caller, Running, refused
 
 COUNTS = (
@@ -120,6 +120,10 @@ async def test_who_can_open_the_leads_behind_a_figure(accounts: Accounts, server
     async with tallywire.AsyncClient(server.address, api_key=caller.key.secret) as client:
         found = [(one.lead_id, one.amount) async for one in client.list_leads(rows_token=token)]
     assert found == [("l1", 1)]
+    rows = await commands.csv(server.address, caller, "leads", "--rows-token", token, "--ascending")
+    assert [(row["lead_id"], row["amount"]) for row in rows] == [("l1", "1")]
+    wrong = await commands.run(server.address, caller, "leads", "--rows-token", token, "--stage", "offer")
+    assert (wrong.exit_code, "--rows-token goes without" in wrong.stderr) == (2, True)
     of_events = tokens.token(caller.organization_id, dataclasses.replace(counted, metric="messages_sent"))
     descending = metrics_service_pb2.SORT_DIRECTION_DESCENDING
     for call, reason in (

@@ -21,30 +21,48 @@ from tallywire.v1 import conversation_pb2, event_pb2
 _PLAIN: Final = tuple(
     field.name
     for field in conversation_pb2.Conversation.DESCRIPTOR.fields
-    if field.message_type is None or field.message_type.name == "Timestamp"
+    if field.name != "amount" and (field.message_type is None or field.message_type.name == "Timestamp")
 )
+_ORDER: Final = ("order_by", "ascending")
 _OF_EVENT: Final = ("occurred_at", "event_type", "event_id", "agent_id", "user_id", "channel", "team_id", "properties")
 _TIME: Final = {"closed": "closed_at", "began": "began_at", "active": "last_activity_at"}
 _NUMBER_HELP: Final = (
     f"Bounds of a number, as in rating=1..2 or messages=20..: {', '.join(conversation_requests.NUMBERS)}."
 )
 
+RowsToken = Annotated[
+    str | None, typer.Option("--rows-token", help="The conversations behind a figure, in place of period and filters.")
+]
 Number = Annotated[list[str] | None, typer.Option("--number", metavar="NAME=MIN..MAX", help=_NUMBER_HELP)]
 
 
-def show(period: PeriodOptions, narrowed: dict[str, Any], limit: int, to: ServerOptions, output: OutputOptions) -> None:
-    """Prints the conversations of a period, narrowed and in an order."""
-    question = period.question()
+def show(
+    period: PeriodOptions,
+    narrowed: dict[str, Any],
+    rows_token: str | None,
+    limit: int,
+    to: ServerOptions,
+    output: OutputOptions,
+) -> None:
+    """Prints the conversations of a period, narrowed and in an order, or those behind a figure."""
+    if rows_token and (period.is_given or any(one for name, one in narrowed.items() if name not in _ORDER)):
+        raise problems.WrongUsage("--rows-token goes without a period and filters")
+    question = None if rows_token else period.question()
+    page_size = min(limit, directory_requests.PAGE_SIZE)
     with to.connect() as server:
-        asked = options.asked(question, server)
+        asked = options.asked(question, server) if question else None
         listed = server.list_conversations(
-            asked.start, asked.end, page_size=min(limit, directory_requests.PAGE_SIZE), **narrowed
+            asked.start if asked else None,
+            asked.end if asked else None,
+            rows_token=rows_token or "",
+            page_size=page_size,
+            **narrowed,
         )
         found = list(itertools.islice(listed, limit))
-    where = lists.zone(asked.time_zone)
+    where = lists.zone(asked.time_zone if asked else period.zone)
     output.emit(
         document=lambda: {"conversations": list(map(json_output.of, found))},
-        sheet=lambda: lists.sheet(_PLAIN, found, where),
+        sheet=lambda: lists.sheet((*_PLAIN, "amount") if rows_token else _PLAIN, found, where),
         terminal=lambda console: _render(console, found, where, _TIME.get(narrowed["time"] or "", "closed_at")),
     )
 

@@ -55,6 +55,7 @@ def conversations(
     reason: Annotated[str | None, typer.Option(help="With --list: those handed over for this reason.")] = None,
     gap: Annotated[bool | None, typer.Option("--gap/--no-gap", help="With --list: with a content gap or none.")] = None,
     number: conversation_list.Number = None,
+    rows_token: conversation_list.RowsToken = None,
     order: Annotated[str | None, typer.Option(help="With --list: messages, duration, rating …")] = None,
     ascending: Annotated[bool, typer.Option("--ascending", help="With --list: the smallest first.")] = False,
     limit: lists.Limit = lists.DEFAULT_LIMIT,
@@ -69,8 +70,8 @@ def conversations(
     """
     chosen = {"time": time, "outcome": outcome, "phase": phase, "user": user, "topic": topic, "reason": reason}
     narrowing = conversation_list.ListNarrowing(**chosen, gap=gap, number=number, order=order, ascending=ascending)
-    if listed:
-        conversation_list.show(of, narrowing.arguments(only), limit, to, output)
+    if listed or rows_token:
+        conversation_list.show(of, narrowing.arguments(only), rows_token, limit, to, output)
         return
     narrowing.check_unused()
     question, narrowed, counted = of.question(), only.arguments(), _cohort(cohort)

@@ -36,6 +36,9 @@ def leads(
     currency: Annotated[str | None, typer.Option(help="Those with a value in this currency.")] = None,
     order: Annotated[str | None, typer.Option(help="created, last_seen, value or lead_id. Default: created.")] = None,
     ascending: Annotated[bool, typer.Option("--ascending", help="The oldest or smallest first.")] = False,
+    rows_token: Annotated[
+        str | None, typer.Option("--rows-token", help="The leads behind a figure, in place of all filters.")
+    ] = None,
     limit: lists.Limit = lists.DEFAULT_LIMIT,
     to: options.ServerOptions,
     output: options.OutputOptions,
@@ -53,6 +56,10 @@ def leads(
         **{"prefix": prefix, "stage": stage, "reached_stage": reached, "currency": currency},
         **{"min_value_micros": _micros(at_least), "max_value_micros": _micros(at_most)},
     }
+    if rows_token:
+        if question is not None or any(one is not None for name, one in chosen.items() if name != "descending"):
+            raise problems.WrongUsage("--rows-token goes without a period, filters and an order")
+        chosen["rows_token"] = rows_token
     with to.connect() as server:
         if question is not None:
             asked = options.asked(question, server)
@@ -62,7 +69,7 @@ def leads(
     where = lists.zone(of.zone)
     output.emit(
         document=lambda: {"leads": list(map(json_output.of, found))},
-        sheet=lambda: lists.sheet(_FIELDS, found, where),
+        sheet=lambda: lists.sheet((*_FIELDS, "amount") if rows_token else _FIELDS, found, where),
         terminal=lambda console: _render(console, found, where),
     )
 
