@@ -4,7 +4,8 @@ from typing import Final
 
 from generators.generator import Generator
 from generators.python import Python
+from generators.typescript import TypeScript
 
 __all__ = ["LANGUAGES", "Generator"]
 
-LANGUAGES: Final[dict[str, Generator]] = {"python": Python()}
+LANGUAGES: Final[dict[str, Generator]] = {"python": Python(), "typescript": TypeScript()}

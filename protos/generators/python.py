@@ -66,7 +66,7 @@ def _tools() -> pathlib.Path:
     """Returns the environment with the tools; makes it at the first call and after every change of the pins."""
     interpreter = _interpreter()
     stamp = hashlib.sha256(_REQUIREMENTS.read_bytes() + interpreter.encode()).hexdigest()[:16]
-    cache = _cache()
+    cache = cache_folder()
     home = cache / f"protoc-{stamp}"
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -85,7 +85,7 @@ def _interpreter() -> str:
     return next((found for name in _OLDER_PYTHONS if (found := shutil.which(name))), "")
 
 
-def _cache() -> pathlib.Path:
+def cache_folder() -> pathlib.Path:
     """Returns a folder that outlives this run; where the user can have none, one that does not."""
     folder = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "tallywire"
     try:

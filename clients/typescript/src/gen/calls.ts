@@ -1,0 +1,607 @@
+// Made by protos/generate.py from the contract. Do not edit.
+import type { CallOptions, Caller, StreamOptions } from "../caller.js";
+import type {
+  Agent,
+  AuditEntry,
+  Campaign,
+  ContentGap,
+  Conversation,
+  CorrectEventsRequest,
+  CorrectEventsResponse,
+  CreateCustomMetricRequest,
+  CreateCustomMetricResponse,
+  CreateFunnelRequest,
+  CreateFunnelResponse,
+  DeleteCustomMetricRequest,
+  DeleteCustomMetricResponse,
+  DeleteFunnelRequest,
+  DeleteFunnelResponse,
+  EraseUserRequest,
+  EraseUserResponse,
+  EventRow,
+  ExportUserRequest,
+  ExportUserResponse,
+  GetAgentMetricsRequest,
+  GetAgentMetricsResponse,
+  GetAgentRequest,
+  GetAgentResponse,
+  GetApiUsageRequest,
+  GetApiUsageResponse,
+  GetCallMetricsRequest,
+  GetCallMetricsResponse,
+  GetCampaignRequest,
+  GetCampaignResponse,
+  GetContentGapRequest,
+  GetContentGapResponse,
+  GetConversationMetricsRequest,
+  GetConversationMetricsResponse,
+  GetConversationRequest,
+  GetConversationResponse,
+  GetCostsRequest,
+  GetCostsResponse,
+  GetCustomMetricRequest,
+  GetCustomMetricResponse,
+  GetDailyStatsRequest,
+  GetDailyStatsResponse,
+  GetErasureRequest,
+  GetErasureResponse,
+  GetEventRequest,
+  GetEventResponse,
+  GetFunnelRequest,
+  GetFunnelResponse,
+  GetLeadRequest,
+  GetLeadResponse,
+  GetLeaderboardRequest,
+  GetLeaderboardResponse,
+  GetOverviewRequest,
+  GetOverviewResponse,
+  GetQualityRequest,
+  GetQualityResponse,
+  GetQuotaRequest,
+  GetQuotaResponse,
+  GetRealtimeMetricsRequest,
+  GetRealtimeMetricsResponse,
+  GetRoiRequest,
+  GetRoiResponse,
+  GetUsageTrendsRequest,
+  GetUsageTrendsResponse,
+  GetUserRequest,
+  GetUserResponse,
+  GetUserRetentionRequest,
+  GetUserRetentionResponse,
+  Lead,
+  ListAgentsRequest,
+  ListAgentsResponse,
+  ListAuditEntriesRequest,
+  ListAuditEntriesResponse,
+  ListCampaignsRequest,
+  ListCampaignsResponse,
+  ListContentGapsRequest,
+  ListContentGapsResponse,
+  ListConversationsRequest,
+  ListConversationsResponse,
+  ListCustomMetricsRequest,
+  ListCustomMetricsResponse,
+  ListDimensionValuesRequest,
+  ListDimensionValuesResponse,
+  ListEventsRequest,
+  ListEventsResponse,
+  ListFunnelsRequest,
+  ListFunnelsResponse,
+  ListLeadsRequest,
+  ListLeadsResponse,
+  ListMetricsRequest,
+  ListMetricsResponse,
+  ListUserActivitiesRequest,
+  ListUserActivitiesResponse,
+  ListUsersRequest,
+  ListUsersResponse,
+  MergeContentGapsRequest,
+  MergeContentGapsResponse,
+  MetricRow,
+  QueryFunnelRequest,
+  QueryFunnelResponse,
+  QueryMetricsRequest,
+  QueryMetricsResponse,
+  RepairMetricsRequest,
+  RepairMetricsResponse,
+  RetractEventsRequest,
+  RetractEventsResponse,
+  TimelineEvent,
+  TrackEventRequest,
+  TrackEventResponse,
+  TrackEventsRequest,
+  TrackEventsResponse,
+  UndoContentGapMergeRequest,
+  UndoContentGapMergeResponse,
+  UpdateContentGapRequest,
+  UpdateContentGapResponse,
+  User,
+  UserActivity,
+  VerifyMetricsRequest,
+  VerifyMetricsResponse,
+} from "./messages.js";
+import { AuditService } from "./tallywire/v1/audit_service_pb.js";
+import { CampaignService } from "./tallywire/v1/campaign_service_pb.js";
+import { CustomMetricService } from "./tallywire/v1/custom_metric_service_pb.js";
+import { DirectoryService } from "./tallywire/v1/directory_service_pb.js";
+import { EventService } from "./tallywire/v1/event_service_pb.js";
+import { FunnelService } from "./tallywire/v1/funnel_service_pb.js";
+import { LeaderboardService } from "./tallywire/v1/leaderboard_service_pb.js";
+import { MetricsService } from "./tallywire/v1/metrics_service_pb.js";
+import { PrivacyService } from "./tallywire/v1/privacy_service_pb.js";
+import { RealtimeService } from "./tallywire/v1/realtime_service_pb.js";
+
+/** A method for each RPC of the contract. */
+export class Calls {
+  readonly #caller: Caller;
+
+  /** @internal */
+  constructor(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  /** GetOverview returns the key figures of the organization, or of one value of a dimension, such as an agent. */
+  getOverview(request: GetOverviewRequest = {}, options?: CallOptions): Promise<GetOverviewResponse> {
+    return this.#caller.unary<GetOverviewResponse>({ method: MetricsService.method.getOverview, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetAgentMetrics returns everything about one agent, or one team, and a daily trend. If the organization has never
+   * sent an event with this agent_id or team_id, the call fails with NOT_FOUND (AGENT_NOT_FOUND, TEAM_NOT_FOUND). An
+   * agent that was first seen after the organization had reached its limit of distinct agents has no figures of its own
+   * (CARDINALITY_OVERFLOW); the agent_id "_other" gives those of all such agents together. So it is with teams.
+   */
+  getAgentMetrics(request: GetAgentMetricsRequest = {}, options?: CallOptions): Promise<GetAgentMetricsResponse> {
+    return this.#caller.unary<GetAgentMetricsResponse>({ method: MetricsService.method.getAgentMetrics, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** GetUsageTrends returns series of one or more metrics from minutes to years of any time zone, without gaps. */
+  getUsageTrends(request: GetUsageTrendsRequest = {}, options?: CallOptions): Promise<GetUsageTrendsResponse> {
+    return this.#caller.unary<GetUsageTrendsResponse>({ method: MetricsService.method.getUsageTrends, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * QueryMetrics returns a table: a row for each value of a dimension, or of a pair of dimensions, with any metrics,
+   * ordered by one of them; with what the rows leave of the total. It is the question for rankings ("the ten agents
+   * with the most messages", "the models that cost most") and for tables.
+   */
+  queryMetrics(request: QueryMetricsRequest = {}, options?: CallOptions): Promise<QueryMetricsResponse> {
+    return this.#caller.unary<QueryMetricsResponse>({ method: MetricsService.method.queryMetrics, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `rows` of queryMetrics, page after page; `pageSize` says how many are fetched at once. */
+  queryMetricsAll(request: QueryMetricsRequest = {}, options?: CallOptions): AsyncGenerator<MetricRow, void, undefined> {
+    return this.#caller.pages<MetricRow>({ method: MetricsService.method.queryMetrics, kind: "question", attemptMs: 30_000 }, "rows", request, options);
+  }
+
+  /**
+   * GetApiUsage returns how APIs and tools are used: calls, failures, latency and bytes, by endpoint, method and class
+   * of status codes, the slowest and the most failing endpoints, and a series.
+   */
+  getApiUsage(request: GetApiUsageRequest = {}, options?: CallOptions): Promise<GetApiUsageResponse> {
+    return this.#caller.unary<GetApiUsageResponse>({ method: MetricsService.method.getApiUsage, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetCallMetrics returns how telephone calls went: offered, answered and abandoned, service levels, waiting, talk,
+   * hold, wrap-up and handle time, by queue, team, agent and hour of the week, and a series; outbound calls apart.
+   */
+  getCallMetrics(request: GetCallMetricsRequest = {}, options?: CallOptions): Promise<GetCallMetricsResponse> {
+    return this.#caller.unary<GetCallMetricsResponse>({ method: MetricsService.method.getCallMetrics, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetQuality returns how conversations were scored, each version of the rubric by itself: scores with their
+   * distribution, by agent, topic and scorer, coverage, and a series.
+   */
+  getQuality(request: GetQualityRequest = {}, options?: CallOptions): Promise<GetQualityResponse> {
+    return this.#caller.unary<GetQualityResponse>({ method: MetricsService.method.getQuality, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListDimensionValues returns the values of a dimension, the most used first, for people who choose one. */
+  listDimensionValues(request: ListDimensionValuesRequest = {}, options?: CallOptions): Promise<ListDimensionValuesResponse> {
+    return this.#caller.unary<ListDimensionValuesResponse>({ method: MetricsService.method.listDimensionValues, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetDailyStats returns a row for each calendar day: users first seen and active, conversations, messages, calls,
+   * errors, tokens and cost, with the same figures of all days together beside them.
+   */
+  getDailyStats(request: GetDailyStatsRequest = {}, options?: CallOptions): Promise<GetDailyStatsResponse> {
+    return this.#caller.unary<GetDailyStatsResponse>({ method: MetricsService.method.getDailyStats, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetQuota returns how much of its monthly quota of events the organization has used, and how far the quota will
+   * reach.
+   */
+  getQuota(request: GetQuotaRequest = {}, options?: CallOptions): Promise<GetQuotaResponse> {
+    return this.#caller.unary<GetQuotaResponse>({ method: MetricsService.method.getQuota, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetRoi returns what AI agents cost and the human work that they spared, over the same conversations: those closed
+   * in the period.
+   */
+  getRoi(request: GetRoiRequest = {}, options?: CallOptions): Promise<GetRoiResponse> {
+    return this.#caller.unary<GetRoiResponse>({ method: MetricsService.method.getRoi, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetConversationMetrics returns how the conversations of a period went: outcomes, how long they took, how soon somebody
+   * answered, whether resolutions held, by channel, topic, reason of the hand-over and hour of the week, and a series.
+   */
+  getConversationMetrics(request: GetConversationMetricsRequest = {}, options?: CallOptions): Promise<GetConversationMetricsResponse> {
+    return this.#caller.unary<GetConversationMetricsResponse>({ method: MetricsService.method.getConversationMetrics, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetCosts returns the recorded cost and tokens of a period: in all, by model, agent, channel, team and user, and per
+   * conversation and user; and, apart from that, estimates of what is not recorded.
+   */
+  getCosts(request: GetCostsRequest = {}, options?: CallOptions): Promise<GetCostsResponse> {
+    return this.#caller.unary<GetCostsResponse>({ method: MetricsService.method.getCosts, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ListMetrics returns the catalogue: name, unit and definition of every metric, and the dimensions that answers can be
+   * narrowed by, alone and in pairs.
+   */
+  listMetrics(request: ListMetricsRequest = {}, options?: CallOptions): Promise<ListMetricsResponse> {
+    return this.#caller.unary<ListMetricsResponse>({ method: MetricsService.method.listMetrics, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * VerifyMetrics counts the raw events of a period again and compares every stored figure with them: rollups, what is
+   * not folded yet, recorded conversations, leads, agents, users and content gaps, and the realtime figures of the last
+   * hour. It sends progress while it works and its result as the last message. It works in windows, each of one instant,
+   * and gives way to other questions. One verification or repair of an organization is under way at a time on a server (QUERY_CONCURRENCY).
+   */
+  verifyMetrics(request: VerifyMetricsRequest = {}, options?: StreamOptions): AsyncGenerator<VerifyMetricsResponse, void, undefined> {
+    return this.#caller.serverStream<VerifyMetricsResponse>({ method: AuditService.method.verifyMetrics, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * RepairMetrics mends what VerifyMetrics finds in figures, window by window: what is wrong is taken out and what is
+   * right put in, in a revision of its own, as raw events say; figures whose raw events are gone stay as they are. Each
+   * window that was mended is in the audit trail. A repair that was ended in the middle is simply begun again, and one
+   * of what is right changes nothing. Subscribers get what it changes as updates.
+   */
+  repairMetrics(request: RepairMetricsRequest = {}, options?: StreamOptions): AsyncGenerator<RepairMetricsResponse, void, undefined> {
+    return this.#caller.serverStream<RepairMetricsResponse>({ method: AuditService.method.repairMetrics, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListAuditEntries returns a page of the organization's audit trail, the newest entries first. */
+  listAuditEntries(request: ListAuditEntriesRequest = {}, options?: CallOptions): Promise<ListAuditEntriesResponse> {
+    return this.#caller.unary<ListAuditEntriesResponse>({ method: AuditService.method.listAuditEntries, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `entries` of listAuditEntries, page after page; `pageSize` says how many are fetched at once. */
+  listAuditEntriesAll(request: ListAuditEntriesRequest = {}, options?: CallOptions): AsyncGenerator<AuditEntry, void, undefined> {
+    return this.#caller.pages<AuditEntry>({ method: AuditService.method.listAuditEntries, kind: "question", attemptMs: 30_000 }, "entries", request, options);
+  }
+
+  /** ListCampaigns returns a page of the campaigns that any event of a period belongs to, ordered by a figure. */
+  listCampaigns(request: ListCampaignsRequest = {}, options?: CallOptions): Promise<ListCampaignsResponse> {
+    return this.#caller.unary<ListCampaignsResponse>({ method: CampaignService.method.listCampaigns, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `campaigns` of listCampaigns, page after page; `pageSize` says how many are fetched at once. */
+  listCampaignsAll(request: ListCampaignsRequest = {}, options?: CallOptions): AsyncGenerator<Campaign, void, undefined> {
+    return this.#caller.pages<Campaign>({ method: CampaignService.method.listCampaigns, kind: "question", attemptMs: 30_000 }, "campaigns", request, options);
+  }
+
+  /**
+   * GetCampaign returns the figures of one campaign, and a series of them. One that no event has ever carried is refused
+   * (CAMPAIGN_NOT_FOUND).
+   */
+  getCampaign(request: GetCampaignRequest = {}, options?: CallOptions): Promise<GetCampaignResponse> {
+    return this.#caller.unary<GetCampaignResponse>({ method: CampaignService.method.getCampaign, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * CreateCustomMetric defines a metric. The call fails with ALREADY_EXISTS (CUSTOM_METRIC_EXISTS) if the organization
+   * has one of this name, and with RESOURCE_EXHAUSTED (CUSTOM_METRIC_LIMIT) if it has 100. A definition never changes:
+   * to change one, delete it and define it again.
+   */
+  createCustomMetric(request: CreateCustomMetricRequest = {}, options?: CallOptions): Promise<CreateCustomMetricResponse> {
+    return this.#caller.unary<CreateCustomMetricResponse>({ method: CustomMetricService.method.createCustomMetric, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetCustomMetric returns one metric and how far it is counted. If there is none of this name, the call fails with
+   * NOT_FOUND (CUSTOM_METRIC_NOT_FOUND).
+   */
+  getCustomMetric(request: GetCustomMetricRequest = {}, options?: CallOptions): Promise<GetCustomMetricResponse> {
+    return this.#caller.unary<GetCustomMetricResponse>({ method: CustomMetricService.method.getCustomMetric, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListCustomMetrics returns all of the organization's metrics, by name. */
+  listCustomMetrics(request: ListCustomMetricsRequest = {}, options?: CallOptions): Promise<ListCustomMetricsResponse> {
+    return this.#caller.unary<ListCustomMetricsResponse>({ method: CustomMetricService.method.listCustomMetrics, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * DeleteCustomMetric deletes a metric and what was counted for it. A metric that is defined later with the same name
+   * is another one. If there is none of this name, the call fails with NOT_FOUND (CUSTOM_METRIC_NOT_FOUND).
+   */
+  deleteCustomMetric(request: DeleteCustomMetricRequest = {}, options?: CallOptions): Promise<DeleteCustomMetricResponse> {
+    return this.#caller.unary<DeleteCustomMetricResponse>({ method: CustomMetricService.method.deleteCustomMetric, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListAgents returns a page of the organization's agents. */
+  listAgents(request: ListAgentsRequest = {}, options?: CallOptions): Promise<ListAgentsResponse> {
+    return this.#caller.unary<ListAgentsResponse>({ method: DirectoryService.method.listAgents, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `agents` of listAgents, page after page; `pageSize` says how many are fetched at once. */
+  listAgentsAll(request: ListAgentsRequest = {}, options?: CallOptions): AsyncGenerator<Agent, void, undefined> {
+    return this.#caller.pages<Agent>({ method: DirectoryService.method.listAgents, kind: "question", attemptMs: 30_000 }, "agents", request, options);
+  }
+
+  /** GetAgent returns one agent. One that no event has ever carried is refused (AGENT_NOT_FOUND). */
+  getAgent(request: GetAgentRequest = {}, options?: CallOptions): Promise<GetAgentResponse> {
+    return this.#caller.unary<GetAgentResponse>({ method: DirectoryService.method.getAgent, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ListContentGaps returns a page of content gaps: topics of questions that the knowledge did not answer. It needs the
+   * scope events.
+   */
+  listContentGaps(request: ListContentGapsRequest = {}, options?: CallOptions): Promise<ListContentGapsResponse> {
+    return this.#caller.unary<ListContentGapsResponse>({ method: DirectoryService.method.listContentGaps, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `contentGaps` of listContentGaps, page after page; `pageSize` says how many are fetched at once. */
+  listContentGapsAll(request: ListContentGapsRequest = {}, options?: CallOptions): AsyncGenerator<ContentGap, void, undefined> {
+    return this.#caller.pages<ContentGap>({ method: DirectoryService.method.listContentGaps, kind: "question", attemptMs: 30_000 }, "contentGaps", request, options);
+  }
+
+  /**
+   * GetContentGap returns one content gap, and its trend in a period. One that was never found is refused
+   * (CONTENT_GAP_NOT_FOUND). It needs the scope events.
+   */
+  getContentGap(request: GetContentGapRequest = {}, options?: CallOptions): Promise<GetContentGapResponse> {
+    return this.#caller.unary<GetContentGapResponse>({ method: DirectoryService.method.getContentGap, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * UpdateContentGap sets the status and the note of a content gap, which is recorded in the audit trail. It needs the
+   * scope admin.
+   */
+  updateContentGap(request: UpdateContentGapRequest = {}, options?: CallOptions): Promise<UpdateContentGapResponse> {
+    return this.#caller.unary<UpdateContentGapResponse>({ method: DirectoryService.method.updateContentGap, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * MergeContentGaps lets a topic count for another one: what was found of it, and what comes in later. It is recorded in
+   * the audit trail and needs the scope admin.
+   */
+  mergeContentGaps(request: MergeContentGapsRequest = {}, options?: CallOptions): Promise<MergeContentGapsResponse> {
+    return this.#caller.unary<MergeContentGapsResponse>({ method: DirectoryService.method.mergeContentGaps, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * UndoContentGapMerge lets a merged topic count for itself again, as if it had never been merged. It is recorded in the
+   * audit trail and needs the scope admin.
+   */
+  undoContentGapMerge(request: UndoContentGapMergeRequest = {}, options?: CallOptions): Promise<UndoContentGapMergeResponse> {
+    return this.#caller.unary<UndoContentGapMergeResponse>({ method: DirectoryService.method.undoContentGapMerge, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListConversations returns a page of conversations. */
+  listConversations(request: ListConversationsRequest = {}, options?: CallOptions): Promise<ListConversationsResponse> {
+    return this.#caller.unary<ListConversationsResponse>({ method: DirectoryService.method.listConversations, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `conversations` of listConversations, page after page; `pageSize` says how many are fetched at once. */
+  listConversationsAll(request: ListConversationsRequest = {}, options?: CallOptions): AsyncGenerator<Conversation, void, undefined> {
+    return this.#caller.pages<Conversation>({ method: DirectoryService.method.listConversations, kind: "question", attemptMs: 30_000 }, "conversations", request, options);
+  }
+
+  /**
+   * GetConversation returns one conversation and its events. One that no event has ever carried is refused
+   * (CONVERSATION_NOT_FOUND).
+   */
+  getConversation(request: GetConversationRequest = {}, options?: CallOptions): Promise<GetConversationResponse> {
+    return this.#caller.unary<GetConversationResponse>({ method: DirectoryService.method.getConversation, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `timeline` of getConversation, page after page; `pageSize` says how many are fetched at once. */
+  getConversationTimeline(request: GetConversationRequest = {}, options?: CallOptions): AsyncGenerator<TimelineEvent, void, undefined> {
+    return this.#caller.pages<TimelineEvent>({ method: DirectoryService.method.getConversation, kind: "question", attemptMs: 30_000 }, "timeline", request, options);
+  }
+
+  /** ListLeads returns a page of the organization's leads. It needs the scope events. */
+  listLeads(request: ListLeadsRequest = {}, options?: CallOptions): Promise<ListLeadsResponse> {
+    return this.#caller.unary<ListLeadsResponse>({ method: DirectoryService.method.listLeads, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `leads` of listLeads, page after page; `pageSize` says how many are fetched at once. */
+  listLeadsAll(request: ListLeadsRequest = {}, options?: CallOptions): AsyncGenerator<Lead, void, undefined> {
+    return this.#caller.pages<Lead>({ method: DirectoryService.method.listLeads, kind: "question", attemptMs: 30_000 }, "leads", request, options);
+  }
+
+  /**
+   * GetLead returns one lead and its steps. One that no event of a lead names is refused (LEAD_NOT_FOUND). It needs the
+   * scope events.
+   */
+  getLead(request: GetLeadRequest = {}, options?: CallOptions): Promise<GetLeadResponse> {
+    return this.#caller.unary<GetLeadResponse>({ method: DirectoryService.method.getLead, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListUsers returns a page of the organization's users. */
+  listUsers(request: ListUsersRequest = {}, options?: CallOptions): Promise<ListUsersResponse> {
+    return this.#caller.unary<ListUsersResponse>({ method: DirectoryService.method.listUsers, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `users` of listUsers, page after page; `pageSize` says how many are fetched at once. */
+  listUsersAll(request: ListUsersRequest = {}, options?: CallOptions): AsyncGenerator<User, void, undefined> {
+    return this.#caller.pages<User>({ method: DirectoryService.method.listUsers, kind: "question", attemptMs: 30_000 }, "users", request, options);
+  }
+
+  /** GetUser returns one user. One that no event has ever carried is refused (USER_NOT_FOUND). */
+  getUser(request: GetUserRequest = {}, options?: CallOptions): Promise<GetUserResponse> {
+    return this.#caller.unary<GetUserResponse>({ method: DirectoryService.method.getUser, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ListUserActivities returns a page of the events of one user. One that no event has ever carried is refused
+   * (USER_NOT_FOUND).
+   */
+  listUserActivities(request: ListUserActivitiesRequest = {}, options?: CallOptions): Promise<ListUserActivitiesResponse> {
+    return this.#caller.unary<ListUserActivitiesResponse>({ method: DirectoryService.method.listUserActivities, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `activities` of listUserActivities, page after page; `pageSize` says how many are fetched at once. */
+  listUserActivitiesAll(request: ListUserActivitiesRequest = {}, options?: CallOptions): AsyncGenerator<UserActivity, void, undefined> {
+    return this.#caller.pages<UserActivity>({ method: DirectoryService.method.listUserActivities, kind: "question", attemptMs: 30_000 }, "activities", request, options);
+  }
+
+  /** GetUserRetention returns, for the users first seen in each week, how many of them were seen in the weeks after. */
+  getUserRetention(request: GetUserRetentionRequest = {}, options?: CallOptions): Promise<GetUserRetentionResponse> {
+    return this.#caller.unary<GetUserRetentionResponse>({ method: DirectoryService.method.getUserRetention, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * TrackEvent stores one event. A refused event fails the call with the status that belongs to the reason, so OK
+   * always means stored. Concurrent calls share transactions: many calls in flight are cheap.
+   */
+  trackEvent(request: TrackEventRequest = {}, options?: CallOptions): Promise<TrackEventResponse> {
+    return this.#caller.unary<TrackEventResponse>({ method: EventService.method.trackEvent, kind: "events", attemptMs: 10_000 }, request, options);
+  }
+
+  /**
+   * TrackEvents stores up to 1,000 events (4 MiB). The call succeeds whenever the server understood it, even if every
+   * event was refused: read the results. A refused event does not keep its neighbours from being stored.
+   */
+  trackEvents(request: TrackEventsRequest = {}, options?: CallOptions): Promise<TrackEventsResponse> {
+    return this.#caller.unary<TrackEventsResponse>({ method: EventService.method.trackEvents, kind: "events", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ListEvents returns raw events with all that they carry, newest or oldest first: those of a period, or those that a
+   * figure was counted from. Needs the scope events.
+   */
+  listEvents(request: ListEventsRequest = {}, options?: CallOptions): Promise<ListEventsResponse> {
+    return this.#caller.unary<ListEventsResponse>({ method: EventService.method.listEvents, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `rows` of listEvents, page after page; `pageSize` says how many are fetched at once. */
+  listEventsAll(request: ListEventsRequest = {}, options?: CallOptions): AsyncGenerator<EventRow, void, undefined> {
+    return this.#caller.pages<EventRow>({ method: EventService.method.listEvents, kind: "question", attemptMs: 30_000 }, "rows", request, options);
+  }
+
+  /**
+   * CorrectEvents makes stored events what they should have been: all of each is replaced by what is sent under the same
+   * event_id. What an event has added to figures is taken out and what it adds now is put in, in one revision, also of
+   * periods long past; conversations, leads and users are made anew from their events. Each event gets its own result,
+   * and a call that is repeated changes nothing. What the event was is kept for as long as raw events are (GetEvent).
+   * A retry of the event as it was first sent stays a DUPLICATE. Events whose raw events are no longer kept cannot be
+   * corrected (RAW_EVENTS_GONE), nor can those that describe agents (EVENT_NOT_CORRECTABLE): send agent.updated. Needs
+   * the scope correct.
+   */
+  correctEvents(request: CorrectEventsRequest = {}, options?: CallOptions): Promise<CorrectEventsResponse> {
+    return this.#caller.unary<CorrectEventsResponse>({ method: EventService.method.correctEvents, kind: "correction", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * RetractEvents takes events out of all figures, as if they had never been sent. Their ids stay taken: whoever sends
+   * one again gets DUPLICATE. What an event was is kept for as long as raw events are (GetEvent). Needs the scope correct.
+   */
+  retractEvents(request: RetractEventsRequest = {}, options?: CallOptions): Promise<RetractEventsResponse> {
+    return this.#caller.unary<RetractEventsResponse>({ method: EventService.method.retractEvents, kind: "correction", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetEvent returns a stored event, and what it was before it was corrected or retracted. An id that no event has, or
+   * whose raw event is no longer kept, is refused (EVENT_NOT_FOUND). Needs the scope events.
+   */
+  getEvent(request: GetEventRequest = {}, options?: CallOptions): Promise<GetEventResponse> {
+    return this.#caller.unary<GetEventResponse>({ method: EventService.method.getEvent, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the organization has one of this
+   * name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A saved funnel never changes: to change one, delete
+   * it and save it again.
+   */
+  createFunnel(request: CreateFunnelRequest = {}, options?: CallOptions): Promise<CreateFunnelResponse> {
+    return this.#caller.unary<CreateFunnelResponse>({ method: FunnelService.method.createFunnel, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetFunnel returns a saved funnel. If there is none of this name, the call fails with NOT_FOUND (FUNNEL_NOT_FOUND).
+   */
+  getFunnel(request: GetFunnelRequest = {}, options?: CallOptions): Promise<GetFunnelResponse> {
+    return this.#caller.unary<GetFunnelResponse>({ method: FunnelService.method.getFunnel, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListFunnels returns all of the organization's saved funnels, by name. */
+  listFunnels(request: ListFunnelsRequest = {}, options?: CallOptions): Promise<ListFunnelsResponse> {
+    return this.#caller.unary<ListFunnelsResponse>({ method: FunnelService.method.listFunnels, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * DeleteFunnel deletes a saved funnel. If there is none of this name, the call fails with NOT_FOUND
+   * (FUNNEL_NOT_FOUND).
+   */
+  deleteFunnel(request: DeleteFunnelRequest = {}, options?: CallOptions): Promise<DeleteFunnelResponse> {
+    return this.#caller.unary<DeleteFunnelResponse>({ method: FunnelService.method.deleteFunnel, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * QueryFunnel returns the figures of a funnel, a saved one or one that the request defines. Funnels of leads through
+   * stages and outcomes are read from what is kept of each lead. All others are counted from raw events: where these are
+   * gone the call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE), and where the organization has more than 1,000,000
+   * events of any type from the start of the period to the end of the last window, with TOO_MANY_RAW_EVENTS.
+   */
+  queryFunnel(request: QueryFunnelRequest = {}, options?: CallOptions): Promise<QueryFunnelResponse> {
+    return this.#caller.unary<QueryFunnelResponse>({ method: FunnelService.method.queryFunnel, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetLeaderboard returns the agents or teams with the most points, badges, tasks, calls or conversions in a period.
+   */
+  getLeaderboard(request: GetLeaderboardRequest = {}, options?: CallOptions): Promise<GetLeaderboardResponse> {
+    return this.#caller.unary<GetLeaderboardResponse>({ method: LeaderboardService.method.getLeaderboard, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * EraseUser begins to erase a person and returns how far that is. Figures stay as they are: an alias takes the place
+   * of the id, and answers that name a user show "_erased". Once the call has returned, nothing is stored any more under
+   * the id, on any server: later events are stored under the alias, without properties and what is personal, or refused
+   * (USER_ERASED), as the organization has chosen.
+   *
+   * A person can be erased before there is any event of theirs: the receipt is then empty, and later events are treated
+   * the same way. Calling again with the same id returns the same erasure and begins nothing, so it is safe to retry.
+   */
+  eraseUser(request: EraseUserRequest = {}, options?: CallOptions): Promise<EraseUserResponse> {
+    return this.#caller.unary<EraseUserResponse>({ method: PrivacyService.method.eraseUser, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetErasure returns how far an erasure is and, once it is done, its receipt. If the organization has no such erasure,
+   * the call fails with NOT_FOUND (ERASURE_NOT_FOUND).
+   */
+  getErasure(request: GetErasureRequest = {}, options?: CallOptions): Promise<GetErasureResponse> {
+    return this.#caller.unary<GetErasureResponse>({ method: PrivacyService.method.getErasure, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ExportUser returns all that is kept about a person as lines of JSON, as of one instant, and a last line with their
+   * numbers. Of a person of whom nothing is kept that line is the only one.
+   */
+  exportUser(request: ExportUserRequest = {}, options?: StreamOptions): AsyncGenerator<ExportUserResponse, void, undefined> {
+    return this.#caller.serverStream<ExportUserResponse>({ method: PrivacyService.method.exportUser, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of it. The answer may be
+   * up to 2 seconds old; as_of_revision says what is in it.
+   */
+  getRealtimeMetrics(request: GetRealtimeMetricsRequest = {}, options?: CallOptions): Promise<GetRealtimeMetricsResponse> {
+    return this.#caller.unary<GetRealtimeMetricsResponse>({ method: RealtimeService.method.getRealtimeMetrics, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+}

@@ -1,0 +1,6339 @@
+// Made by protos/generate.py from the contract. Do not edit.
+import type { Instant, InstantInit, Milliseconds, Properties } from "../values.js";
+import type { JsonObject } from "@bufbuild/protobuf";
+
+/**
+ * Weekday is a day of the week, in the order of ISO 8601.
+ *
+ * - `MONDAY`: Monday.
+ * - `TUESDAY`: Tuesday.
+ * - `WEDNESDAY`: Wednesday.
+ * - `THURSDAY`: Thursday.
+ * - `FRIDAY`: Friday.
+ * - `SATURDAY`: Saturday.
+ * - `SUNDAY`: Sunday.
+ */
+export type Weekday =
+  | "MONDAY"
+  | "TUESDAY"
+  | "WEDNESDAY"
+  | "THURSDAY"
+  | "FRIDAY"
+  | "SATURDAY"
+  | "SUNDAY"
+  | `UNKNOWN_${number}`;
+
+/**
+ * Granularity is the width of one point of a series. Buckets follow the wall clock of the time zone that was asked for:
+ * a day has 23, 24 or 25 hours (or 23.5 and 24.5), weeks begin on the day that TimeRange.week_start says, months, quarters
+ * and years are those of the calendar.
+ *
+ * - `HOUR`: One hour of the wall clock. Where a change of the clocks cuts an hour in two, each part is a point.
+ * - `DAY`: One calendar day.
+ * - `WEEK`: One week of seven calendar days, Monday to Sunday unless week_start says otherwise.
+ * - `MONTH`: One calendar month.
+ * - `QUARTER_HOUR`: A quarter of an hour, of UTC and of every zone.
+ * - `HALF_HOUR`: Half an hour of the wall clock.
+ * - `QUARTER`: One calendar quarter.
+ * - `YEAR`: One calendar year.
+ * - `MINUTE`: One minute, in GetUsageTrends alone, over at most 2 days. Minutes are counted from raw events: of at most 50,000 (TOO_MANY_RAW_EVENTS), and as far back as they are kept (RAW_EVENTS_GONE).
+ * - `FIVE_MINUTES`: Five minutes, as GRANULARITY_MINUTE.
+ */
+export type Granularity =
+  | "HOUR"
+  | "DAY"
+  | "WEEK"
+  | "MONTH"
+  | "QUARTER_HOUR"
+  | "HALF_HOUR"
+  | "QUARTER"
+  | "YEAR"
+  | "MINUTE"
+  | "FIVE_MINUTES"
+  | `UNKNOWN_${number}`;
+
+/**
+ * ComparisonMode is a way to find an earlier period.
+ *
+ * - `PREVIOUS_PERIOD`: The period of equal length just before. A period of seven days or more is moved back by the fewest whole weeks that are at least as long as it, so that Mondays are compared with Mondays: 90 days with those 91 days earlier. A shorter one of whole days is moved by as many days, and any other by its length.
+ * - `PREVIOUS_WEEK`: The same days of the week before.
+ * - `PREVIOUS_MONTH`: The same days of the calendar month before, clipped to that month's last day: 30 March with 28 February. Whole calendar months are compared with the whole months before them.
+ * - `PREVIOUS_YEAR`: The year before: the same dates, or, for a period of seven days or more, the days 52 weeks earlier, so that Mondays are compared with Mondays. 29 February is compared with 28 February.
+ * - `CUSTOM`: The period from start to end.
+ */
+export type ComparisonMode =
+  | "PREVIOUS_PERIOD"
+  | "PREVIOUS_WEEK"
+  | "PREVIOUS_MONTH"
+  | "PREVIOUS_YEAR"
+  | "CUSTOM"
+  | `UNKNOWN_${number}`;
+
+/**
+ * TimeRange is the period that a question is about: the half-open interval [start, end) of the times at which events
+ * occurred.
+ *
+ * Figures are kept per quarter of an hour. Bounds within a quarter hour are exact to the microsecond in every question
+ * but GetDailyStats, which answers for whole days: what occurred between such a bound and the next quarter hour is
+ * counted from raw events. Where raw events are no longer kept, and where those quarter hours, with those of an earlier
+ * period that the question compares with, have more than 20,000 events, start is moved back, and end is moved forward,
+ * to a quarter hour (UTC). AnswerContext says which bounds were used. Since 1980 the offset of every IANA time zone has been a multiple of 15
+ * minutes, so midnight in any zone is a quarter hour.
+ */
+export interface TimeRangeInit {
+  /** start is the first instant of the period. Required. Not before 1980-01-01T00:00:00Z (TIME_BEFORE_FLOOR). */
+  start?: InstantInit | undefined;
+  /**
+   * end is the first instant after the period. Required, later than start (INVALID_TIME_RANGE), and at most 1,830 days
+   * after start (TIME_RANGE_TOO_LARGE). If the period has already started, end is clamped to one hour from now, the
+   * latest time that an event may have.
+   */
+  end?: InstantInit | undefined;
+  /**
+   * time_zone is the IANA name of the zone whose hours, days, weeks and months are the buckets of a series, for example
+   * "Asia/Kathmandu". Unset: the organization's own zone. Upper and lower case make no difference; the answer has the
+   * canonical name. Offsets such as "+05:45" are refused (INVALID_TIME_ZONE).
+   */
+  timeZone?: string | undefined;
+  /** week_start is the day on which weeks begin. Unset: the organization's own, which is Monday unless set. */
+  weekStart?: Weekday | undefined;
+}
+
+/**
+ * Comparison says with which earlier period a question's period is compared.
+ *
+ * The calendar is that of the question's time zone: a day that is moved across a change of the clocks stays a day. A
+ * period that is still running is compared with as much of the earlier one as has passed of it, in whole quarter hours.
+ */
+export interface ComparisonInit {
+  /** mode says how the earlier period is found. Unset: no comparison. */
+  mode?: ComparisonMode | undefined;
+  /**
+   * start is the first instant of the earlier period. Required with COMPARISON_MODE_CUSTOM, and refused with any other
+   * (INVALID_VALUE).
+   */
+  start?: InstantInit | undefined;
+  /**
+   * end is the first instant after it. As start; bounds are moved to quarter hours as those of TimeRange, and the same
+   * limits hold.
+   */
+  end?: InstantInit | undefined;
+}
+
+/**
+ * AnswerSource is what figures are read from.
+ *
+ * - `ROLLUPS`: Figures that are kept by quarter hours, and wider ones that are made of these.
+ * - `RAW_EVENTS`: Raw events and conversations, counted for this answer.
+ * - `BOTH`: Both: bounds of the answer lie within quarter hours, or some of its rows are counted from raw events.
+ */
+export type AnswerSource =
+  | "ROLLUPS"
+  | "RAW_EVENTS"
+  | "BOTH"
+  | `UNKNOWN_${number}`;
+
+/**
+ * AbsenceReason says why a figure is absent.
+ *
+ * - `NO_BASELINE`: The earlier period counted 0, so a change in percent has no meaning.
+ * - `BEFORE_FLOOR`: The earlier period begins before 1980-01-01, which is not kept.
+ * - `TOO_EARLY`: No quarter hour of the period has passed yet.
+ * - `NOT_KEPT`: The figure is not kept by the dimension of the filter.
+ * - `BEFORE_FIRST_EVENT`: The earlier period begins before the organization's first event, so it cannot be compared fairly.
+ * - `TOO_MANY`: The period has more than can be looked at one by one: ask for a shorter one, or narrow the question.
+ */
+export type AbsenceReason =
+  | "NO_BASELINE"
+  | "BEFORE_FLOOR"
+  | "TOO_EARLY"
+  | "NOT_KEPT"
+  | "BEFORE_FIRST_EVENT"
+  | "TOO_MANY"
+  | `UNKNOWN_${number}`;
+
+/** AnswerContext says what an answer is about, and how exact it is. Every answer with numbers has one. */
+export interface AnswerContext {
+  /**
+   * start is the first instant that was counted, in UTC: the start asked for, or the quarter hour that holds it. Unset,
+   * as end, where an answer is about no period.
+   */
+  start?: Instant;
+  /**
+   * end is the first instant that was not counted, in UTC: the end asked for, or the end of the quarter hour that holds
+   * it (see TimeRange). If the period has already started, end is not later than the last instant that an event may have
+   * now.
+   */
+  end?: Instant;
+  /**
+   * time_zone is the canonical IANA name of the zone of the buckets; the organization's where an answer is about no
+   * period.
+   */
+  timeZone: string;
+  /**
+   * as_of_revision is the organization's revision in the snapshot that the answer was read from. The figures hold every
+   * event that was acknowledged with this or a lower revision, and no event with a higher one. It never goes back
+   * within an epoch.
+   */
+  asOfRevision: number;
+  /** as_of_time is the database's time of that snapshot. */
+  asOfTime?: Instant;
+  /**
+   * still_running is true if the period has not ended at as_of_time: its figures will grow. (Late events can change a
+   * period that has ended, too; compare as_of_revision.)
+   */
+  stillRunning: boolean;
+  /**
+   * approximation names the figures of this answer that are not exact, and bounds their error. Unset: all are exact.
+   */
+  approximation?: Approximation;
+  /**
+   * epoch names the time in which revisions can be compared. A new epoch begins when the database is restored to an
+   * earlier point, since numbers of revisions then come again. Opaque.
+   */
+  epoch: string;
+  /**
+   * lagging names the projections that this answer needs and that have stopped at a revision before as_of_revision,
+   * because of a fault of the service. Figures that are taken from them are of an earlier revision. Unset: there are
+   * none, and all figures are of as_of_revision.
+   */
+  lagging: LaggingProjection[];
+  /**
+   * currency is the code in ISO 4217 of the organization's currency, which all money is in ("micros" are its millionths).
+   */
+  currency: string;
+  /**
+   * first_event_at is the start of the first quarter hour in which the organization has any event. Before it there is
+   * nothing to count. Unset: it has none.
+   */
+  firstEventAt?: Instant;
+  /** week_start is the day on which weeks begin in this answer. */
+  weekStart?: Weekday;
+  /** source is what the figures were read from. They are the same either way. */
+  source?: AnswerSource;
+}
+
+/** LaggingProjection is a projection that has stopped at a revision until its operator lets it go on. */
+export interface LaggingProjection {
+  /** projection is its name, as in "conversations". */
+  projection: string;
+  /** as_of_revision is the revision that its figures are of. */
+  asOfRevision: number;
+}
+
+/** Approximation bounds the error of the figures that are not exact. */
+export interface Approximation {
+  /** metrics are the names of the approximate figures, as in ListMetrics. */
+  metrics: string[];
+  /** max_relative_error is the most by which a figure can be off, as a fraction of the exact figure: 0.01 is 1 %. */
+  maxRelativeError: number;
+}
+
+/** ComparedPeriod says what an answer compares with what. */
+export interface ComparedPeriod {
+  /** start is the first instant of the earlier period. */
+  start?: Instant;
+  /**
+   * end is the first instant after what was compared of the earlier period. If the period that was asked about is still
+   * running, that is as much of the earlier one as has passed.
+   */
+  end?: Instant;
+  /**
+   * compared_until is the first instant after the part of the period asked about that is compared: its end, or the last
+   * quarter hour that has passed.
+   */
+  comparedUntil?: Instant;
+  /** absence_reason says why there are no earlier figures and no changes. Unset: there are. */
+  absenceReason?: AbsenceReason;
+}
+
+/**
+ * Change compares a figure with the same figure of the question's comparison; without one, of the period of equal length
+ * just before. If the period is still running, the quarter hours that have passed are compared with as much of the
+ * earlier period.
+ */
+export interface Change {
+  /** percent is (now − before) ÷ before × 100. Unset if it cannot be computed; absence_reason then says why. */
+  percent?: number;
+  /** absence_reason is set if percent is not. */
+  absenceReason?: AbsenceReason;
+}
+
+/**
+ * Filter narrows a question to a part of the organization's events: to one value of a dimension, or to what carries one
+ * value of each of two dimensions. Figures by two dimensions together are kept for the pairs that the organization has
+ * declared, agent and channel unless it chose others (PAIR_NOT_KEPT names them). More than two values, or two of the same
+ * dimension, are refused (TOO_MANY_FILTERS). A value that no event carried gives zeros, not an error. A value without
+ * figures of its own, because it was first seen after the limit of distinct values was reached, is refused
+ * (CARDINALITY_OVERFLOW); "_other" gives the figures of all such values together, of a pair for both of its dimensions.
+ *
+ * What is counted from whole conversations (how many there are, how they close, how long they take) is kept by agent,
+ * channel, team, topic and handoff_reason: a conversation counts for the topic that its events told last, and, if it was
+ * handed over, for the reason of the event that decided so. Under any other dimension, and under pairs, these figures are
+ * absent.
+ */
+export interface FilterInit {
+  /** agent_id keeps the events that carry this agent. At most 256 bytes. */
+  agentId?: string | undefined;
+  /** channel keeps the events that carry this channel. At most 256 bytes. */
+  channel?: string | undefined;
+  /** team_id keeps the events that carry this team. At most 256 bytes. */
+  teamId?: string | undefined;
+  /** dimensions keeps the events that carry a value of any dimension in ListMetrics. At most two. */
+  dimensions?: readonly DimensionFilterInit[] | undefined;
+}
+
+/** DimensionFilter keeps the events that carry a value of a dimension. */
+export interface DimensionFilterInit {
+  /** dimension is its name, as in ListMetrics, for example "model" (UNKNOWN_DIMENSION). Required. */
+  dimension?: string | undefined;
+  /** value is the value. Required. At most 256 bytes, or 513 for "endpoint". */
+  value?: string | undefined;
+}
+
+/**
+ * StorageKind is what takes up storage.
+ *
+ * - `DOCUMENT`: Documents of the knowledge base.
+ * - `UPLOAD`: Files that users uploaded.
+ * - `BACKUP`: Backups.
+ */
+export type StorageKind =
+  | "DOCUMENT"
+  | "UPLOAD"
+  | "BACKUP"
+  | `UNKNOWN_${number}`;
+
+/**
+ * AgentStatus is the presence of a human agent.
+ *
+ * - `AVAILABLE`: Ready for work.
+ * - `BUSY`: At work with somebody.
+ * - `AWAY`: On a break.
+ * - `OFFLINE`: Not at work.
+ */
+export type AgentStatus =
+  | "AVAILABLE"
+  | "BUSY"
+  | "AWAY"
+  | "OFFLINE"
+  | `UNKNOWN_${number}`;
+
+/**
+ * AgentKind is what does the work under an agent_id.
+ *
+ * - `AI`: A machine: an AI agent or a bot.
+ * - `HUMAN`: A human agent.
+ */
+export type AgentKind =
+  | "AI"
+  | "HUMAN"
+  | `UNKNOWN_${number}`;
+
+/**
+ * CallDirection says who called whom.
+ *
+ * - `INBOUND`: A user called the organization.
+ * - `OUTBOUND`: The organization called a user.
+ */
+export type CallDirection =
+  | "INBOUND"
+  | "OUTBOUND"
+  | `UNKNOWN_${number}`;
+
+/**
+ * Event is something that happened: a message was sent, a call ended, a workflow ran. Its identity is (organization,
+ * event_id). The organization comes from the credential alone.
+ */
+export interface Event {
+  /**
+   * event_id is made by the client and kept across retries: the service counts the same id once, for ever. 1 to 128
+   * visible ASCII characters; UUIDv7 is recommended and the fastest. The same id with other content is refused
+   * (EVENT_ID_CONFLICT). Placeholders such as "0", "-1", "null", "none", "undefined", "nan", "true", "[object Object]"
+   * and the nil UUID are refused (PLACEHOLDER_ID). Unset: the server makes an id and returns it; sending the event
+   * again then counts it again.
+   */
+  eventId: string;
+  /**
+   * event_type says what happened, in the past tense and dotted: "message.sent". 1 to 64 characters of [a-z0-9_] in
+   * dot-separated parts. Required. The service stores an event whose type it does not know, and counts it as a custom
+   * event.
+   */
+  eventType: string;
+  /**
+   * occurred_at is when the event happened. Unset: the time at which the server received the event, with the warning
+   * TIME_DEFAULTED. At most 35 days ago (EVENT_TOO_OLD) unless the credential has the scope backfill; never before
+   * 1980-01-01T00:00:00Z; at most 1 hour ahead (EVENT_IN_FUTURE). Kept in microseconds.
+   */
+  occurredAt?: Instant;
+  /**
+   * agent_id is who did the work: an AI agent, a bot or a human agent.
+   *
+   * agent_id and the ids below have at most 256 bytes each. A placeholder in one of them (see event_id; also blanks)
+   * counts as unset, with the warning PLACEHOLDER_ID.
+   *
+   * An organization has a limit of distinct values of each dimension, such as agents, with figures of their own:
+   * 10,000 agents and 1,000 of each other, unless the operator chose otherwise. A value that is first seen beyond the
+   * limit is counted under "_other" for good, with the warning CARDINALITY_OVERFLOW; so is the value "_other" itself.
+   * Totals and the number of distinct agents stay exact.
+   */
+  agentId: string;
+  /**
+   * user_id is who was served. An e-mail address, however it is written ("Ann Lee <ann\@example.org>", percent-encoded
+   * …), is replaced by a keyed hash before it is stored.
+   */
+  userId: string;
+  /** conversation_id groups the events of one conversation. Required for events of type conversation.*. */
+  conversationId: string;
+  /** channel is where the event happened: "web", "whatsapp", "phone". */
+  channel: string;
+  /** team_id is the team that the agent worked for. */
+  teamId: string;
+  /** campaign_id is the campaign that the event belongs to. */
+  campaignId: string;
+  /** resource_type is the kind of thing that the event is about, for example "document". */
+  resourceType: string;
+  /** resource_id says which thing of that kind. */
+  resourceId: string;
+  /**
+   * properties are free: at most 100 keys of 1 to 256 bytes that are not blank (INVALID_VALUE), texts of at most 32
+   * KiB, at most 8 levels deep, at most 16 KiB in all as JSON, as they were sent. Values under keys that name secrets
+   * (userPassword, x-api-key, card_number …) are replaced before they are stored, with the warning REDACTED; true,
+   * false and null are kept. Whole numbers from 2^53 on get the warning PRECISION: send them as text.
+   */
+  properties?: JsonObject;
+  /**
+   * detail carries the numbers of the event. Its kind must be that of the event type's family (DETAIL_MISMATCH); custom
+   * event types may carry any kind. Every number is from 0 to 10^12 unless its field says otherwise
+   * (VALUE_OUT_OF_RANGE). Unset means unknown.
+   */
+  detail?:
+    /** For conversation.started, .ended, .resolved, .escalated, .abandoned, .reopened. */
+    | { case: "conversation"; value: ConversationDetail }
+    /** For message.received, message.sent and model.called. */
+    | { case: "message"; value: MessageDetail }
+    /** For feedback.submitted. */
+    | { case: "feedback"; value: FeedbackDetail }
+    /** For quality.scored. */
+    | { case: "quality"; value: QualityDetail }
+    /** For content_gap.found. */
+    | { case: "contentGap"; value: ContentGapDetail }
+    /** For document.uploaded, document.deleted, search.performed, knowledge.retrieved, citation.clicked. */
+    | { case: "knowledge"; value: KnowledgeDetail }
+    /** For agent.created, .updated, .deleted, .deployed and agent.status_changed. */
+    | { case: "agent"; value: AgentDetail }
+    /** For call.started, .answered, .ended, .abandoned. */
+    | { case: "call"; value: CallDetail }
+    /** For lead.created, .contacted, .stage_entered, .converted, .lost. */
+    | { case: "lead"; value: LeadDetail }
+    /** For campaign.started, .ended and campaign.cost_recorded. */
+    | { case: "campaign"; value: CampaignDetail }
+    /** For task.created, task.completed, badge.earned, points.awarded. */
+    | { case: "task"; value: TaskDetail }
+    /** For workflow.created, .executed, .failed. */
+    | { case: "workflow"; value: WorkflowDetail }
+    /** For user.registered, .invited, .logged_in, .logged_out. */
+    | { case: "user"; value: UserDetail }
+    /** For subscription.created, payment.succeeded, payment.failed. */
+    | { case: "billing"; value: BillingDetail }
+    /** For api.called. */
+    | { case: "api"; value: ApiDetail }
+    /** For storage.changed. */
+    | { case: "storage"; value: StorageDetail };
+}
+
+/**
+ * Event is something that happened: a message was sent, a call ended, a workflow ran. Its identity is (organization,
+ * event_id). The organization comes from the credential alone.
+ */
+export interface EventInit {
+  /**
+   * event_id is made by the client and kept across retries: the service counts the same id once, for ever. 1 to 128
+   * visible ASCII characters; UUIDv7 is recommended and the fastest. The same id with other content is refused
+   * (EVENT_ID_CONFLICT). Placeholders such as "0", "-1", "null", "none", "undefined", "nan", "true", "[object Object]"
+   * and the nil UUID are refused (PLACEHOLDER_ID). Unset: the server makes an id and returns it; sending the event
+   * again then counts it again.
+   */
+  eventId?: string | undefined;
+  /**
+   * event_type says what happened, in the past tense and dotted: "message.sent". 1 to 64 characters of [a-z0-9_] in
+   * dot-separated parts. Required. The service stores an event whose type it does not know, and counts it as a custom
+   * event.
+   */
+  eventType?: string | undefined;
+  /**
+   * occurred_at is when the event happened. Unset: the time at which the server received the event, with the warning
+   * TIME_DEFAULTED. At most 35 days ago (EVENT_TOO_OLD) unless the credential has the scope backfill; never before
+   * 1980-01-01T00:00:00Z; at most 1 hour ahead (EVENT_IN_FUTURE). Kept in microseconds.
+   */
+  occurredAt?: InstantInit | undefined;
+  /**
+   * agent_id is who did the work: an AI agent, a bot or a human agent.
+   *
+   * agent_id and the ids below have at most 256 bytes each. A placeholder in one of them (see event_id; also blanks)
+   * counts as unset, with the warning PLACEHOLDER_ID.
+   *
+   * An organization has a limit of distinct values of each dimension, such as agents, with figures of their own:
+   * 10,000 agents and 1,000 of each other, unless the operator chose otherwise. A value that is first seen beyond the
+   * limit is counted under "_other" for good, with the warning CARDINALITY_OVERFLOW; so is the value "_other" itself.
+   * Totals and the number of distinct agents stay exact.
+   */
+  agentId?: string | undefined;
+  /**
+   * user_id is who was served. An e-mail address, however it is written ("Ann Lee <ann\@example.org>", percent-encoded
+   * …), is replaced by a keyed hash before it is stored.
+   */
+  userId?: string | undefined;
+  /** conversation_id groups the events of one conversation. Required for events of type conversation.*. */
+  conversationId?: string | undefined;
+  /** channel is where the event happened: "web", "whatsapp", "phone". */
+  channel?: string | undefined;
+  /** team_id is the team that the agent worked for. */
+  teamId?: string | undefined;
+  /** campaign_id is the campaign that the event belongs to. */
+  campaignId?: string | undefined;
+  /** resource_type is the kind of thing that the event is about, for example "document". */
+  resourceType?: string | undefined;
+  /** resource_id says which thing of that kind. */
+  resourceId?: string | undefined;
+  /**
+   * properties are free: at most 100 keys of 1 to 256 bytes that are not blank (INVALID_VALUE), texts of at most 32
+   * KiB, at most 8 levels deep, at most 16 KiB in all as JSON, as they were sent. Values under keys that name secrets
+   * (userPassword, x-api-key, card_number …) are replaced before they are stored, with the warning REDACTED; true,
+   * false and null are kept. Whole numbers from 2^53 on get the warning PRECISION: send them as text.
+   */
+  properties?: Properties | undefined;
+  /**
+   * detail carries the numbers of the event. Its kind must be that of the event type's family (DETAIL_MISMATCH); custom
+   * event types may carry any kind. Every number is from 0 to 10^12 unless its field says otherwise
+   * (VALUE_OUT_OF_RANGE). Unset means unknown.
+   */
+  detail?:
+    /** For conversation.started, .ended, .resolved, .escalated, .abandoned, .reopened. */
+    | { case: "conversation"; value: ConversationDetailInit }
+    /** For message.received, message.sent and model.called. */
+    | { case: "message"; value: MessageDetailInit }
+    /** For feedback.submitted. */
+    | { case: "feedback"; value: FeedbackDetailInit }
+    /** For quality.scored. */
+    | { case: "quality"; value: QualityDetailInit }
+    /** For content_gap.found. */
+    | { case: "contentGap"; value: ContentGapDetailInit }
+    /** For document.uploaded, document.deleted, search.performed, knowledge.retrieved, citation.clicked. */
+    | { case: "knowledge"; value: KnowledgeDetailInit }
+    /** For agent.created, .updated, .deleted, .deployed and agent.status_changed. */
+    | { case: "agent"; value: AgentDetailInit }
+    /** For call.started, .answered, .ended, .abandoned. */
+    | { case: "call"; value: CallDetailInit }
+    /** For lead.created, .contacted, .stage_entered, .converted, .lost. */
+    | { case: "lead"; value: LeadDetailInit }
+    /** For campaign.started, .ended and campaign.cost_recorded. */
+    | { case: "campaign"; value: CampaignDetailInit }
+    /** For task.created, task.completed, badge.earned, points.awarded. */
+    | { case: "task"; value: TaskDetailInit }
+    /** For workflow.created, .executed, .failed. */
+    | { case: "workflow"; value: WorkflowDetailInit }
+    /** For user.registered, .invited, .logged_in, .logged_out. */
+    | { case: "user"; value: UserDetailInit }
+    /** For subscription.created, payment.succeeded, payment.failed. */
+    | { case: "billing"; value: BillingDetailInit }
+    /** For api.called. */
+    | { case: "api"; value: ApiDetailInit }
+    /** For storage.changed. */
+    | { case: "storage"; value: StorageDetailInit }
+    | undefined;
+}
+
+/**
+ * ConversationDetail says how a conversation went. A closed conversation has exactly one outcome, in whatever order its
+ * events arrive. Of the closing events that occurred after the last conversation.reopened, the earliest says when the
+ * conversation was closed; the highest of escalated > resolved > abandoned > ended says how, and by which agent. An
+ * escalated conversation is closed for its agent and stays open until a later resolved, abandoned or ended.
+ */
+export interface ConversationDetail {
+  /**
+   * outcome is the sender's own word for how the conversation ended, for example "refund granted". At most 256 bytes.
+   * Stored.
+   */
+  outcome?: string;
+  /** handoff_reason is why a human took over. At most 256 bytes. Stored. */
+  handoffReason?: string;
+  /**
+   * topic is what the conversation is about, in the sender's own words, for example "returns". At most 256 bytes.
+   * Stored.
+   */
+  topic?: string;
+}
+
+/**
+ * ConversationDetail says how a conversation went. A closed conversation has exactly one outcome, in whatever order its
+ * events arrive. Of the closing events that occurred after the last conversation.reopened, the earliest says when the
+ * conversation was closed; the highest of escalated > resolved > abandoned > ended says how, and by which agent. An
+ * escalated conversation is closed for its agent and stays open until a later resolved, abandoned or ended.
+ */
+export interface ConversationDetailInit {
+  /**
+   * outcome is the sender's own word for how the conversation ended, for example "refund granted". At most 256 bytes.
+   * Stored.
+   */
+  outcome?: string | undefined;
+  /** handoff_reason is why a human took over. At most 256 bytes. Stored. */
+  handoffReason?: string | undefined;
+  /**
+   * topic is what the conversation is about, in the sender's own words, for example "returns". At most 256 bytes.
+   * Stored.
+   */
+  topic?: string | undefined;
+}
+
+/**
+ * MessageDetail carries the numbers of one message, or of a turn of a model that is no message (model.called): its
+ * tokens and cost count as those of messages do.
+ */
+export interface MessageDetail {
+  /** response_time_ms is how long the agent took to answer, in milliseconds, at most 10^10, on message.sent. */
+  responseTimeMs?: number;
+  /** prompt_tokens is the number of tokens read by the model, at most 10^9. */
+  promptTokens?: number;
+  /** completion_tokens is the number of tokens written by the model, at most 10^9. */
+  completionTokens?: number;
+  /** model is the model's name. At most 256 bytes. Stored. */
+  model?: string;
+  /** cost_micros is what the message cost, in millionths of the organization's currency, at most 10^10. */
+  costMicros?: number;
+  /** failed is true when the agent could not answer. */
+  failed?: boolean;
+  /** error_code says how the message failed. At most 256 bytes. Stored. */
+  errorCode?: string;
+  /** fallback is true when the agent answered with a stock phrase because it did not understand. */
+  fallback?: boolean;
+  /** knowledge_hit is true when the agent found the answer in the organization's own knowledge. */
+  knowledgeHit?: boolean;
+  /**
+   * cached_tokens is the number of those prompt_tokens that the model's provider took from its cache, at most 10^9. It
+   * is part of prompt_tokens and never added to them.
+   */
+  cachedTokens?: number;
+  /**
+   * time_to_first_token_ms is how long the user waited for the first piece of the answer, in milliseconds, at most
+   * 10^10, on message.sent. response_time_ms is how long until the whole of it.
+   */
+  timeToFirstTokenMs?: number;
+  /**
+   * by_human is true when a human wrote the message, on message.sent, and false when a machine did. Unset: the kind of
+   * the agent says it, as far as it was told before the message or with it. So tell an agent's kind first.
+   */
+  byHuman?: boolean;
+}
+
+/**
+ * MessageDetail carries the numbers of one message, or of a turn of a model that is no message (model.called): its
+ * tokens and cost count as those of messages do.
+ */
+export interface MessageDetailInit {
+  /** response_time_ms is how long the agent took to answer, in milliseconds, at most 10^10, on message.sent. */
+  responseTimeMs?: number | bigint | undefined;
+  /** prompt_tokens is the number of tokens read by the model, at most 10^9. */
+  promptTokens?: number | bigint | undefined;
+  /** completion_tokens is the number of tokens written by the model, at most 10^9. */
+  completionTokens?: number | bigint | undefined;
+  /** model is the model's name. At most 256 bytes. Stored. */
+  model?: string | undefined;
+  /** cost_micros is what the message cost, in millionths of the organization's currency, at most 10^10. */
+  costMicros?: number | bigint | undefined;
+  /** failed is true when the agent could not answer. */
+  failed?: boolean | undefined;
+  /** error_code says how the message failed. At most 256 bytes. Stored. */
+  errorCode?: string | undefined;
+  /** fallback is true when the agent answered with a stock phrase because it did not understand. */
+  fallback?: boolean | undefined;
+  /** knowledge_hit is true when the agent found the answer in the organization's own knowledge. */
+  knowledgeHit?: boolean | undefined;
+  /**
+   * cached_tokens is the number of those prompt_tokens that the model's provider took from its cache, at most 10^9. It
+   * is part of prompt_tokens and never added to them.
+   */
+  cachedTokens?: number | bigint | undefined;
+  /**
+   * time_to_first_token_ms is how long the user waited for the first piece of the answer, in milliseconds, at most
+   * 10^10, on message.sent. response_time_ms is how long until the whole of it.
+   */
+  timeToFirstTokenMs?: number | bigint | undefined;
+  /**
+   * by_human is true when a human wrote the message, on message.sent, and false when a machine did. Unset: the kind of
+   * the agent says it, as far as it was told before the message or with it. So tell an agent's kind first.
+   */
+  byHuman?: boolean | undefined;
+}
+
+/** FeedbackDetail is what a user thought of a conversation. */
+export interface FeedbackDetail {
+  /** rating is from 1 (worst) to 5 (best). */
+  rating?: number;
+  /** comment_length is the number of characters of the comment, at most 10^9. The comment itself is not sent. */
+  commentLength?: number;
+}
+
+/** FeedbackDetail is what a user thought of a conversation. */
+export interface FeedbackDetailInit {
+  /** rating is from 1 (worst) to 5 (best). */
+  rating?: number | undefined;
+  /** comment_length is the number of characters of the comment, at most 10^9. The comment itself is not sent. */
+  commentLength?: number | undefined;
+}
+
+/** QualityDetail is a review of a conversation. Scores are in ten-thousandths: 10000 is perfect. */
+export interface QualityDetail {
+  /** overall is the score as a whole, 0 to 10000. */
+  overall?: number;
+  /** helpfulness is the score for helpfulness, 0 to 10000. */
+  helpfulness?: number;
+  /** accuracy is the score for accuracy, 0 to 10000. */
+  accuracy?: number;
+  /** politeness is the score for politeness, 0 to 10000. */
+  politeness?: number;
+  /** scorer is who or what scored. At most 256 bytes. */
+  scorer?: string;
+  /**
+   * rubric_version says by which rules the conversation was scored; scores of different versions are never mixed. At
+   * most 256 bytes. Unset: scores count for "unspecified".
+   */
+  rubricVersion?: string;
+  /**
+   * topic is what the conversation was about, in the sender's own words. The review counts for it; the topic of the
+   * conversation is the one that its own events tell. At most 256 bytes.
+   */
+  topic?: string;
+}
+
+/** QualityDetail is a review of a conversation. Scores are in ten-thousandths: 10000 is perfect. */
+export interface QualityDetailInit {
+  /** overall is the score as a whole, 0 to 10000. */
+  overall?: number | undefined;
+  /** helpfulness is the score for helpfulness, 0 to 10000. */
+  helpfulness?: number | undefined;
+  /** accuracy is the score for accuracy, 0 to 10000. */
+  accuracy?: number | undefined;
+  /** politeness is the score for politeness, 0 to 10000. */
+  politeness?: number | undefined;
+  /** scorer is who or what scored. At most 256 bytes. */
+  scorer?: string | undefined;
+  /**
+   * rubric_version says by which rules the conversation was scored; scores of different versions are never mixed. At
+   * most 256 bytes. Unset: scores count for "unspecified".
+   */
+  rubricVersion?: string | undefined;
+  /**
+   * topic is what the conversation was about, in the sender's own words. The review counts for it; the topic of the
+   * conversation is the one that its own events tell. At most 256 bytes.
+   */
+  topic?: string | undefined;
+}
+
+/** ContentGapDetail is a question that the agent's knowledge did not answer. */
+export interface ContentGapDetail {
+  /**
+   * topic is what the question was about, in the sender's own words. The content gap counts for it; the topic of a
+   * conversation is the one that its own events tell. At most 256 bytes.
+   */
+  topic?: string;
+  /** question is an example of the question in the user's words. At most 1,024 bytes. */
+  question?: string;
+  /** confidence is how sure the detector is, in ten-thousandths, 0 to 10000. */
+  confidence?: number;
+}
+
+/** ContentGapDetail is a question that the agent's knowledge did not answer. */
+export interface ContentGapDetailInit {
+  /**
+   * topic is what the question was about, in the sender's own words. The content gap counts for it; the topic of a
+   * conversation is the one that its own events tell. At most 256 bytes.
+   */
+  topic?: string | undefined;
+  /** question is an example of the question in the user's words. At most 1,024 bytes. */
+  question?: string | undefined;
+  /** confidence is how sure the detector is, in ten-thousandths, 0 to 10000. */
+  confidence?: number | undefined;
+}
+
+/** KnowledgeDetail is about a document, a search or a citation. */
+export interface KnowledgeDetail {
+  /** bytes is the size of the document. */
+  bytes?: number;
+  /** kind is the kind of storage that the document takes up. */
+  kind?: StorageKind;
+  /** hits is the number of results found. */
+  hits?: number;
+}
+
+/** KnowledgeDetail is about a document, a search or a citation. */
+export interface KnowledgeDetailInit {
+  /** bytes is the size of the document. */
+  bytes?: number | bigint | undefined;
+  /** kind is the kind of storage that the document takes up. */
+  kind?: StorageKind | undefined;
+  /** hits is the number of results found. */
+  hits?: number | bigint | undefined;
+}
+
+/** AgentDetail is about the agent itself; agent_id of the event says which one. */
+export interface AgentDetail {
+  /**
+   * status is the agent's presence from this instant on: until the next status, or until nothing was heard of the agent
+   * for the organization's presence_timeout (12 hours unless set). Required on agent.status_changed.
+   */
+  status?: AgentStatus;
+  /** name is what people call the agent, on agent.created and agent.updated. At most 256 bytes. Stored. */
+  name?: string;
+  /** kind says whether the agent is a machine or a human, on agent.created and agent.updated. */
+  kind?: AgentKind;
+  /**
+   * version is the release of the agent that is at work from this instant on, for example "2026.3", on agent.created,
+   * agent.updated and agent.deployed. At most 256 bytes. Stored.
+   */
+  version?: string;
+}
+
+/** AgentDetail is about the agent itself; agent_id of the event says which one. */
+export interface AgentDetailInit {
+  /**
+   * status is the agent's presence from this instant on: until the next status, or until nothing was heard of the agent
+   * for the organization's presence_timeout (12 hours unless set). Required on agent.status_changed.
+   */
+  status?: AgentStatus | undefined;
+  /** name is what people call the agent, on agent.created and agent.updated. At most 256 bytes. Stored. */
+  name?: string | undefined;
+  /** kind says whether the agent is a machine or a human, on agent.created and agent.updated. */
+  kind?: AgentKind | undefined;
+  /**
+   * version is the release of the agent that is at work from this instant on, for example "2026.3", on agent.created,
+   * agent.updated and agent.deployed. At most 256 bytes. Stored.
+   */
+  version?: string | undefined;
+}
+
+/** CallDetail carries what is known of a telephone call. Durations are in milliseconds, each at most 10^10. */
+export interface CallDetail {
+  /** wait_ms is how long the caller waited, on call.answered and call.abandoned. */
+  waitMs?: number;
+  /** talk_ms is how long caller and agent talked, on call.ended. */
+  talkMs?: number;
+  /** hold_ms is how long the caller was on hold, on call.ended. */
+  holdMs?: number;
+  /** wrap_up_ms is how long the agent worked on the call after it, on call.ended. */
+  wrapUpMs?: number;
+  /** direction says who called whom, on every event of the call. */
+  direction?: CallDirection;
+  /**
+   * queue is where the caller waited for an agent, for example "billing", on every event of the call. At most 256
+   * bytes. Stored.
+   */
+  queue?: string;
+}
+
+/** CallDetail carries what is known of a telephone call. Durations are in milliseconds, each at most 10^10. */
+export interface CallDetailInit {
+  /** wait_ms is how long the caller waited, on call.answered and call.abandoned. */
+  waitMs?: number | bigint | undefined;
+  /** talk_ms is how long caller and agent talked, on call.ended. */
+  talkMs?: number | bigint | undefined;
+  /** hold_ms is how long the caller was on hold, on call.ended. */
+  holdMs?: number | bigint | undefined;
+  /** wrap_up_ms is how long the agent worked on the call after it, on call.ended. */
+  wrapUpMs?: number | bigint | undefined;
+  /** direction says who called whom, on every event of the call. */
+  direction?: CallDirection | undefined;
+  /**
+   * queue is where the caller waited for an agent, for example "billing", on every event of the call. At most 256
+   * bytes. Stored.
+   */
+  queue?: string | undefined;
+}
+
+/** LeadDetail is about a possible customer. */
+export interface LeadDetail {
+  /** stage is the stage of the funnel that the lead entered. At most 256 bytes. */
+  stage?: string;
+  /** value_micros is what the lead is worth, in millionths of currency, at most 10^15. */
+  valueMicros?: number;
+  /** currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX". */
+  currency?: string;
+  /**
+   * lead_id says which lead. At most 256 bytes. A placeholder (see event_id) is refused (PLACEHOLDER_ID), because it
+   * would make one lead of many. Unset or empty: resource_id of the event says which lead.
+   */
+  leadId?: string;
+}
+
+/** LeadDetail is about a possible customer. */
+export interface LeadDetailInit {
+  /** stage is the stage of the funnel that the lead entered. At most 256 bytes. */
+  stage?: string | undefined;
+  /** value_micros is what the lead is worth, in millionths of currency, at most 10^15. */
+  valueMicros?: number | bigint | undefined;
+  /** currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX". */
+  currency?: string | undefined;
+  /**
+   * lead_id says which lead. At most 256 bytes. A placeholder (see event_id) is refused (PLACEHOLDER_ID), because it
+   * would make one lead of many. Unset or empty: resource_id of the event says which lead.
+   */
+  leadId?: string | undefined;
+}
+
+/** CampaignDetail is about a campaign; campaign_id of the event says which one. */
+export interface CampaignDetail {
+  /** cost_micros is what was spent, in millionths of currency, at most 10^15, on campaign.cost_recorded. */
+  costMicros?: number;
+  /** currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX". */
+  currency?: string;
+  /** name is what people call the campaign. At most 256 bytes. Stored. */
+  name?: string;
+}
+
+/** CampaignDetail is about a campaign; campaign_id of the event says which one. */
+export interface CampaignDetailInit {
+  /** cost_micros is what was spent, in millionths of currency, at most 10^15, on campaign.cost_recorded. */
+  costMicros?: number | bigint | undefined;
+  /** currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX". */
+  currency?: string | undefined;
+  /** name is what people call the campaign. At most 256 bytes. Stored. */
+  name?: string | undefined;
+}
+
+/** TaskDetail is about tasks and games. */
+export interface TaskDetail {
+  /**
+   * points is the number of points awarded, on any of these events: tell points that are awarded for a task or a badge
+   * once, with it or by points.awarded.
+   */
+  points?: number;
+  /** badge says which badge was earned, for example "first-hundred", on badge.earned. At most 256 bytes. Stored. */
+  badge?: string;
+}
+
+/** TaskDetail is about tasks and games. */
+export interface TaskDetailInit {
+  /**
+   * points is the number of points awarded, on any of these events: tell points that are awarded for a task or a badge
+   * once, with it or by points.awarded.
+   */
+  points?: number | bigint | undefined;
+  /** badge says which badge was earned, for example "first-hundred", on badge.earned. At most 256 bytes. Stored. */
+  badge?: string | undefined;
+}
+
+/** WorkflowDetail is about one run of a workflow. */
+export interface WorkflowDetail {
+  /** duration_ms is how long the workflow ran, in milliseconds. */
+  durationMs?: number;
+}
+
+/** WorkflowDetail is about one run of a workflow. */
+export interface WorkflowDetailInit {
+  /** duration_ms is how long the workflow ran, in milliseconds. */
+  durationMs?: number | bigint | undefined;
+}
+
+/** UserDetail is about a user's account. */
+export interface UserDetail {
+  /** ip is the user's address. Kept only if the organization allows it. */
+  ip?: string;
+  /** user_agent is the user's browser. At most 1,024 bytes. Kept only if the organization allows it. */
+  userAgent?: string;
+  /** name is what people call the user. At most 256 bytes. Kept only if the organization allows it. */
+  name?: string;
+}
+
+/** UserDetail is about a user's account. */
+export interface UserDetailInit {
+  /** ip is the user's address. Kept only if the organization allows it. */
+  ip?: string | undefined;
+  /** user_agent is the user's browser. At most 1,024 bytes. Kept only if the organization allows it. */
+  userAgent?: string | undefined;
+  /** name is what people call the user. At most 256 bytes. Kept only if the organization allows it. */
+  name?: string | undefined;
+}
+
+/** BillingDetail is about a payment. */
+export interface BillingDetail {
+  /** amount_micros is the amount in millionths of currency, at most 10^15. */
+  amountMicros?: number;
+  /** currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX". */
+  currency?: string;
+}
+
+/** BillingDetail is about a payment. */
+export interface BillingDetailInit {
+  /** amount_micros is the amount in millionths of currency, at most 10^15. */
+  amountMicros?: number | bigint | undefined;
+  /** currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX". */
+  currency?: string | undefined;
+}
+
+/** ApiDetail is about one call of an API or a tool. */
+export interface ApiDetail {
+  /** endpoint is the route's template, not the path: "/orders/\{id\}". At most 256 bytes. */
+  endpoint?: string;
+  /** method is the verb: "GET". At most 32 bytes. */
+  method?: string;
+  /** status_code is the HTTP or application status, 0 to 999. */
+  statusCode?: number;
+  /** latency_ms is how long the call took, in milliseconds. */
+  latencyMs?: number;
+  /** request_bytes is the size of the request, at most 10^10. */
+  requestBytes?: number;
+  /** response_bytes is the size of the response, at most 10^10. */
+  responseBytes?: number;
+}
+
+/** ApiDetail is about one call of an API or a tool. */
+export interface ApiDetailInit {
+  /** endpoint is the route's template, not the path: "/orders/\{id\}". At most 256 bytes. */
+  endpoint?: string | undefined;
+  /** method is the verb: "GET". At most 32 bytes. */
+  method?: string | undefined;
+  /** status_code is the HTTP or application status, 0 to 999. */
+  statusCode?: number | undefined;
+  /** latency_ms is how long the call took, in milliseconds. */
+  latencyMs?: number | bigint | undefined;
+  /** request_bytes is the size of the request, at most 10^10. */
+  requestBytes?: number | bigint | undefined;
+  /** response_bytes is the size of the response, at most 10^10. */
+  responseBytes?: number | bigint | undefined;
+}
+
+/** StorageDetail is a change of the storage in use. */
+export interface StorageDetail {
+  /**
+   * bytes_delta is how many bytes were added; negative when they were freed; −10^12 to 10^12. Required on
+   * storage.changed.
+   */
+  bytesDelta?: number;
+  /** kind is what takes up these bytes. */
+  kind?: StorageKind;
+}
+
+/** StorageDetail is a change of the storage in use. */
+export interface StorageDetailInit {
+  /**
+   * bytes_delta is how many bytes were added; negative when they were freed; −10^12 to 10^12. Required on
+   * storage.changed.
+   */
+  bytesDelta?: number | bigint | undefined;
+  /** kind is what takes up these bytes. */
+  kind?: StorageKind | undefined;
+}
+
+/**
+ * RowsKind is what the rows behind a figure are.
+ *
+ * - `EVENTS`: Raw events: ListEvents.
+ * - `CONVERSATIONS`: Conversations: ListConversations.
+ * - `LEADS`: Leads: ListLeads.
+ * - `USERS`: Users: ListUsers.
+ */
+export type RowsKind =
+  | "EVENTS"
+  | "CONVERSATIONS"
+  | "LEADS"
+  | "USERS"
+  | `UNKNOWN_${number}`;
+
+/**
+ * RowsToken opens the rows that a figure was counted from: the list that kind names takes the token in place of its own
+ * filters, and shows exactly these rows. It holds the part of the organization, the bounds and the revision of the
+ * figure, so that rows that came later are not among them.
+ *
+ * The rows of a ratio are those of its denominator: of error_rate the messages sent. The rows of a percentile are those
+ * that have a value.
+ */
+export interface RowsToken {
+  /**
+   * token is opaque. It belongs to the organization, and does not expire by itself. It tells whoever has it the figure's
+   * filter, and opens nothing without a key that has the scope events.
+   */
+  token: string;
+  /** kind says which list opens it. */
+  kind?: RowsKind;
+  /** figure is what the amounts of the rows add up to: where each row counts as one, it is the number of rows. */
+  figure: number;
+}
+
+/** FigureRows says of a list that was asked for by a rows_token how its rows add up to the figure. */
+export interface FigureRows {
+  /** metric is what was counted, as in ListMetrics. */
+  metric: string;
+  /** figure is what the amounts of all rows add up to, as it was answered. */
+  figure: number;
+  /** listed_rows is how many rows there were up to the end of this page. */
+  listedRows: number;
+  /** listed_figure is what their amounts add up to. */
+  listedFigure: number;
+  /**
+   * missing_figure is set on the last page: what figure has beside all rows, 0 where every row is still kept. It is
+   * what was counted of rows that have been removed since, because they were older than the organization keeps them. It is
+   * all of figure where that is of a user who was erased since.
+   */
+  missingFigure?: number;
+  /** kept_from is set where rows of the period may have been removed: from this instant on all are kept. */
+  keptFrom?: Instant;
+}
+
+/** GetApiUsageRequest asks how APIs and tools are used. */
+export interface GetApiUsageRequest {
+  /** time_range is the period. Required. */
+  timeRange?: TimeRangeInit | undefined;
+  /**
+   * filter narrows the question to one value of a dimension. Unset: the whole organization. With a filter, a breakdown is
+   * there if its dimension and that of the filter are a pair that is kept.
+   */
+  filter?: FilterInit | undefined;
+  /**
+   * granularity is the width of a point of the series. Unset: the server chooses by the length of the period. At most
+   * 2,000 points.
+   */
+  granularity?: Granularity | undefined;
+  /** top is the most rows of each breakdown: 1 to 100. Unset: 10. */
+  top?: number | undefined;
+  /** comparison asks for the figures of an earlier period, too. Unset: none. */
+  comparison?: ComparisonInit | undefined;
+  /** include_rows_tokens asks for rows_tokens, which open the rows behind each figure. */
+  includeRowsTokens?: boolean | undefined;
+}
+
+/** GetApiUsageResponse says how APIs and tools are used. All of it is of one revision. */
+export interface GetApiUsageResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /** figures are those of the period. */
+  figures?: ApiFigures;
+  /**
+   * by_endpoint are the endpoints with the most calls. An endpoint is the route with its method: "GET /orders/\{id\}".
+   */
+  byEndpoint?: ApiBreakdown;
+  /** by_method are the methods with the most calls. */
+  byMethod?: ApiBreakdown;
+  /** by_status_class are the classes of status codes, "2xx" to "5xx", with the most calls. */
+  byStatusClass?: ApiBreakdown;
+  /**
+   * slowest_endpoints are those with the highest 95th percentile of the latency. Endpoints without a latency are not
+   * among them.
+   */
+  slowestEndpoints?: ApiBreakdown;
+  /** failing_endpoints are those with the most calls that failed (status 500 and above), if any. */
+  failingEndpoints?: ApiBreakdown;
+  /** granularity is the one of the series. */
+  granularity?: Granularity;
+  /** series are the points of the period, oldest first, without gaps. */
+  series: ApiPoint[];
+  /** compared says what was compared. Unset without a comparison. */
+  compared?: ComparedPeriod;
+  /**
+   * earlier holds the figures of the earlier period. Unset without a comparison, and where compared has an
+   * absence_reason.
+   */
+  earlier?: ApiFigures;
+  /**
+   * rows_tokens open the rows behind figures, by the names of their metrics: where the request asks for them, and some list has such
+   * rows. There are none of custom metrics, of numbers of agents and of figures that ListMetrics does not name, and none
+   * that are absent.
+   */
+  rowsTokens: Record<string, RowsToken>;
+}
+
+/** ApiFigures are the figures of calls of APIs and tools. Figures without a denominator are absent. */
+export interface ApiFigures {
+  /** Calls. */
+  apiCalls?: number;
+  /** Calls that failed on the side of the API: status 500 and above. */
+  apiErrors?: number;
+  /** Calls that were refused: status 400 to 499. */
+  apiClientErrors?: number;
+  /** api_errors ÷ api_calls. */
+  apiErrorRate?: number;
+  /** api_client_errors ÷ api_calls. */
+  apiClientErrorRate?: number;
+  /** Mean latency of the calls that tell one, in milliseconds. */
+  avgApiLatencyMs?: number;
+  /** Median latency, in milliseconds, at most 1 % off, as are the other percentiles. */
+  p50ApiLatencyMs?: number;
+  /** 90th percentile of the latency, in milliseconds. */
+  p90ApiLatencyMs?: number;
+  /** 95th percentile of the latency, in milliseconds. */
+  p95ApiLatencyMs?: number;
+  /** 99th percentile of the latency, in milliseconds. */
+  p99ApiLatencyMs?: number;
+  /** Bytes sent in calls. */
+  apiRequestBytes?: number;
+  /** Bytes received in calls. */
+  apiResponseBytes?: number;
+  /**
+   * Distinct users on events with the value, of the whole on any event. Absent in rest, since distinct users do not add
+   * up.
+   */
+  uniqueUsers?: number;
+}
+
+/** ApiBreakdown holds the calls by the values of a dimension. */
+export interface ApiBreakdown {
+  /** rows are the first values in order. */
+  rows: ApiRow[];
+  /** rest is what the total has beside the rows and other. */
+  rest?: ApiFigures;
+  /**
+   * other is what values without figures of their own come to: those that were first seen after the organization's limit
+   * of distinct values was reached. Unset where there are none, and with a filter, where it is a part of rest.
+   */
+  other?: ApiFigures;
+  /** distinct_values is how many values there are in the period. */
+  distinctValues: number;
+  /**
+   * missing_pair is set, and all else is not, if there is a filter, and figures by its dimension and this one together
+   * are not kept: the name of the pair that would have to be declared.
+   */
+  missingPair: string;
+}
+
+/** ApiRow is a value with its figures. */
+export interface ApiRow {
+  /** value is the value of the dimension. */
+  value: string;
+  /** figures are those of the value. */
+  figures?: ApiFigures;
+}
+
+/** ApiPoint is a point of the series. */
+export interface ApiPoint {
+  /** start is the first instant of the point. */
+  start?: Instant;
+  /** end is the first instant after the point. */
+  end?: Instant;
+  /** figures are those of the point. */
+  figures?: ApiFigures;
+  /**
+   * partial is true if the point counts less than its whole hour, day or other width: since it is still running, since
+   * there was no event yet, or since the period begins or ends within it.
+   */
+  partial: boolean;
+}
+
+/** GetCallMetricsRequest asks how telephone calls went. */
+export interface GetCallMetricsRequest {
+  /** time_range is the period. Required. */
+  timeRange?: TimeRangeInit | undefined;
+  /**
+   * filter narrows the question to one value of a dimension. Unset: the whole organization. With a filter, a breakdown is
+   * there if its dimension and that of the filter are a pair that is kept.
+   */
+  filter?: FilterInit | undefined;
+  /** service_level_seconds are the thresholds of service levels, each from 1 to 86,400. At most 5. Unset: 20. */
+  serviceLevelSeconds?: readonly number[] | undefined;
+  /**
+   * granularity is the width of a point of the series. Unset: the server chooses by the length of the period. At most
+   * 2,000 points.
+   */
+  granularity?: Granularity | undefined;
+  /** top is the most rows of each breakdown: 1 to 100. Unset: 10. */
+  top?: number | undefined;
+  /** comparison asks for the figures of an earlier period, too. Unset: none. */
+  comparison?: ComparisonInit | undefined;
+  /** include_rows_tokens asks for rows_tokens, which open the rows behind each figure. */
+  includeRowsTokens?: boolean | undefined;
+}
+
+/** GetCallMetricsResponse says how telephone calls went. All of it is of one revision. */
+export interface GetCallMetricsResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /** figures are those of the period. */
+  figures?: CallFigures;
+  /** by_queue are the queues with the most calls offered. */
+  byQueue?: CallBreakdown;
+  /** by_team are the teams with the most calls that ended. */
+  byTeam?: CallBreakdown;
+  /** by_agent are the agents with the most calls that ended. */
+  byAgent?: CallBreakdown;
+  /** hours_of_week are all 168 hours of the week of the time zone, from Monday 00:00 on. */
+  hoursOfWeek: CallHour[];
+  /** granularity is the one of the series. */
+  granularity?: Granularity;
+  /** series are the points of the period, oldest first, without gaps. */
+  series: CallPoint[];
+  /** compared says what was compared. Unset without a comparison. */
+  compared?: ComparedPeriod;
+  /**
+   * earlier holds the figures of the earlier period. Unset without a comparison, and where compared has an
+   * absence_reason.
+   */
+  earlier?: CallFigures;
+  /**
+   * rows_tokens open the rows behind figures, by the names of their metrics: where the request asks for them, and some list has such
+   * rows. There are none of custom metrics, of numbers of agents and of figures that ListMetrics does not name, and none
+   * that are absent.
+   */
+  rowsTokens: Record<string, RowsToken>;
+}
+
+/**
+ * CallFigures are the figures of calls. A call whose direction is not told is inbound. Figures without a denominator are
+ * absent.
+ */
+export interface CallFigures {
+  /** Inbound calls that began. */
+  callsOffered?: number;
+  /** Inbound calls that an agent took. */
+  callsAnswered?: number;
+  /** Inbound calls whose caller hung up before an agent took them. */
+  callsAbandoned?: number;
+  /** calls_abandoned ÷ (calls_answered + calls_abandoned). */
+  callAbandonmentRate?: number;
+  /** service_levels are the shares of calls that were answered in time, one for each threshold, shortest first. */
+  serviceLevels: ServiceLevel[];
+  /** Mean waiting time of the inbound calls answered that tell one, in milliseconds. */
+  avgWaitMs?: number;
+  /** Median waiting time, in milliseconds, at most 1 % off, as are the other percentiles. */
+  p50WaitMs?: number;
+  /** 90th percentile of the waiting time, in milliseconds. */
+  p90WaitMs?: number;
+  /** 95th percentile of the waiting time, in milliseconds. */
+  p95WaitMs?: number;
+  /** 99th percentile of the waiting time, in milliseconds. */
+  p99WaitMs?: number;
+  /** Longest waiting time of an inbound call answered, in milliseconds, at most 1 % off. */
+  longestWaitMs?: number;
+  /** Mean time that callers waited before they hung up, in milliseconds. */
+  avgAbandonedWaitMs?: number;
+  /** Calls that ended, of either direction. */
+  callsHandled?: number;
+  /** Mean talk, hold and wrap-up time of the calls that ended, in milliseconds. */
+  avgHandleTimeMs?: number;
+  /** Median handle time, in milliseconds. */
+  p50HandleTimeMs?: number;
+  /** 90th percentile of the handle time, in milliseconds. */
+  p90HandleTimeMs?: number;
+  /** 95th percentile of the handle time, in milliseconds. */
+  p95HandleTimeMs?: number;
+  /** 99th percentile of the handle time, in milliseconds. */
+  p99HandleTimeMs?: number;
+  /** Mean talk time, in milliseconds. */
+  avgTalkTimeMs?: number;
+  /** Median talk time, in milliseconds. */
+  p50TalkTimeMs?: number;
+  /** 95th percentile of the talk time, in milliseconds. */
+  p95TalkTimeMs?: number;
+  /** Mean hold time, in milliseconds. */
+  avgHoldTimeMs?: number;
+  /** Mean wrap-up time, in milliseconds. */
+  avgWrapUpTimeMs?: number;
+  /** Outbound calls that began. */
+  outboundCalls?: number;
+  /** Outbound calls that were answered. */
+  outboundCallsAnswered?: number;
+  /** Outbound calls that were given up before they were answered. */
+  outboundCallsAbandoned?: number;
+  /** Outbound calls that ended. */
+  outboundCallsEnded?: number;
+  /** Mean talk time of the outbound calls that ended, in milliseconds. */
+  avgOutboundTalkTimeMs?: number;
+}
+
+/** ServiceLevel is the share of inbound calls that were answered within so many seconds. */
+export interface ServiceLevel {
+  /** seconds is the threshold. */
+  seconds: number;
+  /**
+   * calls is how many calls were answered within it. Calls that do not tell their waiting time are not among them. A wait
+   * within 1 % of the threshold may count on its other side.
+   */
+  calls: number;
+  /** share is calls ÷ (calls_answered + calls_abandoned). Absent without any. */
+  share?: number;
+}
+
+/** CallBreakdown holds the calls by the values of a dimension. */
+export interface CallBreakdown {
+  /** rows are the first values in order. */
+  rows: CallRow[];
+  /** rest is what the total has beside the rows and other. */
+  rest?: CallFigures;
+  /**
+   * other is what values without figures of their own come to: those that were first seen after the organization's limit
+   * of distinct values was reached. Unset where there are none, and with a filter, where it is a part of rest.
+   */
+  other?: CallFigures;
+  /** distinct_values is how many values there are in the period. */
+  distinctValues: number;
+  /**
+   * missing_pair is set, and all else is not, if there is a filter, and figures by its dimension and this one together
+   * are not kept: the name of the pair that would have to be declared.
+   */
+  missingPair: string;
+}
+
+/** CallRow is a value with its figures. */
+export interface CallRow {
+  /** value is the value of the dimension. */
+  value: string;
+  /** display_name is what people call the agent, where that was told. */
+  displayName: string;
+  /** figures are those of the value. */
+  figures?: CallFigures;
+}
+
+/** CallHour is an hour of the week, over all weeks of the period. */
+export interface CallHour {
+  /** weekday is 1 for Monday to 7 for Sunday. */
+  weekday: number;
+  /** hour is 0 to 23. */
+  hour: number;
+  /** Inbound calls that began. */
+  callsOffered: number;
+  /** Inbound calls that an agent took. */
+  callsAnswered: number;
+  /** Inbound calls whose caller hung up. */
+  callsAbandoned: number;
+  /** Mean waiting time of the calls answered that tell one, in milliseconds. */
+  avgWaitMs?: number;
+}
+
+/** CallPoint is a point of the series. */
+export interface CallPoint {
+  /** start is the first instant of the point. */
+  start?: Instant;
+  /** end is the first instant after the point. */
+  end?: Instant;
+  /** figures are those of the point. */
+  figures?: CallFigures;
+  /**
+   * partial is true if the point counts less than its whole hour, day or other width: since it is still running, since
+   * there was no event yet, or since the period begins or ends within it.
+   */
+  partial: boolean;
+}
+
+/**
+ * ConversationCohort says which conversations the outcomes of an answer are of.
+ *
+ * - `CLOSED`: Those that were closed in the period, whenever they began.
+ * - `STARTED`: Those that began in the period, as they stand now.
+ */
+export type ConversationCohort =
+  | "CLOSED"
+  | "STARTED"
+  | `UNKNOWN_${number}`;
+
+/** GetConversationMetricsRequest asks how conversations went. */
+export interface GetConversationMetricsRequest {
+  /** time_range is the period. Required. */
+  timeRange?: TimeRangeInit | undefined;
+  /**
+   * filter narrows the question to one value of agent, channel, team, topic or handoff_reason. Under another dimension
+   * and under pairs all figures are absent. Unset: the whole organization.
+   */
+  filter?: FilterInit | undefined;
+  /** cohort says which conversations the outcomes are of. Unset: those that were closed in the period. */
+  cohort?: ConversationCohort | undefined;
+  /**
+   * granularity is the width of a point of the series. Unset: the server chooses by the length of the period. At most
+   * 2,000 points.
+   */
+  granularity?: Granularity | undefined;
+  /** top is the most rows of each breakdown: 1 to 100. Unset: 10. */
+  top?: number | undefined;
+  /** durable_days is for how many days a resolution must hold to be durable: 1 to 90. Unset: 7. */
+  durableDays?: number | undefined;
+  /**
+   * repeat_days is within how many days of a close another conversation of the same user is a repeat contact: 1 to 90.
+   * Unset: 7.
+   */
+  repeatDays?: number | undefined;
+  /**
+   * comparison asks for the figures of an earlier period, too, and says with which one the changes compare. Unset: the
+   * changes compare with the period of equal length just before.
+   */
+  comparison?: ComparisonInit | undefined;
+  /** include_rows_tokens asks for rows_tokens, which open the rows behind each figure. */
+  includeRowsTokens?: boolean | undefined;
+}
+
+/** GetConversationMetricsResponse says how conversations went. All of it is of one revision. */
+export interface GetConversationMetricsResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /** cohort says which conversations the outcomes are of. */
+  cohort?: ConversationCohort;
+  /** figures are those of the period. */
+  figures?: ConversationFigures;
+  /**
+   * open_conversations is how many conversations are open now, whenever they began. One that was handed over is open
+   * until it is resolved, abandoned or ended.
+   */
+  openConversations?: number;
+  /** durable_resolution says how many resolutions held. Unset where follow_ups_absence_reason is set. */
+  durableResolution?: DurableResolution;
+  /** repeat_contacts says how many conversations were followed by another one. Unset where durable_resolution is. */
+  repeatContacts?: RepeatContacts;
+  /** changes compare the period with the earlier one. */
+  changes?: ConversationChanges;
+  /**
+   * duration_bins are the durations, in milliseconds, in bins of round bounds, from the shortest to the longest. A
+   * duration within 1 % of a bound may count on its other side.
+   */
+  durationBins: DistributionBin[];
+  /**
+   * message_bins are the numbers of messages of a conversation in bins of round bounds. Numbers above 100 that are within
+   * 1 % of a bound may count on its other side.
+   */
+  messageBins: DistributionBin[];
+  /** by_channel are the channels with the most conversations. Unset with a filter, as are the other breakdowns. */
+  byChannel?: ConversationBreakdown;
+  /** by_topic are the topics with the most conversations. */
+  byTopic?: ConversationBreakdown;
+  /**
+   * by_handoff_reason are the reasons for which most conversations were handed over. Conversations that were not handed
+   * over, or for no reason that was told, are its rest.
+   */
+  byHandoffReason?: ConversationBreakdown;
+  /**
+   * hours_of_week are all 168 hours of the week of the time zone, from Monday 00:00 on. Empty where conversations are not
+   * kept by the filter's dimension.
+   */
+  hoursOfWeek: HourOfWeek[];
+  /** granularity is the one of the series. */
+  granularity?: Granularity;
+  /** series are the points of the period, oldest first, without gaps. */
+  series: ConversationPoint[];
+  /** compared says what was compared. Unset without a comparison. */
+  compared?: ComparedPeriod;
+  /**
+   * earlier holds the figures of the earlier period. Unset without a comparison, and where compared has an
+   * absence_reason.
+   */
+  earlier?: ConversationFigures;
+  /**
+   * follow_ups_absence_reason says why there is no durable_resolution and there are no repeat_contacts: conversations are
+   * not kept by the filter's dimension (NOT_KEPT), or more than 300,000 of the cohort are closed (TOO_MANY), which are
+   * looked at one by one. Unset: they are there.
+   */
+  followUpsAbsenceReason?: AbsenceReason;
+  /**
+   * rows_tokens open the rows behind figures, by the names of fields of ConversationFigures: where the request asks for them, and some list has such
+   * rows. There are none of custom metrics, of numbers of agents and of figures that ListMetrics does not name, and none
+   * that are absent.
+   */
+  rowsTokens: Record<string, RowsToken>;
+}
+
+/**
+ * ConversationFigures says how the conversations of a cohort went. Rates divide by those of them that are closed; the
+ * four rates of outcomes add up to 1. Figures without a denominator are absent.
+ */
+export interface ConversationFigures {
+  /** Conversations that began in the period, of whichever cohort the outcomes are. */
+  totalConversations?: number;
+  /** Conversations of the cohort that are closed: the sum of the four outcomes. */
+  conversationsClosed?: number;
+  /** Those that the agent resolved alone. */
+  conversationsResolved?: number;
+  /** Those that a human took over. */
+  conversationsEscalated?: number;
+  /** Those that the user walked away from. */
+  conversationsAbandoned?: number;
+  /** Those that ended without another outcome. */
+  conversationsEnded?: number;
+  /** Resolved ÷ closed. */
+  resolutionRate?: number;
+  /** Escalated ÷ closed: the hand-off rate. */
+  escalationRate?: number;
+  /** Abandoned ÷ closed. */
+  abandonmentRate?: number;
+  /** Ended without another outcome ÷ closed. */
+  endedRate?: number;
+  /** Escalated conversations that a human has resolved since. */
+  escalatedConversationsResolved?: number;
+  /** escalated_conversations_resolved ÷ escalated. */
+  humanResolutionRate?: number;
+  /** Closed conversations that had been reopened before. */
+  conversationsReopened?: number;
+  /** Reopened ÷ closed. */
+  reopenedRate?: number;
+  /** Cost of all closed conversations ÷ those that the agent resolved alone, in millionths. */
+  costPerResolvedConversationMicros?: number;
+  /** Time from beginning to closing of closed conversations, in milliseconds. */
+  durationMs?: ConversationDistribution;
+  /** Messages of closed conversations. */
+  messages?: ConversationDistribution;
+  /**
+   * Time from the beginning to the first message sent, in milliseconds, of conversations that began in the period and
+   * have such a message, of whichever cohort the outcomes are.
+   */
+  firstResponseMs?: ConversationDistribution;
+  /** As first_response_ms, to the first message of a human. */
+  firstHumanResponseMs?: ConversationDistribution;
+  /**
+   * Time from the first hand-over to the first message of a human after it, in milliseconds, of closed conversations that
+   * have one.
+   */
+  humanWaitMs?: ConversationDistribution;
+  /**
+   * Time from the beginning to the resolution by a human, in milliseconds, of conversations that a human resolved in the
+   * period after a hand-over, of whichever cohort the outcomes are.
+   */
+  finalResolutionMs?: ConversationDistribution;
+  /** Recorded cost of closed conversations, in millionths of the organization's currency; 0 for those without any. */
+  costMicros?: ConversationDistribution;
+  /** Tokens that models read and wrote for closed conversations; 0 for those without any. */
+  tokens?: ConversationDistribution;
+}
+
+/** ConversationDistribution is how a number is distributed over conversations. Percentiles are at most 1 % off. */
+export interface ConversationDistribution {
+  /** Conversations that have the number. */
+  count?: number;
+  /** The numbers added up. */
+  sum?: number;
+  /** sum ÷ count. Absent without any, as are the percentiles. */
+  mean?: number;
+  /** Median. */
+  p50?: number;
+  /** 90th percentile. */
+  p90?: number;
+  /** 95th percentile. */
+  p95?: number;
+  /** 99th percentile. */
+  p99?: number;
+}
+
+/**
+ * DurableResolution says how many resolutions by the agent alone held for some days. A resolution that was taken back by a
+ * reopening since is one of them, at the time when the conversation was closed, although the outcomes of the answer no
+ * longer have it.
+ */
+export interface DurableResolution {
+  /** Days for which a resolution must hold. */
+  days: number;
+  /** Resolutions that are at least so many days old: durable + reopened + followed. */
+  mature?: number;
+  /**
+   * Those of them after which, within these days, the conversation was not reopened and its user began no other one on
+   * the same topic. Where the conversation has no topic, any other one of the user counts.
+   */
+  durable?: number;
+  /** Those of them whose conversation was reopened within these days. */
+  reopened?: number;
+  /**
+   * Those of the others whose user began another conversation within these days, on the same topic if there is one. A
+   * conversation without a user counts as not followed.
+   */
+  followed?: number;
+  /** Resolutions that are younger than so many days. They are neither durable nor not. */
+  notYetKnown?: number;
+  /** durable ÷ mature. Absent without any. */
+  durableResolutionRate?: number;
+}
+
+/** RepeatContacts says how many closed conversations were followed by another one of the same user, on any topic. */
+export interface RepeatContacts {
+  /** Days within which the other conversation began. */
+  days: number;
+  /** Closed conversations of the cohort that were closed at least so many days ago. */
+  mature?: number;
+  /**
+   * Those of them whose user began another conversation within these days. A conversation without a user counts as not
+   * followed.
+   */
+  followed?: number;
+  /** Distinct users of the conversations that were followed. */
+  users?: number;
+  /** Closed conversations of the cohort that were closed more recently. They may still be followed. */
+  notYetKnown?: number;
+  /** followed ÷ mature. Absent without any. */
+  repeatContactRate?: number;
+}
+
+/** ConversationChanges compare figures with the earlier period. */
+export interface ConversationChanges {
+  /** Conversations that began. */
+  totalConversations?: Change;
+  /** Closed conversations of the cohort. */
+  conversationsClosed?: Change;
+  /** Resolved conversations of the cohort. */
+  conversationsResolved?: Change;
+  /** Escalated conversations of the cohort. */
+  conversationsEscalated?: Change;
+  /** Abandoned conversations of the cohort. */
+  conversationsAbandoned?: Change;
+  /** Conversations of the cohort that ended without another outcome. */
+  conversationsEnded?: Change;
+}
+
+/** DistributionBin is how many values lie between two bounds. */
+export interface DistributionBin {
+  /** lower is the least value of the bin. */
+  lower: number;
+  /** upper is the bound that the values of the bin are below. Unset: there is none. */
+  upper?: number;
+  /** count is how many values the bin has. */
+  count: number;
+}
+
+/**
+ * ConversationBreakdown splits the figures by the values of a dimension. For counts: rows + rest + other = the figures of
+ * the period.
+ */
+export interface ConversationBreakdown {
+  /**
+   * rows are the values with the most conversations of the cohort, those with equally many by value. A value that no
+   * conversation has in the period has no row.
+   */
+  rows: ConversationGroup[];
+  /** rest is what the figures have beside rows and other: further values, and conversations without any value. */
+  rest?: ConversationFigures;
+  /**
+   * other is what values without figures of their own come to: those that were first seen after the organization's limit
+   * of distinct values was reached.
+   */
+  other?: ConversationFigures;
+}
+
+/** ConversationGroup is a row of a breakdown. */
+export interface ConversationGroup {
+  /** value is the value of the dimension, as in filters. */
+  value: string;
+  /** figures are those of the conversations with this value. */
+  figures?: ConversationFigures;
+}
+
+/**
+ * HourOfWeek is an hour of the week on the clock on the wall. An hour that the clocks skip counts nothing in that week, and
+ * one that they repeat counts both times. Each number is counted when it happened, of whichever cohort the outcomes are.
+ */
+export interface HourOfWeek {
+  /** weekday is the day: 1 is Monday, 7 is Sunday. */
+  weekday: number;
+  /** hour is the hour of the day: 0 to 23. */
+  hour: number;
+  /** Conversations that began in this hour. */
+  started: number;
+  /** Conversations that were closed in this hour. */
+  closed: number;
+  /** Closed conversations that a human took over, by the time of closing. */
+  escalated: number;
+}
+
+/** ConversationPoint is a point of the series. */
+export interface ConversationPoint {
+  /** start is the first instant of the point. */
+  start?: Instant;
+  /** end is the first instant after it. */
+  end?: Instant;
+  /** figures are the counts and rates of the point; it has no distributions. */
+  figures?: ConversationFigures;
+  /**
+   * partial is true if the point counts less than its whole hour, day or other width: since it is still running, since
+   * the period or the organization's data begin within it, or since the period ends within it.
+   */
+  partial: boolean;
+}
+
+/** GetQualityRequest asks how conversations were scored. */
+export interface GetQualityRequest {
+  /** time_range is the period. Required. */
+  timeRange?: TimeRangeInit | undefined;
+  /**
+   * filter narrows the question to one agent, topic or scorer, or to a value of a dimension of which the organization has
+   * declared the pair with the rubric. Unset: the whole organization.
+   */
+  filter?: FilterInit | undefined;
+  /**
+   * rubric_version narrows the question to one version of the rubric. At most 256 bytes. Unset: each of the ten with the
+   * most reviews by itself.
+   */
+  rubricVersion?: string | undefined;
+  /** threshold is the score below which a review counts as poor, from 0 to 1. Unset: 0.7. */
+  threshold?: number | undefined;
+  /**
+   * granularity is the width of a point of the series. Unset: the server chooses by the length of the period. At most
+   * 2,000 points.
+   */
+  granularity?: Granularity | undefined;
+  /** top is the most rows of each breakdown: 1 to 100. Unset: 10. */
+  top?: number | undefined;
+  /** comparison asks for the figures of an earlier period, too. Unset: none. */
+  comparison?: ComparisonInit | undefined;
+}
+
+/**
+ * GetQualityResponse says how conversations were scored. All of it is of one revision. Scores of different versions of a
+ * rubric are never mixed.
+ */
+export interface GetQualityResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /** rubrics are the versions of rubrics by which conversations were scored, the one with the most reviews first. */
+  rubrics: RubricQuality[];
+  /** distinct_rubrics is how many versions there are in the period, of those that the question is about. */
+  distinctRubrics: number;
+  /** quality_reviews is the number of reviews by any rubric, and by none. */
+  qualityReviews: number;
+  /**
+   * conversations_closed is the number of conversations closed in the period. Unset where conversations are not kept by
+   * the filter's dimension.
+   */
+  conversationsClosed?: number;
+  /**
+   * coverage is quality_reviews ÷ conversations_closed. A conversation that is scored twice has two reviews. Absent
+   * without closed conversations.
+   */
+  coverage?: number;
+  /** threshold is the score below which a review counts as poor. */
+  threshold: number;
+  /** granularity is the one of the series. */
+  granularity?: Granularity;
+  /** compared says what was compared. Unset without a comparison. */
+  compared?: ComparedPeriod;
+}
+
+/** RubricQuality says how conversations were scored by one version of a rubric. */
+export interface RubricQuality {
+  /** rubric_version is the version; "unspecified" for reviews that tell none. */
+  rubricVersion: string;
+  /** figures are those of the period. */
+  figures?: QualityFigures;
+  /** by_agent are the agents with the most reviews. Unset with a filter, as are the other breakdowns. */
+  byAgent?: QualityBreakdown;
+  /** by_topic are the topics with the most reviews. */
+  byTopic?: QualityBreakdown;
+  /** by_scorer are the scorers with the most reviews. */
+  byScorer?: QualityBreakdown;
+  /** series are the points of the period, oldest first, without gaps. */
+  series: QualityPoint[];
+  /**
+   * earlier holds the figures of the earlier period. Unset without a comparison, and where compared has an
+   * absence_reason.
+   */
+  earlier?: QualityFigures;
+}
+
+/** QualityFigures are the scores of reviews. */
+export interface QualityFigures {
+  /** Reviews. */
+  qualityReviews: number;
+  /** overall is the score as a whole. */
+  overall?: QualityScore;
+  /** helpfulness is the score for helpfulness. */
+  helpfulness?: QualityScore;
+  /** accuracy is the score for accuracy. */
+  accuracy?: QualityScore;
+  /** politeness is the score for politeness. */
+  politeness?: QualityScore;
+}
+
+/** QualityScore is how a score is distributed over the reviews that have it. Scores are from 0 to 1. */
+export interface QualityScore {
+  /** Reviews that have the score. */
+  reviews: number;
+  /** mean is exact. Absent without reviews. */
+  mean?: number;
+  /** median is at most 1 % off. Absent without reviews. */
+  median?: number;
+  /**
+   * poor_share is the share of these reviews below the threshold. A score within 1 % of it may count on its other side.
+   */
+  poorShare?: number;
+  /**
+   * tenths are the reviews with a score from 0 to 0.1, from 0.1 to 0.2, … and from 0.9 to 1, ten numbers. A score within
+   * 1 % of a bound may count on its other side. Empty without reviews.
+   */
+  tenths: number[];
+}
+
+/** QualityBreakdown holds the scores by the values of a dimension. */
+export interface QualityBreakdown {
+  /** rows are the first values in order. */
+  rows: QualityRow[];
+  /** rest is what the total has beside the rows and other. */
+  rest?: QualityFigures;
+  /** other is what values without figures of their own come to. Unset where there are none. */
+  other?: QualityFigures;
+  /** distinct_values is how many values there are in the period. */
+  distinctValues: number;
+}
+
+/** QualityRow is a value with its scores. */
+export interface QualityRow {
+  /** value is the value of the dimension. */
+  value: string;
+  /** display_name is what people call the agent, where that was told. */
+  displayName: string;
+  /** figures are those of the value. */
+  figures?: QualityFigures;
+}
+
+/** QualityPoint is a point of the series. */
+export interface QualityPoint {
+  /** start is the first instant of the point. */
+  start?: Instant;
+  /** end is the first instant after the point. */
+  end?: Instant;
+  /** Reviews. */
+  qualityReviews: number;
+  /** Mean score as a whole. Absent without reviews. */
+  avgQualityOverall?: number;
+  /**
+   * partial is true if the point counts less than its whole hour, day or other width: since it is still running, since
+   * there was no event yet, or since the period begins or ends within it.
+   */
+  partial: boolean;
+}
+
+/**
+ * PartialBucket says why a bucket is not whole.
+ *
+ * - `RUNNING`: It has not ended, or not even begun, at as_of_time.
+ * - `CUT`: The period begins or ends within it.
+ * - `BEFORE_FIRST_EVENT`: It begins before first_event_at: for a part of it, or all of it, there is nothing to count.
+ */
+export type PartialBucket =
+  | "RUNNING"
+  | "CUT"
+  | "BEFORE_FIRST_EVENT"
+  | `UNKNOWN_${number}`;
+
+/**
+ * CostResource is something that costs.
+ *
+ * - `MODEL_CALLS`: Calls of models: the cost recorded on messages.
+ * - `STORAGE`: Storage: bytes in use over the time of the period, at the rate per GiB and 30 days.
+ * - `BANDWIDTH`: Bandwidth: request and response bytes of API calls, at the rate per GiB.
+ */
+export type CostResource =
+  | "MODEL_CALLS"
+  | "STORAGE"
+  | "BANDWIDTH"
+  | `UNKNOWN_${number}`;
+
+/**
+ * SortDirection is the order of rows.
+ *
+ * - `DESCENDING`: The greatest figure first.
+ * - `ASCENDING`: The smallest figure first.
+ */
+export type SortDirection =
+  | "DESCENDING"
+  | "ASCENDING"
+  | `UNKNOWN_${number}`;
+
+/**
+ * RoiAssumptionSource is where an assumption comes from.
+ *
+ * - `REQUEST`: The request.
+ * - `ORGANIZATION`: The organization's settings.
+ * - `DEFAULT`: The service's default.
+ */
+export type RoiAssumptionSource =
+  | "REQUEST"
+  | "ORGANIZATION"
+  | "DEFAULT"
+  | `UNKNOWN_${number}`;
+
+/**
+ * RoiCostSource is where the cost of AI comes from.
+ *
+ * - `RECORDED`: The cost recorded on the messages of all closed conversations.
+ * - `ASSUMED`: No cost is recorded: closed conversations × the assumed cost of one.
+ */
+export type RoiCostSource =
+  | "RECORDED"
+  | "ASSUMED"
+  | `UNKNOWN_${number}`;
+
+/**
+ * MetricDirection is the direction in which a figure is better.
+ *
+ * - `NEITHER`: More is neither better nor worse.
+ * - `HIGHER`: More is better.
+ * - `LOWER`: Less is better.
+ */
+export type MetricDirection =
+  | "NEITHER"
+  | "HIGHER"
+  | "LOWER"
+  | `UNKNOWN_${number}`;
+
+/**
+ * MetricKind is how a metric comes about.
+ *
+ * - `MEASURE`: A count of events or of distinct ids, or a sum.
+ * - `RATIO`: Computed from measures when asked for.
+ */
+export type MetricKind =
+  | "MEASURE"
+  | "RATIO"
+  | `UNKNOWN_${number}`;
+
+/** GetOverviewRequest asks for the key figures of a period. */
+export interface GetOverviewRequest {
+  /** time_range is the period. Required. */
+  timeRange?: TimeRangeInit | undefined;
+  /** filter narrows the question to one value of a dimension. Unset: the whole organization. */
+  filter?: FilterInit | undefined;
+  /**
+   * comparison asks for the figures of an earlier period, too, and says with which one the changes compare. Unset: the
+   * changes compare with the period of equal length just before.
+   */
+  comparison?: ComparisonInit | undefined;
+  /** include_rows_tokens asks for rows_tokens, which open the rows behind each figure. */
+  includeRowsTokens?: boolean | undefined;
+}
+
+/** GetOverviewResponse holds the key figures. */
+export interface GetOverviewResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /** overview holds the figures. */
+  overview?: Overview;
+  /** compared says what was compared. Unset without a comparison. */
+  compared?: ComparedPeriod;
+  /**
+   * earlier holds the figures of the earlier period, without changes and events by type. Unset without a comparison,
+   * and where compared has an absence_reason.
+   */
+  earlier?: Overview;
+  /**
+   * rows_tokens open the rows behind figures, by the names of their metrics: where the request asks for them, and some list has such
+   * rows. There are none of custom metrics, of numbers of agents and of figures that ListMetrics does not name, and none
+   * that are absent.
+   */
+  rowsTokens: Record<string, RowsToken>;
+}
+
+/** Overview holds the key figures of a period. */
+export interface Overview {
+  /** Events of any type. */
+  events?: number;
+  /** Messages written by users. */
+  messagesReceived?: number;
+  /** Messages written by agents. */
+  messagesSent?: number;
+  /** messages_received + messages_sent. */
+  totalMessages?: number;
+  /** Conversations that began in the period: one per conversation_id. */
+  totalConversations?: number;
+  /** Distinct agents on any conversation, message or call event. */
+  activeAgents?: number;
+  /** Distinct users on any event. Exact; not the sum of daily uniques. */
+  uniqueUsers?: number;
+  /** total_messages, compared with the earlier period. */
+  messagesChange?: Change;
+  /** total_conversations, compared with the earlier period. */
+  conversationsChange?: Change;
+  /** unique_users, compared with the earlier period. */
+  usersChange?: Change;
+  /** Messages sent that carry a response time. */
+  responseTimeCount?: number;
+  /** Response times of these messages added up, in milliseconds. */
+  responseTimeSumMs?: number;
+  /** Mean response time of these messages, in milliseconds. Absent without any. */
+  avgResponseTimeMs?: number;
+  /** Median response time, in milliseconds, at most 1 % off, as are the other percentiles. Absent without any. */
+  p50ResponseTimeMs?: number;
+  /** 90th percentile of the response time, in milliseconds. */
+  p90ResponseTimeMs?: number;
+  /** 95th percentile of the response time, in milliseconds. */
+  p95ResponseTimeMs?: number;
+  /** 99th percentile of the response time, in milliseconds. */
+  p99ResponseTimeMs?: number;
+  /** Failed messages ÷ messages sent. Absent without messages sent. */
+  errorRate?: number;
+  /** 1 − error_rate. */
+  successRate?: number;
+  /** Mean rating, 1 to 5. Absent without ratings. */
+  satisfactionScore?: number;
+  /** Ratings given. */
+  ratingCount?: number;
+  /** Tokens read by models. */
+  promptTokens?: number;
+  /** Tokens written by models. */
+  completionTokens?: number;
+  /** prompt_tokens + completion_tokens. */
+  tokenUsage?: number;
+  /** Cost of messages, in millionths of the organization's currency. */
+  costMicros?: number;
+  /** API and tool calls. */
+  apiCalls?: number;
+  /** Bytes in use at the end of the period. Absent with a filter, since storage belongs to the organization. */
+  storageUsedBytes?: number;
+  /** storage_used_bytes by kind. Empty with a filter. */
+  storageByKind: StorageUsage[];
+  /** Workflows run. */
+  workflowExecutions?: number;
+  /** Workflows that failed. */
+  workflowFailures?: number;
+  /** Conversations closed in the period: the sum of the four outcomes below. */
+  conversationsClosed?: number;
+  /** Closed conversations that the agent resolved alone. */
+  conversationsResolved?: number;
+  /** Closed conversations that a human took over. */
+  conversationsEscalated?: number;
+  /** Closed conversations that the user walked away from. */
+  conversationsAbandoned?: number;
+  /** Closed conversations that ended without another outcome. */
+  conversationsEnded?: number;
+  /** Events by type, most frequent first. Empty with a filter. */
+  eventsByType: EventTypeCount[];
+  /** Closed conversations that had been reopened before. */
+  conversationsReopened?: number;
+  /**
+   * Conversations that were handed over to a human and then resolved, in the period of the resolution. The resolving
+   * event says whose resolution it is.
+   */
+  humanResolutions?: number;
+  /** Events conversation.resolved, each at its own time, whatever became of the conversation later. */
+  resolutionEvents?: number;
+  /**
+   * Mean time from the beginning of a conversation to the first message sent in it, in milliseconds, of the
+   * conversations that began in the period and have such a message.
+   */
+  avgFirstResponseTimeMs?: number;
+  /**
+   * Mean time from a hand-over to the first message of a human after it, in milliseconds, of conversations closed in
+   * the period that have one.
+   */
+  avgHumanWaitTimeMs?: number;
+  /** Mean time from the beginning to the closing of the conversations closed in the period, in milliseconds. */
+  avgConversationDurationMs?: number;
+  /** Resolved ÷ closed. The four rates add up to 1; all are absent without closed conversations. */
+  resolutionRate?: number;
+  /** Escalated ÷ closed: the hand-off rate. */
+  escalationRate?: number;
+  /** Abandoned ÷ closed. */
+  abandonmentRate?: number;
+  /** Ended without another outcome ÷ closed. */
+  endedRate?: number;
+  /** cost_micros ÷ total_conversations, in millionths. Absent without conversations. */
+  costPerConversationMicros?: number;
+  /** Messages sent with a stock phrase ÷ messages sent. */
+  fallbackRate?: number;
+  /** Messages sent that were answered from knowledge ÷ messages sent. */
+  knowledgeHitRate?: number;
+  /** Calls that began. This figure and the next three are without outbound calls. */
+  callsOffered?: number;
+  /** Calls answered. */
+  callsAnswered?: number;
+  /** Calls whose caller hung up before an answer. */
+  callsAbandoned?: number;
+  /** Calls abandoned ÷ calls answered or abandoned. */
+  callAbandonmentRate?: number;
+  /** Calls that ended, inbound and outbound. */
+  callsHandled?: number;
+  /** Talk, hold and wrap-up time ÷ calls that ended, in milliseconds. */
+  avgHandleTimeMs?: number;
+  /** Waiting time ÷ calls answered that carry one, in milliseconds, without outbound calls. */
+  avgWaitMs?: number;
+  /** API and tool calls with a status from 500 on ÷ API and tool calls. */
+  apiErrorRate?: number;
+  /** Conversations scored. */
+  qualityReviews?: number;
+  /** Questions found that the knowledge did not answer. */
+  contentGapsFound?: number;
+  /** Searches performed. */
+  searches?: number;
+  /** Documents uploaded. */
+  documentsUploaded?: number;
+  /** Leads created. */
+  leadsCreated?: number;
+  /** Leads converted. */
+  leadsConverted?: number;
+  /** Leads converted ÷ leads converted or lost in the period. */
+  conversionRate?: number;
+  /** Tasks completed. */
+  tasksCompleted?: number;
+  /** Points awarded for tasks, badges and otherwise. */
+  pointsAwarded?: number;
+  /** Payments that succeeded. */
+  paymentsSucceeded?: number;
+  /** Users registered. */
+  userRegistrations?: number;
+  /** Logins of users. */
+  userLogins?: number;
+  /** Events of types that the service does not know. */
+  customEvents?: number;
+}
+
+/** StorageUsage is the storage in use of one kind. */
+export interface StorageUsage {
+  /** kind is what takes up the storage. */
+  kind?: StorageKind;
+  /** bytes is how much. */
+  bytes: number;
+}
+
+/** EventTypeCount is the number of events of one type. */
+export interface EventTypeCount {
+  /**
+   * event_type is the type. "_other" stands for all types that were first seen after the limit of distinct types was
+   * reached.
+   */
+  eventType: string;
+  /** events is how many. */
+  events: number;
+}
+
+/** GetAgentMetricsRequest asks for the figures of one agent, or of one team. */
+export interface GetAgentMetricsRequest {
+  /** agent_id is the agent, as on its events. Required unless there is a team_id, at most 256 bytes. */
+  agentId?: string | undefined;
+  /** time_range is the period. Required. */
+  timeRange?: TimeRangeInit | undefined;
+  /**
+   * trend_days is the number of calendar days of the time zone that the trend covers, up to the day on which the period
+   * ends: 1 to 400. Unset: 7.
+   */
+  trendDays?: number | undefined;
+  /** comparison asks for the figures of an earlier period, too. Unset: none. */
+  comparison?: ComparisonInit | undefined;
+  /** team_id asks for the figures of a team in place of an agent: of the events that carry it. At most 256 bytes. */
+  teamId?: string | undefined;
+  /** trend_granularity is the width of a point of the trend. Unset: a day. At most 2,000 points. */
+  trendGranularity?: Granularity | undefined;
+  /** include_rows_tokens asks for rows_tokens, which open the rows behind each figure. */
+  includeRowsTokens?: boolean | undefined;
+}
+
+/** GetAgentMetricsResponse holds the figures of one agent. */
+export interface GetAgentMetricsResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /** agent holds the figures. */
+  agent?: AgentMetrics;
+  /** trend has one point per day, or of another width that was asked for, oldest first, without gaps. */
+  trend: AgentTrendPoint[];
+  /** compared says what was compared. Unset without a comparison. */
+  compared?: ComparedPeriod;
+  /**
+   * earlier holds the figures of the earlier period. Unset without a comparison, and where compared has an
+   * absence_reason.
+   */
+  earlier?: AgentMetrics;
+  /** profile says what is known of the agent. Unset for a team and for "_other". */
+  profile?: AgentProfile;
+  /**
+   * rows_tokens open the rows behind figures, by the names of their metrics: where the request asks for them, and some list has such
+   * rows. There are none of custom metrics, of numbers of agents and of figures that ListMetrics does not name, and none
+   * that are absent.
+   */
+  rowsTokens: Record<string, RowsToken>;
+}
+
+/** AgentProfile is what the events of an agent have told of it, whatever the period. */
+export interface AgentProfile {
+  /** agent_name is what people call it: the newest name that was told. Empty: none was. */
+  agentName: string;
+  /** kind says whether it is a machine or a human. */
+  kind?: AgentKind;
+  /** version is the newest release that was told. Empty: none was. */
+  version: string;
+  /** team_id is the team of the newest agent.created, .updated or .deployed that tells one. Empty: none does. */
+  teamId: string;
+  /** first_seen_at is when its earliest event occurred. */
+  firstSeenAt?: Instant;
+  /** last_seen_at is when its latest event occurred. */
+  lastSeenAt?: Instant;
+  /** created_at is when agent.created was told last. Unset: never. */
+  createdAt?: Instant;
+  /** deleted_at is when the agent was deleted. Unset: it was not, or it has been created again since. */
+  deletedAt?: Instant;
+}
+
+/** AgentMetrics holds the figures of one agent, or of one team. Events count that carry its id themselves. */
+export interface AgentMetrics {
+  /** The agent. Empty for a team. */
+  agentId: string;
+  /** Conversations that began in the period: one per conversation_id. */
+  conversationCount?: number;
+  /** Messages received and sent. */
+  messageCount?: number;
+  /** Messages written by users. */
+  messagesReceived?: number;
+  /** Messages written by the agent. */
+  messagesSent?: number;
+  /** Distinct users on any event. */
+  uniqueUsers?: number;
+  /** Messages of the conversations closed in the period ÷ those conversations. Absent without any. */
+  avgMessagesPerConversation?: number;
+  /** Conversations closed in the period. */
+  conversationsClosed?: number;
+  /** Closed conversations that the agent resolved alone. */
+  conversationsResolved?: number;
+  /** Closed conversations that a human took over. */
+  conversationsEscalated?: number;
+  /** Closed conversations that the user walked away from. */
+  conversationsAbandoned?: number;
+  /** Closed conversations that ended without another outcome. */
+  conversationsEnded?: number;
+  /** Resolved ÷ closed. The four rates add up to 1; all are absent without closed conversations. */
+  resolutionRate?: number;
+  /** Escalated ÷ closed: the hand-off rate. */
+  escalationRate?: number;
+  /** Abandoned ÷ closed. */
+  abandonmentRate?: number;
+  /** Ended without another outcome ÷ closed. */
+  endedRate?: number;
+  /** Messages sent with a stock phrase ÷ messages sent. */
+  fallbackRate?: number;
+  /** Messages sent that were answered from knowledge ÷ messages sent. */
+  knowledgeHitRate?: number;
+  /** Messages sent that carry a response time. */
+  responseTimeCount?: number;
+  /** Response times of these messages added up, in milliseconds. */
+  responseTimeSumMs?: number;
+  /** Mean response time of these messages, in milliseconds. */
+  avgResponseTimeMs?: number;
+  /** Median response time, in milliseconds, at most 1 % off, as are the other percentiles. */
+  p50ResponseTimeMs?: number;
+  /** 90th percentile of the response time, in milliseconds. */
+  p90ResponseTimeMs?: number;
+  /** 95th percentile of the response time, in milliseconds. */
+  p95ResponseTimeMs?: number;
+  /** 99th percentile of the response time, in milliseconds. */
+  p99ResponseTimeMs?: number;
+  /** Failed messages ÷ messages sent. */
+  errorRate?: number;
+  /** 1 − error_rate. */
+  successRate?: number;
+  /** Mean rating, 1 to 5. */
+  satisfactionScore?: number;
+  /** Ratings given. */
+  ratingCount?: number;
+  /** Tokens read by models. */
+  promptTokens?: number;
+  /** Tokens written by models. */
+  completionTokens?: number;
+  /** prompt_tokens + completion_tokens. */
+  tokenUsage?: number;
+  /** Cost of messages, in millionths of the organization's currency. */
+  costMicros?: number;
+  /** cost_micros ÷ conversations started, in millionths. Absent without conversations. */
+  costPerConversationMicros?: number;
+  /** API and tool calls. */
+  apiCalls?: number;
+  /** Calls that ended. */
+  callsHandled?: number;
+  /** Talk, hold and wrap-up time ÷ calls that ended, in milliseconds. Absent without calls. */
+  avgHandleTimeMs?: number;
+  /** Waiting time ÷ calls answered that carry one, in milliseconds. */
+  avgWaitMs?: number;
+  /**
+   * Time in status available, in milliseconds. A status holds until the next one, and no longer than the organization's
+   * presence_timeout (12 hours unless set) after the last event of the agent. Absent if no event has ever told the
+   * agent's status, and for "_other".
+   */
+  availableTimeMs?: number;
+  /** Time busy ÷ time available or busy. Absent if both are 0, and for "_other". */
+  occupancy?: number;
+  /** Leads converted. */
+  leadsConverted?: number;
+  /** Leads converted ÷ leads converted or lost in the period. */
+  conversionRate?: number;
+  /** Tasks completed. */
+  tasksCompleted?: number;
+  /** Closed conversations that had been reopened before. */
+  conversationsReopened?: number;
+  /**
+   * Conversations that were handed over to a human and then resolved, in the period of the resolution. The resolving
+   * event says whose resolution it is.
+   */
+  humanResolutions?: number;
+  /** Events conversation.resolved, each at its own time, whatever became of the conversation later. */
+  resolutionEvents?: number;
+  /**
+   * Mean time from the beginning of a conversation to the first message sent in it, in milliseconds, of the
+   * conversations that began in the period and have such a message.
+   */
+  avgFirstResponseTimeMs?: number;
+  /**
+   * Mean time from a hand-over to the first message of a human after it, in milliseconds, of conversations closed in
+   * the period that have one.
+   */
+  avgHumanWaitTimeMs?: number;
+  /** Mean time from the beginning to the closing of the conversations closed in the period, in milliseconds. */
+  avgConversationDurationMs?: number;
+}
+
+/** AgentTrendPoint is one day of one agent or team, or another width that was asked for. */
+export interface AgentTrendPoint {
+  /** start is the first instant of the point. */
+  start?: Instant;
+  /** end is the first instant after the point. */
+  end?: Instant;
+  /** Conversations started. */
+  conversationCount?: number;
+  /** Messages received and sent. */
+  messageCount?: number;
+  /** Mean response time, in milliseconds. Absent without messages that carry one. */
+  avgResponseTimeMs?: number;
+  /** 95th percentile of the response time, in milliseconds, at most 1 % off. */
+  p95ResponseTimeMs?: number;
+  /** Mean rating, 1 to 5. Absent without ratings. */
+  satisfactionScore?: number;
+}
+
+/** GetUsageTrendsRequest asks for series. */
+export interface GetUsageTrendsRequest {
+  /**
+   * time_range is the period. Required. A first or last bucket that lies partly outside of the period is cut at the
+   * bound.
+   */
+  timeRange?: TimeRangeInit | undefined;
+  /**
+   * granularity is the width of a point. Unset: the server chooses by the length of the period. At most 2,000 points.
+   */
+  granularity?: Granularity | undefined;
+  /**
+   * metrics are the names of at most 20 metrics with a series (see ListMetrics). Unset: total_messages,
+   * total_conversations, token_usage, unique_users, api_calls and cost_micros. A name that is given twice counts once.
+   */
+  metrics?: readonly string[] | undefined;
+  /** filter narrows the question to one value of a dimension. Unset: the whole organization. */
+  filter?: FilterInit | undefined;
+  /** comparison asks for the series of an earlier period, too. Unset: none. */
+  comparison?: ComparisonInit | undefined;
+  /**
+   * since_revision asks which buckets have changed since an answer of this as_of_revision and of the same epoch
+   * (Bucket.restated). The log of updates knows, which is kept for a day unless the operator says otherwise; beyond it
+   * the call fails with OUT_OF_RANGE (CHANGES_NOT_KEPT). Unset: no bucket is marked.
+   */
+  sinceRevision?: number | bigint | undefined;
+}
+
+/** GetUsageTrendsResponse holds series over the same buckets. */
+export interface GetUsageTrendsResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /** granularity is the one used. */
+  granularity?: Granularity;
+  /** buckets are the points' periods, oldest first, without gaps. */
+  buckets: Bucket[];
+  /** series are one per metric, in the order asked for. */
+  series: Series[];
+  /** storage_by_kind is the storage in use at the end of the period. Empty with a filter. */
+  storageByKind: StorageUsage[];
+  /**
+   * estimated_costs are estimates by resource. Model calls: the cost recorded on messages. Others: the organization's
+   * rate card; a resource without a rate is left out. Empty with a filter.
+   */
+  estimatedCosts: EstimatedCost[];
+  /** compared says what was compared. Unset without a comparison. */
+  compared?: ComparedPeriod;
+  /**
+   * earlier_buckets are the buckets of the earlier period that are compared with buckets, one each, in the same order.
+   * One whose end is its start has no counterpart: it has not passed yet, or the earlier month has no such day. Empty
+   * without a comparison, and where compared has an absence_reason.
+   */
+  earlierBuckets: Bucket[];
+  /**
+   * earlier_series are the series over earlier_buckets, in the order of series. Values of buckets without a counterpart
+   * are absent.
+   */
+  earlierSeries: Series[];
+}
+
+/** Bucket is the period of one point. */
+export interface Bucket {
+  /** start is the first instant of the bucket. */
+  start?: Instant;
+  /** end is the first instant after the bucket. */
+  end?: Instant;
+  /**
+   * partial says why the bucket counts less than its whole hour, day or other width. Unset: it counts all of it. In
+   * earlier_buckets it is never set.
+   */
+  partial?: PartialBucket;
+  /**
+   * restated is true if figures of the bucket have changed after since_revision although it was over by then: late
+   * events have come in, or a conversation came out otherwise. Changes are known by quarter hour. A recount that corrects
+   * nothing but numbers of distinct ids is not noticed.
+   */
+  restated: boolean;
+}
+
+/** Series is one metric over the buckets. */
+export interface Series {
+  /** metric is the name, as in ListMetrics. */
+  metric: string;
+  /** unit is the unit of the values, as in ListMetrics. */
+  unit: string;
+  /**
+   * values are as many as the buckets. Where nothing happened, counts and sums are 0, and averages, rates and
+   * percentiles are absent.
+   */
+  values: SeriesValue[];
+  /** title is what people call the metric, as in ListMetrics. */
+  title: string;
+}
+
+/** SeriesValue is one figure. If neither field is set, the figure is absent. */
+export interface SeriesValue {
+  /** value is an integer for counts, sums and uniques, and a number for all else. */
+  value?:
+    /** integer is exact. */
+    | { case: "integer"; value: number }
+    /** number is an average, a rate or a percentile. */
+    | { case: "number"; value: number };
+}
+
+/** EstimatedCost is what a resource is estimated to have cost in the period. */
+export interface EstimatedCost {
+  /** resource is what cost. */
+  resource?: CostResource;
+  /** cost_micros is how much, in millionths of the organization's currency. */
+  costMicros: number;
+}
+
+/** QueryMetricsRequest asks for a table of figures. */
+export interface QueryMetricsRequest {
+  /** time_range is the period. Required. */
+  timeRange?: TimeRangeInit | undefined;
+  /** filter narrows the question to one value of a dimension. Unset: the whole organization. */
+  filter?: FilterInit | undefined;
+  /**
+   * group_by names what each row is about: one dimension or two. Empty: the total alone. Beside the dimensions in
+   * ListMetrics, "event_type", "storage_kind" and "user" can be named. Of the first two only events and
+   * storage_change_bytes are kept; of users, events, messages, conversations, tokens, cost and ratings, by day of UTC
+   * and with the help of raw events (RAW_EVENTS_GONE). Other figures are absent.
+   *
+   * What group_by and filter name together is kept if it is one dimension, or a pair that is declared. All else is
+   * counted from raw events, if there are at most 50,000 in the period that match the filter, and they are still kept:
+   * else it is refused (PAIR_NOT_KEPT). What is counted from whole conversations is then absent.
+   */
+  groupBy?: readonly string[] | undefined;
+  /**
+   * metrics are the names of at most 20 metrics with a series (see ListMetrics). Required. A name that is given twice
+   * counts once.
+   */
+  metrics?: readonly string[] | undefined;
+  /** order_by is one of the metrics. Unset: the first one. */
+  orderBy?: string | undefined;
+  /**
+   * direction is the order of the rows. Rows without the figure come last either way, and rows with equal figures in
+   * the order of their values.
+   */
+  direction?: SortDirection | undefined;
+  /** page_size is the most rows of a page. Unset: 50. More than 1,000 are taken as 1,000. */
+  pageSize?: number | undefined;
+  /**
+   * page_token asks for the next page of the same question: next_page_token of the page before. A token of another
+   * question is refused (PAGE_TOKEN_MISMATCH). The pages of a table are of one revision. Once events have come in
+   * since, the rows that were shown would no longer fit those to come: the token is then refused (PAGE_TOKEN_EXPIRED).
+   */
+  pageToken?: string | undefined;
+  /** series asks for a series of every metric beside the figures of each row and of the total. */
+  series?: SeriesRequest | undefined;
+  /** comparison asks for the figures of an earlier period beside those of each row, total and other. Unset: none. */
+  comparison?: ComparisonInit | undefined;
+  /**
+   * include_rows_tokens asks for the rows_tokens of each row, of total and of other. A page has at most 5,000 of them:
+   * ask for fewer rows or metrics otherwise (VALUE_OUT_OF_RANGE).
+   */
+  includeRowsTokens?: boolean | undefined;
+}
+
+/** SeriesRequest asks for series beside figures. */
+export interface SeriesRequest {
+  /**
+   * granularity is the width of a point. Unset: the server chooses by the length of the period. All series of a page
+   * have at most 20,000 points, and 200,000 figures, together (TOO_MANY_POINTS).
+   */
+  granularity?: Granularity | undefined;
+}
+
+/**
+ * QueryMetricsResponse holds a page of a table. For every metric that adds up (counts and sums, not averages, rates,
+ * percentiles and distinct ids): the rows of all pages up to this one + rest + other = total.
+ */
+export interface QueryMetricsResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /** metrics are the columns: what each figure of a row is, in the order asked for. */
+  metrics: MetricColumn[];
+  /**
+   * rows have a value each of what the question groups by, in the order asked for. A value that nothing was counted for
+   * in the period has no row.
+   */
+  rows: MetricRow[];
+  /**
+   * total is the whole of what the question is about: each figure is the one that GetOverview gives at this revision.
+   */
+  total?: MetricRow;
+  /**
+   * rest is what the total has beside the rows of the pages up to this one and other: rows that are still to come, and
+   * what carries no value of the dimension. Figures that do not add up are absent. Unset without group_by.
+   */
+  rest?: MetricRow;
+  /**
+   * other is what values without figures of their own come to: those that were first seen after the organization's
+   * limit of distinct values was reached. Unset where there are none, and where the question groups by one dimension of
+   * a pair and filters by the other: it is then a part of rest.
+   */
+  other?: MetricRow;
+  /** distinct_values is the number of rows of all pages. */
+  distinctValues: number;
+  /** next_page_token asks for the next page. Empty: this is the last one. */
+  nextPageToken: string;
+  /** granularity is the one of the series. Unset where none were asked for. */
+  granularity?: Granularity;
+  /** buckets are the periods of the series' points, oldest first, without gaps. Empty where none were asked for. */
+  buckets: Bucket[];
+  /** compared says which earlier period was compared. Unset without a comparison. */
+  compared?: ComparedPeriod;
+  /** group_by names the dimensions of the rows' values, as the question does. */
+  groupBy: string[];
+}
+
+/** MetricColumn is a column of a table. */
+export interface MetricColumn {
+  /** metric is the name, as in ListMetrics. */
+  metric: string;
+  /** unit is the unit of the figures, as in ListMetrics. */
+  unit: string;
+  /** title is what people call the metric, as in ListMetrics. */
+  title: string;
+}
+
+/** MetricRow is a row of a table. */
+export interface MetricRow {
+  /**
+   * values are what the row is about: one for each dimension of group_by, in its order. Empty for total, rest and
+   * other.
+   */
+  values: string[];
+  /**
+   * display_name is what people call the value, where that is known: the name of an agent or a campaign. With two
+   * dimensions it is the name of the agent among them, else of the campaign.
+   */
+  displayName: string;
+  /** figures are as many as the columns, each from the row's own counts and sums. */
+  figures: SeriesValue[];
+  /** series are as many as the columns, where the question asks for series, and else empty. */
+  series: MetricPoints[];
+  /**
+   * earlier_figures are the figures of the earlier period, as many as the columns, where the question asks for a
+   * comparison and there is something to compare with. Empty for rest.
+   */
+  earlierFigures: SeriesValue[];
+  /**
+   * rows_tokens open the rows behind figures, by the names of their metrics: where the request asks for them, and some list has such
+   * rows. There are none of custom metrics, of numbers of agents and of figures that ListMetrics does not name, and none
+   * that are absent. Empty for
+   * rest.
+   */
+  rowsTokens: Record<string, RowsToken>;
+}
+
+/** MetricPoints are the figures of one metric over the buckets. */
+export interface MetricPoints {
+  /** values are as many as the buckets. */
+  values: SeriesValue[];
+}
+
+/** ListDimensionValuesRequest asks for values of a dimension. */
+export interface ListDimensionValuesRequest {
+  /** dimension is its name, as in ListMetrics (UNKNOWN_DIMENSION). Required. */
+  dimension?: string | undefined;
+  /**
+   * prefix keeps the values that begin with it, or whose display name does, upper and lower case being the same. At
+   * most 256 bytes.
+   */
+  prefix?: string | undefined;
+  /** time_range is the period whose use decides the order. Unset: the last 28 days. */
+  timeRange?: TimeRangeInit | undefined;
+  /** page_size is the most values to return. Unset: 50. More than 1,000 are taken as 1,000. */
+  pageSize?: number | undefined;
+}
+
+/** ListDimensionValuesResponse holds values of a dimension. */
+export interface ListDimensionValuesResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /**
+   * values are those with the most events in the period first, those with equally many by value, and then those that no
+   * event of the period carries.
+   */
+  values: DimensionValue[];
+  /** has_more is true if there are more values than these: a longer prefix finds them. */
+  hasMore: boolean;
+}
+
+/** DimensionValue is a value of a dimension. */
+export interface DimensionValue {
+  /** value is the value, as in filters. */
+  value: string;
+  /** display_name is what people call it, where that is known: the name of an agent or a campaign. */
+  displayName: string;
+  /** events is the number of events in the period that carry it. */
+  events: number;
+}
+
+/** GetDailyStatsRequest asks for a row for each day of a period. */
+export interface GetDailyStatsRequest {
+  /**
+   * time_range is the period. Required. The answer is about whole calendar days of its time zone: those that the period
+   * touches, at most 400 (TIME_RANGE_TOO_LARGE).
+   */
+  timeRange?: TimeRangeInit | undefined;
+}
+
+/** GetDailyStatsResponse holds a row for each day. */
+export interface GetDailyStatsResponse {
+  /**
+   * context says what was counted: start is the first instant of the first day, and end the first instant after the
+   * last one, even if that day is still running.
+   */
+  context?: AnswerContext;
+  /** days are the days, oldest first, without gaps. */
+  days: DailyStats[];
+  /**
+   * total holds the same figures of all days together. Counts and sums are those of the days added up; distinct users,
+   * rates and means are worked out anew over the whole.
+   */
+  total?: DailyStats;
+}
+
+/** DailyStats holds the figures of one day, or of all days together. unique_users = new_users + returning_users. */
+export interface DailyStats {
+  /** bucket is the day, from its midnight to the next one; of the total, all days. */
+  bucket?: Bucket;
+  /**
+   * running is true if the day, or the last of all days, has not ended at the context's as_of_time: its figures will
+   * grow.
+   */
+  running: boolean;
+  /** before_first_event is true if all of it lies before the organization's first event: there was nothing to count. */
+  beforeFirstEvent: boolean;
+  /** Distinct users first seen up to the end of the day: all that any event until then has carried. */
+  usersTotal?: number;
+  /** Distinct users on any event of the day: the active ones. */
+  uniqueUsers?: number;
+  /** Users first seen on that day: no event before it carried them. */
+  newUsers?: number;
+  /** Active users that had been seen before the day; of the total, before the first day. */
+  returningUsers?: number;
+  /** Conversations that began: one per conversation_id. */
+  totalConversations?: number;
+  /** Messages received and sent. */
+  totalMessages?: number;
+  /** Messages written by users. */
+  messagesReceived?: number;
+  /** Messages written by agents. */
+  messagesSent?: number;
+  /** Calls that ended. */
+  callsHandled?: number;
+  /** Messages sent that are marked as failed: the errors. */
+  failedMessages?: number;
+  /** Failed messages ÷ messages sent. Absent without messages sent. */
+  errorRate?: number;
+  /** Mean response time of the messages sent that carry one, in milliseconds. Absent without any. */
+  avgResponseTimeMs?: number;
+  /** Tokens read by models. */
+  promptTokens?: number;
+  /** Tokens written by models. */
+  completionTokens?: number;
+  /** prompt_tokens + completion_tokens. */
+  tokenUsage?: number;
+  /** Cost of messages, in millionths of the organization's currency. */
+  costMicros?: number;
+}
+
+/** GetQuotaRequest asks for the organization's monthly quota of events. */
+export type GetQuotaRequest = Readonly<Record<string, never>>;
+
+/** GetQuotaResponse holds the quota. */
+export interface GetQuotaResponse {
+  /** context says what was counted: the calendar month of UTC, since quotas count by UTC in every time zone. */
+  context?: AnswerContext;
+  /** quota is the quota of this month. */
+  quota?: MonthlyQuota;
+}
+
+/**
+ * MonthlyQuota is how many events an organization may store in a calendar month of UTC, and what it has used of that.
+ *
+ * An event counts in the month in which it was stored, whenever it occurred, and counts once: sending it again is free,
+ * and so are the events by which the service ends idle conversations. A call that has more new events than remain is
+ * refused as a whole (EVENT_QUOTA).
+ */
+export interface MonthlyQuota {
+  /** limit is the most events of a month. Unset: there is no limit. */
+  limit?: number;
+  /** used is the number of events stored in this month up to the context's revision, exactly as ingest counts them. */
+  used: number;
+  /**
+   * remaining is how many more new events fit: limit − used, and 0 where more are stored than the limit now allows.
+   * Unset without a limit.
+   */
+  remaining?: number;
+  /** share is used ÷ limit. Unset without a limit. */
+  share?: number;
+  /** resets_at is the first instant of the next month, at which used is 0 again. */
+  resetsAt?: Instant;
+  /**
+   * events_per_day is the pace: how many events a day have occurred in the last 7 days of whole quarter hours, or since
+   * the first event where that is later, those that the service has made included. Unset until a day has passed since
+   * the first event.
+   */
+  eventsPerDay?: number;
+  /**
+   * projected_used is an estimate of used at the end of the month: used, and events at that pace until then. Unset
+   * without a pace.
+   */
+  projectedUsed?: number;
+  /**
+   * runs_out_on is the day of UTC, such as "2026-11-30", on which nothing would remain at that pace; today where
+   * nothing remains. Empty if the quota will last until resets_at, and without a limit or a pace.
+   */
+  runsOutOn: string;
+}
+
+/** GetRoiRequest asks for the return of AI agents in a period. */
+export interface GetRoiRequest {
+  /** time_range is the period. Required. Its conversations are those that were closed in it. */
+  timeRange?: TimeRangeInit | undefined;
+  /**
+   * filter narrows the question to one value of a dimension by which whole conversations are kept (has_conversations in
+   * ListMetrics). Under others there is no return in the answer. Unset: the whole organization.
+   */
+  filter?: FilterInit | undefined;
+  /**
+   * assumptions are what is not recorded. Unset, as any of its fields: the organization's settings, or the service's
+   * defaults.
+   */
+  assumptions?: RoiAssumptionsInit | undefined;
+  /** comparison asks for the return of an earlier period, too, with the same assumptions. Unset: none. */
+  comparison?: ComparisonInit | undefined;
+  /** series asks for the return of each bucket, too. At most 2,000 points. Unset: none. */
+  series?: SeriesRequest | undefined;
+}
+
+/** RoiAssumptions are what the return depends on beside the conversations. */
+export interface RoiAssumptionsInit {
+  /**
+   * hourly_cost_micros is what an hour of a human costs who would handle the conversations, in millionths of the
+   * currency. From 0 to 10^12. Unset: the organization's setting, or 25,000,000 (25 per hour).
+   */
+  hourlyCostMicros?: number | bigint | undefined;
+  /**
+   * handling_time_ms is how long that human would work on one conversation, in milliseconds. From 0 to 86,400,000.
+   * Unset: the organization's setting, or 480,000 (8 minutes).
+   */
+  handlingTimeMs?: number | bigint | undefined;
+  /**
+   * conversation_cost_micros is what AI costs for one closed conversation if no cost is recorded, in millionths of the
+   * currency. From 0 to 10^12. Unset: the organization's setting, or 50,000 (0.05).
+   */
+  conversationCostMicros?: number | bigint | undefined;
+}
+
+/** GetRoiResponse holds the return. */
+export interface GetRoiResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /** assumptions are those that were used. */
+  assumptions?: UsedRoiAssumptions;
+  /** roi is the return of the period. Unset where whole conversations are not kept by the filter's dimension. */
+  roi?: Roi;
+  /** granularity is the one of the series. Unset where none was asked for. */
+  granularity?: Granularity;
+  /**
+   * points are the series, oldest first, without gaps. Empty where none was asked for. The cost of AI comes from where
+   * the period's comes from, so that points add up, up to the rounding of each.
+   */
+  points: RoiPoint[];
+  /** compared says what was compared. Unset without a comparison. */
+  compared?: ComparedPeriod;
+  /**
+   * earlier is the return of the earlier period. Unset without a comparison, and where compared has an absence_reason.
+   */
+  earlier?: Roi;
+}
+
+/** UsedRoiAssumptions are the assumptions of an answer, each with where it comes from. */
+export interface UsedRoiAssumptions {
+  /** hourly_cost_micros is the cost of an hour of human work, in millionths of the currency. */
+  hourlyCostMicros?: RoiAssumption;
+  /** handling_time_ms is the time of human work on one conversation, in milliseconds. */
+  handlingTimeMs?: RoiAssumption;
+  /**
+   * conversation_cost_micros is the cost of AI for one closed conversation, in millionths of the currency. It is used
+   * where cost_source is ROI_COST_SOURCE_ASSUMED.
+   */
+  conversationCostMicros?: RoiAssumption;
+}
+
+/** RoiAssumption is one assumption that was used. */
+export interface RoiAssumption {
+  /** value is what was assumed. */
+  value: number;
+  /** source is where it comes from. */
+  source?: RoiAssumptionSource;
+}
+
+/** Roi is the return over the conversations that were closed in a period. */
+export interface Roi {
+  /** Conversations closed, whatever their outcome. Their cost is the cost of AI. */
+  conversationsClosed: number;
+  /** Closed conversations that the agent resolved alone. They are the human work that was spared. */
+  conversationsResolved: number;
+  /** Recorded cost of the messages of all closed conversations, in millionths of the currency. */
+  recordedCostMicros: number;
+  /** Where the cost of AI comes from: it is recorded_cost_micros if that is more than 0, and else assumed. */
+  costSource?: RoiCostSource;
+  /**
+   * The cautious reading: 0.75 times the handling time, and 1.25 times the assumed cost. A recorded cost is the same in
+   * all three.
+   */
+  low?: RoiEstimate;
+  /** The assumptions as they are. */
+  base?: RoiEstimate;
+  /** The hopeful reading: 1.25 times the handling time, and 0.75 times the assumed cost. */
+  high?: RoiEstimate;
+}
+
+/**
+ * RoiEstimate is what follows from the conversations and the assumptions. Amounts are in millionths of the
+ * organization's currency, rounded.
+ */
+export interface RoiEstimate {
+  /** Conversations resolved × handling time × hourly cost. */
+  humanCostAvoidedMicros: number;
+  /** The cost of AI for all closed conversations. */
+  aiCostMicros: number;
+  /** human_cost_avoided_micros − ai_cost_micros. Negative if AI cost more than it spared. */
+  savingsMicros: number;
+  /** savings_micros ÷ ai_cost_micros. Absent without a cost of AI. */
+  roi?: number;
+  /**
+   * The least number of conversations resolved at which the savings would not be negative, at this cost of AI. Absent
+   * if human work costs nothing.
+   */
+  breakEvenConversations?: number;
+}
+
+/** RoiPoint is the return of one bucket. */
+export interface RoiPoint {
+  /** bucket is its period. */
+  bucket?: Bucket;
+  /** roi is its return. Unset where whole conversations are not kept by the filter's dimension. */
+  roi?: Roi;
+}
+
+/** GetCostsRequest asks for costs. */
+export interface GetCostsRequest {
+  /** time_range is the period. Required. */
+  timeRange?: TimeRangeInit | undefined;
+  /**
+   * rows is the most rows of each breakdown. Unset: 10. From 1 to 100. QueryMetrics has all rows, and those of any
+   * other dimension.
+   */
+  rows?: number | undefined;
+  /** comparison asks for the figures of an earlier period, too. Unset: none. */
+  comparison?: ComparisonInit | undefined;
+  /** series asks for a series, too. At most 2,000 points. Unset: none. */
+  series?: SeriesRequest | undefined;
+}
+
+/** GetCostsResponse holds what was recorded, and estimates apart from that: no figure is made of both. */
+export interface GetCostsResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /** total is what was recorded in the period. */
+  total?: Costs;
+  /**
+   * breakdowns are total by model, agent, channel, team and user, in this order. That by user is missing where raw
+   * events at the bounds of the period are gone: what users did is kept by day of UTC.
+   */
+  breakdowns: CostBreakdown[];
+  /** granularity is the one of the series. Unset where none was asked for. */
+  granularity?: Granularity;
+  /** points are the series, oldest first, without gaps. Empty where none was asked for. */
+  points: CostPoint[];
+  /** compared says what was compared. Unset without a comparison. */
+  compared?: ComparedPeriod;
+  /**
+   * earlier is what was recorded in the earlier period. Unset without a comparison, and where compared has an
+   * absence_reason.
+   */
+  earlier?: Costs;
+  /**
+   * estimated_costs are estimates of storage and bandwidth by the organization's rate card. A resource without a rate
+   * is left out.
+   */
+  estimatedCosts: EstimatedCost[];
+  /**
+   * token_estimate is an estimate of what messages have cost that carry tokens but no cost, by the organization's price
+   * list.
+   */
+  tokenEstimate?: TokenCostEstimate;
+}
+
+/** Costs is what was recorded of a period. Money is in millionths of the organization's currency. */
+export interface Costs {
+  /** Cost recorded on messages. Messages without a cost are not in it. */
+  costMicros?: number;
+  /** Tokens read by models. */
+  promptTokens?: number;
+  /** Tokens read that came from the cache of the model's provider: a part of prompt_tokens. */
+  cachedTokens?: number;
+  /** Tokens written by models. */
+  completionTokens?: number;
+  /** prompt_tokens + completion_tokens. */
+  tokenUsage?: number;
+  /** Conversations that began. */
+  totalConversations?: number;
+  /** Conversations closed that the agent resolved alone. */
+  conversationsResolved?: number;
+  /** Distinct users on any event. */
+  uniqueUsers?: number;
+  /** cost_micros ÷ total_conversations. Absent without conversations. */
+  costPerConversationMicros?: number;
+  /** Recorded cost of all conversations closed ÷ conversations_resolved. Absent without any resolved. */
+  costPerResolvedConversationMicros?: number;
+  /** cost_micros ÷ unique_users. Absent without users. */
+  costPerUserMicros?: number;
+}
+
+/** CostFigures is what was recorded of a part of the organization. Each figure adds up. */
+export interface CostFigures {
+  /** Cost recorded on messages, in millionths of the organization's currency. */
+  costMicros: number;
+  /** Tokens read by models. */
+  promptTokens: number;
+  /** Tokens read that came from the cache of the model's provider: a part of prompt_tokens. */
+  cachedTokens: number;
+  /** Tokens written by models. */
+  completionTokens: number;
+  /** prompt_tokens + completion_tokens. */
+  tokenUsage: number;
+}
+
+/** CostBreakdown is the costs by one dimension: rows + rest + other = total. */
+export interface CostBreakdown {
+  /** dimension is its name, as in ListMetrics. */
+  dimension: string;
+  /** rows are the values that cost most, those with equal figures by value. */
+  rows: CostRow[];
+  /**
+   * rest is what total has beside rows and other: further values, and messages that carry no value of the dimension.
+   */
+  rest?: CostFigures;
+  /**
+   * other is what values without figures of their own come to: those that were first seen after the organization's
+   * limit of distinct values was reached. Unset where there are none.
+   */
+  other?: CostFigures;
+  /** distinct_values is how many values there are. */
+  distinctValues: number;
+  /**
+   * ordered_by is the metric that orders the rows: cost_micros, or token_usage where no cost is recorded in the period.
+   */
+  orderedBy: string;
+}
+
+/** CostRow is the costs of one value of a dimension. */
+export interface CostRow {
+  /** value is the value, as in filters. */
+  value: string;
+  /** display_name is what people call it, where that is known: the name of an agent. */
+  displayName: string;
+  /** figures are its costs. */
+  figures?: CostFigures;
+}
+
+/** CostPoint is the costs of one bucket. */
+export interface CostPoint {
+  /** bucket is its period. */
+  bucket?: Bucket;
+  /** figures are its costs. */
+  figures?: CostFigures;
+}
+
+/**
+ * TokenCostEstimate is an estimate of what messages have cost that name their model and carry tokens but no cost. A
+ * price holds from midnight in the organization's zone on the day of its entry in the price list, until the next entry
+ * of the model: tokens are priced by when their messages occurred. It is no part of any recorded cost.
+ */
+export interface TokenCostEstimate {
+  /**
+   * estimated_cost_micros is what tokens cost that have a price: those read that came from no cache, those from a
+   * cache, and those written, each at its price. In millionths of the organization's currency.
+   */
+  estimatedCostMicros: number;
+  /** priced_tokens is how many tokens, read and written, have a price and no recorded cost. */
+  pricedTokens: number;
+  /** unpriced_tokens is how many have neither: nothing is estimated for them. */
+  unpricedTokens: number;
+  /**
+   * models are the models of these tokens, at most as many as a breakdown has rows, the most costly first. "_other"
+   * stands for models without figures of their own, which have no price.
+   */
+  models: ModelCostEstimate[];
+}
+
+/** ModelCostEstimate is the estimate of one model. */
+export interface ModelCostEstimate {
+  /** model is its name. */
+  model: string;
+  /** Tokens read for messages without a cost. */
+  promptTokens: number;
+  /** Tokens read for messages without a cost that came from a cache: a part of prompt_tokens. */
+  cachedTokens: number;
+  /** Tokens written for messages without a cost. */
+  completionTokens: number;
+  /** Tokens of these, read and written, of times without a price. */
+  unpricedTokens: number;
+  /** What the others are estimated to have cost, in millionths of the organization's currency. */
+  estimatedCostMicros: number;
+}
+
+/** ListMetricsRequest asks for the catalogue. */
+export type ListMetricsRequest = Readonly<Record<string, never>>;
+
+/** ListMetricsResponse holds the catalogue. */
+export interface ListMetricsResponse {
+  /** metrics are all metrics, by name. */
+  metrics: MetricDescriptor[];
+  /** dimensions are all dimensions that an answer can be narrowed by, by name. */
+  dimensions: DimensionDescriptor[];
+  /**
+   * pairs are the pairs of dimensions by which the organization's figures are kept together, by name: those that it has
+   * declared, and those that every organization has.
+   */
+  pairs: DimensionPair[];
+}
+
+/** DimensionPair is two dimensions that answers can be narrowed by together. */
+export interface DimensionPair {
+  /** name is the names of both, with a comma between, for example "agent,channel". */
+  name: string;
+  /** dimensions are the names of the two. */
+  dimensions: string[];
+  /**
+   * complete is false while what came before the pair was declared is being counted from raw events. Until then
+   * questions are refused (PAIR_INCOMPLETE).
+   */
+  complete: boolean;
+  /** complete_from is the earliest time that questions may be about. Unset: any. */
+  completeFrom?: Instant;
+  /** standing is true if every organization has the pair, without declaring it. */
+  standing: boolean;
+}
+
+/** DimensionDescriptor defines one dimension: something that figures are kept by. */
+export interface DimensionDescriptor {
+  /** name is the dimension's name in filters. */
+  name: string;
+  /** description says what the values are, and which events carry them. */
+  description: string;
+  /** has_conversations is true if what is counted from whole conversations is kept by it, too. */
+  hasConversations: boolean;
+  /**
+   * has_realtime is true if realtime figures can be narrowed by it (RealtimeFilter). Updates can be by any dimension.
+   */
+  hasRealtime: boolean;
+  /**
+   * has_leads is true if what is counted from whole leads (leads_generated and what became of them) is kept by it, too.
+   */
+  hasLeads: boolean;
+}
+
+/** MetricDescriptor defines one metric. */
+export interface MetricDescriptor {
+  /** name is the metric's name everywhere: in fields, series and documentation. */
+  name: string;
+  /** description says what is counted, over which events. */
+  description: string;
+  /**
+   * unit is one of "1" (a count), "ms", "By" (bytes), "micros" (millionths of the organization's currency, or of that
+   * of the dimension currency if the metric is kept by it alone), "tokens", "fraction", "rating", "%", "10*-4"
+   * (ten-thousandths).
+   */
+  unit: string;
+  /** kind tells stored measures from computed metrics. */
+  kind?: MetricKind;
+  /**
+   * event_types are the types of the events that the metric counts. Empty: events of any type, events of types that the
+   * service does not know (custom_events), a computed metric, or a metric that is taken from conversations as they
+   * close.
+   */
+  eventTypes: string[];
+  /** inputs are the names of the metrics that a computed metric is made of, numerator first. */
+  inputs: string[];
+  /** has_series is true if GetUsageTrends takes the name. */
+  hasSeries: boolean;
+  /** max_relative_error is 0 for exact metrics, else the bound of the error as a fraction. */
+  maxRelativeError: number;
+  /** title is what people call the metric, on screens and in tables: "Median response time". */
+  title: string;
+  /** better says which change of the figure is good news. */
+  better?: MetricDirection;
+  /** group is the title of the family that the metric belongs to: "Messages". */
+  group: string;
+  /**
+   * only_by are the dimensions by which alone the metric is kept, by themselves or in a pair: its values must not be
+   * added up otherwise, as amounts of different currencies. Under other dimensions and for the organization as a whole
+   * it is absent. Empty: any dimension.
+   */
+  onlyBy: string[];
+  /**
+   * custom_metric is the name of the custom metric that it is, or is computed from, without "custom." in front. Empty: it
+   * is built in.
+   */
+  customMetric: string;
+  /**
+   * progress is the share of the events before the definition of a custom metric that is counted, from 0 to 1. Questions
+   * about it fail until it is 1 (CUSTOM_METRIC_INCOMPLETE).
+   */
+  progress: number;
+  /**
+   * complete_from is the time from which on figures of a custom metric are complete: when it was defined, older raw
+   * events were gone. Unset: for all time.
+   */
+  completeFrom?: Instant;
+}
+
+/**
+ * AgentOrder is what agents are put in order by. Agents that are equal in it come by agent_id.
+ *
+ * - `NAME`: By name, whatever its case; agents without one come last.
+ * - `AGENT_ID`: By agent_id, byte by byte.
+ * - `LAST_SEEN`: By last_seen_at.
+ */
+export type AgentOrder =
+  | "NAME"
+  | "AGENT_ID"
+  | "LAST_SEEN"
+  | `UNKNOWN_${number}`;
+
+/** Agent is what is known of an agent: what its events have told, and its status now. */
+export interface Agent {
+  /** agent_id is the agent, as on its events. */
+  agentId: string;
+  /** name is what people call it: the newest name that was told. Empty: none was. */
+  name: string;
+  /** kind says whether it is a machine or a human. Unset: that was not told. */
+  kind?: AgentKind;
+  /** version is the newest release that was told. Empty: none was. */
+  version: string;
+  /** team_id is the team of the newest agent.created, .updated or .deployed that tells one. Empty: none does. */
+  teamId: string;
+  /** first_seen_at is when its earliest event occurred. */
+  firstSeenAt?: Instant;
+  /** last_seen_at is when its latest event occurred. */
+  lastSeenAt?: Instant;
+  /** created_at is when agent.created was told last. Unset: never. */
+  createdAt?: Instant;
+  /** deleted_at is when the agent was deleted. Unset: it was not, or it has been created again since. */
+  deletedAt?: Instant;
+  /**
+   * status is the agent's presence at as_of_time: what agent.status_changed told last, or AGENT_STATUS_OFFLINE once
+   * nothing was heard of the agent for the organization's presence_timeout (12 hours unless set) after it. Unset: no
+   * status was ever told.
+   */
+  status?: AgentStatus;
+  /**
+   * status_since is when that status was told, or when the agent began to count as offline. Times without any event are
+   * known by the quarter hour, as in available_time_ms. Unset if status is.
+   */
+  statusSince?: Instant;
+}
+
+/** ListAgentsRequest asks for agents. Filters narrow the list together. */
+export interface ListAgentsRequest {
+  /**
+   * prefix keeps agents whose agent_id begins with it, or whose name does, whatever the case of the name. At most 256
+   * bytes.
+   */
+  prefix?: string | undefined;
+  /** kind keeps agents of one kind. */
+  kind?: AgentKind | undefined;
+  /** team_id keeps agents of one team. At most 256 bytes. */
+  teamId?: string | undefined;
+  /** status keeps agents that have this status now. */
+  status?: AgentStatus | undefined;
+  /** deleted keeps agents that were deleted if it is true, and those that were not if it is false. Unset: both. */
+  deleted?: boolean | undefined;
+  /**
+   * order_by is the order. Unset: by agent_id. At most 20,000 agents are put in another order, or found by a prefix:
+   * where there are more of them the question is refused (TOO_MANY_VALUES). Narrow it by a longer prefix, a kind or a
+   * team, or ask for the order by agent_id without a prefix, which has no limit.
+   */
+  orderBy?: AgentOrder | undefined;
+  /** direction is the direction of the order. Unset: ascending. */
+  direction?: SortDirection | undefined;
+  /** page_size is the most agents to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /**
+   * page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
+   * was then (PAGE_TOKEN_MISMATCH).
+   */
+  pageToken?: string | undefined;
+}
+
+/** ListAgentsResponse holds a page of agents. */
+export interface ListAgentsResponse {
+  /** context says what the answer holds. It has no bounds, since the list is about no period. */
+  context?: AnswerContext;
+  /**
+   * agents are those of the page, in order. A page looks at a bounded number of agents, so it may have fewer than
+   * page_size, even none, and still a next page.
+   */
+  agents: Agent[];
+  /**
+   * next_page_token asks for the next page. Empty: there is none. The list goes on after the last agent that was looked
+   * at: an agent whose place changes between two pages, by its name or its time, may come twice or not at all.
+   */
+  nextPageToken: string;
+}
+
+/** GetAgentRequest asks for one agent. */
+export interface GetAgentRequest {
+  /** agent_id is the agent, as on its events. Required, at most 256 bytes. */
+  agentId?: string | undefined;
+}
+
+/** GetAgentResponse holds what is known of an agent. */
+export interface GetAgentResponse {
+  /** context says what the answer holds. It has no bounds, since the answer is about no period. */
+  context?: AnswerContext;
+  /** agent is the agent. */
+  agent?: Agent;
+}
+
+/**
+ * DifferenceKind is what does not agree with what.
+ *
+ * - `FIGURE`: A stored figure with the raw events.
+ * - `ROLLUP`: A rollup of a wide bucket with the finer ones of the same time.
+ * - `REALTIME`: A realtime figure of a minute with the raw events.
+ * - `CLOSING`: Recorded closing and reopening events of conversations with the raw ones.
+ * - `OUTCOME`: Recorded outcomes of conversations with those of their closing events.
+ * - `MESSAGES`: Recorded messages of conversations, their tokens and their cost with the raw ones.
+ * - `BEGINNING`: Recorded beginnings of conversations with raw events.
+ * - `TOPIC`: Recorded topics of conversations with raw events.
+ * - `LEAD`: Recorded leads with raw events.
+ * - `KEY`: Raw events whose ids are not among the ids that are kept.
+ * - `AGENT`: What is recorded of agents with raw events.
+ * - `USER`: What is recorded of users and their days with raw events.
+ * - `REVIEWS`: Recorded ratings, scores and content gaps of conversations with raw events.
+ * - `CONTENT_GAP`: What is recorded of topics of content gaps with raw events.
+ */
+export type DifferenceKind =
+  | "FIGURE"
+  | "ROLLUP"
+  | "REALTIME"
+  | "CLOSING"
+  | "OUTCOME"
+  | "MESSAGES"
+  | "BEGINNING"
+  | "TOPIC"
+  | "LEAD"
+  | "KEY"
+  | "AGENT"
+  | "USER"
+  | "REVIEWS"
+  | "CONTENT_GAP"
+  | `UNKNOWN_${number}`;
+
+/**
+ * FigurePart is the part of a measure that a difference is about.
+ *
+ * - `COUNT`: How often it was counted.
+ * - `SUM`: The sum of its values.
+ * - `HISTOGRAM`: How many values its histogram has. They can be as many on both sides, and lie in other bins.
+ * - `DISTINCT`: How many distinct values there are. They can be as many on both sides, and be others.
+ */
+export type FigurePart =
+  | "COUNT"
+  | "SUM"
+  | "HISTOGRAM"
+  | "DISTINCT"
+  | `UNKNOWN_${number}`;
+
+/**
+ * ActorKind is who can have done something.
+ *
+ * - `API_KEY`: An API key of the organization.
+ * - `OPERATOR`: An operator of the deployment, at the command line.
+ * - `SERVICE`: The service by itself.
+ */
+export type ActorKind =
+  | "API_KEY"
+  | "OPERATOR"
+  | "SERVICE"
+  | `UNKNOWN_${number}`;
+
+/** VerifyMetricsRequest asks for a verification. */
+export interface VerifyMetricsRequest {
+  /** time_range is the period. Required. Its bounds are moved outward to whole hours of UTC. */
+  timeRange?: TimeRangeInit | undefined;
+  /**
+   * dimension is the name of the only dimension, or pair of dimensions, whose figures are compared, for example "agent",
+   * or "total" for the organization as a whole. Unset: all of them. Another name is refused (UNKNOWN_DIMENSION).
+   */
+  dimension?: string | undefined;
+  /** max_differences is how many differences the result may list: 1 to 1,000. Unset: 100. All of them are counted. */
+  maxDifferences?: number | undefined;
+}
+
+/** VerifyMetricsResponse is a message of a verification. */
+export interface VerifyMetricsResponse {
+  /** message is what it says. */
+  message?:
+    /** progress tells how far it is. */
+    | { case: "progress"; value: VerificationProgress }
+    /** result is what came of it. It is the last message. */
+    | { case: "result"; value: VerificationResult };
+}
+
+/** VerificationProgress tells how far a verification or a repair is. */
+export interface VerificationProgress {
+  /** covered is the share of the period's events that was looked at, from 0 to 1. */
+  covered: number;
+  /** until is the end of what was looked at. */
+  until?: Instant;
+  /** events is how many raw events were counted again. */
+  events: number;
+  /** cells is how many cells were compared. */
+  cells: number;
+  /** difference_count is how many differences were found. */
+  differenceCount: number;
+}
+
+/** VerificationResult is what came of a verification. */
+export interface VerificationResult {
+  /** context says what was verified. as_of_revision is that of the last window. */
+  context?: AnswerContext;
+  /**
+   * first_revision is the revision of the first window. Where it is as_of_revision, all of the verification is of that
+   * revision.
+   */
+  firstRevision: number;
+  /** events is how many raw events were counted again. */
+  events: number;
+  /** cells is how many cells were compared. */
+  cells: number;
+  /** difference_count is how many differences were found. 0: every figure is what raw events say. */
+  differenceCount: number;
+  /** differences are the first of them. */
+  differences: MetricDifference[];
+  /**
+   * digest is the SHA-256 of the stored figures of the period, in hexadecimal digits: over each quarter hour, dimension,
+   * value and measure, whatever is folded. Two deployments, or two times, that have the same digest have the same
+   * figures. Of distinct values (users, agents) it knows the numbers in each cell. Which values are counted under _other
+   * depends on the order of arrival, and so does the digest where there are such values.
+   */
+  digest: string;
+  /** seconds is how long it took. */
+  seconds: number;
+  /**
+   * unverifiable_until is the time before which raw events may be gone; what is stored of the time before it is in the
+   * digest and was not compared. Unset: raw events of the whole period are there.
+   */
+  unverifiableUntil?: Instant;
+  /**
+   * unverified names what else was not compared, as pairs of dimensions whose earlier figures are still being counted.
+   */
+  unverified: string[];
+  /**
+   * is_realtime_verified says whether the period reaches into the last hour, so that realtime figures were compared.
+   */
+  isRealtimeVerified: boolean;
+}
+
+/** MetricDifference is something that does not agree. */
+export interface MetricDifference {
+  /** kind is what does not agree with what. */
+  kind?: DifferenceKind;
+  /** bucket_start is the beginning of the bucket; of conversations, leads, agents, users and ids that of the window. */
+  bucketStart?: Instant;
+  /** bucket_seconds is the width of the bucket; 0 for what is no figure. */
+  bucketSeconds: number;
+  /** dimension is the name of the dimension, or pair of dimensions, of a figure. */
+  dimension: string;
+  /**
+   * value is the value of the dimension; empty for the organization as a whole. Of a pair: both, with a line feed between.
+   */
+  value: string;
+  /** measure is the name of the measure. */
+  measure: string;
+  /** part is the part of the measure. */
+  part?: FigurePart;
+  /** stored is what is stored. */
+  stored: number;
+  /** expected is what raw events come to. */
+  expected: number;
+  /** count is how many conversations, leads, agents, users or ids of the window do not agree; 1 of a figure. */
+  count: number;
+}
+
+/** RepairMetricsRequest asks for a repair. */
+export interface RepairMetricsRequest {
+  /** time_range is the period. Required. Its bounds are moved outward to whole hours of UTC. */
+  timeRange?: TimeRangeInit | undefined;
+  /** dimension is the name of the only dimension, or pair of dimensions, to mend. Unset: all of them. */
+  dimension?: string | undefined;
+}
+
+/** RepairMetricsResponse is a message of a repair. */
+export interface RepairMetricsResponse {
+  /** message is what it says. */
+  message?:
+    /** progress tells how far it is. */
+    | { case: "progress"; value: VerificationProgress }
+    /** result is what came of it. It is the last message. */
+    | { case: "result"; value: RepairResult };
+}
+
+/** RepairResult is what came of a repair. */
+export interface RepairResult {
+  /** context says what was mended. as_of_revision is the newest revision after it. */
+  context?: AnswerContext;
+  /** cells is how many cells were compared. */
+  cells: number;
+  /** repaired_cells is how many cells were mended by adding what was missing and taking out what was too much. */
+  repairedCells: number;
+  /** rewritten_rollups is how many stored rows were written anew: of sets with values too many, and of wide buckets. */
+  rewrittenRollups: number;
+  /** repaired_minutes is how many minutes of realtime figures were mended. */
+  repairedMinutes: number;
+  /** revisions are those in which figures were mended, the first 1,000 of them. */
+  revisions: number[];
+  /** audit_entries are the numbers of the audit trail's entries about it, the first 1,000 of them. */
+  auditEntries: number[];
+  /**
+   * needs_rebuild names the projections (conversations, leads, agents, users) that do not agree with raw events. A
+   * repair does not mend them, and figures follow them: the operator rebuilds them (projections rebuild NAME).
+   */
+  needsRebuild: string[];
+  /**
+   * unverifiable_until is the time before which raw events may be gone, and nothing was mended. Unset: they are there.
+   */
+  unverifiableUntil?: Instant;
+}
+
+/** ListAuditEntriesRequest asks for entries of the audit trail. Filters that are not set do not matter. */
+export interface ListAuditEntriesRequest {
+  /** actor_kind keeps the entries of actors of a kind. */
+  actorKind?: ActorKind | undefined;
+  /** actor_id keeps the entries of one actor: the id of an API key, or the name of an operator. */
+  actorId?: string | undefined;
+  /** action_prefix keeps the entries whose action begins like this: "key." or "key.revoked". */
+  actionPrefix?: string | undefined;
+  /** subject keeps the entries about one subject. */
+  subject?: string | undefined;
+  /** since keeps the entries made at this time or later. */
+  since?: InstantInit | undefined;
+  /** until keeps the entries made before this time. */
+  until?: InstantInit | undefined;
+  /** page_size is the most entries to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /**
+   * page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
+   * was then (PAGE_TOKEN_MISMATCH).
+   */
+  pageToken?: string | undefined;
+}
+
+/** ListAuditEntriesResponse is a page of the audit trail. Entries that are made between two pages are on neither. */
+export interface ListAuditEntriesResponse {
+  /**
+   * entries are those of the page, the newest first. A page looks at 20,000 entries at most: it may have fewer than
+   * page_size, or none, and still not be the last.
+   */
+  entries: AuditEntry[];
+  /** next_page_token asks for the next page. Empty: there is none. */
+  nextPageToken: string;
+}
+
+/** AuditEntry is an act of administration. */
+export interface AuditEntry {
+  /** number is 1, 2, 3 … of the organization, without gaps. */
+  number: number;
+  /** at is when it was done, by the database's clock. */
+  at?: Instant;
+  /** actor_kind is who did it. */
+  actorKind?: ActorKind;
+  /** actor_id is the id of the API key, or the name of the operator. */
+  actorId: string;
+  /** peer is the address from which it was asked for; empty where it is not known. */
+  peer: string;
+  /** action is what was done, for example "key.created". */
+  action: string;
+  /** subject is what it was done to, for example the id of the key. */
+  subject: string;
+  /** before is what was, as far as it has changed. */
+  before?: JsonObject;
+  /** after is what is, as far as it has changed. */
+  after?: JsonObject;
+  /**
+   * hash is the SHA-256 of the entry and of the hash before it, in hexadecimal digits. Whoever notes that of the newest
+   * entry can tell later whether the trail up to there is still the same.
+   */
+  hash: string;
+}
+
+/** ListCampaignsRequest asks for the campaigns of a period. */
+export interface ListCampaignsRequest {
+  /** time_range is the period. Required. */
+  timeRange?: TimeRangeInit | undefined;
+  /**
+   * order_by is the figure that orders the campaigns: the name of a field of CampaignFigures or CampaignAmounts. Unset:
+   * leads_generated. Campaigns without the figure come last. Another name is refused (UNKNOWN_METRIC).
+   */
+  orderBy?: string | undefined;
+  /** direction is the order. Unset: the greatest figure first. */
+  direction?: SortDirection | undefined;
+  /**
+   * currency is the ISO 4217 code of the amounts that campaigns are ordered by, if they are ordered by an amount. Unset:
+   * that of the organization.
+   */
+  currency?: string | undefined;
+  /** page_size is the most campaigns to return: 1 to 1,000, more are taken as 1,000. Unset: 50. */
+  pageSize?: number | undefined;
+  /**
+   * page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
+   * was then (PAGE_TOKEN_MISMATCH), and no figure may have changed since (PAGE_TOKEN_EXPIRED): ask for the first page again.
+   */
+  pageToken?: string | undefined;
+  /** comparison asks for the figures of an earlier period, too. Unset: none. */
+  comparison?: ComparisonInit | undefined;
+}
+
+/**
+ * ListCampaignsResponse holds a page of campaigns. All of it is of one revision. Of every count: the campaigns of all
+ * pages + other + without_campaign = total.
+ */
+export interface ListCampaignsResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /** campaigns are those of the page, in order. */
+  campaigns: Campaign[];
+  /** campaign_count is how many campaigns there are on all pages. */
+  campaignCount: number;
+  /** next_page_token asks for the next page. Empty: there is none. */
+  nextPageToken: string;
+  /** total is about all leads, and all cost of campaigns. */
+  total?: CampaignFigures;
+  /**
+   * without_campaign is about leads, and cost, of no campaign. Where other is set it has no amounts: nobody knows which of
+   * the amounts that are left belong to other.
+   */
+  withoutCampaign?: CampaignFigures;
+  /** other is about campaigns beyond the organization's limit, without amounts. Unset: there are none. */
+  other?: CampaignFigures;
+  /** compared says with what. Unset: nothing is compared. */
+  compared?: ComparedPeriod;
+  /** earlier_total is the total of the earlier period. Unset: nothing is compared, or could be. */
+  earlierTotal?: CampaignFigures;
+}
+
+/** Campaign is a campaign with its figures. */
+export interface Campaign {
+  /** campaign_id is the campaign, as on its events. */
+  campaignId: string;
+  /**
+   * name is what people call it: the newest that campaign.started, .ended or .cost_recorded told. Empty: none was told.
+   */
+  name: string;
+  /** started_at is when it began first (campaign.started). Unset: that was not told. */
+  startedAt?: Instant;
+  /** ended_at is when it ended last (campaign.ended). Unset: that was not told, or it began again later. */
+  endedAt?: Instant;
+  /** figures are those of the period. */
+  figures?: CampaignFigures;
+  /** earlier_figures are those of the earlier period. Unset: nothing is compared, or could be. */
+  earlierFigures?: CampaignFigures;
+}
+
+/**
+ * CampaignFigures says what became of the leads that were generated in a period. Fields without a value could not be
+ * computed: rates of no leads.
+ */
+export interface CampaignFigures {
+  /** leads_generated is how many leads were created. */
+  leadsGenerated?: number;
+  /** cohort_leads_contacted is how many of them were contacted since. */
+  cohortLeadsContacted?: number;
+  /** cohort_leads_converted is how many of them are converted by now. */
+  cohortLeadsConverted?: number;
+  /** cohort_leads_lost is how many of them are lost by now. */
+  cohortLeadsLost?: number;
+  /** cohort_leads_open is how many of them are neither. */
+  cohortLeadsOpen?: number;
+  /** lead_contact_rate is cohort_leads_contacted ÷ leads_generated. */
+  leadContactRate?: number;
+  /** lead_conversion_rate is cohort_leads_converted ÷ leads_generated. */
+  leadConversionRate?: number;
+  /** lead_loss_rate is cohort_leads_lost ÷ leads_generated. */
+  leadLossRate?: number;
+  /**
+   * amounts are the amounts in each currency, in the order of currencies, that of the organization first. Those of
+   * different currencies are never added.
+   */
+  amounts: CampaignAmounts[];
+}
+
+/** CampaignAmounts are amounts in one currency, in millionths of it. */
+export interface CampaignAmounts {
+  /** currency is the ISO 4217 code. Amounts that were told without one are in that of the organization. */
+  currency: string;
+  /** valued_leads is how many of the leads have a value in the currency. */
+  valuedLeads?: number;
+  /** cohort_lead_value_micros is what those are worth: the newest value of each. */
+  cohortLeadValueMicros?: number;
+  /** avg_lead_value_micros is that ÷ valued_leads. Unset without any. */
+  avgLeadValueMicros?: number;
+  /** cohort_converted_value_micros is the revenue: the newest value of each of them that is converted by now. */
+  cohortConvertedValueMicros?: number;
+  /** campaign_cost_micros is the cost that was recorded in the period (campaign.cost_recorded). */
+  campaignCostMicros?: number;
+  /**
+   * cost_per_lead_micros is that cost ÷ all leads generated, whatever their currency. Unset without cost, or without leads.
+   */
+  costPerLeadMicros?: number;
+  /** roi is (cohort_converted_value_micros − campaign_cost_micros) ÷ campaign_cost_micros. Unset without cost. */
+  roi?: number;
+}
+
+/** GetCampaignRequest asks for the figures of one campaign. */
+export interface GetCampaignRequest {
+  /**
+   * campaign_id is the campaign, as on its events. Required. One that is counted under "_other" is refused
+   * (CARDINALITY_OVERFLOW).
+   */
+  campaignId?: string | undefined;
+  /** time_range is the period. Required. */
+  timeRange?: TimeRangeInit | undefined;
+  /**
+   * granularity is the width of a point of the series. Unset: the server chooses by the length of the period. At most
+   * 2,000 points, and 20,000 with those of each currency.
+   */
+  granularity?: Granularity | undefined;
+  /** comparison asks for the figures of an earlier period, too. Unset: none. */
+  comparison?: ComparisonInit | undefined;
+}
+
+/** GetCampaignResponse holds the figures of one campaign. All of it is of one revision. */
+export interface GetCampaignResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /** campaign is the campaign with its figures. */
+  campaign?: Campaign;
+  /** compared says with what. Unset: nothing is compared. */
+  compared?: ComparedPeriod;
+  /** granularity is the width of a point of the series. */
+  granularity?: Granularity;
+  /** points are those of the series, without gaps, oldest first. */
+  points: CampaignPoint[];
+}
+
+/** CampaignPoint is a point of a series. */
+export interface CampaignPoint {
+  /** bucket is its time. */
+  bucket?: Bucket;
+  /** figures are about the leads that were generated in that time, and the cost recorded in it. */
+  figures?: CampaignFigures;
+}
+
+/**
+ * ContentGapStatus is what is being done about a content gap.
+ *
+ * - `IDENTIFIED`: Nothing yet, or it has occurred again after it was resolved.
+ * - `IN_PROGRESS`: Somebody works on it.
+ * - `RESOLVED`: The knowledge answers it now. It is opened again by itself when it occurs later.
+ * - `DISMISSED`: Nothing will be done. It stays so, whatever occurs.
+ */
+export type ContentGapStatus =
+  | "IDENTIFIED"
+  | "IN_PROGRESS"
+  | "RESOLVED"
+  | "DISMISSED"
+  | `UNKNOWN_${number}`;
+
+/**
+ * ContentGapOrder is what content gaps are put in order by. Those that are equal in it come by topic.
+ *
+ * - `PRIORITY`: By priority.
+ * - `FREQUENCY`: By frequency, or with time_range by period_frequency.
+ * - `LAST_SEEN`: By last_seen_at.
+ * - `FIRST_SEEN`: By first_seen_at.
+ * - `TOPIC`: By topic.
+ */
+export type ContentGapOrder =
+  | "PRIORITY"
+  | "FREQUENCY"
+  | "LAST_SEEN"
+  | "FIRST_SEEN"
+  | "TOPIC"
+  | `UNKNOWN_${number}`;
+
+/**
+ * ContentGap is a topic of questions that the knowledge did not answer: all content_gap.found whose topic is the same
+ * whatever its case, spaces and punctuation, with those of the topics that were merged into it.
+ */
+export interface ContentGap {
+  /**
+   * topic is the normalized topic, by which the content gap is found: small letters (Unicode case folding), and one
+   * space for each run of spaces and punctuation. Requests may spell it in any way that comes to the same.
+   */
+  topic: string;
+  /** name is the topic as it was spelt last. */
+  name: string;
+  /** frequency is how often it was found. */
+  frequency: number;
+  /**
+   * period_frequency is how often it was found in time_range, whose bounds are moved outward to quarter hours. Unset
+   * where none was asked for.
+   */
+  periodFrequency?: number;
+  /** users is how many different users asked. It is exact below 256; see users_estimated. */
+  users: number;
+  /** users_estimated is true if users is an estimate, with a standard error of about 6 %. It then is at least 256. */
+  usersEstimated: boolean;
+  /** first_seen_at is when it was found first. */
+  firstSeenAt?: Instant;
+  /** last_seen_at is when it was found last. */
+  lastSeenAt?: Instant;
+  /** questions are the newest questions, at most 5, each once, the newest first. */
+  questions: ContentGapQuestion[];
+  /** mean_confidence is the mean confidence of the detector, from 0 to 1, where it tells one. Unset: it never does. */
+  meanConfidence?: number;
+  /**
+   * resolution_rate is the share that the agent resolved alone of the closed conversations about this topic, in
+   * time_range or ever. Unset: none was closed.
+   */
+  resolutionRate?: number;
+  /**
+   * priority is frequency × (1 − resolution_rate), or frequency where that is unset; with time_range period_frequency
+   * takes the place of frequency.
+   */
+  priority: number;
+  /**
+   * status is what is being done about it. One that was resolved and has occurred again since is
+   * CONTENT_GAP_STATUS_IDENTIFIED: see reopened_at.
+   */
+  status?: ContentGapStatus;
+  /** note is what was noted last. */
+  note: string;
+  /** changed_by is the id of the API key by which status or note were changed last. Empty: they never were. */
+  changedBy: string;
+  /** changed_at is when they were. Unset: never. */
+  changedAt?: Instant;
+  /** etag is different after each change of status or note. */
+  etag: string;
+  /**
+   * resolved_at is when it was resolved. Unset: it is not, or somebody has set another status since. It stays set where
+   * it has occurred again.
+   */
+  resolvedAt?: Instant;
+  /**
+   * reopened_at is when it occurred first after resolved_at, which has opened it again. Where it occurred both before and
+   * after resolved_at in one quarter hour, it is the last time in that quarter hour. Unset: it has not.
+   */
+  reopenedAt?: Instant;
+  /**
+   * times_reopened is how often it has occurred again after it was resolved, of the last 100 times that it was resolved.
+   */
+  timesReopened: number;
+  /** merged_topics are the topics that were merged into it. */
+  mergedTopics: string[];
+}
+
+/** ContentGapQuestion is a question that the knowledge did not answer. */
+export interface ContentGapQuestion {
+  /** question is the question in a user's words. */
+  question: string;
+  /** asked_at is when it was asked last. */
+  askedAt?: Instant;
+}
+
+/** ListContentGapsRequest asks for content gaps. Filters narrow the list together. */
+export interface ListContentGapsRequest {
+  /** status keeps those that have this status now. */
+  status?: ContentGapStatus | undefined;
+  /**
+   * prefix keeps those whose topic, or that of one merged into it, begins with this text, which is normalized. At most
+   * 256 bytes.
+   */
+  prefix?: string | undefined;
+  /**
+   * search keeps those whose topic, or that of one merged into it, has this text in it, which is normalized. At most 256
+   * bytes.
+   */
+  search?: string | undefined;
+  /**
+   * time_range keeps those that were found in a period; frequencies, resolution rates and priorities are then of it.
+   * Unset: all, with those of all time.
+   */
+  timeRange?: TimeRangeInit | undefined;
+  /**
+   * order_by is the order. Unset: by priority. At most 20,000 topics are put in order: where prefix and search leave more
+   * the question is refused (TOO_MANY_VALUES).
+   */
+  orderBy?: ContentGapOrder | undefined;
+  /** direction is the direction of the order. Unset: descending, and ascending by topic. */
+  direction?: SortDirection | undefined;
+  /** page_size is the most content gaps to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /**
+   * page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
+   * was then (PAGE_TOKEN_MISMATCH).
+   */
+  pageToken?: string | undefined;
+}
+
+/** ListContentGapsResponse holds a page of content gaps. */
+export interface ListContentGapsResponse {
+  /** context says what the answer holds. It has bounds only if time_range is set. */
+  context?: AnswerContext;
+  /** content_gaps are those of the page, in order. */
+  contentGaps: ContentGap[];
+  /**
+   * next_page_token asks for the next page. Empty: there is none. The list goes on after the last content gap of the
+   * page: one whose place changes between two pages, since it occurs again, may come twice or not at all.
+   */
+  nextPageToken: string;
+}
+
+/** GetContentGapRequest asks for one content gap. */
+export interface GetContentGapRequest {
+  /**
+   * topic is the topic in any spelling. One that was merged stands for that which it was merged into. Required, at most
+   * 1,024 bytes.
+   */
+  topic?: string | undefined;
+  /** time_range is the period of the trend. Unset: the answer has none. */
+  timeRange?: TimeRangeInit | undefined;
+  /** granularity is the width of the points of the trend, a quarter of an hour or more. Unset: a day. */
+  granularity?: Granularity | undefined;
+}
+
+/** GetContentGapResponse holds one content gap. */
+export interface GetContentGapResponse {
+  /** context says what the answer holds. It has bounds only if time_range is set. */
+  context?: AnswerContext;
+  /** content_gap is the content gap. Its resolution_rate is that of all time. */
+  contentGap?: ContentGap;
+  /** trend is how often it was found in each point of time_range, oldest first, without gaps. */
+  trend: ContentGapPoint[];
+}
+
+/** ContentGapPoint is how often a content gap was found in some time. */
+export interface ContentGapPoint {
+  /** start is where the point begins. */
+  start?: Instant;
+  /** end is where the next one begins. */
+  end?: Instant;
+  /** frequency is how often it was found in between. */
+  frequency: number;
+}
+
+/** UpdateContentGapRequest changes what is said of a content gap. */
+export interface UpdateContentGapRequest {
+  /** topic is the topic in any spelling. Required, at most 1,024 bytes. */
+  topic?: string | undefined;
+  /** status is what is now being done. Unset: as it was. */
+  status?: ContentGapStatus | undefined;
+  /** note is noted in place of what was. At most 1,024 bytes. Unset: as it was. */
+  note?: string | undefined;
+  /**
+   * etag is that of the content gap as it was read. If status or note were changed since, the call is refused
+   * (ETAG_MISMATCH). Unset: whatever was said meanwhile is overwritten.
+   */
+  etag?: string | undefined;
+}
+
+/** UpdateContentGapResponse holds the content gap after the change. */
+export interface UpdateContentGapResponse {
+  /** content_gap is the content gap. */
+  contentGap?: ContentGap;
+}
+
+/** MergeContentGapsRequest merges a topic into another one. */
+export interface MergeContentGapsRequest {
+  /**
+   * topic is the topic that is to count for the other one, in any spelling. Required, at most 1,024 bytes. It must not be
+   * merged itself, nor have others merged into it (CONTENT_GAP_MERGED).
+   */
+  topic?: string | undefined;
+  /**
+   * into_topic is the topic that it is to count for, in any spelling. Required, at most 1,024 bytes. It must not be merged
+   * itself (CONTENT_GAP_MERGED).
+   */
+  intoTopic?: string | undefined;
+}
+
+/** MergeContentGapsResponse holds the content gap that the other was merged into. */
+export interface MergeContentGapsResponse {
+  /** content_gap is the content gap of into_topic: frequencies, questions, users and times of both together. */
+  contentGap?: ContentGap;
+}
+
+/** UndoContentGapMergeRequest lets a topic count for itself again. */
+export interface UndoContentGapMergeRequest {
+  /** topic is the topic that was merged, in any spelling. Required, at most 1,024 bytes. */
+  topic?: string | undefined;
+}
+
+/** UndoContentGapMergeResponse holds the content gap that was merged. */
+export interface UndoContentGapMergeResponse {
+  /** content_gap is as if it had never been merged, with what was said of it before. */
+  contentGap?: ContentGap;
+}
+
+/**
+ * ConversationOutcome is how a conversation went for its agent.
+ *
+ * - `RESOLVED`: The agent resolved it alone.
+ * - `ESCALATED`: A human took over, whatever came after.
+ * - `ABANDONED`: The user walked away.
+ * - `ENDED`: It ended without another outcome.
+ */
+export type ConversationOutcome =
+  | "RESOLVED"
+  | "ESCALATED"
+  | "ABANDONED"
+  | "ENDED"
+  | `UNKNOWN_${number}`;
+
+/**
+ * ConversationPhase says whether anybody is still at work on a conversation.
+ *
+ * - `OPEN`: It has no outcome.
+ * - `WITH_HUMAN`: A human took over, and nobody has resolved, abandoned or ended it since.
+ * - `CLOSED`: Nobody is.
+ */
+export type ConversationPhase =
+  | "OPEN"
+  | "WITH_HUMAN"
+  | "CLOSED"
+  | `UNKNOWN_${number}`;
+
+/**
+ * ConversationTime is what is to lie in a period.
+ *
+ * - `CLOSED`: closed_at. Agent, channel and team are those of closed_for.
+ * - `BEGAN`: began_at. Agent, channel and team are those of began_for.
+ * - `ACTIVE`: last_activity_at. Agent, channel and team are those that were named last.
+ * - `HUMAN_RESOLVED`: human_resolved_at. Agent, channel and team are those of human_resolved_for.
+ */
+export type ConversationTime =
+  | "CLOSED"
+  | "BEGAN"
+  | "ACTIVE"
+  | "HUMAN_RESOLVED"
+  | `UNKNOWN_${number}`;
+
+/**
+ * ConversationOrder is what conversations are put in order by. Those that do not have it come last, in either direction.
+ *
+ * - `BEGAN_AT`: began_at.
+ * - `CLOSED_AT`: closed_at.
+ * - `LAST_ACTIVITY_AT`: last_activity_at.
+ * - `HUMAN_RESOLVED_AT`: human_resolved_at.
+ * - `CONVERSATION_ID`: conversation_id, byte by byte.
+ * - `MESSAGES`: messages.
+ * - `DURATION`: duration_ms.
+ * - `FIRST_RESPONSE`: first_response_ms.
+ * - `FIRST_HUMAN_RESPONSE`: first_human_response_ms.
+ * - `HUMAN_WAIT`: human_wait_ms.
+ * - `TOKENS`: tokens.
+ * - `COST`: cost_micros.
+ * - `RATING`: rating.
+ * - `QUALITY`: quality, whatever the rubric.
+ * - `REOPENINGS`: reopenings.
+ * - `CONTENT_GAPS`: content_gaps.
+ * - `AGENT`: The agent for the time that the period is about; see ConversationTime. Texts are compared byte by byte.
+ * - `CHANNEL`: The channel, as the agent.
+ * - `TEAM`: The team, as the agent.
+ * - `TOPIC`: topic.
+ * - `USER`: user_id.
+ * - `HANDOFF_REASON`: handoff_reason.
+ * - `OUTCOME`: outcome: ended, abandoned, resolved, escalated.
+ * - `PHASE`: phase: open, with a human, closed.
+ */
+export type ConversationOrder =
+  | "BEGAN_AT"
+  | "CLOSED_AT"
+  | "LAST_ACTIVITY_AT"
+  | "HUMAN_RESOLVED_AT"
+  | "CONVERSATION_ID"
+  | "MESSAGES"
+  | "DURATION"
+  | "FIRST_RESPONSE"
+  | "FIRST_HUMAN_RESPONSE"
+  | "HUMAN_WAIT"
+  | "TOKENS"
+  | "COST"
+  | "RATING"
+  | "QUALITY"
+  | "REOPENINGS"
+  | "CONTENT_GAPS"
+  | "AGENT"
+  | "CHANNEL"
+  | "TEAM"
+  | "TOPIC"
+  | "USER"
+  | "HANDOFF_REASON"
+  | "OUTCOME"
+  | "PHASE"
+  | `UNKNOWN_${number}`;
+
+/**
+ * Conversation is what the events of a conversation_id come to. Durations are in milliseconds; those whose end was told
+ * to be before their start are 0. What no event has told is unset.
+ */
+export interface Conversation {
+  /** conversation_id is the conversation, as on its events. */
+  conversationId: string;
+  /** user_id is the user that was named last. Empty: none was. */
+  userId: string;
+  /** channel is the channel that was named last. */
+  channel: string;
+  /** team_id is the team that was named last. */
+  teamId: string;
+  /** topic is the topic that was told last. */
+  topic: string;
+  /**
+   * agents are those for whom it began and was closed, by whom it was resolved after a hand-over, and who was named last,
+   * each once, in this order.
+   */
+  agents: ConversationAgent[];
+  /** began_at is when it began: its earliest conversation.started, or, where none was told, its first event. */
+  beganAt?: Instant;
+  /** closed_at is when it was closed for its agent. Unset: it is not, or it was reopened. */
+  closedAt?: Instant;
+  /** outcome is how it went for its agent. Unset if closed_at is. */
+  outcome?: ConversationOutcome;
+  /** phase says whether anybody is still at work on it. */
+  phase?: ConversationPhase;
+  /** handoff_reason is why a human took over, or "_other" beyond the limit of reasons. Empty: none did, or said why. */
+  handoffReason: string;
+  /** duration_ms is the time from began_at to closed_at. */
+  durationMs?: number;
+  /** first_response_ms is the time from began_at to the first message that was sent in it. */
+  firstResponseMs?: number;
+  /** first_human_response_ms is the time from began_at to the first message of a human. */
+  firstHumanResponseMs?: number;
+  /** human_wait_ms is the time from the first hand-over to the first message of a human after it. */
+  humanWaitMs?: number;
+  /** messages is how many messages were received and sent in it. */
+  messages: number;
+  /** tokens is how many tokens models read and wrote for its messages. */
+  tokens: number;
+  /** cost_micros is the recorded cost of its messages, in millionths of the organization's currency. */
+  costMicros: number;
+  /** rating is the rating that feedback.submitted told last, 1 to 5. */
+  rating?: number;
+  /** rated_at is when that was told. */
+  ratedAt?: Instant;
+  /** quality is the overall score that quality.scored told last, in ten-thousandths. */
+  quality?: number;
+  /**
+   * quality_rubric is the version of the rubric of that score, "unspecified" where it says none. Scores of different
+   * versions cannot be compared.
+   */
+  qualityRubric: string;
+  /** scored_at is when that was told. */
+  scoredAt?: Instant;
+  /** reopenings is how often it was reopened. */
+  reopenings: number;
+  /** content_gaps is how many content gaps were found in it. */
+  contentGaps: number;
+  /** last_activity_at is when somebody spoke last, or started, closed or reopened it. */
+  lastActivityAt?: Instant;
+  /** human_resolved_at is when it was resolved after a hand-over. */
+  humanResolvedAt?: Instant;
+  /** events is how many events it has had, of any type. */
+  events: number;
+  /** began_for is for whom it counts where it began. topic and handoff_reason are those of all that it adds. */
+  beganFor?: ConversationAttribution;
+  /** closed_for is for whom its outcome counts. Unset if closed_at is. */
+  closedFor?: ConversationAttribution;
+  /** human_resolved_for is for whom its resolution after a hand-over counts. Unset if human_resolved_at is. */
+  humanResolvedFor?: ConversationAttribution;
+  /** amount is what it adds to the figure that a rows_token is of. Unset without a rows_token. */
+  amount?: number;
+}
+
+/** ConversationAgent is an agent who took part in a conversation. */
+export interface ConversationAgent {
+  /** agent_id is the agent, as on its events. */
+  agentId: string;
+  /** name is what people call it. Empty: that was not told. */
+  name: string;
+}
+
+/**
+ * ConversationAttribution is for whom and what a conversation counts in figures: values of dimensions, "_other" for those
+ * beyond the organization's limit, empty for those that were not told.
+ */
+export interface ConversationAttribution {
+  /** agent_id is the agent. */
+  agentId: string;
+  /** channel is the channel. */
+  channel: string;
+  /** team_id is the team. */
+  teamId: string;
+  /** topic is the topic. */
+  topic: string;
+}
+
+/** NumberRange keeps what has a number within bounds, both included, and leaves out what has none. */
+export interface NumberRangeInit {
+  /** min is the smallest number. Unset: there is none. */
+  min?: number | bigint | undefined;
+  /** max is the greatest number. Unset: there is none. */
+  max?: number | bigint | undefined;
+}
+
+/**
+ * ListConversationsRequest asks for conversations: for those of a period, for those whose ids begin with a text, or, by a
+ * rows_token, for those that a figure was counted from. Filters narrow the list together.
+ */
+export interface ListConversationsRequest {
+  /** time_range is the period. Required unless there is a conversation_id_prefix or a rows_token. */
+  timeRange?: TimeRangeInit | undefined;
+  /** time is what is to lie in the period. */
+  time?: ConversationTime | undefined;
+  /** conversation_id_prefix is what conversation_id begins with. At most 256 bytes. */
+  conversationIdPrefix?: string | undefined;
+  /** outcome keeps those with an outcome. */
+  outcome?: ConversationOutcome | undefined;
+  /** phase keeps those in a phase. */
+  phase?: ConversationPhase | undefined;
+  /**
+   * agent_id keeps those of an agent; ConversationTime says which agent that is. At most 256 bytes, as the texts below.
+   * One that is counted under "_other" is refused (CARDINALITY_OVERFLOW), also as channel, team_id and handoff_reason.
+   */
+  agentId?: string | undefined;
+  /** channel keeps those of a channel. */
+  channel?: string | undefined;
+  /** team_id keeps those of a team. */
+  teamId?: string | undefined;
+  /** topic keeps those of a topic. */
+  topic?: string | undefined;
+  /** user_id keeps those of a user. An e-mail address finds those of the user that stands for it. */
+  userId?: string | undefined;
+  /** handoff_reason keeps those that were handed over for a reason. */
+  handoffReason?: string | undefined;
+  /** has_content_gap keeps those in which a content gap was found if it is true, and the others if it is false. */
+  hasContentGap?: boolean | undefined;
+  /** messages bounds the number of messages. */
+  messages?: NumberRangeInit | undefined;
+  /** duration_ms bounds the duration. */
+  durationMs?: NumberRangeInit | undefined;
+  /** first_response_ms bounds the time to the first response. */
+  firstResponseMs?: NumberRangeInit | undefined;
+  /** first_human_response_ms bounds the time to the first response of a human. */
+  firstHumanResponseMs?: NumberRangeInit | undefined;
+  /** human_wait_ms bounds the wait for a human. */
+  humanWaitMs?: NumberRangeInit | undefined;
+  /** rating bounds the rating. */
+  rating?: NumberRangeInit | undefined;
+  /** quality bounds the overall score, in ten-thousandths. */
+  quality?: NumberRangeInit | undefined;
+  /** cost_micros bounds the cost. */
+  costMicros?: NumberRangeInit | undefined;
+  /** tokens bounds the tokens. */
+  tokens?: NumberRangeInit | undefined;
+  /**
+   * order_by is the order. Conversations are listed by the time that the period is about, or by id without a period,
+   * however many they are. In any other order at most 100,000 are put: where the period has more of them the question is
+   * refused (TOO_MANY_VALUES), whatever its filters. Ask for a shorter period, or a longer prefix.
+   */
+  orderBy?: ConversationOrder | undefined;
+  /** direction is the direction of the order. Unset: descending, or ascending by id. */
+  direction?: SortDirection | undefined;
+  /** page_size is the most conversations to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /**
+   * page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
+   * was then (PAGE_TOKEN_MISMATCH).
+   */
+  pageToken?: string | undefined;
+  /**
+   * rows_token asks for the conversations that a figure was counted from, as they were at its revision, in place of a
+   * period and filters, which must be unset (INVALID_VALUE). Where too many of them have changed since, or raw events of
+   * those are gone, it is refused (ROWS_TOKEN_EXPIRED).
+   */
+  rowsToken?: string | undefined;
+}
+
+/** ListConversationsResponse holds a page of conversations. */
+export interface ListConversationsResponse {
+  /** context says what the answer holds. It has no bounds without a period. Bounds are as asked, to the microsecond. */
+  context?: AnswerContext;
+  /**
+   * conversations are those of the page, in order. A page looks at a bounded number of them, so it may have fewer than
+   * page_size, even none, and still a next page.
+   */
+  conversations: Conversation[];
+  /**
+   * next_page_token asks for the next page. Empty: there is none. The list goes on after the last conversation that was
+   * looked at: one that changes its place between two pages may come twice or not at all, unless there is a rows_token.
+   */
+  nextPageToken: string;
+  /** figure says how the amounts of the conversations add up to the figure. Unset without a rows_token. */
+  figure?: FigureRows;
+}
+
+/** GetConversationRequest asks for one conversation and its events. */
+export interface GetConversationRequest {
+  /** conversation_id is the conversation, as on its events. Required, at most 256 bytes. */
+  conversationId?: string | undefined;
+  /** page_size is the most events to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /** page_token is next_page_token of the page before, to get the next events. */
+  pageToken?: string | undefined;
+}
+
+/** GetConversationResponse holds a conversation and events of it. */
+export interface GetConversationResponse {
+  /** context says what the answer holds. It has no bounds, since the answer is about no period. */
+  context?: AnswerContext;
+  /** conversation is what its events come to. */
+  conversation?: Conversation;
+  /**
+   * timeline has its events in the order in which they occurred, on later pages those alone that there were on the first
+   * one.
+   */
+  timeline: TimelineEvent[];
+  /** next_page_token asks for the next page. Empty: there is none. */
+  nextPageToken: string;
+  /**
+   * dropped_events is how many events it had that are no longer kept, because they were older than the organization keeps
+   * raw events.
+   */
+  droppedEvents: number;
+}
+
+/** TimelineEvent is an event of a conversation, as it is stored. */
+export interface TimelineEvent {
+  /** event is the event. */
+  event?: Event;
+  /** revision is the organization's revision with which it came. */
+  revision: number;
+}
+
+/**
+ * CustomMetricAggregation is how a figure is taken from events.
+ *
+ * - `COUNT`: How many events there are.
+ * - `SUM`: The values added up. Also gives custom.NAME.count, how many events carried one, and custom.NAME.avg.
+ * - `UNIQUE`: How many distinct values there are: texts, numbers, and true and false.
+ * - `HISTOGRAM`: As SUM, and the distribution of the values: custom.NAME.p50, .p90, .p95 and .p99, too.
+ */
+export type CustomMetricAggregation =
+  | "COUNT"
+  | "SUM"
+  | "UNIQUE"
+  | "HISTOGRAM"
+  | `UNKNOWN_${number}`;
+
+/** CreateCustomMetricRequest defines a metric. */
+export interface CreateCustomMetricRequest {
+  /**
+   * metric is the definition. What the service sets (created_at, progress, complete_from, not_numbers) is ignored.
+   * Required.
+   */
+  metric?: CustomMetricInit | undefined;
+}
+
+/** CreateCustomMetricResponse holds the metric as it was defined. */
+export interface CreateCustomMetricResponse {
+  /** metric is the definition, and how far it is counted. */
+  metric?: CustomMetric;
+}
+
+/** GetCustomMetricRequest asks for a metric. */
+export interface GetCustomMetricRequest {
+  /** name is the metric's name, without "custom." in front. Required. */
+  name?: string | undefined;
+}
+
+/** GetCustomMetricResponse holds a metric. */
+export interface GetCustomMetricResponse {
+  /** metric is the definition, and how far it is counted. */
+  metric?: CustomMetric;
+}
+
+/** ListCustomMetricsRequest asks for all metrics of the organization. */
+export type ListCustomMetricsRequest = Readonly<Record<string, never>>;
+
+/** ListCustomMetricsResponse holds the metrics of the organization. */
+export interface ListCustomMetricsResponse {
+  /** metrics are all of them, by name. */
+  metrics: CustomMetric[];
+}
+
+/** DeleteCustomMetricRequest names a metric to delete. */
+export interface DeleteCustomMetricRequest {
+  /** name is the metric's name, without "custom." in front. Required. */
+  name?: string | undefined;
+}
+
+/** DeleteCustomMetricResponse says that the metric is deleted. */
+export type DeleteCustomMetricResponse = Readonly<Record<string, never>>;
+
+/**
+ * CustomMetric is a metric that an organization has defined: what is counted, of which events, and how far that is done.
+ *
+ * A path names a value that an event carries: "properties.order.total" is the member total of the member order of its
+ * properties, "detail.response_time_ms" a field of its detail. A dot always goes one level deeper. An event that does not
+ * carry the value is left out.
+ */
+export interface CustomMetric {
+  /** name is a small letter with small letters, digits and underscores behind, 48 characters at most. Required. */
+  name: string;
+  /** title is what people call the metric, at most 100 characters. Unset: the name. */
+  title: string;
+  /** description says what the metric means, at most 1,000 characters. */
+  description: string;
+  /** unit is the unit of the figures: one of those in ListMetrics, or any text of at most 16 characters. Unset: "1". */
+  unit: string;
+  /** better says which change of the figure is good news. Unset: neither. */
+  better?: MetricDirection;
+  /** event_types are the types of the events that are counted, 1 to 20. Types of your own are fine. Required. */
+  eventTypes: string[];
+  /** aggregation says how the figure is taken from the events. Required. */
+  aggregation?: CustomMetricAggregation;
+  /**
+   * value is the path of what is added up, distributed or told apart. Required, but for COUNT: there it is optional, and
+   * only events that carry it are counted.
+   */
+  value: string;
+  /**
+   * decimals is how many decimal places of a value are kept, 0 to 6; the value is rounded to them, half to even. For SUM
+   * and HISTOGRAM alone.
+   */
+  decimals: number;
+  /** filter leaves out the events that do not carry a certain value. Unset: no event is left out. */
+  filter?: CustomMetricFilter;
+  /**
+   * dimension is a path whose values the metric is kept by, as the dimension custom.NAME of this metric alone. The first
+   * 1,000 values have figures of their own, the others are counted under "_other", as is text of more than 256 bytes.
+   * Unset: none.
+   */
+  dimension: string;
+  /** created_at is when the metric was defined. Set by the service. */
+  createdAt?: Instant;
+  /**
+   * progress is the share of the earlier events that is counted, from 0 to 1. Until it is 1 questions about the metric
+   * fail with CUSTOM_METRIC_INCOMPLETE. Set by the service.
+   */
+  progress: number;
+  /**
+   * complete_from is the time from which on figures are complete: when the metric was defined, older raw events were
+   * gone. Unset: for all time, or progress is below 1. Set by the service.
+   */
+  completeFrom?: Instant;
+  /**
+   * not_numbers is the number of events with a value that could not be taken: for SUM and HISTOGRAM what is no number, or
+   * is beyond 10^15 for SUM, below 0 or beyond 10^12 for HISTOGRAM, decimal places included; for UNIQUE objects and lists.
+   * Such events are counted here and nowhere else. Set by the service.
+   */
+  notNumbers: number;
+}
+
+/**
+ * CustomMetric is a metric that an organization has defined: what is counted, of which events, and how far that is done.
+ *
+ * A path names a value that an event carries: "properties.order.total" is the member total of the member order of its
+ * properties, "detail.response_time_ms" a field of its detail. A dot always goes one level deeper. An event that does not
+ * carry the value is left out.
+ */
+export interface CustomMetricInit {
+  /** name is a small letter with small letters, digits and underscores behind, 48 characters at most. Required. */
+  name?: string | undefined;
+  /** title is what people call the metric, at most 100 characters. Unset: the name. */
+  title?: string | undefined;
+  /** description says what the metric means, at most 1,000 characters. */
+  description?: string | undefined;
+  /** unit is the unit of the figures: one of those in ListMetrics, or any text of at most 16 characters. Unset: "1". */
+  unit?: string | undefined;
+  /** better says which change of the figure is good news. Unset: neither. */
+  better?: MetricDirection | undefined;
+  /** event_types are the types of the events that are counted, 1 to 20. Types of your own are fine. Required. */
+  eventTypes?: readonly string[] | undefined;
+  /** aggregation says how the figure is taken from the events. Required. */
+  aggregation?: CustomMetricAggregation | undefined;
+  /**
+   * value is the path of what is added up, distributed or told apart. Required, but for COUNT: there it is optional, and
+   * only events that carry it are counted.
+   */
+  value?: string | undefined;
+  /**
+   * decimals is how many decimal places of a value are kept, 0 to 6; the value is rounded to them, half to even. For SUM
+   * and HISTOGRAM alone.
+   */
+  decimals?: number | undefined;
+  /** filter leaves out the events that do not carry a certain value. Unset: no event is left out. */
+  filter?: CustomMetricFilterInit | undefined;
+  /**
+   * dimension is a path whose values the metric is kept by, as the dimension custom.NAME of this metric alone. The first
+   * 1,000 values have figures of their own, the others are counted under "_other", as is text of more than 256 bytes.
+   * Unset: none.
+   */
+  dimension?: string | undefined;
+  /** created_at is when the metric was defined. Set by the service. */
+  createdAt?: InstantInit | undefined;
+  /**
+   * progress is the share of the earlier events that is counted, from 0 to 1. Until it is 1 questions about the metric
+   * fail with CUSTOM_METRIC_INCOMPLETE. Set by the service.
+   */
+  progress?: number | undefined;
+  /**
+   * complete_from is the time from which on figures are complete: when the metric was defined, older raw events were
+   * gone. Unset: for all time, or progress is below 1. Set by the service.
+   */
+  completeFrom?: InstantInit | undefined;
+  /**
+   * not_numbers is the number of events with a value that could not be taken: for SUM and HISTOGRAM what is no number, or
+   * is beyond 10^15 for SUM, below 0 or beyond 10^12 for HISTOGRAM, decimal places included; for UNIQUE objects and lists.
+   * Such events are counted here and nowhere else. Set by the service.
+   */
+  notNumbers?: number | bigint | undefined;
+}
+
+/** CustomMetricFilter keeps the events that carry a value. */
+export interface CustomMetricFilter {
+  /** path is where the value is. Required. */
+  path: string;
+  /** equals is what it must be, with the same kind. Required. */
+  equals?:
+    /** text is a text, at most 256 bytes. */
+    | { case: "text"; value: string }
+    /** number is a number. Enums of details are numbers, too. */
+    | { case: "number"; value: number }
+    /** truth is true or false. Fields of details that are false are not stored: they are as if they were not told. */
+    | { case: "truth"; value: boolean };
+}
+
+/** CustomMetricFilter keeps the events that carry a value. */
+export interface CustomMetricFilterInit {
+  /** path is where the value is. Required. */
+  path?: string | undefined;
+  /** equals is what it must be, with the same kind. Required. */
+  equals?:
+    /** text is a text, at most 256 bytes. */
+    | { case: "text"; value: string }
+    /** number is a number. Enums of details are numbers, too. */
+    | { case: "number"; value: number }
+    /** truth is true or false. Fields of details that are false are not stored: they are as if they were not told. */
+    | { case: "truth"; value: boolean }
+    | undefined;
+}
+
+/**
+ * LeadOutcome is how a lead stands.
+ *
+ * - `OPEN`: Neither converted nor lost, or opened again after it was lost.
+ * - `CONVERTED`: Converted, and not lost later.
+ * - `LOST`: Lost.
+ */
+export type LeadOutcome =
+  | "OPEN"
+  | "CONVERTED"
+  | "LOST"
+  | `UNKNOWN_${number}`;
+
+/**
+ * LeadOrder is what leads are put in order by. Leads that are equal in it come by lead_id.
+ *
+ * - `CREATED`: By created_at.
+ * - `LAST_SEEN`: By last_seen_at.
+ * - `VALUE`: By value_micros, whatever the currency; leads without a value come last.
+ * - `LEAD_ID`: By lead_id, byte by byte.
+ */
+export type LeadOrder =
+  | "CREATED"
+  | "LAST_SEEN"
+  | "VALUE"
+  | "LEAD_ID"
+  | `UNKNOWN_${number}`;
+
+/** Lead is what a lead has come to, whatever the order in which its events arrived. */
+export interface Lead {
+  /** lead_id is the lead, as on its events. */
+  leadId: string;
+  /**
+   * created_at is when its earliest lead.created occurred, or where none was told its first event. In the period that
+   * holds it the lead counts as generated.
+   */
+  createdAt?: Instant;
+  /** first_seen_at is when its earliest event occurred. */
+  firstSeenAt?: Instant;
+  /** last_seen_at is when its latest event occurred. */
+  lastSeenAt?: Instant;
+  /** agent_id is the agent that the lead counts for: that of the event of created_at. Empty: it names none. */
+  agentId: string;
+  /** channel is the channel of that event. Empty: it names none. */
+  channel: string;
+  /** team_id is the team of that event. Empty: it names none. */
+  teamId: string;
+  /** campaign_id is the campaign of that event. Empty: it names none. */
+  campaignId: string;
+  /** latest_agent_id is the agent of its latest event that names one. Empty: none does. */
+  latestAgentId: string;
+  /** stage is the stage that it entered last. Empty: it entered none. */
+  stage: string;
+  /** stage_entered_at is when it entered that stage last. Unset: it entered none. */
+  stageEnteredAt?: Instant;
+  /** outcome is how it stands. */
+  outcome?: LeadOutcome;
+  /** contacted_at is when it was contacted first. Unset: it was not. */
+  contactedAt?: Instant;
+  /** converted_at is when it was converted first. Unset: it was not. */
+  convertedAt?: Instant;
+  /** lost_at is when it was lost last. Unset: it was not. It may have been opened again since. */
+  lostAt?: Instant;
+  /** value_micros is the newest value that was told, in millionths of currency. Unset: none was told. */
+  valueMicros?: number;
+  /**
+   * currency is the ISO 4217 code of that value: the organization's where it was told without one. Empty: there is no
+   * value.
+   */
+  currency: string;
+  /**
+   * steps are what happened to the lead, in order, the first 200 of them: each stage that it entered, and its creations,
+   * contacts, conversions and losses. What happened twice at one time is there once. GetLead alone sets it.
+   */
+  steps: LeadStep[];
+  /** amount is what the lead adds to the figure of a rows_token. Unset: the list was asked for without one. */
+  amount?: number;
+}
+
+/** LeadStep is something that happened to a lead. */
+export interface LeadStep {
+  /** event_type is what happened, as on the event. */
+  eventType: string;
+  /** stage is the stage that lead.stage_entered names. */
+  stage: string;
+  /** occurred_at is when. */
+  occurredAt?: Instant;
+}
+
+/** ListLeadsRequest asks for leads. Filters narrow the list together. */
+export interface ListLeadsRequest {
+  /** prefix keeps leads whose lead_id begins with it. At most 256 bytes. */
+  prefix?: string | undefined;
+  /** agent_id keeps leads of this agent. At most 256 bytes, as all ids and names here. */
+  agentId?: string | undefined;
+  /** channel keeps leads of this channel. */
+  channel?: string | undefined;
+  /** team_id keeps leads of this team. */
+  teamId?: string | undefined;
+  /** campaign_id keeps leads of this campaign. */
+  campaignId?: string | undefined;
+  /** reached_stage keeps leads that have entered this stage, whatever came later. */
+  reachedStage?: string | undefined;
+  /** stage keeps leads that entered this stage last. */
+  stage?: string | undefined;
+  /** outcome keeps leads that stand so. */
+  outcome?: LeadOutcome | undefined;
+  /** min_value_micros keeps leads with at least this value, in currency or, where that is unset, in any. */
+  minValueMicros?: number | bigint | undefined;
+  /** max_value_micros keeps leads with at most this value, in currency or, where that is unset, in any. */
+  maxValueMicros?: number | bigint | undefined;
+  /**
+   * currency keeps leads with a value in this currency (ISO 4217). Values that were told without one are in that of the
+   * organization.
+   */
+  currency?: string | undefined;
+  /** created_from keeps leads created at this instant or later. */
+  createdFrom?: InstantInit | undefined;
+  /** created_before keeps leads created before this instant. */
+  createdBefore?: InstantInit | undefined;
+  /**
+   * order_by is the order. Unset: by created_at. At most 20,000 leads are put in order by last_seen_at or value_micros, or
+   * by created_at where prefix is set: where filters leave more the question is refused (TOO_MANY_VALUES).
+   */
+  orderBy?: LeadOrder | undefined;
+  /** direction is the direction of the order. Unset: descending, and ascending by lead_id. */
+  direction?: SortDirection | undefined;
+  /** page_size is the most leads to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /**
+   * page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
+   * was then (PAGE_TOKEN_MISMATCH).
+   */
+  pageToken?: string | undefined;
+  /**
+   * rows_token is that of a figure about leads: the list then has the leads that it was counted from. It goes without
+   * other filters, and in the order by created_at. Once events of leads have come in, or were corrected or retracted,
+   * since the figure was answered, or more than 100,000 events of any kind have come in, the leads of then cannot be told
+   * from those of now (ROWS_TOKEN_EXPIRED): ask for the figure again.
+   */
+  rowsToken?: string | undefined;
+}
+
+/** ListLeadsResponse holds a page of leads. */
+export interface ListLeadsResponse {
+  /** context says what the answer holds. It has no bounds. */
+  context?: AnswerContext;
+  /**
+   * leads are those of the page, in order. A page looks at a bounded number of leads, so it may have fewer than page_size,
+   * even none, and still a next page.
+   */
+  leads: Lead[];
+  /**
+   * next_page_token asks for the next page. Empty: there is none. The list goes on after the last lead that was looked at:
+   * a lead whose place changes between two pages, by its value or its times, may come twice or not at all.
+   */
+  nextPageToken: string;
+  /** figure says how the leads add up to the figure of rows_token. Unset without one. */
+  figure?: FigureRows;
+}
+
+/** GetLeadRequest asks for one lead. */
+export interface GetLeadRequest {
+  /** lead_id is the lead, as on its events. Required, at most 256 bytes. */
+  leadId?: string | undefined;
+}
+
+/** GetLeadResponse holds what a lead has come to. */
+export interface GetLeadResponse {
+  /** context says what the answer holds. It has no bounds. */
+  context?: AnswerContext;
+  /** lead is the lead. */
+  lead?: Lead;
+}
+
+/**
+ * UserSeen says which of the users of a period are meant.
+ *
+ * - `ACTIVE`: All users with an event in the period.
+ * - `NEW`: Those of them that were first seen in it.
+ * - `RETURNING`: Those of them that had been seen before it.
+ */
+export type UserSeen =
+  | "ACTIVE"
+  | "NEW"
+  | "RETURNING"
+  | `UNKNOWN_${number}`;
+
+/**
+ * UserOrder is what users are put in order by. Users that are equal in it come by user_id.
+ *
+ * - `LAST_SEEN`: By last_seen_at.
+ * - `FIRST_SEEN`: By first_seen_at.
+ * - `USER_ID`: By user_id, byte by byte.
+ * - `NAME`: By name, whatever its case; users without one come last.
+ * - `EVENTS`: By events.
+ * - `MESSAGES`: By messages_received and messages_sent together.
+ * - `MESSAGES_RECEIVED`: By messages_received.
+ * - `MESSAGES_SENT`: By messages_sent.
+ * - `CONVERSATIONS`: By conversations.
+ * - `TOKEN_USAGE`: By token_usage.
+ * - `COST_MICROS`: By cost_micros.
+ * - `RATING_COUNT`: By rating_count.
+ * - `SATISFACTION_SCORE`: By satisfaction_score; users without one come last.
+ * - `ACTIVE_DAYS`: By active_days.
+ */
+export type UserOrder =
+  | "LAST_SEEN"
+  | "FIRST_SEEN"
+  | "USER_ID"
+  | "NAME"
+  | "EVENTS"
+  | "MESSAGES"
+  | "MESSAGES_RECEIVED"
+  | "MESSAGES_SENT"
+  | "CONVERSATIONS"
+  | "TOKEN_USAGE"
+  | "COST_MICROS"
+  | "RATING_COUNT"
+  | "SATISFACTION_SCORE"
+  | "ACTIVE_DAYS"
+  | `UNKNOWN_${number}`;
+
+/** UserFigures is what a user did. */
+export interface UserFigures {
+  /** events is how many events carry the user. */
+  events: number;
+  /** messages_received is how many messages the user wrote. */
+  messagesReceived: number;
+  /** messages_sent is how many messages were sent to the user. */
+  messagesSent: number;
+  /** conversations is how many conversations began for the user, as in total_conversations. */
+  conversations: number;
+  /** prompt_tokens is the tokens of prompts. */
+  promptTokens: number;
+  /** cached_tokens is those of them that a model took from its cache. */
+  cachedTokens: number;
+  /** completion_tokens is the tokens of completions. */
+  completionTokens: number;
+  /** token_usage is the tokens of prompts and completions together. */
+  tokenUsage: number;
+  /** cost_micros is the recorded cost of the user's messages, in millionths of the organization's currency. */
+  costMicros: number;
+  /** rating_count is how many ratings the user gave. */
+  ratingCount: number;
+  /** satisfaction_score is the mean of these ratings. Unset: there are none. */
+  satisfactionScore?: number;
+  /** active_days is on how many days of UTC the user had an event. */
+  activeDays: number;
+}
+
+/** User is what is known of a user, and what the user did. */
+export interface User {
+  /** user_id is the user, as on the events. */
+  userId: string;
+  /** name is the newest name that was told. Empty: none was, or the organization does not keep such details. */
+  name: string;
+  /** first_seen_at is when the user's earliest event occurred, whatever the period. */
+  firstSeenAt?: Instant;
+  /** last_seen_at is when the user's latest event occurred, whatever the period. */
+  lastSeenAt?: Instant;
+  /** figures are those of the period; without a period, of all time. */
+  figures?: UserFigures;
+}
+
+/** UserDay is what a user did on a day. */
+export interface UserDay {
+  /** start is the beginning of the day of UTC. */
+  start?: Instant;
+  /** figures are those of the day. */
+  figures?: UserFigures;
+}
+
+/** ListUsersRequest asks for users. Filters narrow the list together. */
+export interface ListUsersRequest {
+  /**
+   * time_range keeps users with an event in it, and their figures are then those of the period. What users did is kept
+   * by day of UTC, and raw events say what they did at the edges: a period that begins or ends before raw events are
+   * kept must do so at midnight UTC (RAW_EVENTS_GONE). Unset: all users, with their figures of all time.
+   */
+  timeRange?: TimeRangeInit | undefined;
+  /** seen narrows the users of a period. Goes with time_range. */
+  seen?: UserSeen | undefined;
+  /**
+   * prefix keeps users whose user_id begins with it, or whose name does, whatever the case of the name. At most 256
+   * bytes.
+   */
+  prefix?: string | undefined;
+  /**
+   * order_by is the order. Unset: by last_seen_at. Users are read in the order by user_id and by first_seen_at without
+   * time_range and prefix, whatever their number. In any other order at most 200,000 users, or what they did on 500,000
+   * days, are put: where there are more the question is refused (TOO_MANY_VALUES). Narrow it by a shorter period or a
+   * longer prefix.
+   */
+  orderBy?: UserOrder | undefined;
+  /** direction is the direction of the order. Unset: ascending by user_id and name, else descending. */
+  direction?: SortDirection | undefined;
+  /** page_size is the most users to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /**
+   * page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
+   * was then (PAGE_TOKEN_MISMATCH).
+   */
+  pageToken?: string | undefined;
+  /**
+   * rows_token is that of a figure of distinct users: the list then has exactly the users that were counted, by user_id,
+   * with their figures of all time. It goes without other fields but page_size and page_token. Where other users have come
+   * in since the figure was answered, or events were corrected, its users are told by raw events: at most 20,000, all of
+   * which must still be kept (ROWS_TOKEN_EXPIRED).
+   */
+  rowsToken?: string | undefined;
+}
+
+/** ListUsersResponse holds a page of users. */
+export interface ListUsersResponse {
+  /** context says what the answer holds. Its bounds are those of the period; without one it has none. */
+  context?: AnswerContext;
+  /** users are those of the page, in order. */
+  users: User[];
+  /**
+   * next_page_token asks for the next page. Empty: there is none. The list goes on after the last user of this page: a
+   * user whose place changes between two pages, by an event, may come twice or not at all.
+   */
+  nextPageToken: string;
+  /**
+   * figure says how the users add up to the figure of rows_token: each counts as one. Unset without one. With one a page
+   * looks at a bounded number of users, so it may have fewer than page_size, even none, and still a next page.
+   */
+  figure?: FigureRows;
+}
+
+/** GetUserRequest asks for one user. */
+export interface GetUserRequest {
+  /** user_id is the user, as on the events; an e-mail address stands for its pseudonym. Required, at most 256 bytes. */
+  userId?: string | undefined;
+  /**
+   * time_range has the days to return: those of UTC that it touches, whole, whatever its zone. Unset: the last 90 days.
+   */
+  timeRange?: TimeRangeInit | undefined;
+}
+
+/** GetUserResponse holds what is known of a user. */
+export interface GetUserResponse {
+  /** context says what the answer holds. Its bounds are those of days. */
+  context?: AnswerContext;
+  /** user is the user, with figures of all time. */
+  user?: User;
+  /** days are the days on which the user did something, oldest first. */
+  days: UserDay[];
+}
+
+/** ListUserActivitiesRequest asks for what one user did. */
+export interface ListUserActivitiesRequest {
+  /** user_id is the user, as on the events; an e-mail address stands for its pseudonym. Required, at most 256 bytes. */
+  userId?: string | undefined;
+  /** time_range is when it was. Unset: whenever. */
+  timeRange?: TimeRangeInit | undefined;
+  /** page_size is the most activities to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /**
+   * page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
+   * was then (PAGE_TOKEN_MISMATCH).
+   */
+  pageToken?: string | undefined;
+}
+
+/** UserActivity is an event of a user. */
+export interface UserActivity {
+  /** event_id is the event. */
+  eventId: string;
+  /** event_type is what happened. */
+  eventType: string;
+  /** occurred_at is when. */
+  occurredAt?: Instant;
+  /** agent_id is the agent that the event names. Empty: none, as in all fields below. */
+  agentId: string;
+  /** channel is the channel. */
+  channel: string;
+  /** conversation_id is the conversation. */
+  conversationId: string;
+  /** ip is the user's address. Set only where the organization keeps such details. */
+  ip: string;
+  /** user_agent is the user's browser. Set only where the organization keeps such details. */
+  userAgent: string;
+}
+
+/** ListUserActivitiesResponse holds a page of what a user did. */
+export interface ListUserActivitiesResponse {
+  /**
+   * context says what the answer holds. It has no bounds. Its revision is that of the first page: what came later is not
+   * on later pages.
+   */
+  context?: AnswerContext;
+  /**
+   * activities are those of the page, newest first. A page looks at a bounded number of events, so it may have fewer than
+   * page_size, even none, and still a next page.
+   */
+  activities: UserActivity[];
+  /** next_page_token asks for the next page. Empty: there is none. */
+  nextPageToken: string;
+  /**
+   * dropped_events is how many of the user's events are no longer kept. Set on the last page of a list without
+   * time_range.
+   */
+  droppedEvents?: number;
+  /** kept_from is set where raw events of the user may have been removed: from this instant on all are kept. */
+  keptFrom?: Instant;
+}
+
+/** GetUserRetentionRequest asks how many users came back. */
+export interface GetUserRetentionRequest {
+  /**
+   * time_range is when the users of all cohorts were first seen. Cohorts are those of the days, weeks or months that it
+   * touches, whole. What users did is kept by day of UTC, so these are days of UTC: time_zone must be unset or UTC. Weeks
+   * begin on week_start. At most 120 cohorts (TOO_MANY_POINTS).
+   */
+  timeRange?: TimeRangeInit | undefined;
+  /**
+   * granularity is the length of cohorts and of the periods after them: GRANULARITY_DAY, GRANULARITY_WEEK or
+   * GRANULARITY_MONTH. Unset: weeks.
+   */
+  granularity?: Granularity | undefined;
+  /** periods is of how many periods after its own a cohort is told: 1 to 60. Unset: 12. */
+  periods?: number | undefined;
+}
+
+/** RetainedUsers is how many users of a cohort were seen in a period. */
+export interface RetainedUsers {
+  /**
+   * offset is how many periods after that of the cohort it is. In that with the offset 0 all users of the cohort were
+   * seen.
+   */
+  offset: number;
+  /** users is how many users of the cohort had an event in the period. */
+  users: number;
+  /** share is users divided by those of the cohort. Unset: the cohort has none. */
+  share?: number;
+  /** still_running says that the period has not ended, so that more users may come. */
+  stillRunning: boolean;
+}
+
+/** UserCohort is the users that were first seen in one period. */
+export interface UserCohort {
+  /** start is the beginning of the period. */
+  start?: Instant;
+  /** end is the first instant after it. */
+  end?: Instant;
+  /** users is how many users there are. */
+  users: number;
+  /** retained has the period itself and those after it, as far as they have begun. */
+  retained: RetainedUsers[];
+}
+
+/** GetUserRetentionResponse holds cohorts of users. */
+export interface GetUserRetentionResponse {
+  /** context says what the answer holds. Its bounds are those of the cohorts, its zone is UTC. */
+  context?: AnswerContext;
+  /** granularity is the length of cohorts and periods. */
+  granularity?: Granularity;
+  /** cohorts are those of the period without gaps, oldest first, as far as they have begun. */
+  cohorts: UserCohort[];
+}
+
+/**
+ * ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
+ * the prefix ERROR_REASON_. An error about one field also carries a google.rpc.BadRequest that names the field, and the
+ * metadata key "field". An error that goes away by waiting carries a google.rpc.RetryInfo: retry RESOURCE_EXHAUSTED
+ * only if it has one. The comment of each reason gives its status and its further metadata keys.
+ *
+ * - `MALFORMED_MESSAGE`: INVALID_ARGUMENT. The request's bytes are not the expected message: cut, damaged, or text that is not UTF-8.
+ * - `REQUIRED_FIELD`: INVALID_ARGUMENT. A required field is not set.
+ * - `FIELD_TOO_LONG`: INVALID_ARGUMENT. A text is longer than allowed. Metadata: limit, in bytes.
+ * - `NUL_CHARACTER`: INVALID_ARGUMENT. A text holds U+0000.
+ * - `INVALID_CHARACTER`: INVALID_ARGUMENT. A text holds a character that the field does not allow.
+ * - `PLACEHOLDER_ID`: INVALID_ARGUMENT. A required id or a lead_id is a placeholder ("0", "null", "undefined", "[object Object]", the nil UUID …): everything from all clients that send it would become one event, conversation, agent or lead. In other fields placeholders count as unset, with a warning of the same name.
+ * - `INVALID_EVENT_TYPE`: INVALID_ARGUMENT. event_type is not dot-separated parts of [a-z0-9_].
+ * - `INVALID_TIMESTAMP`: INVALID_ARGUMENT. A timestamp is outside year 1 to 9999, has bad nanoseconds, or lies after sent_at.
+ * - `INVALID_ENUM`: INVALID_ARGUMENT. An enum has a number that this server does not know.
+ * - `INVALID_VALUE`: INVALID_ARGUMENT. A value has the right type but makes no sense.
+ * - `VALUE_OUT_OF_RANGE`: OUT_OF_RANGE. A number is outside its limits. Metadata: minimum, maximum.
+ * - `NOT_A_NUMBER`: INVALID_ARGUMENT. A number is NaN or infinite.
+ * - `DETAIL_MISMATCH`: INVALID_ARGUMENT. detail belongs to another family than event_type.
+ * - `TOO_MANY_PROPERTIES`: INVALID_ARGUMENT. properties has more than 100 keys. Metadata: limit.
+ * - `PROPERTIES_TOO_DEEP`: INVALID_ARGUMENT. properties is nested more than 8 deep.
+ * - `PROPERTIES_TOO_LARGE`: INVALID_ARGUMENT. properties is larger than 16 KiB as JSON. Metadata: limit, in bytes.
+ * - `EVENT_TOO_LARGE`: INVALID_ARGUMENT. The event is larger than 64 KiB. Metadata: limit, in bytes.
+ * - `TOO_MANY_EVENTS`: INVALID_ARGUMENT. A batch holds more than 1,000 events. Metadata: limit.
+ * - `EVENT_TOO_OLD`: OUT_OF_RANGE. occurred_at is too long ago: more than 35 days without the scope backfill, before 1980-01-01, or before the time from which the organization keeps event ids. Metadata: earliest, RFC 3339.
+ * - `EVENT_IN_FUTURE`: OUT_OF_RANGE. occurred_at is more than an hour ahead. Metadata: latest, RFC 3339.
+ * - `EVENT_ID_CONFLICT`: ALREADY_EXISTS. An event with this id and other content is stored; the first event stands.
+ * - `INVALID_DURATION`: INVALID_ARGUMENT. The seconds and nanos of a duration differ in sign, or one of them exceeds what a Duration may hold.
+ * - `REQUEST_TOO_LARGE`: INVALID_ARGUMENT. A question is larger than 64 KiB, or a batch has more than 4 KiB beside its events. Metadata: limit, in bytes.
+ * - `CREDENTIALS_MISSING`: UNAUTHENTICATED. There is no "authorization" metadata, or it does not have the form "Bearer KEY".
+ * - `CREDENTIALS_INVALID`: UNAUTHENTICATED. The key is unknown, expired or revoked, or its organization was revoked.
+ * - `AMBIGUOUS_CREDENTIALS`: UNAUTHENTICATED. More than one credential was sent.
+ * - `AUTH_RATE_LIMIT`: RESOURCE_EXHAUSTED with RetryInfo. This key is bad, and this address has sent it more than 100 times within 10 seconds. Good keys from the same address are let in.
+ * - `SCOPE_MISSING`: PERMISSION_DENIED. The key lacks the scope that the RPC, or a field that is set in the request, needs. Metadata: scope.
+ * - `TENANT_SUSPENDED`: FAILED_PRECONDITION. The organization is suspended.
+ * - `INVALID_TIME_RANGE`: INVALID_ARGUMENT. end is not later than start, or start is after the year 8999.
+ * - `TIME_RANGE_TOO_LARGE`: INVALID_ARGUMENT. The period is longer than 1,830 days, or than the 400 that daily statistics have. Metadata: limit_days.
+ * - `TIME_BEFORE_FLOOR`: OUT_OF_RANGE. start is before 1980-01-01T00:00:00Z.
+ * - `INVALID_TIME_ZONE`: INVALID_ARGUMENT. time_zone is not the name of an IANA time zone.
+ * - `TOO_MANY_POINTS`: INVALID_ARGUMENT. The series would have more than 2,000 points. Metadata: limit.
+ * - `UNKNOWN_METRIC`: INVALID_ARGUMENT. There is no metric of this name, or it has no series. Metadata: metric.
+ * - `TOO_MANY_METRICS`: INVALID_ARGUMENT. More metrics than allowed. Metadata: limit.
+ * - `TOO_MANY_FILTERS`: INVALID_ARGUMENT. More filters than allowed, or two by the same dimension: figures are kept by single dimensions and by pairs of them. Metadata: limit.
+ * - `AGENT_NOT_FOUND`: NOT_FOUND. The organization has never sent an event that carries this agent_id.
+ * - `CARDINALITY_OVERFLOW`: FAILED_PRECONDITION. The value of a dimension that was asked about has no figures of its own: it was first seen after the organization had reached its limit of distinct values, and is counted together with others. Metadata: counted_under, the value ("_other") that gives the figures of all of them.
+ * - `UNKNOWN_FIELD`: INVALID_ARGUMENT. A question or subscription has a field that this server does not know. If the server ignored the field, a filter for example, it would answer for more than was asked. Events may have such fields. Metadata: path of the message that has the field (empty: the request), and number, that of the field.
+ * - `UNKNOWN_DIMENSION`: INVALID_ARGUMENT. There is no dimension of this name, or what was asked for cannot be narrowed by it; the message lists those by which it can. Metadata: dimension.
+ * - `PAIR_NOT_KEPT`: FAILED_PRECONDITION. The two filters name a pair of dimensions by which the organization keeps no figures. The operator can declare it, and figures of the time before are then counted from raw events. Metadata: pair, and kept, the pairs that can be used.
+ * - `PAIR_INCOMPLETE`: FAILED_PRECONDITION. Figures by the pair of dimensions are not complete for the period: with RetryInfo while they are still being counted, else the period begins before complete_from. Metadata: pair, complete_from (RFC 3339).
+ * - `PAGE_TOKEN_INVALID`: INVALID_ARGUMENT. page_token is damaged or forged, or belongs to another organization.
+ * - `PAGE_TOKEN_MISMATCH`: INVALID_ARGUMENT. page_token belongs to another question: all but page_size must be as for the page before.
+ * - `PAGE_TOKEN_EXPIRED`: FAILED_PRECONDITION. The figures have changed since the page before, so that the next page would not fit it: ask for the first page again. Metadata: revision, that of the page before, and newest_revision.
+ * - `ROWS_TOKEN_INVALID`: INVALID_ARGUMENT. rows_token is damaged or forged, belongs to another organization, or opens another list: kind beside it says which one. Metadata: kind, if another list takes it.
+ * - `ROWS_TOKEN_EXPIRED`: FAILED_PRECONDITION. The rows behind the figure can no longer be told from those of now: the database was restored to an earlier point, or what was counted has changed too much since. Ask for the figure again. Metadata: revision, that of the figure.
+ * - `TOO_MANY_VALUES`: FAILED_PRECONDITION. There are too many rows to be put in the order that was asked for, or to be ordered by a percentile or by distinct ids. Metadata: limit.
+ * - `CHANGES_NOT_KEPT`: OUT_OF_RANGE. What has changed since since_revision is no longer known: the log of updates does not reach back to it, or there are too many revisions since. Read the figures anew. Metadata: oldest_revision that can be asked about.
+ * - `RAW_EVENTS_GONE`: FAILED_PRECONDITION. The answer needs raw events of a time of which they are no longer kept. Metadata: kept_from (RFC 3339).
+ * - `TEAM_NOT_FOUND`: NOT_FOUND. The organization has never sent an event that carries this team_id.
+ * - `DIMENSION_REQUIRED`: INVALID_ARGUMENT. The metric is never mixed over the values of a dimension, such as amounts of several currencies or scores by several rubrics: the question must be narrowed to one value, or ask for a row of each. Metadata: metric, dimension.
+ * - `CAMPAIGN_NOT_FOUND`: NOT_FOUND. The campaign asked about has never had an event.
+ * - `EVENT_NOT_FOUND`: NOT_FOUND. The organization has no event of this id, or its raw event is no longer kept, or it was retracted.
+ * - `EVENT_NOT_CORRECTABLE`: FAILED_PRECONDITION. The event cannot be corrected: it describes an agent, or the service has made it.
+ * - `CONVERSATION_NOT_FOUND`: NOT_FOUND. The organization has never sent an event that carries this conversation_id.
+ * - `USER_NOT_FOUND`: NOT_FOUND. No event has ever carried this user_id.
+ * - `STREAM_HEADER_DUPLICATE`: INVALID_ARGUMENT. A second header on one stream. Trailer: last-acked-sequence.
+ * - `SEQUENCE_GAP`: INVALID_ARGUMENT. The sequence of a batch is more than one above the one before. Trailer: last-acked-sequence. Metadata: expected.
+ * - `ACK_BACKLOG`: RESOURCE_EXHAUSTED. The client does not read its acknowledgements. The outcome of what is not acknowledged is unknown. Trailer: last-acked-sequence.
+ * - `STREAM_LIMIT`: RESOURCE_EXHAUSTED with RetryInfo. The organization has too many streams on this server. Metadata: limit.
+ * - `DRAINING`: UNAVAILABLE with RetryInfo. The server is about to stop: connect again, to any server. Trailer: last-acked-sequence.
+ * - `STREAM_AGE`: UNAVAILABLE with RetryInfo. The stream or subscription has lasted as long as one may, so that calls spread over servers that were added: connect again and go on. Trailer: last-acked-sequence, or resume-token.
+ * - `STREAM_IDLE`: UNAVAILABLE with RetryInfo. No whole message has arrived on the stream for minutes. Trailer: last-acked-sequence.
+ * - `RESUME_TOKEN_INVALID`: INVALID_ARGUMENT. resume_after is damaged or forged, or belongs to another organization or another filter.
+ * - `FUTURE_REVISION`: OUT_OF_RANGE. resume_after or since_revision refers to a revision that the organization has not reached (was the database restored from a backup?). Metadata: revision.
+ * - `COMPACTED`: OUT_OF_RANGE. The updates after resume_after are no longer kept: read the figures anew by GetUsageTrends. Metadata: oldest_revision and oldest_token, from which the stream can go on.
+ * - `INTERVAL_OUT_OF_RANGE`: INVALID_ARGUMENT. min_interval is not within 100 milliseconds to 1 minute. Metadata: minimum_ms, maximum_ms.
+ * - `SUBSCRIPTION_LIMIT`: RESOURCE_EXHAUSTED with RetryInfo. The organization or the server has too many subscriptions, or the organization watches too many different filters with WatchMetrics. Metadata: limit.
+ * - `SLOW_CONSUMER`: RESOURCE_EXHAUSTED. The client does not read its updates. Trailer: resume-token.
+ * - `RESTORED`: OUT_OF_RANGE. The database was restored to an earlier point. The revisions since then are not those that the subscription, or resume_after, refers to: read the figures anew, and subscribe without resume_after. Metadata: epoch, the present one.
+ * - `STORAGE_UNAVAILABLE`: UNAVAILABLE with RetryInfo. The database cannot be reached. No acknowledged event is lost.
+ * - `DURABILITY_WEAK`: UNAVAILABLE with RetryInfo. The database is configured so that an acknowledged event could be lost. The server stores nothing until the operator has corrected that.
+ * - `OVERLOADED`: UNAVAILABLE with RetryInfo. The server cannot keep up; or the server or the organization has as many bytes or calls in flight as it may have, which is less while the server is short of memory; or the organization's events have been queued for too long. Nothing of this call is stored: it was refused before it was read.
+ * - `STORAGE_BUSY`: UNAVAILABLE with RetryInfo. No database connection became free within a second: others are being served.
+ * - `QUERY_CONCURRENCY`: RESOURCE_EXHAUSTED with RetryInfo. The organization or the server has too many questions at once, or the organization has too many filters whose realtime figures are being worked out. Metadata: limit, if it is the limit of filters.
+ * - `DEADLINE`: DEADLINE_EXCEEDED. The server's own limit, or the caller's, has passed. The server ends a stream or subscription a second (or a tenth of its time) before the caller's deadline, so that its trailer arrives: last-acked-sequence, or resume-token.
+ * - `INTERNAL`: INTERNAL. A fault of the server. The server's log has the details under the request id; calls that fail for one cause within seconds share an id. Metadata: request_id.
+ * - `EVENT_QUOTA`: RESOURCE_EXHAUSTED, with QuotaFailure and without RetryInfo. The call has more new events than the organization may still store in this calendar month of UTC. Nothing of the call is stored, not even what would fit: send less, wait for resets_at, or ask the operator. Events that are stored already cost nothing and stay DUPLICATE. Metadata: limit, left, resets_at (RFC 3339).
+ * - `EVENT_RATE`: RESOURCE_EXHAUSTED with RetryInfo. The organization sends more events per second than it may. Nothing of the call is stored. A stream is slowed down first. Metadata: limit, in events per second.
+ * - `TOO_MANY_RAW_EVENTS`: FAILED_PRECONDITION. The series would have to be counted from more raw events than the server counts for one question: ask for points of a quarter of an hour or more, or for a shorter period. Metadata: limit, in events.
+ * - `CUSTOM_METRIC_EXISTS`: ALREADY_EXISTS. The organization has a custom metric of this name. Metadata: metric.
+ * - `CUSTOM_METRIC_NOT_FOUND`: NOT_FOUND. The organization has no custom metric of this name. Metadata: metric.
+ * - `CUSTOM_METRIC_LIMIT`: RESOURCE_EXHAUSTED without RetryInfo. The organization has as many custom metrics as it may have: delete one. Metadata: limit.
+ * - `INVALID_PATH`: INVALID_ARGUMENT. A path does not name a value that events of these types can carry. Metadata: path.
+ * - `CUSTOM_METRIC_INCOMPLETE`: FAILED_PRECONDITION. A custom metric is not complete for the period: with RetryInfo while the events before its definition are being counted, else the period begins before complete_from. Metadata: metric, progress or complete_from (RFC 3339).
+ * - `FUNNEL_EXISTS`: ALREADY_EXISTS. The organization has a saved funnel of this name, or one was saved with this request_id that is not the same. Metadata: funnel.
+ * - `FUNNEL_NOT_FOUND`: NOT_FOUND. The organization has no saved funnel of this name. Metadata: funnel.
+ * - `FUNNEL_LIMIT`: RESOURCE_EXHAUSTED without RetryInfo. The organization has as many saved funnels as it may have: delete one. Metadata: limit.
+ * - `LEAD_NOT_FOUND`: NOT_FOUND. No event of a lead has ever named this lead_id.
+ * - `USER_ERASED`: FAILED_PRECONDITION. The user of the event was erased, and the organization refuses later events of erased people.
+ * - `ERASURE_NOT_FOUND`: NOT_FOUND. The organization has no such erasure.
+ * - `CONTENT_GAP_NOT_FOUND`: NOT_FOUND. No content gap of this topic was ever found.
+ * - `CONTENT_GAP_MERGED`: FAILED_PRECONDITION. The topic was merged into another one, or others were merged into it. Metadata: topic, and into_topic if it was merged.
+ * - `CONTENT_GAP_NOT_MERGED`: FAILED_PRECONDITION. The topic was not merged into another one.
+ * - `ETAG_MISMATCH`: FAILED_PRECONDITION. What is to be changed was changed since it was read: read it again. Metadata: etag, the one that it has now.
+ */
+export type ErrorReason =
+  | "MALFORMED_MESSAGE"
+  | "REQUIRED_FIELD"
+  | "FIELD_TOO_LONG"
+  | "NUL_CHARACTER"
+  | "INVALID_CHARACTER"
+  | "PLACEHOLDER_ID"
+  | "INVALID_EVENT_TYPE"
+  | "INVALID_TIMESTAMP"
+  | "INVALID_ENUM"
+  | "INVALID_VALUE"
+  | "VALUE_OUT_OF_RANGE"
+  | "NOT_A_NUMBER"
+  | "DETAIL_MISMATCH"
+  | "TOO_MANY_PROPERTIES"
+  | "PROPERTIES_TOO_DEEP"
+  | "PROPERTIES_TOO_LARGE"
+  | "EVENT_TOO_LARGE"
+  | "TOO_MANY_EVENTS"
+  | "EVENT_TOO_OLD"
+  | "EVENT_IN_FUTURE"
+  | "EVENT_ID_CONFLICT"
+  | "INVALID_DURATION"
+  | "REQUEST_TOO_LARGE"
+  | "CREDENTIALS_MISSING"
+  | "CREDENTIALS_INVALID"
+  | "AMBIGUOUS_CREDENTIALS"
+  | "AUTH_RATE_LIMIT"
+  | "SCOPE_MISSING"
+  | "TENANT_SUSPENDED"
+  | "INVALID_TIME_RANGE"
+  | "TIME_RANGE_TOO_LARGE"
+  | "TIME_BEFORE_FLOOR"
+  | "INVALID_TIME_ZONE"
+  | "TOO_MANY_POINTS"
+  | "UNKNOWN_METRIC"
+  | "TOO_MANY_METRICS"
+  | "TOO_MANY_FILTERS"
+  | "AGENT_NOT_FOUND"
+  | "CARDINALITY_OVERFLOW"
+  | "UNKNOWN_FIELD"
+  | "UNKNOWN_DIMENSION"
+  | "PAIR_NOT_KEPT"
+  | "PAIR_INCOMPLETE"
+  | "PAGE_TOKEN_INVALID"
+  | "PAGE_TOKEN_MISMATCH"
+  | "PAGE_TOKEN_EXPIRED"
+  | "ROWS_TOKEN_INVALID"
+  | "ROWS_TOKEN_EXPIRED"
+  | "TOO_MANY_VALUES"
+  | "CHANGES_NOT_KEPT"
+  | "RAW_EVENTS_GONE"
+  | "TEAM_NOT_FOUND"
+  | "DIMENSION_REQUIRED"
+  | "CAMPAIGN_NOT_FOUND"
+  | "EVENT_NOT_FOUND"
+  | "EVENT_NOT_CORRECTABLE"
+  | "CONVERSATION_NOT_FOUND"
+  | "USER_NOT_FOUND"
+  | "STREAM_HEADER_DUPLICATE"
+  | "SEQUENCE_GAP"
+  | "ACK_BACKLOG"
+  | "STREAM_LIMIT"
+  | "DRAINING"
+  | "STREAM_AGE"
+  | "STREAM_IDLE"
+  | "RESUME_TOKEN_INVALID"
+  | "FUTURE_REVISION"
+  | "COMPACTED"
+  | "INTERVAL_OUT_OF_RANGE"
+  | "SUBSCRIPTION_LIMIT"
+  | "SLOW_CONSUMER"
+  | "RESTORED"
+  | "STORAGE_UNAVAILABLE"
+  | "DURABILITY_WEAK"
+  | "OVERLOADED"
+  | "STORAGE_BUSY"
+  | "QUERY_CONCURRENCY"
+  | "DEADLINE"
+  | "INTERNAL"
+  | "EVENT_QUOTA"
+  | "EVENT_RATE"
+  | "TOO_MANY_RAW_EVENTS"
+  | "CUSTOM_METRIC_EXISTS"
+  | "CUSTOM_METRIC_NOT_FOUND"
+  | "CUSTOM_METRIC_LIMIT"
+  | "INVALID_PATH"
+  | "CUSTOM_METRIC_INCOMPLETE"
+  | "FUNNEL_EXISTS"
+  | "FUNNEL_NOT_FOUND"
+  | "FUNNEL_LIMIT"
+  | "LEAD_NOT_FOUND"
+  | "USER_ERASED"
+  | "ERASURE_NOT_FOUND"
+  | "CONTENT_GAP_NOT_FOUND"
+  | "CONTENT_GAP_MERGED"
+  | "CONTENT_GAP_NOT_MERGED"
+  | "ETAG_MISMATCH"
+  | `UNKNOWN_${number}`;
+
+/** ListEventsRequest asks for raw events. */
+export interface ListEventsRequest {
+  /** time_range is when the events occurred, exact to the microsecond. Required, unless there is a rows_token. */
+  timeRange?: TimeRangeInit | undefined;
+  /** filter says what the events carry. Unset: all events of the period. */
+  filter?: EventFilterInit | undefined;
+  /** direction is the order, by occurred_at: unset or descending, the newest first. */
+  direction?: SortDirection | undefined;
+  /**
+   * page_size is the most events of a page. Unset: 100. More than 1,000 are taken as 1,000. A page looks at a bounded
+   * number of events, and has at most some megabytes of them: it may be shorter than page_size, even empty, with a token
+   * that goes on.
+   */
+  pageSize?: number | undefined;
+  /**
+   * page_token asks for the next page of the same list: next_page_token of the page before, with everything but
+   * page_size as before (PAGE_TOKEN_MISMATCH). All pages of a list are of one revision: events that come in between are
+   * on none of them, and none is skipped or repeated.
+   */
+  pageToken?: string | undefined;
+  /**
+   * rows_token asks for exactly the events that a figure was counted from, in place of time_range and filter
+   * (INVALID_VALUE with either). See RowsToken.
+   */
+  rowsToken?: string | undefined;
+}
+
+/** EventFilter keeps the events that carry everything it names. */
+export interface EventFilterInit {
+  /** event_types keeps events of any of these types. At most 20. */
+  eventTypes?: readonly string[] | undefined;
+  /** agent_id keeps events that carry this agent. It and the ids below have at most 256 bytes. */
+  agentId?: string | undefined;
+  /** user_id keeps events that carry this user. An e-mail address finds the events of the user that stands for it. */
+  userId?: string | undefined;
+  /** conversation_id keeps events of this conversation. */
+  conversationId?: string | undefined;
+  /** channel keeps events that carry this channel. */
+  channel?: string | undefined;
+  /** team_id keeps events that carry this team. */
+  teamId?: string | undefined;
+  /** campaign_id keeps events that carry this campaign. */
+  campaignId?: string | undefined;
+  /**
+   * dimensions keeps events that carry these values of other dimensions in ListMetrics: of "model", "endpoint" and so
+   * on. At most ten. Unlike in figures, a value counts as the event carries it, however many values there are; "_other"
+   * finds the events of all values that have no figures of their own.
+   */
+  dimensions?: readonly DimensionFilterInit[] | undefined;
+  /** properties keeps events with these values in their properties. At most ten. */
+  properties?: readonly PropertyFilterInit[] | undefined;
+  /** received_since keeps events that were received at this instant or later: what came in late. */
+  receivedSince?: InstantInit | undefined;
+}
+
+/** PropertyFilter keeps the events that have a value in their properties. */
+export interface PropertyFilterInit {
+  /**
+   * path is where the value is, for example "properties.order.status": keys with dots between (INVALID_PATH). At most
+   * 256 bytes.
+   */
+  path?: string | undefined;
+  /** value is the value as text; numbers, true and false are as in JSON. At most 256 bytes. Required. */
+  value?: string | undefined;
+}
+
+/** ListEventsResponse is a page of events. */
+export interface ListEventsResponse {
+  /** context says of which period and revision the events are. */
+  context?: AnswerContext;
+  /** rows are the events in order, and among those that occurred at the same time in the order of their keys. */
+  rows: EventRow[];
+  /** next_page_token asks for the next page. Empty: this is the last one. */
+  nextPageToken: string;
+  /** figure says how the events add up to the figure that rows_token is of. Unset without one. */
+  figure?: FigureRows;
+}
+
+/** EventRow is an event as it is stored. */
+export interface EventRow {
+  /**
+   * event is the event. Its detail is unset if its type is not one that the service knows. user.ip and user.user_agent
+   * are set where the organization keeps them.
+   */
+  event?: Event;
+  /** received_at is when the service received it. */
+  receivedAt?: Instant;
+  /** revision is the organization's revision that holds it. */
+  revision: number;
+  /** amount is what it adds to the figure that rows_token is of. Unset without one. */
+  amount?: number;
+}
+
+/**
+ * CorrectionStatus is what became of a correction or retraction.
+ *
+ * - `CORRECTED`: The event is what was sent, and counts as that.
+ * - `RETRACTED`: The event is gone, and counts no more.
+ * - `UNCHANGED`: The event already was what was sent.
+ * - `REJECTED`: The event stays as it is.
+ */
+export type CorrectionStatus =
+  | "CORRECTED"
+  | "RETRACTED"
+  | "UNCHANGED"
+  | "REJECTED"
+  | `UNKNOWN_${number}`;
+
+/**
+ * EventStatus is what became of an event.
+ *
+ * - `ACCEPTED`: Stored and counted now.
+ * - `DUPLICATE`: Was stored and counted before, with the same content. A success: do not send the event again.
+ * - `REJECTED`: Not stored. Sending the event again unchanged gives the same result.
+ */
+export type EventStatus =
+  | "ACCEPTED"
+  | "DUPLICATE"
+  | "REJECTED"
+  | `UNKNOWN_${number}`;
+
+/**
+ * EventWarning says what the server changed in an event, or counts in another way than the sender might expect.
+ *
+ * - `TIME_DEFAULTED`: occurred_at was unset: the time of receipt is used.
+ * - `REDACTED`: A property that looked like a secret was replaced.
+ * - `CLOCK_CORRECTED`: occurred_at was moved, because the sender's clock is off and the request asked for it (correct_clock).
+ * - `CARDINALITY_OVERFLOW`: A value of the event, such as its agent or model, was first seen after the organization had reached its limit of them. All totals count the event, and figures by that value count it under "_other". The event itself keeps its values.
+ * - `CLOCK_SKEW`: sent_at is more than 5 minutes off the server's clock; clock_skew of the response says by how much. occurred_at was kept.
+ * - `PLACEHOLDER_ID`: An id or name of the event, other than event_id, is a placeholder ("undefined", "null", blanks): it is kept and counted as unset.
+ * - `PRECISION`: properties hold a whole number from 2^53 on. There a Struct cannot tell a number from its neighbour, so it may have been rounded on its way. Send such numbers as text.
+ */
+export type EventWarning =
+  | "TIME_DEFAULTED"
+  | "REDACTED"
+  | "CLOCK_CORRECTED"
+  | "CARDINALITY_OVERFLOW"
+  | "CLOCK_SKEW"
+  | "PLACEHOLDER_ID"
+  | "PRECISION"
+  | `UNKNOWN_${number}`;
+
+/** CorrectEventsRequest carries events as they should be. */
+export interface CorrectEventsRequest {
+  /**
+   * events are at most 100 (TOO_MANY_EVENTS), each under another event_id (INVALID_VALUE). An event without occurred_at
+   * keeps the time that it has. Whatever else an event does not carry it has no more.
+   */
+  events?: readonly EventInit[] | undefined;
+  /** reason says why, for whoever reads the history. Required. At most 500 bytes. */
+  reason?: string | undefined;
+}
+
+/** CorrectEventsResponse says what became of the corrections. */
+export interface CorrectEventsResponse {
+  /** results are as many as the events, in their order. */
+  results: CorrectionResult[];
+  /** revision is the organization's revision that holds the corrections. 0 if nothing changed. */
+  revision: number;
+}
+
+/** RetractEventsRequest names events that should not be there. */
+export interface RetractEventsRequest {
+  /** event_ids are at most 100 (TOO_MANY_EVENTS), each another one (INVALID_VALUE). */
+  eventIds?: readonly string[] | undefined;
+  /** reason is as in CorrectEventsRequest. */
+  reason?: string | undefined;
+}
+
+/** RetractEventsResponse says what became of the retractions. */
+export interface RetractEventsResponse {
+  /** results are as many as the ids, in their order. */
+  results: CorrectionResult[];
+  /** revision is as in CorrectEventsResponse. */
+  revision: number;
+}
+
+/** CorrectionResult says what became of one correction or retraction. */
+export interface CorrectionResult {
+  /** event_id is the event's id. */
+  eventId: string;
+  /** status is what became of it. */
+  status?: CorrectionStatus;
+  /** rejection is set when status is REJECTED. */
+  rejection?: Rejection;
+}
+
+/** GetEventRequest names an event. */
+export interface GetEventRequest {
+  /** event_id is its id. Required. */
+  eventId?: string | undefined;
+}
+
+/** GetEventResponse is an event with its history. */
+export interface GetEventResponse {
+  /** event is as it counts now. Unset: it was retracted. */
+  event?: StoredEvent;
+  /** earlier is what it was before, newest first. */
+  earlier: ReplacedEvent[];
+}
+
+/** StoredEvent is an event as it is stored. */
+export interface StoredEvent {
+  /** event is the event. */
+  event?: Event;
+  /** received_at is when it was stored. */
+  receivedAt?: Instant;
+  /** revision is the organization's revision that holds it. */
+  revision: number;
+}
+
+/** ReplacedEvent is what an event was before it was corrected or retracted. */
+export interface ReplacedEvent {
+  /** stored is the event as it was. */
+  stored?: StoredEvent;
+  /** replaced_at is when it was replaced. */
+  replacedAt?: Instant;
+  /** replaced_revision is the organization's revision that replaced it. */
+  replacedRevision: number;
+  /** retracted is true if nothing took its place. */
+  retracted: boolean;
+  /** reason is why, in the words of the request. */
+  reason: string;
+  /** key_id is the API key of the request. */
+  keyId: string;
+}
+
+/** TrackEventRequest carries one event. */
+export interface TrackEventRequest {
+  /** event is what happened. Required. */
+  event?: EventInit | undefined;
+  /**
+   * sent_at is what the sender's clock showed when it sent this; set it anew for every attempt. If it is more than 5
+   * minutes off the server's clock, every event with a time of its own gets the warning CLOCK_SKEW, and clock_skew of
+   * the response says by how much. The server does not move times for that: the difference may as well be time on the
+   * way. An event may not have occurred more than 5 minutes after sent_at (INVALID_TIMESTAMP). Unset: the server trusts
+   * the sender's clock.
+   */
+  sentAt?: InstantInit | undefined;
+  /**
+   * correct_clock asks the server to move occurred_at by the difference between sent_at and its own clock, if that is
+   * more than 5 minutes; events get the warning CLOCK_CORRECTED. Use it for devices whose clocks are known to be wrong,
+   * and never for events that are old or whose times were recorded elsewhere. Needs sent_at (REQUIRED_FIELD).
+   */
+  correctClock?: boolean | undefined;
+}
+
+/** TrackEventResponse says what became of the event: ACCEPTED or DUPLICATE, both of them success. */
+export interface TrackEventResponse {
+  /** result is what became of the event. */
+  result?: EventResult;
+  /** revision is the organization's revision that holds the event. 0 for a duplicate. */
+  revision: number;
+  /**
+   * clock_skew is how far sent_at was ahead of the server's clock when the request arrived; negative: behind. Set only
+   * if it is more than 5 minutes.
+   */
+  clockSkew?: Milliseconds;
+}
+
+/** TrackEventsRequest carries a batch. */
+export interface TrackEventsRequest {
+  /** events are at most 1,000 (TOO_MANY_EVENTS). None at all is fine. */
+  events?: readonly EventInit[] | undefined;
+  /** sent_at is as in TrackEventRequest. */
+  sentAt?: InstantInit | undefined;
+  /** correct_clock is as in TrackEventRequest. */
+  correctClock?: boolean | undefined;
+}
+
+/** TrackEventsResponse has one result per event, in the order of the request. */
+export interface TrackEventsResponse {
+  /** results are as many as the events, in their order. */
+  results: EventResult[];
+  /** revision is the highest revision of the organization that holds an event accepted by this call. 0 if none was. */
+  revision: number;
+  /** clock_skew is as in TrackEventResponse. */
+  clockSkew?: Milliseconds;
+}
+
+/** StreamEventsRequest is a batch, or a header, which may come once and first. */
+export interface StreamEventsRequest {
+  /** message is one of the two. An empty message is refused (REQUIRED_FIELD). */
+  message?:
+    /** header names the sender. Optional; a second one ends the stream (STREAM_HEADER_DUPLICATE). */
+    | { case: "header"; value: StreamHeaderInit }
+    /** batch carries events. */
+    | { case: "batch"; value: StreamBatchInit }
+    | undefined;
+}
+
+/** StreamHeader names the sender of a stream, for the operator's logs. */
+export interface StreamHeaderInit {
+  /** producer_id is the sender's name. At most 256 bytes. */
+  producerId?: string | undefined;
+}
+
+/** StreamBatch is a batch of events on a stream. */
+export interface StreamBatchInit {
+  /**
+   * sequence numbers the batches of one stream: the first is any number from 1 on, each further one is one more
+   * (SEQUENCE_GAP; a negative number is VALUE_OUT_OF_RANGE). A number that was sent before is taken as a repetition. It
+   * serves acknowledgements only: event_id decides what is counted once.
+   */
+  sequence?: number | bigint | undefined;
+  /** events are at most 1,000 (TOO_MANY_EVENTS). */
+  events?: readonly EventInit[] | undefined;
+  /** sent_at is as in TrackEventRequest. */
+  sentAt?: InstantInit | undefined;
+  /** correct_clock is as in TrackEventRequest. */
+  correctClock?: boolean | undefined;
+}
+
+/** StreamEventsResponse acknowledges batches. Acknowledgements come in the order of the batches. */
+export interface StreamEventsResponse {
+  /** acks are one per batch. */
+  acks: StreamAck[];
+}
+
+/**
+ * StreamAck acknowledges one batch: its accepted events are durable and counted. The revisions of one stream's
+ * acknowledgements need not ascend.
+ */
+export interface StreamAck {
+  /** sequence is that of the batch. */
+  sequence: number;
+  /** results are as many as the events of the batch, in their order. */
+  results: EventResult[];
+  /** revision is as in TrackEventsResponse. */
+  revision: number;
+  /** clock_skew is as in TrackEventResponse. */
+  clockSkew?: Milliseconds;
+}
+
+/** EventResult says what became of one event. */
+export interface EventResult {
+  /** event_id is the event's id: the client's, or the one that the server made. */
+  eventId: string;
+  /** status is what became of it. */
+  status?: EventStatus;
+  /** rejection is set when status is REJECTED. */
+  rejection?: Rejection;
+  /**
+   * warnings say what the server changed in the event, or counts in another way than the sender might expect. The
+   * sender need not do anything.
+   */
+  warnings: EventWarning[];
+}
+
+/** Rejection says why an event was not stored. */
+export interface Rejection {
+  /** field is the path of the field at fault within the event, for example "message.prompt_tokens". */
+  field: string;
+  /** reason is the cause, for programs. */
+  reason?: ErrorReason;
+  /** message is for people. At most 200 characters. */
+  message: string;
+  /** code is the google.rpc.Code with which TrackEvent fails for this reason. */
+  code: number;
+}
+
+/**
+ * FunnelEntity is who goes through the stages of a funnel.
+ *
+ * - `LEAD`: Leads: the lead_id of lead events, or else their resource_id; and the resource_id of other events whose resource_type is "lead".
+ * - `USER`: Users: the user_id of events.
+ * - `CONVERSATION`: Conversations: the conversation_id of events.
+ */
+export type FunnelEntity =
+  | "LEAD"
+  | "USER"
+  | "CONVERSATION"
+  | `UNKNOWN_${number}`;
+
+/**
+ * FunnelOrder says whether the stages of a funnel must be entered in their order.
+ *
+ * - `IN_ORDER`: In their order.
+ * - `ANY_ORDER`: In any order. The cohort are those that entered any of the stages in the period, and the window begins with the first one that they entered then. The figures of stage k are about those that entered k different stages by then, whichever these are. No two stages may be defined alike.
+ */
+export type FunnelOrder =
+  | "IN_ORDER"
+  | "ANY_ORDER"
+  | `UNKNOWN_${number}`;
+
+/** Funnel is a saved funnel. */
+export interface Funnel {
+  /**
+   * name is what it is called, and how it is asked for: at most 100 characters without control characters. Required.
+   */
+  name: string;
+  /** definition says which stages it has. Required. */
+  definition?: FunnelDefinition;
+  /** created_at is when it was saved. Set by the service. */
+  createdAt?: Instant;
+}
+
+/** Funnel is a saved funnel. */
+export interface FunnelInit {
+  /**
+   * name is what it is called, and how it is asked for: at most 100 characters without control characters. Required.
+   */
+  name?: string | undefined;
+  /** definition says which stages it has. Required. */
+  definition?: FunnelDefinitionInit | undefined;
+  /** created_at is when it was saved. Set by the service. */
+  createdAt?: InstantInit | undefined;
+}
+
+/**
+ * FunnelDefinition says which stages a funnel has, and who goes through them.
+ *
+ * The cohort are those that entered the first stage in the period, each with its first entry in the period. From that
+ * entry on each stage counts with its earliest event that is not before the entry of the stage before it and not later
+ * than the window after the first entry. Events at the same time count as in order. An event that fits several stages
+ * counts for each of them; a stage that is defined like one before it must be entered again at a later time. So the
+ * figures do not depend on the order in which events arrive.
+ */
+export interface FunnelDefinition {
+  /** stages are the stages in their order, 2 to 20. Required. */
+  stages: FunnelStage[];
+  /** entity is who goes through the stages. Unset: leads. */
+  entity?: FunnelEntity;
+  /** order says whether the stages must be entered in their order. Unset: they must. */
+  order?: FunnelOrder;
+  /** window is how long after the first entry the last stage may be entered: 1 second to 366 days. Unset: 30 days. */
+  window?: Milliseconds;
+}
+
+/**
+ * FunnelDefinition says which stages a funnel has, and who goes through them.
+ *
+ * The cohort are those that entered the first stage in the period, each with its first entry in the period. From that
+ * entry on each stage counts with its earliest event that is not before the entry of the stage before it and not later
+ * than the window after the first entry. Events at the same time count as in order. An event that fits several stages
+ * counts for each of them; a stage that is defined like one before it must be entered again at a later time. So the
+ * figures do not depend on the order in which events arrive.
+ */
+export interface FunnelDefinitionInit {
+  /** stages are the stages in their order, 2 to 20. Required. */
+  stages?: readonly FunnelStageInit[] | undefined;
+  /** entity is who goes through the stages. Unset: leads. */
+  entity?: FunnelEntity | undefined;
+  /** order says whether the stages must be entered in their order. Unset: they must. */
+  order?: FunnelOrder | undefined;
+  /** window is how long after the first entry the last stage may be entered: 1 second to 366 days. Unset: 30 days. */
+  window?: Milliseconds | undefined;
+}
+
+/** FunnelStage is a stage of a funnel: an event of a type. */
+export interface FunnelStage {
+  /** event_type is the type of the event that enters the stage. Types of your own are fine. Required. */
+  eventType: string;
+  /** lead_stage is the stage that lead.stage_entered names; for that type alone. Unset: any. */
+  leadStage: string;
+  /** filter keeps the events that carry a value. Unset: all events of the type. */
+  filter?: FunnelFilter;
+  /** name is what people call the stage, at most 100 characters. Unset: lead_stage, or else event_type. */
+  name: string;
+}
+
+/** FunnelStage is a stage of a funnel: an event of a type. */
+export interface FunnelStageInit {
+  /** event_type is the type of the event that enters the stage. Types of your own are fine. Required. */
+  eventType?: string | undefined;
+  /** lead_stage is the stage that lead.stage_entered names; for that type alone. Unset: any. */
+  leadStage?: string | undefined;
+  /** filter keeps the events that carry a value. Unset: all events of the type. */
+  filter?: FunnelFilterInit | undefined;
+  /** name is what people call the stage, at most 100 characters. Unset: lead_stage, or else event_type. */
+  name?: string | undefined;
+}
+
+/** FunnelFilter keeps the events that carry a value. */
+export interface FunnelFilter {
+  /**
+   * path is where the value is: "agent", "campaign", "channel" or "team" for what the event names, or a path, such as
+   * "properties.plan" or "detail.model", as in CustomMetric. Required.
+   */
+  path: string;
+  /** equals is what it must be, with the same kind; agent, campaign, channel and team are text. Required. */
+  equals?:
+    /** text is a text, at most 256 bytes. */
+    | { case: "text"; value: string }
+    /** number is a number. Enums of details are numbers, too. */
+    | { case: "number"; value: number }
+    /** truth is true or false. Fields of details that are false are not stored: they are as if they were not told. */
+    | { case: "truth"; value: boolean };
+}
+
+/** FunnelFilter keeps the events that carry a value. */
+export interface FunnelFilterInit {
+  /**
+   * path is where the value is: "agent", "campaign", "channel" or "team" for what the event names, or a path, such as
+   * "properties.plan" or "detail.model", as in CustomMetric. Required.
+   */
+  path?: string | undefined;
+  /** equals is what it must be, with the same kind; agent, campaign, channel and team are text. Required. */
+  equals?:
+    /** text is a text, at most 256 bytes. */
+    | { case: "text"; value: string }
+    /** number is a number. Enums of details are numbers, too. */
+    | { case: "number"; value: number }
+    /** truth is true or false. Fields of details that are false are not stored: they are as if they were not told. */
+    | { case: "truth"; value: boolean }
+    | undefined;
+}
+
+/** CreateFunnelRequest saves a funnel. */
+export interface CreateFunnelRequest {
+  /** funnel is the funnel. Required. */
+  funnel?: FunnelInit | undefined;
+  /**
+   * request_id makes it safe to send the request again: with the same id, name and definition it returns the funnel that
+   * is there. With the same id and something else it fails with ALREADY_EXISTS (FUNNEL_EXISTS). At most 128 visible ASCII
+   * characters. Unset: a second request fails, since there is a funnel of that name.
+   */
+  requestId?: string | undefined;
+}
+
+/** CreateFunnelResponse holds the funnel as it was saved. */
+export interface CreateFunnelResponse {
+  /** funnel is the funnel. */
+  funnel?: Funnel;
+}
+
+/** GetFunnelRequest asks for a saved funnel. */
+export interface GetFunnelRequest {
+  /** name is its name. Required. */
+  name?: string | undefined;
+}
+
+/** GetFunnelResponse holds a saved funnel. */
+export interface GetFunnelResponse {
+  /** funnel is the funnel. */
+  funnel?: Funnel;
+}
+
+/** ListFunnelsRequest asks for all saved funnels of the organization. */
+export type ListFunnelsRequest = Readonly<Record<string, never>>;
+
+/** ListFunnelsResponse holds the saved funnels of the organization. */
+export interface ListFunnelsResponse {
+  /** funnels are all of them, by name. */
+  funnels: Funnel[];
+}
+
+/** DeleteFunnelRequest names a saved funnel to delete. */
+export interface DeleteFunnelRequest {
+  /** name is its name. Required. */
+  name?: string | undefined;
+}
+
+/** DeleteFunnelResponse says that the funnel is deleted. */
+export type DeleteFunnelResponse = Readonly<Record<string, never>>;
+
+/**
+ * QueryFunnelRequest asks for the figures of a funnel. A breakdown, a filter or a stage of its own definition that names a
+ * path within details or properties needs the scope events.
+ */
+export interface QueryFunnelRequest {
+  /**
+   * time_range is the period in which the cohort entered the first stage. Its bounds hold to the microsecond. Required.
+   */
+  timeRange?: TimeRangeInit | undefined;
+  /** funnel is which funnel. Required. */
+  funnel?:
+    /** name is that of a saved funnel (FUNNEL_NOT_FOUND). */
+    | { case: "name"; value: string }
+    /** definition is the funnel itself. */
+    | { case: "definition"; value: FunnelDefinitionInit }
+    | undefined;
+  /**
+   * filters keep a part of the cohort, at most 5, all of which hold. Where the figures are read from what is kept of leads
+   * the filter is about the agent, campaign, channel or team that the lead began with. Else it is about the event of the
+   * first entry: the first that all filters keep.
+   */
+  filters?: readonly FunnelFilterInit[] | undefined;
+  /**
+   * breakdown is by what the cohort is broken down: "agent", "campaign", "channel", "team" or a path, of what filters are
+   * about. Values are texts, numbers, and true and false, of at most 256 characters. Unset: it is not broken down.
+   */
+  breakdown?: string | undefined;
+  /** top is the most rows of the breakdown: 1 to 100. Unset: 10. */
+  top?: number | undefined;
+}
+
+/**
+ * QueryFunnelResponse holds the figures of a funnel, all of one revision. Of every count the rows + other +
+ * without_value = total.
+ */
+export interface QueryFunnelResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /** definition is the funnel that was asked for, with everything that was unset. */
+  definition?: FunnelDefinition;
+  /** total is about the whole cohort. */
+  total?: FunnelFigures;
+  /** rows are about the values of the breakdown with the largest cohorts, largest first, equal ones by value. */
+  rows: FunnelRow[];
+  /** other is about all other values together. Unset: there are none. */
+  other?: FunnelFigures;
+  /** without_value is about those without any value. Unset: there are none. */
+  withoutValue?: FunnelFigures;
+  /** value_count is how many values the breakdown has. */
+  valueCount: number;
+}
+
+/** FunnelRow is a value of a breakdown with its figures. */
+export interface FunnelRow {
+  /** value is the value; numbers, true and false as text. */
+  value: string;
+  /** figures are those of the part of the cohort with the value. */
+  figures?: FunnelFigures;
+}
+
+/** FunnelFigures are the figures of a funnel for a cohort. */
+export interface FunnelFigures {
+  /** stages has those of each stage, in order. */
+  stages: FunnelStageFigures[];
+}
+
+/** FunnelStageFigures are the figures of a stage. Of all but the last one converted + left + still_inside = entered. */
+export interface FunnelStageFigures {
+  /**
+   * name is what the stage is called. With FUNNEL_ORDER_ANY_ORDER it is the stage that is defined at this place, which
+   * reached is about, and nothing else is.
+   */
+  name: string;
+  /** entered is how many entered the stage; of the first stage the whole cohort. */
+  entered: number;
+  /** converted is how many of them entered the next stage. Unset: it is the last one. */
+  converted?: number;
+  /**
+   * left is how many of them can enter the next stage no more: their window is over, or the lead is lost at as_of_time
+   * (known where figures are read from what is kept of leads). Unset: it is the last one.
+   */
+  left?: number;
+  /** still_inside is how many of them may still enter the next stage. Unset: it is the last one. */
+  stillInside?: number;
+  /** conversion_rate is converted ÷ entered. Unset: nobody entered, or it is the last one. */
+  conversionRate?: number;
+  /** overall_conversion_rate is entered ÷ the cohort. Unset: there is no cohort. */
+  overallConversionRate?: number;
+  /** drop_off_rate is left ÷ entered. Unset: nobody entered, or it is the last one. */
+  dropOffRate?: number;
+  /**
+   * median_time_ms is the median time from the entry of the stage before to this one: of those that entered it, the time
+   * that half of them took at most (nearest rank), exact. Unset: nobody entered, or it is the first one.
+   */
+  medianTimeMs?: number;
+  /** p95_time_ms is the time that 95 % of them took at most. */
+  p95TimeMs?: number;
+  /**
+   * reached is how many of the cohort entered the stage that is defined at this place. With FUNNEL_ORDER_IN_ORDER it is
+   * entered.
+   */
+  reached: number;
+}
+
+/**
+ * LeaderboardSubject is who is ranked.
+ *
+ * - `AGENT`: Agents, by the agent_id of events.
+ * - `TEAM`: Teams, by the team_id of events.
+ */
+export type LeaderboardSubject =
+  | "AGENT"
+  | "TEAM"
+  | `UNKNOWN_${number}`;
+
+/**
+ * LeaderboardOrder is by what somebody is ranked.
+ *
+ * - `POINTS`: Points awarded.
+ * - `BADGES`: Badges earned.
+ * - `TASKS`: Tasks completed.
+ * - `CALLS`: Calls that ended.
+ * - `CONVERSIONS`: Leads converted.
+ */
+export type LeaderboardOrder =
+  | "POINTS"
+  | "BADGES"
+  | "TASKS"
+  | "CALLS"
+  | "CONVERSIONS"
+  | `UNKNOWN_${number}`;
+
+/** GetLeaderboardRequest asks for a ranking. */
+export interface GetLeaderboardRequest {
+  /** time_range is the period. Required. */
+  timeRange?: TimeRangeInit | undefined;
+  /** subject says who is ranked. Unset: agents. */
+  subject?: LeaderboardSubject | undefined;
+  /** order says by what. Unset: points. */
+  order?: LeaderboardOrder | undefined;
+  /** top is the most rows: 1 to 1,000. Unset: 10. */
+  top?: number | undefined;
+  /**
+   * team_id keeps what carries this team, when agents are ranked: the pair of agent and team must be kept
+   * (PAIR_NOT_KEPT). At most 256 bytes.
+   */
+  teamId?: string | undefined;
+}
+
+/** GetLeaderboardResponse holds a ranking. */
+export interface GetLeaderboardResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /**
+   * rows are the first ones in order. Nobody has a row who has none of what they are ranked by. Those with equally much
+   * share a rank and come in the order of their ids.
+   */
+  rows: LeaderboardRow[];
+  /** participants is how many agents or teams have any event in the period. */
+  participants: number;
+}
+
+/** LeaderboardRow is an agent or a team with its rank. */
+export interface LeaderboardRow {
+  /** rank is 1 for the most. Ranks are dense: the one after a rank that several share is one higher. */
+  rank: number;
+  /** id is the agent_id or team_id. */
+  id: string;
+  /** display_name is what people call the agent, where that was told. */
+  displayName: string;
+  /** Points awarded. */
+  points: number;
+  /** Badges earned. */
+  badges: number;
+  /** Tasks completed. */
+  tasksCompleted: number;
+  /** Calls that ended. */
+  callsHandled: number;
+  /** Leads converted. */
+  leadsConverted: number;
+}
+
+/**
+ * ErasureState says whether an erasure is done.
+ *
+ * - `RUNNING`: Workers are at it, or will be. Nothing comes in any more under the id.
+ * - `DONE`: The person is erased.
+ */
+export type ErasureState =
+  | "RUNNING"
+  | "DONE"
+  | `UNKNOWN_${number}`;
+
+/** EraseUserRequest names a person. */
+export interface EraseUserRequest {
+  /** user_id is the id as it is sent in events; an e-mail address finds what is kept under its pseudonym. Required. */
+  userId?: string | undefined;
+  /**
+   * request_id is the caller's own name for the request, such as the number of a ticket; the receipt has it. At most 128
+   * visible ASCII characters. It must not hold the user_id, since it stays (INVALID_VALUE). Calls for the same person
+   * return the erasure that the first of them has begun, whatever their request_id.
+   */
+  requestId?: string | undefined;
+}
+
+/** EraseUserResponse holds the erasure. */
+export interface EraseUserResponse {
+  /** erasure is how far it is. */
+  erasure?: Erasure;
+}
+
+/** GetErasureRequest names an erasure. */
+export interface GetErasureRequest {
+  /** erasure_id is the one that EraseUser has returned. Required. */
+  erasureId?: string | undefined;
+}
+
+/** GetErasureResponse holds the erasure. */
+export interface GetErasureResponse {
+  /** erasure is how far it is. */
+  erasure?: Erasure;
+}
+
+/** Erasure is an erasure of a person. */
+export interface Erasure {
+  /** erasure_id names the erasure within the organization. */
+  erasureId: string;
+  /** state says whether it is done. */
+  state?: ErasureState;
+  /** progress is the share of the work that is done, from 0 to 1. */
+  progress: number;
+  /** receipt says what was erased. Unset until the erasure is done. */
+  receipt?: ErasureReceipt;
+  /** requested_at is when EraseUser was called for the first time. */
+  requestedAt?: Instant;
+  /** request_id is that of the first call. */
+  requestId: string;
+}
+
+/** ErasureReceipt says what was erased. It does not hold the id of the person. */
+export interface ErasureReceipt {
+  /**
+   * user_digest is a digest of the user_id that only this deployment can make: 64 hexadecimal digits. Whoever knows the
+   * id can have it made again by EraseUser, which returns the same erasure.
+   */
+  userDigest: string;
+  /** rows are how many rows of which tables were changed or removed, by table. */
+  rows: ErasedRows[];
+  /** erased_at is when the erasure was done. */
+  erasedAt?: Instant;
+  /**
+   * revision is the organization's revision with which it was done: answers as of this revision or a later one do not
+   * hold the person any more.
+   */
+  revision: number;
+  /**
+   * exports_to_delete tell when all that was kept about the person was handed out, and to which API key, as far back as
+   * the audit trail is kept: "2026-03-01T12:00:00Z by the API key k1". The service keeps no copies; whoever has files of
+   * these exports has to delete them.
+   */
+  exportsToDelete: string[];
+  /**
+   * signature proves that this deployment made the receipt: 64 hexadecimal digits, an HMAC-SHA256 over all of the above,
+   * erasure_id, request_id and requested_at. GetErasure makes it anew each time.
+   */
+  signature: string;
+}
+
+/** ErasedRows are rows of a table. */
+export interface ErasedRows {
+  /** table is the name of a table, such as "events". */
+  table: string;
+  /** rows is how many of its rows were changed or removed. */
+  rows: number;
+}
+
+/** ExportUserRequest names a person. */
+export interface ExportUserRequest {
+  /** user_id is the id as it is sent in events; an e-mail address finds what is kept under its pseudonym. Required. */
+  userId?: string | undefined;
+}
+
+/** ExportUserResponse holds some lines. */
+export interface ExportUserResponse {
+  /**
+   * lines are objects of JSON without line breaks. The field "kind" says what a line is about: "profile", "day",
+   * "activity" (an event), "replaced_activity" (what an event was before it was corrected or retracted),
+   * "conversation", "lead", "content_gap" or, as the last line of all, "counts".
+   */
+  lines: string[];
+}
+
+/**
+ * ConversationStatus is how a conversation stands.
+ *
+ * - `ACTIVE`: Not closed.
+ * - `RESOLVED`: Closed: the agent resolved it alone.
+ * - `ESCALATED`: Closed: a human took over.
+ * - `ABANDONED`: Closed: the user walked away.
+ * - `ENDED`: Closed without another outcome.
+ */
+export type ConversationStatus =
+  | "ACTIVE"
+  | "RESOLVED"
+  | "ESCALATED"
+  | "ABANDONED"
+  | "ENDED"
+  | `UNKNOWN_${number}`;
+
+/**
+ * ChangeDimension is what a cell is grouped by. Readers leave out the values that they do not know.
+ *
+ * - `TOTAL`: The organization.
+ * - `AGENT`: One agent.
+ * - `CHANNEL`: One channel.
+ * - `TEAM`: One team.
+ * - `EVENT_TYPE`: One event type.
+ * - `STORAGE_KIND`: One kind of storage.
+ * - `MODEL`: One language model.
+ * - `ENDPOINT`: One route of an interface with its method, as in "GET /orders/\{id\}".
+ * - `CAMPAIGN`: One campaign.
+ * - `QUEUE`: One queue of calls.
+ * - `TOPIC`: One topic.
+ * - `HANDOFF_REASON`: One reason of hand-overs.
+ * - `ERROR_CODE`: One error code of messages.
+ * - `STATUS_CLASS`: One class of statuses of calls of interfaces, as in "2xx".
+ * - `METHOD`: One method of calls of interfaces, as in "GET".
+ * - `CURRENCY`: One currency.
+ * - `RUBRIC`: One version of a rubric.
+ * - `SCORER`: One scorer of conversations.
+ * - `STAGE`: One stage of the funnel.
+ * - `BADGE`: One badge.
+ */
+export type ChangeDimension =
+  | "TOTAL"
+  | "AGENT"
+  | "CHANNEL"
+  | "TEAM"
+  | "EVENT_TYPE"
+  | "STORAGE_KIND"
+  | "MODEL"
+  | "ENDPOINT"
+  | "CAMPAIGN"
+  | "QUEUE"
+  | "TOPIC"
+  | "HANDOFF_REASON"
+  | "ERROR_CODE"
+  | "STATUS_CLASS"
+  | "METHOD"
+  | "CURRENCY"
+  | "RUBRIC"
+  | "SCORER"
+  | "STAGE"
+  | "BADGE"
+  | `UNKNOWN_${number}`;
+
+/**
+ * RealtimeFilter narrows a realtime request to one dimension: the events that carry any of the values that the filter
+ * names. Unset: the whole organization. All values must be of the same dimension, and at most 100 (TOO_MANY_FILTERS): what
+ * is happening now is not kept by pairs of dimensions. "_other" is not a value of events, and is refused (INVALID_VALUE).
+ */
+export interface RealtimeFilterInit {
+  /** agent_ids names agents: short for the dimension "agent". At most 256 bytes each. */
+  agentIds?: readonly string[] | undefined;
+  /** channel names a channel: short for the dimension "channel". At most 256 bytes. */
+  channel?: string | undefined;
+  /**
+   * dimensions names values of any dimension, as the filter of a question does. Several elements with the same
+   * dimension keep the events that carry any of their values: \{"dimension": "team", "value": "north"\} and \{"dimension":
+   * "team", "value": "south"\} keep those of both teams. GetRealtimeMetrics and WatchMetrics take the dimensions that
+   * ListMetrics marks with has_realtime; WatchUpdates takes every dimension of ListMetrics and "event_type"
+   * (UNKNOWN_DIMENSION, which lists them).
+   */
+  dimensions?: readonly DimensionFilterInit[] | undefined;
+}
+
+/** GetRealtimeMetricsRequest asks for the figures of now. */
+export interface GetRealtimeMetricsRequest {
+  /** filter narrows the figures to a part of the organization. */
+  filter?: RealtimeFilterInit | undefined;
+}
+
+/** GetRealtimeMetricsResponse holds the figures of now. */
+export interface GetRealtimeMetricsResponse {
+  /** state holds the figures, and says as of when. */
+  state?: RealtimeState;
+}
+
+/** WatchMetricsRequest asks for the figures of now, again and again. */
+export interface WatchMetricsRequest {
+  /** filter narrows the figures to a part of the organization. */
+  filter?: RealtimeFilterInit | undefined;
+  /**
+   * min_interval is the least time between two states, 100 milliseconds to 1 minute (INTERVAL_OUT_OF_RANGE;
+   * INVALID_DURATION if seconds and nanos disagree in sign). Unset or 0: 1 second. If it is longer than 15 seconds,
+   * heartbeats come in between.
+   */
+  minInterval?: Milliseconds | undefined;
+}
+
+/**
+ * WatchMetricsResponse is a state, or a heartbeat, which says the newest revision and nothing else. Revisions never go
+ * back within a stream.
+ */
+export interface WatchMetricsResponse {
+  /** state is the newest state. Unset in a heartbeat. */
+  state?: RealtimeState;
+  /** revision is the organization's revision of the state or the heartbeat. */
+  revision: number;
+}
+
+/**
+ * RealtimeState is what is happening, as of a revision and an instant. Windows are by occurred_at and end at
+ * as_of_time; late events do not enter them. A window consists of whole slots and the slot that is running: slots of
+ * five seconds for the last minute (55 to 60 seconds) and the last 5 minutes, slots of a minute for the last hour (59
+ * to 60 minutes).
+ */
+export interface RealtimeState {
+  /** as_of_revision is the organization's revision up to which events are counted. */
+  asOfRevision: number;
+  /** as_of_time is the database's time at which the windows end. */
+  asOfTime?: Instant;
+  /** time_zone is the organization's zone, at whose midnight today begins. */
+  timeZone: string;
+  /** metrics are the figures. */
+  metrics?: RealtimeMetrics;
+  /**
+   * minutes are the last 60 minutes, oldest first; the last one is the minute that is running. Empty if the filter
+   * names a value without figures of its own (see CARDINALITY_OVERFLOW).
+   */
+  minutes: RealtimeMinute[];
+  /**
+   * conversations are the 20 conversations with the latest activity, latest first. Activity means being started, spoken
+   * in, closed or reopened. Those with activity in the last hour come first; if they are fewer than 20, more are looked
+   * for among the organization's latest 5,000 before that. A filter keeps the conversations whose latest value of its
+   * dimension is one of those that it names: that were last with one of its agents, teams or channels.
+   */
+  conversations: ConversationState[];
+}
+
+/**
+ * RealtimeMetrics are the figures of the last minutes and of today. A figure that cannot be computed is absent. If the
+ * filter names a value without figures of its own (see CARDINALITY_OVERFLOW), all but active_conversations are absent.
+ */
+export interface RealtimeMetrics {
+  /**
+   * Open conversations that were started, spoken in, handed over or reopened within the last hour. A hand-over to a
+   * human leaves a conversation open. With a filter: of the conversations whose latest value of its dimension is one of
+   * those that it names.
+   */
+  activeConversations?: number;
+  /** Messages received and sent in the last minute. */
+  messagesLastMinute?: number;
+  /** Messages received and sent in the last hour: the sum over minutes. */
+  messagesLastHour?: number;
+  /** Mean response time of the last 5 minutes, in milliseconds. */
+  avgResponseTimeMs?: number;
+  /** Median response time of the last 5 minutes, in milliseconds, at most 1 % off, as is the other percentile. */
+  p50ResponseTimeMs?: number;
+  /** 95th percentile of the response time of the last 5 minutes, in milliseconds. */
+  p95ResponseTimeMs?: number;
+  /** 1 − failed ÷ sent messages of the last hour. */
+  successRate?: number;
+  /**
+   * Messages received and sent since the organization's midnight; equal to total_messages of GetOverview over that day.
+   */
+  messagesToday?: number;
+  /** Conversations that began since midnight. */
+  conversationsToday?: number;
+  /** Prompt and completion tokens since midnight. */
+  tokensToday?: number;
+}
+
+/** RealtimeMinute is one minute of the last hour. */
+export interface RealtimeMinute {
+  /** start is the first instant of the minute. */
+  start?: Instant;
+  /** Messages received and sent. */
+  messages: number;
+  /** Median response time, in milliseconds. Absent without any. */
+  p50ResponseTimeMs?: number;
+  /** 95th percentile of the response time, in milliseconds. Absent without any. */
+  p95ResponseTimeMs?: number;
+}
+
+/** ConversationState is how a conversation stands. */
+export interface ConversationState {
+  /** conversation_id is the conversation. */
+  conversationId: string;
+  /** status is how the conversation stands. */
+  status?: ConversationStatus;
+  /**
+   * agent_id is the agent on the latest event that carries one, of those that start, close or reopen the conversation
+   * or are its messages.
+   */
+  agentId: string;
+  /** user_id is the user on the latest of these events that carries one. */
+  userId: string;
+  /** channel is the channel on the latest of these events that carries one. */
+  channel: string;
+  /** last_activity_at is when the latest of these events occurred. */
+  lastActivityAt?: Instant;
+  /** message_count is the number of its messages. */
+  messageCount: number;
+}
+
+/** WatchUpdatesRequest asks for every update from now on, or after a token. */
+export interface WatchUpdatesRequest {
+  /**
+   * resume_after is the resume_token of the last update that was received: the stream goes on with the next revision.
+   * Unset: the stream begins with the next revision after now. Refused are a token that is damaged, forged or of
+   * another organization (RESUME_TOKEN_INVALID), one older than the window (COMPACTED), and one from before a restore
+   * (RESTORED).
+   */
+  resumeAfter?: string | undefined;
+  /**
+   * filter narrows the changes and events; revisions without any still come, empty. Changes are those of the filter's
+   * dimension: by "event_type" the number of events alone is counted, and what is counted from whole conversations only
+   * by dimensions with has_conversations. The filter is part of the token and may not change on resuming
+   * (RESUME_TOKEN_INVALID); the order in which it names values does not matter. The stream ends with FAILED_PRECONDITION (CARDINALITY_OVERFLOW)
+   * as soon as the filter names a value without figures of its own.
+   */
+  filter?: RealtimeFilterInit | undefined;
+  /**
+   * include_events adds the events themselves, with their properties. It needs the scope events beside read
+   * (SCOPE_MISSING), and is part of the token, too.
+   */
+  includeEvents?: boolean | undefined;
+}
+
+/**
+ * WatchUpdatesResponse is a revision, or a bookmark: a token without a revision, sent once at the beginning and
+ * whenever nothing has happened for 15 seconds.
+ */
+export interface WatchUpdatesResponse {
+  /** resume_token is what to give as resume_after. Opaque. */
+  resumeToken: string;
+  /**
+   * revision is the revision, one more than the one before. In a bookmark it is the last revision that was sent. A
+   * revision may have no events: what depends on several events, as the outcome of a conversation does, changes figures
+   * in a revision of its own, after the one that stored the events.
+   */
+  revision: number;
+  /** bookmark is true if this is a bookmark and not an update. */
+  bookmark: boolean;
+  /** committed_at is when the revision was committed. */
+  committedAt?: Instant;
+  /** changes are what the revision added to the measures; what it took back is negative. */
+  changes: MeasureChange[];
+  /**
+   * events are those of the revision as they are stored, if they were asked for and are still kept. They lack the
+   * detail of custom event types.
+   */
+  events: Event[];
+  /**
+   * more is true if the changes and events of the revision come in several messages, each of about 2 MiB at most, and
+   * another one follows. Only the last one has the resume_token.
+   */
+  more: boolean;
+}
+
+/** MeasureChange is what a revision added to a measure in one cell: one quarter hour of one value of one dimension. */
+export interface MeasureChange {
+  /** bucket is the first instant of the quarter hour. */
+  bucket?: Instant;
+  /** dimension is the dimension that value belongs to. */
+  dimension?: ChangeDimension;
+  /**
+   * value is the value of the dimension, such as the agent. Empty for the total. "_other" stands for all
+   * values that were first seen after the limit of distinct values was reached.
+   */
+  value: string;
+  /** measure is the name of the measure, as in ListMetrics. */
+  measure: string;
+  /** count is how often the measure was taken; negative if it was taken back. */
+  count: number;
+  /** sum is the values added up, for measures with values. */
+  sum: number;
+}

@@ -1,0 +1,135 @@
+// Made by protos/generate.py from the contract. Do not edit.
+/**
+ * The published gRPC service config, for calls by plain stubs: timeouts and retries of each method.
+ * The client itself does not use it, since it makes its own retries.
+ */
+export const serviceConfig = {
+  "methodConfig": [
+    {
+      "name": [{ "service": "tallywire.v1.EventService", "method": "TrackEvent" }],
+      "timeout": "10s",
+      "waitForReady": true,
+      "retryPolicy": {
+        "maxAttempts": 3,
+        "initialBackoff": "0.1s",
+        "maxBackoff": "1s",
+        "backoffMultiplier": 2,
+        "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"]
+      }
+    },
+    {
+      "name": [
+        { "service": "tallywire.v1.EventService", "method": "TrackEvents" },
+        { "service": "tallywire.v1.EventService", "method": "CorrectEvents" }
+      ],
+      "timeout": "30s",
+      "waitForReady": true,
+      "retryPolicy": {
+        "maxAttempts": 3,
+        "initialBackoff": "0.1s",
+        "maxBackoff": "1s",
+        "backoffMultiplier": 2,
+        "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"]
+      }
+    },
+    {
+      "name": [{ "service": "tallywire.v1.EventService", "method": "StreamEvents" }],
+      "waitForReady": true,
+      "retryPolicy": {
+        "maxAttempts": 3,
+        "initialBackoff": "0.1s",
+        "maxBackoff": "1s",
+        "backoffMultiplier": 2,
+        "retryableStatusCodes": ["CANCELLED"]
+      }
+    },
+    {
+      "name": [
+        { "service": "tallywire.v1.MetricsService" },
+        { "service": "tallywire.v1.EventService", "method": "ListEvents" },
+        { "service": "tallywire.v1.EventService", "method": "GetEvent" },
+        { "service": "tallywire.v1.CampaignService" },
+        { "service": "tallywire.v1.DirectoryService", "method": "ListAgents" },
+        { "service": "tallywire.v1.DirectoryService", "method": "GetAgent" },
+        { "service": "tallywire.v1.DirectoryService", "method": "ListContentGaps" },
+        { "service": "tallywire.v1.DirectoryService", "method": "GetContentGap" },
+        { "service": "tallywire.v1.DirectoryService", "method": "ListConversations" },
+        { "service": "tallywire.v1.DirectoryService", "method": "GetConversation" },
+        { "service": "tallywire.v1.DirectoryService", "method": "ListLeads" },
+        { "service": "tallywire.v1.DirectoryService", "method": "GetLead" },
+        { "service": "tallywire.v1.DirectoryService", "method": "ListUsers" },
+        { "service": "tallywire.v1.DirectoryService", "method": "GetUser" },
+        { "service": "tallywire.v1.DirectoryService", "method": "ListUserActivities" },
+        { "service": "tallywire.v1.DirectoryService", "method": "GetUserRetention" },
+        { "service": "tallywire.v1.LeaderboardService" },
+        { "service": "tallywire.v1.FunnelService", "method": "QueryFunnel" }
+      ],
+      "timeout": "30s",
+      "retryPolicy": {
+        "maxAttempts": 3,
+        "initialBackoff": "0.1s",
+        "maxBackoff": "1s",
+        "backoffMultiplier": 2,
+        "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"]
+      }
+    },
+    {
+      "name": [
+        { "service": "tallywire.v1.CustomMetricService", "method": "GetCustomMetric" },
+        { "service": "tallywire.v1.CustomMetricService", "method": "ListCustomMetrics" },
+        { "service": "tallywire.v1.RealtimeService", "method": "GetRealtimeMetrics" },
+        { "service": "tallywire.v1.FunnelService", "method": "GetFunnel" },
+        { "service": "tallywire.v1.FunnelService", "method": "ListFunnels" },
+        { "service": "tallywire.v1.PrivacyService", "method": "GetErasure" },
+        { "service": "tallywire.v1.AuditService", "method": "ListAuditEntries" }
+      ],
+      "timeout": "10s",
+      "retryPolicy": {
+        "maxAttempts": 3,
+        "initialBackoff": "0.1s",
+        "maxBackoff": "1s",
+        "backoffMultiplier": 2,
+        "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"]
+      }
+    },
+    {
+      "name": [
+        { "service": "tallywire.v1.CustomMetricService", "method": "CreateCustomMetric" },
+        { "service": "tallywire.v1.CustomMetricService", "method": "DeleteCustomMetric" },
+        { "service": "tallywire.v1.EventService", "method": "RetractEvents" },
+        { "service": "tallywire.v1.FunnelService", "method": "CreateFunnel" },
+        { "service": "tallywire.v1.FunnelService", "method": "DeleteFunnel" },
+        { "service": "tallywire.v1.PrivacyService", "method": "EraseUser" },
+        { "service": "tallywire.v1.DirectoryService", "method": "UpdateContentGap" },
+        { "service": "tallywire.v1.DirectoryService", "method": "MergeContentGaps" },
+        { "service": "tallywire.v1.DirectoryService", "method": "UndoContentGapMerge" }
+      ],
+      "timeout": "30s",
+      "retryPolicy": {
+        "maxAttempts": 3,
+        "initialBackoff": "0.1s",
+        "maxBackoff": "1s",
+        "backoffMultiplier": 2,
+        "retryableStatusCodes": ["CANCELLED"]
+      }
+    },
+    {
+      "name": [
+        { "service": "tallywire.v1.PrivacyService", "method": "ExportUser" },
+        { "service": "tallywire.v1.RealtimeService", "method": "WatchMetrics" },
+        { "service": "tallywire.v1.RealtimeService", "method": "WatchUpdates" },
+        { "service": "tallywire.v1.AuditService", "method": "VerifyMetrics" },
+        { "service": "tallywire.v1.AuditService", "method": "RepairMetrics" }
+      ],
+      "waitForReady": false,
+      "retryPolicy": {
+        "maxAttempts": 3,
+        "initialBackoff": "0.1s",
+        "maxBackoff": "1s",
+        "backoffMultiplier": 2,
+        "retryableStatusCodes": ["CANCELLED"]
+      }
+    }
+  ],
+  "retryThrottling": { "maxTokens": 200, "tokenRatio": 0.5 }
+} as const;

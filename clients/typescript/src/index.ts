@@ -1,0 +1,26 @@
+/**
+ * Track what AI agents, chatbots and call-centre agents do, and read exact figures.
+ *
+ * @module
+ */
+
+export type { CallOptions, StreamOptions } from "./caller.js";
+export { Client, type ClientOptions } from "./client.js";
+export type { ConnectionOptions } from "./connection.js";
+export type { ConversationTracker } from "./conversation.js";
+export { ArgumentError, type Code, OutOfSequenceError, TallywireError } from "./errors.js";
+export { type CommonFields, type EventContext, type EventFields, type EventType, type Id, event } from "./events.js";
+export type { DetailByEventType } from "./gen/event_types.js";
+export type * from "./gen/messages.js";
+export { uuid7 } from "./ids.js";
+export { raw } from "./plain.js";
+export type { Subscription, SubscriptionOptions, UpdatesOptions, WatchOptions } from "./subscription.js";
+export {
+  Instant,
+  type InstantInit,
+  type Milliseconds,
+  type Properties,
+  type PropertyValue,
+  microsToDecimal,
+} from "./values.js";
+export { VERSION } from "./version.js";
