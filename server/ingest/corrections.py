@@ -2,7 +2,7 @@
 
 What an event has added to figures is taken out, and what it adds now is put in, under one revision, to which its raw
 event moves. Members that no raw event speaks of any more leave their sets. What projections keep of the event follows
-when they come to that revision: see server/projections/corrections.py.
+when they come to that revision: see server/projections/portions.py.
 """
 
 import enum

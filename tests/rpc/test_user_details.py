@@ -1,9 +1,15 @@
 """What events say about users is shown while their organization keeps it; and users are found by their addresses."""
 
+import uuid
 from typing import Any
 
+import pytest
+
+from server.events.event import key_of
 from server.organizations.settings import OrganizationSettings
+from server.rpc import subscription
 from server.store.database import Database
+from server.tenancy import authentication
 from server.tenancy.principal import Scope
 from tallywire.v1 import (
     conversation_pb2,
@@ -17,7 +23,7 @@ from tallywire.v1 import (
     user_pb2,
 )
 from tests.ingest.test_event_senders import organizations_of
-from tests.support import serving
+from tests.support import serving, worlds
 from tests.support.serving import Accounts, Caller
 
 EVERYTHING = (Scope.ADMIN,)
@@ -83,6 +89,41 @@ async def test_what_was_stored_of_users_is_not_shown_once_it_is_not_to_be_kept(
             assert not event.HasField("user"), name
             was.ClearField("user")
             assert event == was, "all else is shown as ever"
+
+
+async def test_a_subscription_that_lasts_goes_by_what_is_kept_now(
+    accounts: Accounts, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authentication, "_FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(subscription, "_ASK_SECONDS", 0.0)
+    kept = OrganizationSettings(time_zone="UTC", keep_user_details=True)
+    caller = await accounts.caller(scopes=EVERYTHING, settings=kept)
+    stub: Any = realtime_service_pb2_grpc.RealtimeServiceStub(caller.channel)
+    request = realtime_service_pb2.WatchUpdatesRequest(include_events=True)
+    call = stub.WatchUpdates(request, metadata=caller.metadata, timeout=60)
+    detail = {"ip": DETAIL.ip, "user_agent": DETAIL.user_agent, "name": DETAIL.name}
+    (told,) = worlds.events(1, 1)
+
+    async def next_shown() -> event_pb2.UserDetail:
+        """What the subscription shows of an event that was stored with everything."""
+        event_id = str(uuid.uuid4())
+        one = told._replace(event_id=event_id, event_key=key_of(event_id), event_type="user.logged_in", detail=detail)
+        await worlds.store(database, caller.organization_id, [one])
+        await caller.track(serving.event())  # which wakes the subscription
+        while True:
+            for event in (await call.read()).events:
+                if event.event_id == event_id:
+                    return event.user
+
+    try:
+        assert (await call.read()).bookmark
+        assert await next_shown() == DETAIL
+        await organizations_of(database, caller, keep_user_details=False)
+        while await next_shown() == DETAIL:  # until the stream's caller is looked up again
+            pass
+        assert await next_shown() == event_pb2.UserDetail()
+    finally:
+        call.cancel()
 
 
 async def test_users_are_found_by_addresses_however_they_are_written(accounts: Accounts) -> None:
