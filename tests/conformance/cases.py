@@ -178,7 +178,8 @@ class _Run:
 
     async def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
         at = time.monotonic()
-        self._outcome.exchange.append(f"{(at - self._began) * 1000:.0f} ms → {_line(command)}")
+        shown = {**command, "key": "…"} if command.get("key") in self._server.keys.values() else command
+        self._outcome.exchange.append(f"{(at - self._began) * 1000:.0f} ms → {_line(shown)}")
         reply = await self._testee.ask(command)
         self._outcome.exchange.append(f"{(time.monotonic() - self._began) * 1000:.0f} ms ← {_line(reply)}")
         opens = {"open": "client", "tracker_open": "tracker", "stream_open": "stream"}.get(command["do"])

@@ -238,11 +238,12 @@ class Testee:
         subscription: Any
         if command["kind"] == "watch":
             interval = float(request.get("min_interval", "1s").removesuffix("s"))
-            subscription = client.watch(min_interval=interval, **options)
+            subscription = client.watch(min_interval=interval, heartbeats=command.get("heartbeats", False), **options)
         else:
             subscription = client.updates(
                 resume_after=request.get("resume_after", ""),
                 include_events=request.get("include_events", False),
+                bookmarks=command.get("bookmarks", False),
                 **options,
             )
         if "silence_ms" in command:
