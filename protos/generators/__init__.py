@@ -3,9 +3,10 @@
 from typing import Final
 
 from generators.generator import Generator
+from generators.java import Java
 from generators.python import Python
 from generators.typescript import TypeScript
 
 __all__ = ["LANGUAGES", "Generator"]
 
-LANGUAGES: Final[dict[str, Generator]] = {"python": Python(), "typescript": TypeScript()}
+LANGUAGES: Final[dict[str, Generator]] = {"python": Python(), "java": Java(), "typescript": TypeScript()}
