@@ -168,7 +168,7 @@ public final class Event extends Answer<io.github.tallywire.v1.Event> {
   }
 
   /**
-   * For message.received and message.sent.
+   * For message.received, message.sent and model.called.
    *
    * @return the value, empty if it is absent
    */

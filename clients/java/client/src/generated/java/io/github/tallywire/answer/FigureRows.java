@@ -62,7 +62,8 @@ public final class FigureRows extends Answer<io.github.tallywire.v1.FigureRows> 
   /**
    * missing_figure is set on the last page: what figure has beside all rows, 0 where every row is
    * still kept. It is what was counted of rows that have been removed since, because they were
-   * older than the organization keeps them.
+   * older than the organization keeps them. It is all of figure where that is of a user who was
+   * erased since.
    *
    * @return the value, empty if it is absent
    */

@@ -4,7 +4,10 @@ package io.github.tallywire.answer;
 import java.util.Optional;
 import java.util.OptionalLong;
 
-/** MessageDetail carries the numbers of one message. */
+/**
+ * MessageDetail carries the numbers of one message, or of a turn of a model that is no message
+ * (model.called): its tokens and cost count as those of messages do.
+ */
 public final class MessageDetail extends Answer<io.github.tallywire.v1.MessageDetail> {
   private MessageDetail(io.github.tallywire.v1.MessageDetail message) {
     super(message);

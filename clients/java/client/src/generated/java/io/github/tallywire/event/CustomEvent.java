@@ -22,7 +22,7 @@ public final class CustomEvent extends EventBuilder<CustomEvent> {
   }
 
   /**
-   * Sets the detail, of the kind of message.received, message.sent.
+   * Sets the detail, of the kind of message.received, message.sent, model.called.
    *
    * @param detail the detail
    * @return this

@@ -78,6 +78,15 @@ public final class Events {
   }
 
   /**
+   * Returns a builder of events of the type model.called.
+   *
+   * @return the builder
+   */
+  public static MessageEvent modelCalled() {
+    return new MessageEvent("model.called");
+  }
+
+  /**
    * Returns a builder of events of the type feedback.submitted.
    *
    * @return the builder
@@ -474,6 +483,7 @@ public final class Events {
         return new ConversationEvent(eventType);
       case "message.received":
       case "message.sent":
+      case "model.called":
         return new MessageEvent(eventType);
       case "feedback.submitted":
         return new FeedbackEvent(eventType);

@@ -4,7 +4,7 @@ package io.github.tallywire.event;
 import java.math.BigDecimal;
 import java.time.Duration;
 
-/** Builds events of the types message.received, message.sent. */
+/** Builds events of the types message.received, message.sent, model.called. */
 public final class MessageEvent extends EventBuilder<MessageEvent> {
   private final io.github.tallywire.v1.MessageDetail.Builder detail = io.github.tallywire.v1.MessageDetail.newBuilder();
   private boolean hasDetail;
