@@ -44,8 +44,8 @@ final class MessageReader<R> extends ClientCall.Listener<R> implements AutoClose
     CallOptions options = CallOptions.DEFAULT;
     Long end = null;
     if (timeout != null) {
-      options = options.withDeadlineAfter(Nanos.of(timeout), TimeUnit.NANOSECONDS);
       end = System.nanoTime() + Nanos.of(timeout);
+      options = options.withDeadlineAfter(Nanos.of(timeout), TimeUnit.NANOSECONDS);
     }
     MessageReader<R> reader = new MessageReader<>(caller, end);
     ClientCall<Q, R> call = channel.newCall(method, options);

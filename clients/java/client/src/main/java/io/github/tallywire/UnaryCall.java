@@ -82,6 +82,7 @@ final class UnaryCall<Q, R> {
   private void send(
       ConnectionPool.Connection place, Consumer<TallywireException> failed, Runnable succeeded) {
     long nanos = attempts.attemptNanos();
+    long end = System.nanoTime() + nanos; // Not later than the end that gRPC knows of.
     if (nanos <= 0) {
       caller.connections().leave(place);
       failed.accept(late());
@@ -89,7 +90,6 @@ final class UnaryCall<Q, R> {
     }
     CallOptions options = CallOptions.DEFAULT.withDeadlineAfter(nanos, TimeUnit.NANOSECONDS);
     ClientCall<Q, R> call = place.channel.newCall(method, options);
-    long end = System.nanoTime() + nanos;
     call.start(new Answer(place, end, failed, succeeded), caller.connections().metadata());
     call.request(2);
     call.sendMessage(build.get());

@@ -29,11 +29,6 @@ final class Errors {
     return reply("INVALID_ARGUMENT", error.getMessage(), true);
   }
 
-  /** Returns a fault of the testee, which no case expects. */
-  static JsonObject fault(Exception error) {
-    return reply("UNKNOWN", "a fault of the testee: " + error, false);
-  }
-
   private static JsonObject reply(String code, String message, boolean isLocal) {
     JsonObject reply = new JsonObject();
     reply.addProperty("code", code);

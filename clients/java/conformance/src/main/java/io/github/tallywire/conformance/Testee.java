@@ -36,6 +36,7 @@ public final class Testee {
   public static void main(String[] arguments) throws Exception {
     PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
     System.setOut(System.err); // Nothing but replies goes to stdout.
+    WarmUp.run();
     new Testee(out).run();
   }
 
@@ -95,7 +96,10 @@ public final class Testee {
       write(reply);
     } catch (Exception error) {
       error.printStackTrace();
-      reply(id, "error", Errors.fault(error));
+      JsonObject reply = new JsonObject();
+      reply.add("id", id);
+      reply.addProperty("fault", error.toString());
+      write(reply);
     }
   }
 
