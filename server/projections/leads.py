@@ -38,10 +38,12 @@ class Leads:
         of_leads = [event for event in portion.events if isinstance(event, LeadEvent)]
         replaced = [event for event in portion.replaced if isinstance(event, LeadEvent)]
         anew = {event.lead_id for event in replaced}
-        if anew:
-            of_leads = await _with_all_of(driver, rows, anew, [*replaced, *of_leads], portion.reached.revision)
         if of_leads or anew:
-            await _take_in(driver, rows, of_leads, anew, changes)
+            said: dict[str, Lead] = {}
+            await _say(driver, rows, said, [event for event in of_leads if event.lead_id not in anew])
+            if anew:
+                await _say_anew(driver, rows, said, anew, [*replaced, *of_leads], portion.reached.revision)
+            await _take_in(driver, rows, said, anew, changes)
         told: dict[str, CampaignProfile] = {}
         _describe(told, portion.events)
         if told:
@@ -79,17 +81,27 @@ class Leads:
         return await projection_rows.remove_others(driver, stored.TABLES, valid, latest, limit)
 
 
-async def _with_all_of(
-    driver: Driver, rows: Rows, anew: Set[str], told: Sequence[LeadEvent], until: int
-) -> list[LeadEvent]:
-    """Returns the events that are told, with all that there are of leads that are made anew. What replaced events were
-    is among those that are told, for its time alone.
+async def _say(driver: Driver, rows: Rows, said: dict[str, Lead], events: Sequence[LeadEvent]) -> None:
+    """Adds what events say of leads to what is said."""
+    if not events:
+        return
+    for lead_id, one in lead.merged(events, await _attribution(driver, rows.organization_id, events)).items():
+        said[lead_id] = _after(said.get(lead_id), one)
+
+
+async def _say_anew(
+    driver: Driver, rows: Rows, said: dict[str, Lead], anew: Set[str], told: Sequence[LeadEvent], until: int
+) -> None:
+    """Adds what all events say of leads that are made anew. What is told of these, and what of it was replaced, is
+    given for its time alone.
     """
     before = await stored.load(driver, rows, anew)
-    first_at = min([*(event.occurred_at for event in told), *(one.first_at for one in before.values())])
-    every = await stored.EVENTS.of_ids(driver, rows.organization_id, stored.LEAD_ID, anew, first_at, until)
-    of_leads = [event for event in every if isinstance(event, LeadEvent)]
-    return of_leads + [event for event in told if event.lead_id not in anew]
+    times = [event.occurred_at for event in told if event.lead_id in anew]
+    first_at = min([*times, *(one.first_at for one in before.values())])
+    async for some in stored.EVENTS.portions_of_ids(
+        driver, rows.organization_id, stored.LEAD_ID, anew, first_at, until
+    ):
+        await _say(driver, rows, said, [event for event in some if isinstance(event, LeadEvent)])
 
 
 async def _describe_again(driver: Driver, rows: Rows, replaced: Sequence[CampaignEvent], until: int) -> None:
@@ -107,11 +119,10 @@ async def _describe_again(driver: Driver, rows: Rows, replaced: Sequence[Campaig
         await campaigns.TABLE.replace(driver, rows, anew.keys(), told, timerange.instant(kept_from))
 
 
-async def _take_in(driver: Driver, rows: Rows, events: Sequence[LeadEvent], anew: Set[str], changes: Cells) -> None:
-    """Takes events in, stores the leads that they change, and adds to changes what that changes in figures. The events
-    of leads that are made anew are all that there are.
+async def _take_in(driver: Driver, rows: Rows, told: Mapping[str, Lead], anew: Set[str], changes: Cells) -> None:
+    """Takes in what is told of leads, stores those that change, and adds to changes what that changes in figures. Of
+    leads that are made anew all that there is is told.
     """
-    told = lead.merged(events, await _attribution(driver, rows.organization_id, events))
     before = await stored.load(driver, rows, told.keys() | anew)
     after = {lead_id: _after(None if lead_id in anew else before.get(lead_id), one) for lead_id, one in told.items()}
     changed = {lead_id: one for lead_id, one in after.items() if one != before.get(lead_id)}
