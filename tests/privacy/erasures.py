@@ -175,19 +175,21 @@ class Killed(Exception):
 
 
 class Kills:
-    """Ends an erasure at its commits, one after the other: before the first one, after it, before the second …"""
+    """Ends an erasure at each failpoint that it passes, one after the other: before the first commit, after it, before
+    the second … Those of the projections that it brings up to date are among them.
+    """
 
     def __init__(self) -> None:
         self.passed = 0
         self.at = 0
+        self.ended = set[failpoints.Name]()
 
     def reach(self, name: failpoints.Name) -> None:
         """Ends what reaches the failpoint whose turn it is."""
-        if not name.startswith("erasure_"):
-            return
         self.passed += 1
         if self.passed > self.at:
             self.at, self.passed = self.at + 1, 0
+            self.ended.add(name)
             raise Killed
 
 
