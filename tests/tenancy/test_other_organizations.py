@@ -5,8 +5,6 @@ asked twice with the key of an organization: for something of another organizati
 The two answers must be the same, and the owner's own answer another one, or the row would prove nothing.
 """
 
-import importlib
-import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +13,14 @@ from typing import Any, NamedTuple
 
 import grpc
 import pytest
-from google.protobuf import json_format, message_factory
+from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 
-import tallywire.v1
 from server.rpc import services
 from server.tenancy.principal import Scope
 from tallywire.v1 import custom_metric_service_pb2, event_pb2, funnel_service_pb2
 from tests.support import serving
+from tests.support.rpcs import METHODS, answers
 from tests.support.serving import Accounts, Caller
 from tests.support.tiny_worlds import DAY, THE_DAY
 
@@ -239,43 +237,6 @@ def metric(name: str, aggregation: str = "COUNT") -> custom_metric_service_pb2.C
     return custom_metric_service_pb2.CustomMetric(
         name=name, event_types=["order.placed"], aggregation=kind, value=value
     )
-
-
-def methods() -> dict[str, MethodDescriptor]:
-    """Every RPC of every service of the contract."""
-    found = {}
-    for module in pkgutil.iter_modules(tallywire.v1.__path__):
-        if module.name.endswith("_pb2"):
-            file = importlib.import_module(f"tallywire.v1.{module.name}").DESCRIPTOR
-            for service in file.services_by_name.values():
-                found |= {f"{service.name}/{one.name}": one for one in service.methods}
-    return found
-
-
-METHODS = methods()
-
-
-async def answers(caller: Caller, rpc: str, fields: Mapping[str, Any]) -> list[Any]:
-    """What an RPC answers; of one that has no end, the first message."""
-    method = METHODS[rpc]
-    make, read = (message_factory.GetMessageClass(one) for one in (method.input_type, method.output_type))
-    path = f"/{method.containing_service.full_name}/{method.name}"
-    channel, options = caller.channel, {"metadata": caller.metadata, "timeout": 20}
-    serialize, parse, request = make.SerializeToString, read.FromString, make(**fields)
-    if method.client_streaming:
-        both = channel.stream_stream(path, serialize, parse)(iter([request]), **options)
-        return [one async for one in both]
-    if not method.server_streaming:
-        return [await channel.unary_unary(path, serialize, parse)(request, **options)]
-    call, found = channel.unary_stream(path, serialize, parse)(request, **options), []
-    try:
-        async for one in call:
-            found.append(one)
-            if method.name.startswith("Watch"):
-                break
-    finally:
-        call.cancel()
-    return found
 
 
 # What differs between two answers to the same question.

@@ -107,14 +107,18 @@ def entries_question(request: audit_service_pb2.ListAuditEntriesRequest) -> Audi
     if request.actor_kind and request.actor_kind not in kinds:
         raise Refused(Reason.INVALID_ENUM, "not a known kind of actor", field="actor_kind")
     kind = kinds.get(request.actor_kind)
+    since = _instant("since", request.since) if request.HasField("since") else None
+    until = _instant("until", request.until) if request.HasField("until") else None
+    if since is not None and until is not None and since >= until:
+        raise Refused(Reason.INVALID_TIME_RANGE, "must be later than since", field="until")
     return AuditEntriesQuestion(
         chosen=Chosen(
             actor_kind=None if kind is None else kind.value,
             actor_id=_text("actor_id", request.actor_id),
             actions=_text("action_prefix", request.action_prefix),
             subject=_text("subject", request.subject),
-            since=_instant("since", request.since) if request.HasField("since") else None,
-            until=_instant("until", request.until) if request.HasField("until") else None,
+            since=since,
+            until=until,
         ),
         page_size=shared.page_size(request.page_size, _PAGE_SIZE, _MAX_PAGE_SIZE),
         page_token=request.page_token,

@@ -32,15 +32,21 @@ def list_question(request: lead_pb2.ListLeadsRequest) -> LeadsQuestion:
     order = _ORDERS[request.order_by]
     for name in _TEXTS:
         rules.identifier(name, getattr(request, name))
+    least, most = _amount("min_value_micros", request), _amount("max_value_micros", request)
+    if least is not None and most is not None and least > most:
+        raise Refused(Reason.INVALID_VALUE, "is greater than max_value_micros", field="min_value_micros")
+    first, end = _instant("created_from", request), _instant("created_before", request)
+    if first is not None and end is not None and first >= end:
+        raise Refused(Reason.INVALID_TIME_RANGE, "must be later than created_from", field="created_before")
     return LeadsQuestion(
         asked=LeadList(
             filter=LeadFilter(
                 outcome=_outcome(request.outcome),
-                min_value=_amount("min_value_micros", request),
-                max_value=_amount("max_value_micros", request),
+                min_value=least,
+                max_value=most,
                 currency=rules.currency("currency", request.currency) if request.currency else "",
-                created_from=_instant("created_from", request),
-                created_before=_instant("created_before", request),
+                created_from=first,
+                created_before=end,
                 prefix=request.prefix,
                 agent_id=request.agent_id,
                 channel=request.channel,

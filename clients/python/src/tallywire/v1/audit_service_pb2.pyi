@@ -533,7 +533,7 @@ class ListAuditEntriesRequest(google.protobuf.message.Message):
 
     @property
     def until(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """until keeps the entries made before this time."""
+        """until keeps the entries made before this time. Later than since (INVALID_TIME_RANGE)."""
 
     def __init__(
         self,

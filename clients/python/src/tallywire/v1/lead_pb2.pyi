@@ -270,7 +270,9 @@ class ListLeadsRequest(google.protobuf.message.Message):
     outcome: global___LeadOutcome.ValueType
     """outcome keeps leads that stand so."""
     min_value_micros: builtins.int
-    """min_value_micros keeps leads with at least this value, in currency or, where that is unset, in any."""
+    """min_value_micros keeps leads with at least this value, in currency or, where that is unset, in any. At most
+    max_value_micros (INVALID_VALUE).
+    """
     max_value_micros: builtins.int
     """max_value_micros keeps leads with at most this value, in currency or, where that is unset, in any."""
     currency: builtins.str
@@ -301,7 +303,7 @@ class ListLeadsRequest(google.protobuf.message.Message):
 
     @property
     def created_before(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """created_before keeps leads created before this instant."""
+        """created_before keeps leads created before this instant. Later than created_from (INVALID_TIME_RANGE)."""
 
     def __init__(
         self,
