@@ -3533,7 +3533,7 @@ export interface ListAuditEntriesRequest {
   subject?: string | undefined;
   /** since keeps the entries made at this time or later. */
   since?: InstantInit | undefined;
-  /** until keeps the entries made before this time. */
+  /** until keeps the entries made before this time. Later than since (INVALID_TIME_RANGE). */
   until?: InstantInit | undefined;
   /** page_size is the most entries to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
   pageSize?: number | undefined;
@@ -4642,7 +4642,10 @@ export interface ListLeadsRequest {
   stage?: string | undefined;
   /** outcome keeps leads that stand so. */
   outcome?: LeadOutcome | undefined;
-  /** min_value_micros keeps leads with at least this value, in currency or, where that is unset, in any. */
+  /**
+   * min_value_micros keeps leads with at least this value, in currency or, where that is unset, in any. At most
+   * max_value_micros (INVALID_VALUE).
+   */
   minValueMicros?: number | bigint | undefined;
   /** max_value_micros keeps leads with at most this value, in currency or, where that is unset, in any. */
   maxValueMicros?: number | bigint | undefined;
@@ -4653,7 +4656,7 @@ export interface ListLeadsRequest {
   currency?: string | undefined;
   /** created_from keeps leads created at this instant or later. */
   createdFrom?: InstantInit | undefined;
-  /** created_before keeps leads created before this instant. */
+  /** created_before keeps leads created before this instant. Later than created_from (INVALID_TIME_RANGE). */
   createdBefore?: InstantInit | undefined;
   /**
    * order_by is the order. Unset: by created_at. At most 20,000 leads are put in order by last_seen_at or value_micros, or

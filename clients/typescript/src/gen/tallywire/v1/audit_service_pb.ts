@@ -505,7 +505,7 @@ export type ListAuditEntriesRequest = Message<"tallywire.v1.ListAuditEntriesRequ
   since?: Timestamp | undefined;
 
   /**
-   * until keeps the entries made before this time.
+   * until keeps the entries made before this time. Later than since (INVALID_TIME_RANGE).
    *
    * @generated from field: google.protobuf.Timestamp until = 6;
    */

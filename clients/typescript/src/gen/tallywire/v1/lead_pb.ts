@@ -268,7 +268,8 @@ export type ListLeadsRequest = Message<"tallywire.v1.ListLeadsRequest"> & {
   outcome: LeadOutcome;
 
   /**
-   * min_value_micros keeps leads with at least this value, in currency or, where that is unset, in any.
+   * min_value_micros keeps leads with at least this value, in currency or, where that is unset, in any. At most
+   * max_value_micros (INVALID_VALUE).
    *
    * @generated from field: optional int64 min_value_micros = 9;
    */
@@ -297,7 +298,7 @@ export type ListLeadsRequest = Message<"tallywire.v1.ListLeadsRequest"> & {
   createdFrom?: Timestamp | undefined;
 
   /**
-   * created_before keeps leads created before this instant.
+   * created_before keeps leads created before this instant. Later than created_from (INVALID_TIME_RANGE).
    *
    * @generated from field: google.protobuf.Timestamp created_before = 13;
    */
