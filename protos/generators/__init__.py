@@ -3,10 +3,16 @@
 from typing import Final
 
 from generators.generator import Generator
+from generators.go import Go
 from generators.java import Java
 from generators.python import Python
 from generators.typescript import TypeScript
 
 __all__ = ["LANGUAGES", "Generator"]
 
-LANGUAGES: Final[dict[str, Generator]] = {"python": Python(), "java": Java(), "typescript": TypeScript()}
+LANGUAGES: Final[dict[str, Generator]] = {
+    "python": Python(),
+    "go": Go(),
+    "java": Java(),
+    "typescript": TypeScript(),
+}
