@@ -133,8 +133,6 @@ func (c *Client) call(ctx context.Context, rpc method, request, response proto.M
 			return nil
 		case gaveUp:
 			return tries.givenUp(err)
-		case ctx.Err() != nil:
-			return tries.verdict(err)
 		}
 		wait, again := tries.next(err, time.Now())
 		if !again {

@@ -103,7 +103,7 @@ func (v Event) Conversation() ConversationDetail {
 	return NewConversationDetail(v.message.GetConversation())
 }
 
-// Message: for message.received and message.sent.
+// Message: for message.received, message.sent and model.called.
 func (v Event) Message() MessageDetail {
 	return NewMessageDetail(v.message.GetMessage())
 }
@@ -209,7 +209,8 @@ func (v ConversationDetail) Topic() Optional[string] {
 	return optional(v.message != nil && v.message.Topic != nil, v.message.GetTopic())
 }
 
-// MessageDetail carries the numbers of one message.
+// MessageDetail carries the numbers of one message, or of a turn of a model that is no message (model.called):
+// its tokens and cost count as those of messages do.
 type MessageDetail struct {
 	view[tallywirev1.MessageDetail]
 }

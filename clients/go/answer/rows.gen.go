@@ -67,7 +67,7 @@ func (v FigureRows) ListedFigure() int64 {
 
 // MissingFigure is set on the last page: what figure has beside all rows, 0 where every row is still kept. It is
 // what was counted of rows that have been removed since, because they were older than the organization keeps
-// them.
+// them. It is all of figure where that is of a user who was erased since.
 func (v FigureRows) MissingFigure() Optional[int64] {
 	return optional(v.message != nil && v.message.MissingFigure != nil, v.message.GetMissingFigure())
 }

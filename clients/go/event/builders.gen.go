@@ -56,6 +56,7 @@ var families = map[string]string{
 	"conversation.reopened":  "conversation",
 	"message.received":       "message",
 	"message.sent":           "message",
+	"model.called":           "message",
 	"feedback.submitted":     "feedback",
 	"quality.scored":         "quality",
 	"content_gap.found":      "content_gap",
@@ -171,7 +172,7 @@ func (e *ConversationEvent) Topic(topic string) *ConversationEvent {
 	return e
 }
 
-// MessageEvent builds events of the types message.received, message.sent.
+// MessageEvent builds events of the types message.received, message.sent, model.called.
 type MessageEvent struct {
 	common[*MessageEvent]
 	detail *tallywirev1.MessageDetail
@@ -185,6 +186,11 @@ func MessageReceived() *MessageEvent {
 // MessageSent begins an event of the type message.sent, which happened now.
 func MessageSent() *MessageEvent {
 	return newMessageEvent("message.sent")
+}
+
+// ModelCalled begins an event of the type model.called, which happened now.
+func ModelCalled() *MessageEvent {
+	return newMessageEvent("model.called")
 }
 
 func newMessageEvent(eventType string) *MessageEvent {

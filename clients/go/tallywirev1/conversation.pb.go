@@ -877,7 +877,7 @@ type ListConversationsRequest struct {
 	TeamId string `protobuf:"bytes,8,opt,name=team_id,json=teamId,proto3" json:"team_id,omitempty"`
 	// topic keeps those of a topic.
 	Topic string `protobuf:"bytes,9,opt,name=topic,proto3" json:"topic,omitempty"`
-	// user_id keeps those of a user.
+	// user_id keeps those of a user. An e-mail address finds those of the user that stands for it.
 	UserId string `protobuf:"bytes,10,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// handoff_reason keeps those that were handed over for a reason.
 	HandoffReason string `protobuf:"bytes,11,opt,name=handoff_reason,json=handoffReason,proto3" json:"handoff_reason,omitempty"`

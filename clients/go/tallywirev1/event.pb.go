@@ -597,7 +597,7 @@ type Event_Conversation struct {
 }
 
 type Event_Message struct {
-	// For message.received and message.sent.
+	// For message.received, message.sent and model.called.
 	Message *MessageDetail `protobuf:"bytes,21,opt,name=message,proto3,oneof"`
 }
 
@@ -772,7 +772,8 @@ func (x *ConversationDetail) GetTopic() string {
 	return ""
 }
 
-// MessageDetail carries the numbers of one message.
+// MessageDetail carries the numbers of one message, or of a turn of a model that is no message (model.called): its
+// tokens and cost count as those of messages do.
 type MessageDetail struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// response_time_ms is how long the agent took to answer, in milliseconds, at most 10^10, on message.sent.

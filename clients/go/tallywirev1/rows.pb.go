@@ -165,7 +165,8 @@ type FigureRows struct {
 	// listed_figure is what their amounts add up to.
 	ListedFigure int64 `protobuf:"varint,4,opt,name=listed_figure,json=listedFigure,proto3" json:"listed_figure,omitempty"`
 	// missing_figure is set on the last page: what figure has beside all rows, 0 where every row is still kept. It is
-	// what was counted of rows that have been removed since, because they were older than the organization keeps them.
+	// what was counted of rows that have been removed since, because they were older than the organization keeps them. It is
+	// all of figure where that is of a user who was erased since.
 	MissingFigure *int64 `protobuf:"varint,5,opt,name=missing_figure,json=missingFigure,proto3,oneof" json:"missing_figure,omitempty"`
 	// kept_from is set where rows of the period may have been removed: from this instant on all are kept.
 	KeptFrom      *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=kept_from,json=keptFrom,proto3" json:"kept_from,omitempty"`

@@ -487,9 +487,9 @@ type ListUsersRequest struct {
 	// was then (PAGE_TOKEN_MISMATCH).
 	PageToken string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// rows_token is that of a figure of distinct users: the list then has exactly the users that were counted, by user_id,
-	// with their figures of all time. It goes without other fields but page_size and page_token. Where events have come in
-	// since the figure was answered, its users are told by raw events: at most 20,000, all of which must still be kept
-	// (ROWS_TOKEN_EXPIRED).
+	// with their figures of all time. It goes without other fields but page_size and page_token. Where other users have come
+	// in since the figure was answered, or events were corrected, its users are told by raw events: at most 20,000, all of
+	// which must still be kept (ROWS_TOKEN_EXPIRED).
 	RowsToken     string `protobuf:"bytes,8,opt,name=rows_token,json=rowsToken,proto3" json:"rows_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -659,7 +659,7 @@ func (x *ListUsersResponse) GetFigure() *FigureRows {
 // GetUserRequest asks for one user.
 type GetUserRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// user_id is the user, as on the events. Required, at most 256 bytes.
+	// user_id is the user, as on the events; an e-mail address stands for its pseudonym. Required, at most 256 bytes.
 	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// time_range has the days to return: those of UTC that it touches, whole, whatever its zone. Unset: the last 90 days.
 	TimeRange     *TimeRange `protobuf:"bytes,2,opt,name=time_range,json=timeRange,proto3" json:"time_range,omitempty"`
@@ -778,7 +778,7 @@ func (x *GetUserResponse) GetDays() []*UserDay {
 // ListUserActivitiesRequest asks for what one user did.
 type ListUserActivitiesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// user_id is the user, as on the events. Required, at most 256 bytes.
+	// user_id is the user, as on the events; an e-mail address stands for its pseudonym. Required, at most 256 bytes.
 	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// time_range is when it was. Unset: whenever.
 	TimeRange *TimeRange `protobuf:"bytes,2,opt,name=time_range,json=timeRange,proto3" json:"time_range,omitempty"`
