@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-
 	"github.com/tallywire/tallywire/clients/go/tallywirev1"
 )
 
@@ -144,4 +143,3 @@ func rejected(e *tallywirev1.Event, rejection *tallywirev1.Rejection) lostEvent 
 			e.GetEventType(), reason, rejection.GetField(), rejection.GetMessage()),
 	}
 }
-

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from typing import Final
 
-from generators import go_face
+from generators import go_events, go_face, go_rpcs
 from generators.generator import CLIENTS
 from generators.python import Python, cache_folder, run_protoc
 
@@ -45,7 +45,8 @@ class Go:
             options = [f"--{kind}_opt=module={go_face.MODULE}" for kind in ("go", "go-grpc")]
             plugins = [f"--plugin=protoc-gen-{kind}={tools / f'protoc-gen-{kind}'}" for kind in ("go", "go-grpc")]
             run_protoc(*plugins, f"--go_out={folder}", f"--go-grpc_out={folder}", *options)
-            for name, text in go_face.files().items():
+            face = {"rpcs.gen.go": go_rpcs.text(), "event/builders.gen.go": go_events.text()} | go_face.answers()
+            for name, text in face.items():
                 path = pathlib.Path(folder) / name
                 path.parent.mkdir(exist_ok=True)
                 path.write_text(text, encoding="utf-8")

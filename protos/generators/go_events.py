@@ -3,7 +3,12 @@
 import re
 from collections.abc import Iterator
 
-from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    EnumDescriptorProto,
+    FieldDescriptorProto,
+    FileDescriptorProto,
+)
 
 from generators import contract, go_face
 
@@ -51,21 +56,17 @@ def _event() -> tuple[FileDescriptorProto, DescriptorProto, int]:
 
 def _enums(file: FileDescriptorProto, comments: dict[tuple[int, ...], str]) -> Iterator[str]:
     for index, enum in enumerate(file.enum_type):
-        lines = "".join(
-            go_face.comment(comments.get((5, index, 2, number), ""), "\t") + f"\t{_short(enum, value.name)} = {_long(enum, value.name)}\n"
-            for number, value in enumerate(enum.value)
-            if value.number
-        )
+        lines = ""
+        for number, value in enumerate(enum.value):
+            if value.number:
+                lines += go_face.comment(comments.get((5, index, 2, number), ""), "\t")
+                lines += f"\t{_short(enum, value.name)} = tallywirev1.{enum.name}_{value.name}\n"
         yield go_face.comment(comments[5, index]) + f"const (\n{lines})\n"
 
 
 def _short(enum: EnumDescriptorProto, name: str) -> str:
     prefix = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", enum.name).upper() + "_"
     return enum.name + go_face.go_name(name.removeprefix(prefix).lower())
-
-
-def _long(enum: EnumDescriptorProto, name: str) -> str:
-    return f"tallywirev1.{enum.name}_{name}"
 
 
 def _names() -> str:
@@ -82,7 +83,8 @@ def _builder(
 ) -> str:
     """Returns the builder of a family: its type, a maker for each event type, and setters."""
     name = f"{go_face.go_name(family)}Event"
-    text = go_face.comment(f"{name} builds events of {'the type' if len(types) == 1 else 'the types'} {', '.join(types)}.")
+    which = "the type" if len(types) == 1 else "the types"
+    text = go_face.comment(f"{name} builds events of {which} {', '.join(types)}.")
     text += f"type {name} struct {{\n\tcommon[*{name}]\n\tdetail *tallywirev1.{detail.name}\n}}\n\n"
     for event_type in types:
         maker = "".join(go_face.go_name(part) for part in event_type.split("."))

@@ -35,11 +35,9 @@ _WELL_KNOWN: Final = {
 }
 
 
-def files() -> dict[str, str]:
-    """Returns the text of each file by its path below clients/go, not formatted yet."""
-    from generators import go_events, go_rpcs
-
-    made = {"rpcs.gen.go": go_rpcs.text(), "event/builders.gen.go": go_events.text()}
+def answers() -> dict[str, str]:
+    """Returns the text of the views by their paths below clients/go, not formatted."""
+    made = {}
     for file in contract.files():
         if text := _answers(file):
             made[f"answer/{file.name.rpartition('/')[2].removesuffix('.proto')}.gen.go"] = text
