@@ -17,7 +17,7 @@ import (
 // windows, each of one instant, and gives way to other questions. One verification or repair of an organization
 // is under way at a time on a server (QUERY_CONCURRENCY).
 //
-// The call begins with the loop over it and ends with the loop; an error is the last pair.
+// The call begins and ends with the loop; an error is the last pair.
 func (c *Client) VerifyMetrics(ctx context.Context, request *tallywirev1.VerifyMetricsRequest) iter.Seq2[answer.VerifyMetricsResponse, error] {
 	return serverStream[tallywirev1.VerifyMetricsResponse](ctx, c, "/tallywire.v1.AuditService/VerifyMetrics", request, answer.NewVerifyMetricsResponse)
 }
@@ -27,7 +27,7 @@ func (c *Client) VerifyMetrics(ctx context.Context, request *tallywirev1.VerifyM
 // are. Each window that was mended is in the audit trail. A repair that was ended in the middle is simply begun
 // again, and one of what is right changes nothing. Subscribers get what it changes as updates.
 //
-// The call begins with the loop over it and ends with the loop; an error is the last pair.
+// The call begins and ends with the loop; an error is the last pair.
 func (c *Client) RepairMetrics(ctx context.Context, request *tallywirev1.RepairMetricsRequest) iter.Seq2[answer.RepairMetricsResponse, error] {
 	return serverStream[tallywirev1.RepairMetricsResponse](ctx, c, "/tallywire.v1.AuditService/RepairMetrics", request, answer.NewRepairMetricsResponse)
 }
@@ -611,7 +611,7 @@ func (c *Client) GetErasure(ctx context.Context, request *tallywirev1.GetErasure
 // ExportUser returns all that is kept about a person as lines of JSON, as of one instant, and a last line with
 // their numbers. Of a person of whom nothing is kept that line is the only one.
 //
-// The call begins with the loop over it and ends with the loop; an error is the last pair.
+// The call begins and ends with the loop; an error is the last pair.
 func (c *Client) ExportUser(ctx context.Context, request *tallywirev1.ExportUserRequest) iter.Seq2[answer.ExportUserResponse, error] {
 	return wholeExport(serverStream[tallywirev1.ExportUserResponse](ctx, c, "/tallywire.v1.PrivacyService/ExportUser", request, answer.NewExportUserResponse))
 }

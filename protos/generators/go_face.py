@@ -1,8 +1,6 @@
-"""What clients/go has for every RPC, message of an answer and event type: the text of its generated files.
+"""What clients/go has for every message that answers consist of: a view with accessors that keep presence.
 
-rpcs.gen.go      a method of the client for each RPC, and an iterator over all rows for each list in pages
-answer/*.gen.go  a view of each message that answers consist of, with accessors that keep presence
-event/*.gen.go   a builder for each event type, with a setter for each field of its detail
+go_rpcs and go_events beside it make a method for every RPC and a builder for every event type, with the same names.
 """
 
 import re

@@ -42,9 +42,10 @@ def _unary(rpc: Rpc) -> str:
 
 def _stream(rpc: Rpc) -> str:
     stream = f"serverStream[tallywirev1.{rpc.response}](ctx, c, {_path(rpc)}, request, answer.New{rpc.response})"
+    about = f"{rpc.comment}\n\nThe call begins and ends with the loop; an error is the last pair."
     checked = f"{_CHECKED[rpc.name]}({stream})" if rpc.name in _CHECKED else stream
     return (
-        f"{go_face.comment(f'{rpc.comment}\n\nThe call begins and ends with the loop; an error is the last pair.')}"
+        f"{go_face.comment(about)}"
         f"func (c *Client) {rpc.name}(ctx context.Context, request *tallywirev1.{rpc.request}) "
         f"iter.Seq2[answer.{rpc.response}, error] {{\n\treturn {checked}\n}}\n"
     )
