@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -137,6 +138,9 @@ func enumValue(name string, enum protoreflect.EnumDescriptor, value any) (protor
 			}
 		}
 	}
+	if found := enumOfNumber(enum, value); found != nil {
+		return protoreflect.ValueOfEnum(found.Number()), nil
+	}
 	if number, isNumber := value.(protoreflect.Enum); isNumber && number.Descriptor() == enum {
 		return protoreflect.ValueOfEnum(number.Number()), nil
 	}
@@ -145,6 +149,22 @@ func enumValue(name string, enum protoreflect.EnumDescriptor, value any) (protor
 		choices = append(choices, strings.ToLower(strings.TrimPrefix(string(enum.Values().Get(i).Name()), prefix)))
 	}
 	return protoreflect.Value{}, wrong(name, "one of "+strings.Join(choices, ", "), value)
+}
+
+// enumOfNumber returns the value that a number of any Go type stands for, nil if there is none.
+func enumOfNumber(enum protoreflect.EnumDescriptor, value any) protoreflect.EnumValueDescriptor {
+	if _, isNamed := value.(protoreflect.Enum); isNamed {
+		return nil
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil
+	}
+	number, err := strconv.ParseInt(string(text), 10, 32)
+	if err != nil {
+		return nil
+	}
+	return enum.Values().ByNumber(protoreflect.EnumNumber(number))
 }
 
 func wrong(name, wanted string, value any) *InvalidError {

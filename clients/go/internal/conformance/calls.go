@@ -24,7 +24,7 @@ func codeName(number codes.Code) string {
 }
 
 func (t *testee) open(c *command) (any, error) {
-	client, err := tallywire.New(c.Addresses[0], c.Key, options(c)...)
+	client, err := tallywire.New(first(c), c.Key, options(c)...)
 	if err != nil {
 		return nil, err
 	}
@@ -34,8 +34,18 @@ func (t *testee) open(c *command) (any, error) {
 	return none, nil
 }
 
+func first(c *command) string {
+	if len(c.Addresses) == 0 {
+		return ""
+	}
+	return c.Addresses[0]
+}
+
 func options(c *command) []tallywire.Option {
-	chosen := []tallywire.Option{tallywire.WithAddresses(c.Addresses[1:]...)}
+	var chosen []tallywire.Option
+	if len(c.Addresses) > 1 {
+		chosen = append(chosen, tallywire.WithAddresses(c.Addresses[1:]...))
+	}
 	if c.Insecure {
 		chosen = append(chosen, tallywire.WithInsecure())
 	}
@@ -227,7 +237,7 @@ func (t *testee) openTracker(c *command) (any, error) {
 		tallywire.WithBatches(whole(c.BatchSize, 500), milliseconds(c.FlushIntervalMs, time.Second)),
 		tallywire.WithGiveUpAfter(milliseconds(c.RetryForMs, 300*time.Second)),
 	)
-	tracker, err := tallywire.NewTracker(c.Addresses[0], c.Key, chosen...)
+	tracker, err := tallywire.NewTracker(first(c), c.Key, chosen...)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -80,7 +81,9 @@ func main() {
 			break
 		}
 		var c command
-		if err := json.Unmarshal(line, &c); err != nil {
+		decoder := json.NewDecoder(bytes.NewReader(line))
+		decoder.UseNumber() // properties may have numbers that no float64 keeps
+		if err := decoder.Decode(&c); err != nil {
 			fmt.Fprintln(os.Stderr, "no command:", err)
 			continue
 		}
