@@ -1018,7 +1018,7 @@ type ListAuditEntriesRequest struct {
 	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
 	// since keeps the entries made at this time or later.
 	Since *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
-	// until keeps the entries made before this time.
+	// until keeps the entries made before this time. Later than since (INVALID_TIME_RANGE).
 	Until *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=until,proto3" json:"until,omitempty"`
 	// page_size is the most entries to return: 1 to 1,000, more are taken as 1,000. Unset: 100.
 	PageSize int32 `protobuf:"varint,7,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`

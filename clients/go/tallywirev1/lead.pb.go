@@ -434,7 +434,8 @@ type ListLeadsRequest struct {
 	Stage string `protobuf:"bytes,7,opt,name=stage,proto3" json:"stage,omitempty"`
 	// outcome keeps leads that stand so.
 	Outcome LeadOutcome `protobuf:"varint,8,opt,name=outcome,proto3,enum=tallywire.v1.LeadOutcome" json:"outcome,omitempty"`
-	// min_value_micros keeps leads with at least this value, in currency or, where that is unset, in any.
+	// min_value_micros keeps leads with at least this value, in currency or, where that is unset, in any. At most
+	// max_value_micros (INVALID_VALUE).
 	MinValueMicros *int64 `protobuf:"varint,9,opt,name=min_value_micros,json=minValueMicros,proto3,oneof" json:"min_value_micros,omitempty"`
 	// max_value_micros keeps leads with at most this value, in currency or, where that is unset, in any.
 	MaxValueMicros *int64 `protobuf:"varint,10,opt,name=max_value_micros,json=maxValueMicros,proto3,oneof" json:"max_value_micros,omitempty"`
@@ -443,7 +444,7 @@ type ListLeadsRequest struct {
 	Currency string `protobuf:"bytes,11,opt,name=currency,proto3" json:"currency,omitempty"`
 	// created_from keeps leads created at this instant or later.
 	CreatedFrom *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=created_from,json=createdFrom,proto3" json:"created_from,omitempty"`
-	// created_before keeps leads created before this instant.
+	// created_before keeps leads created before this instant. Later than created_from (INVALID_TIME_RANGE).
 	CreatedBefore *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=created_before,json=createdBefore,proto3" json:"created_before,omitempty"`
 	// order_by is the order. Unset: by created_at. At most 20,000 leads are put in order by last_seen_at or value_micros, or
 	// by created_at where prefix is set: where filters leave more the question is refused (TOO_MANY_VALUES).
