@@ -7,6 +7,7 @@ import json
 import re
 import tarfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,38 @@ def ragpulse() -> Iterator[event_pb2.Event]:
             at = _RAGPULSE_BEGAN + timedelta(seconds=int(row["timestamp"]))
             session = row["session_id"]
             yield _event("message.sent", f"rag:{number}", at, conversation_id=session, message=message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """A request for which the service found no passages: in which of the two weeks of the log, how many seconds after
+    that began, in which session, and with which question, of which only a number is published.
+    """
+
+    week: int
+    second: int
+    session: str
+    question: int
+
+    def event(self, number: int, at: datetime) -> event_pb2.Event:
+        """The content gap that it was, at a time."""
+        gap = event_pb2.ContentGapDetail(topic=f"question {self.question}", question=f"What is {self.question}?")
+        return _event("content_gap.found", f"gap:{number}", at, conversation_id=self.session, content_gap=gap)
+
+
+def unanswered() -> Iterator[Unanswered]:
+    """The requests without passages; rows from 3800 on are of the second week."""
+    with gzip.open(RAGPULSE / "0_trace.jsonl.gz", "rt", encoding="utf-8") as file:
+        for number, line in enumerate(filter(str.strip, file)):
+            row = json.loads(line)
+            about = row["hash_ids"]
+            if not about["passages_ids"]:
+                yield Unanswered(
+                    week=int(number >= 3_800),
+                    second=int(row["timestamp"]),
+                    session=row["session_id"],
+                    question=about["user_input"][0],
+                )
 
 
 def llmperf() -> tuple[list[event_pb2.Event], Mapping[str, Mapping[str, Any]]]:

@@ -15,7 +15,7 @@ from server.query import conversation_metrics
 from server.rollups import audit, fold
 from server.store.database import Database
 from tallywire import AsyncClient
-from tallywire.v1 import answer_pb2, event_pb2, time_pb2
+from tallywire.v1 import answer_pb2, conversation_pb2, event_pb2, time_pb2
 from tallywire.v1 import conversation_metrics_pb2 as messages
 from tests.support import commands, effort, serving
 from tests.support.serving import Caller, refused
@@ -317,7 +317,8 @@ async def _days(caller: Caller) -> None:
 )
 async def test_tickets_of_years(client: AsyncClient, database: Database, organization: int) -> None:
     """Real ones, with reopenings, hand-overs, topics and users who come back."""
-    events = list(uci.events(effort.chosen(1_000, thorough=25_000)))
+    count = effort.chosen(1_000, thorough=25_000)
+    events = list(uci.events(count))
     start, end = conversation_reference.whole_days(events)
     for first in range(0, len(events), 1_000):
         await client.track_batch(events[first : first + 1_000])
@@ -325,6 +326,21 @@ async def test_tickets_of_years(client: AsyncClient, database: Database, organiz
     assert min(answer.durable_resolution.reopened, answer.durable_resolution.followed, answer.repeat_contacts.users) > 0
     await fold.fold_all(database, organization)
     await conversation_reference.check(client, events, start, end, "America/St_Johns", 30)
+    courses = {rows[0]["number"]: uci.course(rows) for rows in uci.tickets(count)}
+    outcomes = {name: conversation_pb2.ConversationOutcome.Value(name) for name in OUTCOMES_OF_TICKETS.values()}
+    async for one in client.list_conversations(start, end, time="began", page_size=1_000):
+        course = courses.pop(one.conversation_id)
+        found = (one.outcome, one.reopenings, one.duration_ms // 60_000 if one.outcome else -1)
+        outcome = outcomes[OUTCOMES_OF_TICKETS[course.outcome]] if course.outcome else 0
+        assert found == (outcome, course.reopenings, course.minutes), one.conversation_id
+    assert not courses
+
+
+OUTCOMES_OF_TICKETS = {
+    "handed over": "CONVERSATION_OUTCOME_ESCALATED",
+    "Resolved": "CONVERSATION_OUTCOME_RESOLVED",
+    "Closed": "CONVERSATION_OUTCOME_ENDED",
+}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Tables of published records hold what was worked out of the same bytes without this project."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,9 +10,10 @@ import real_data
 
 from server.rollups import fold
 from server.store.database import Database
-from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
+from tallywire.v1 import answer_pb2, content_gap_pb2, event_pb2, metrics_service_pb2, time_pb2
+from tests.query import test_content_gap_lists as gaps
 from tests.support import serving
-from tests.support.serving import Caller
+from tests.support.serving import Accounts, Caller
 from tests.support.tiny_worlds import Figure
 
 pytestmark = pytest.mark.skipif(
@@ -151,3 +153,52 @@ async def test_calls_of_an_access_log(caller: Caller, database: Database) -> Non
     assert [figure(one) for one in spread.series[0].values] == list(expected["time"]["per_day"].values())
     narrowed = answer_pb2.Filter(dimensions=[answer_pb2.DimensionFilter(dimension="method", value="GET")])
     assert rows(await caller.table(days, "api_calls", part=narrowed))["total"]["api_calls"] == 9952
+
+
+async def test_questions_without_passages_are_content_gaps(accounts: Accounts) -> None:
+    """The first week, resolutions, and the second one: a thousand times as fast, since what is to come is an hour."""
+    caller = await accounts.caller(scopes=gaps.SCOPES)
+    asked, expected = list(real_data.unanswered()), real_data.answers(real_data.RAGPULSE)
+    assert len(asked) == expected["requests_without_passages"]
+    weeks = [[one for one in asked if one.week == week] for week in (0, 1)]
+    topics = [Counter(f"question {one.question}" for one in week) for week in weeks]
+    both = sorted(topics[0].keys() & topics[1].keys())
+    first = await week_of(caller, weeks[0], serving.now() - timedelta(minutes=20))
+    resolved = [*both[:12], *sorted(topics[0].keys() - topics[1].keys())[:8]]
+    for topic in resolved:
+        found = await gaps.update(caller, topic, status=content_gap_pb2.CONTENT_GAP_STATUS_RESOLVED)
+        assert found.frequency == topics[0][topic]
+    second = await week_of(caller, weeks[1], serving.now() + timedelta(seconds=1))
+
+    known = [one async for one in every_gap(caller)]
+    assert {one.topic: one.frequency for one in known} == dict(topics[0] + topics[1])
+    assert {one.topic: one.times_reopened for one in known if one.times_reopened} == dict.fromkeys(both[:12], 1)
+    still = {one.topic for one in known if one.status == content_gap_pb2.CONTENT_GAP_STATUS_RESOLVED}
+    assert still == set(resolved) - set(both)
+    for one in known:
+        times = [at for at, topic in (*first, *second) if topic == one.topic]
+        assert (one.first_seen_at.ToDatetime(UTC), one.last_seen_at.ToDatetime(UTC)) == (min(times), max(times))
+        if one.times_reopened:
+            assert one.reopened_at.ToDatetime(UTC) == min(at for at, topic in second if topic == one.topic)
+    assert [one.frequency for one in known] == sorted((one.frequency for one in known), reverse=True)
+
+
+async def week_of(caller: Caller, asked: Sequence[real_data.Unanswered], began: datetime) -> list[tuple[datetime, str]]:
+    """Sends the content gaps of a week that begins at a time, and returns their times and topics."""
+    events = [
+        one.event(2 * number + one.week, began + timedelta(milliseconds=one.second)) for number, one in enumerate(asked)
+    ]
+    await caller.track_all(events)
+    return [(one.occurred_at.ToDatetime(UTC), one.content_gap.topic) for one in events]
+
+
+async def every_gap(caller: Caller) -> AsyncIterator[content_gap_pb2.ContentGap]:
+    """All content gaps, the most frequent first."""
+    order, token = content_gap_pb2.CONTENT_GAP_ORDER_FREQUENCY, ""
+    while True:
+        page = await gaps.listed(caller, order_by=order, page_size=400, page_token=token)
+        for one in page.content_gaps:
+            yield one
+        token = page.next_page_token
+        if not token:
+            return

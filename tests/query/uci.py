@@ -15,6 +15,7 @@ import itertools
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -108,3 +109,41 @@ def _event(row: dict[str, str], event_type: str, suffix: str, at: datetime) -> e
         event.conversation.topic = told["category"]
     event.occurred_at.FromDatetime(at)
     return event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How a ticket went, by the rows of the log alone: the last state that counts since it was reopened last, how often
+    it was reopened, and the minutes from when it was opened to its first closing since.
+    """
+
+    outcome: str
+    reopenings: int
+    minutes: int
+
+
+def course(rows: list[dict[str, str]]) -> Course:
+    """Returns how a ticket went."""
+    changes, state = list[tuple[datetime, int, str]](), "New"
+    for place, row in enumerate(rows):
+        before, state = state, row["incident_state"]
+        at = time_of(row["sys_updated_at"])
+        if state == before:
+            continue
+        if state in _CLOSING:
+            changes.append((at, place, state))
+        elif before in _CLOSING:
+            changes.append((at, place, "reopened"))
+        elif state.startswith("Awaiting"):
+            changes.append((at, place, "handed over"))
+    changes.sort()
+    reopened = [place for place, (_, _, kind) in enumerate(changes) if kind == "reopened"]
+    since = changes[reopened[-1] + 1 :] if reopened else changes
+    kinds = {kind for _, _, kind in since}
+    outcome = next((one for one in ("handed over", "Resolved", "Closed") if one in kinds), "")
+    opened = time_of(rows[0]["opened_at"])
+    return Course(
+        outcome=outcome,
+        reopenings=len(reopened),
+        minutes=int((since[0][0] - opened).total_seconds()) // 60 if since else -1,
+    )
