@@ -5,6 +5,7 @@ from tallywire.aio import AsyncClient
 from tallywire.aio_subscription import AsyncSubscription
 from tallywire.buffer import Stats
 from tallywire.client import Client
+from tallywire.contexts import context
 from tallywire.errors import (
     AlreadyExists,
     Cancelled,
@@ -53,6 +54,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "__version__",
+    "context",
     "ensure_id",
     "event",
     "fields_of",

@@ -26,6 +26,7 @@ from tallywire import (
     call_room,
     concurrency_limit,
     connection,
+    contexts,
     errors,
     ids,
     progress,
@@ -54,6 +55,8 @@ class AsyncClient(
     The arguments, the errors and the retries are those of Client. It connects with the first call. Once its loop is
     closed, as after asyncio.run(), it connects anew on the next one; while that runs, another loop gets RuntimeError.
     """
+
+    context = staticmethod(contexts.context)
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from tallywire import (
     concurrency_limit,
     connection,
     content_gaps,
+    contexts,
     corrections,
     custom_metrics,
     directory,
@@ -64,6 +65,8 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
     Calls raise subclasses of TallywireError. A call that sends events is tried again with the same ids until the
     timeout when its outcome is unknown; a question is tried again when the server says when.
     """
+
+    context = staticmethod(contexts.context)
 
     def __init__(
         self,

@@ -2,7 +2,6 @@
 
 import math
 import operator
-import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, SupportsIndex
@@ -11,7 +10,7 @@ from google.protobuf import struct_pb2, timestamp_pb2
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from tallywire import field_values, ids
+from tallywire import contexts, field_values, ids
 from tallywire.v1 import event_pb2
 
 Detail = (
@@ -34,7 +33,7 @@ Detail = (
 )
 """Any message of the oneof Event.detail."""
 
-Id = str | SupportsIndex | uuid.UUID
+Id = field_values.Id
 """An id as event() takes it: a text, a whole number or a UUID."""
 
 # The field of the oneof -> the event types of its family. What a family's fields are called and hold is read from the
@@ -101,7 +100,8 @@ def event(
     """Returns an event with an event_id of its own, ready to be sent as often as needed.
 
     `occurred_at` is an aware datetime and now by default. Further keyword arguments are fields of the detail that
-    belongs to the event type: `event("message.sent", agent_id="a", response_time_ms=120)`. None leaves a field unset.
+    belongs to the event type: `event("message.sent", agent_id="a", response_time_ms=120)`. None leaves a field unset;
+    who the event is about (agent_id to campaign_id) is then taken from context(), inside of its block.
     Enums are given by name ("available") or number. An event type that the service does not know has no detail of
     its own: pass `detail=MessageDetail(...)`.
 
@@ -116,15 +116,13 @@ def event(
         event_type=event_type,
         event_id=field_values.identity("event_id", event_id) or ids.uuid7(),
         occurred_at=timestamp(datetime.now(UTC) if occurred_at is None else occurred_at, "occurred_at"),
-        agent_id=field_values.identity("agent_id", agent_id),
-        user_id=field_values.identity("user_id", user_id),
-        conversation_id=field_values.identity("conversation_id", conversation_id),
-        channel=channel or "",
-        team_id=field_values.identity("team_id", team_id),
-        campaign_id=field_values.identity("campaign_id", campaign_id),
         resource_type=resource_type or "",
         resource_id=field_values.identity("resource_id", resource_id),
     )
+    ids_of_whom = {"agent_id": agent_id, "user_id": user_id, "conversation_id": conversation_id}
+    groups = {"channel": channel, "team_id": team_id, "campaign_id": campaign_id}
+    for name, text in contexts.completed({**ids_of_whom, **groups}).items():
+        setattr(built, name, text)
     if properties is not None and not isinstance(properties, Mapping):
         raise field_values.WrongType("properties", f"properties is a mapping, not {type(properties).__name__}")
     if properties:

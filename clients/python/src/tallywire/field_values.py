@@ -9,6 +9,9 @@ from typing import Final, SupportsIndex
 _ROUNDED: Final = ("_ms", "_micros")
 _LIMITS: Final = {32: 2**31, 64: 2**63}
 
+Id = str | SupportsIndex | uuid.UUID
+"""An id as event() takes it: a text, a whole number or a UUID."""
+
 
 class WrongType(TypeError):
     """A value is of a type that its field does not take."""

@@ -3,7 +3,7 @@
 import _thread
 from typing import Any, Final, Self, Unpack
 
-from tallywire import buffer, connection, events, green_threads, ids, lifecycle, lost_events, requests, sender
+from tallywire import buffer, connection, contexts, events, green_threads, ids, lifecycle, lost_events, requests, sender
 from tallywire.v1 import event_pb2
 
 _making: Final = _thread.allocate_lock()
@@ -29,6 +29,8 @@ class Tracker:
     After os.fork() the tracker of the child is empty and makes a thread and a connection of its own, while the parent
     keeps what it had.
     """
+
+    context = staticmethod(contexts.context)
 
     def __init__(
         self,
