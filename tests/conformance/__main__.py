@@ -1,7 +1,8 @@
 """Runs cases with one client or all: python -m tests.conformance --language go --case bare_cancelled.
 
 Prints a table of cases by languages and, for each case that fails, the exchange with the testee and what the scripted
-server saw. Exit status 1 if a case has failed.
+server saw. With --servers, --soak or --throughput it runs these instead, against a real server. Exit status 1 if
+anything has failed.
 """
 
 import argparse
@@ -10,10 +11,12 @@ import contextlib
 import pathlib
 import sys
 import tempfile
+from collections.abc import AsyncIterator, Awaitable
 
 import tests.conftest  # noqa: F401 - sets up the process for gRPC and engines before either is imported
 from clients.conformance.scripted_server import ScriptedServer
-from tests.conformance import cases, languages, real_server
+from tests.conformance import cases, journeys, languages, real_server, server_process
+from tests.support import certificates, serving
 
 
 def _arguments() -> argparse.Namespace:
@@ -23,6 +26,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kind", choices=("behaviour", "contract"), help="only the cases of this kind")
     parser.add_argument("--report", type=pathlib.Path, help="write the exchanges of all cases to this file")
     parser.add_argument("--list", action="store_true", help="list the cases, and what they are about")
+    parser.add_argument("--servers", action="store_true", help="many calls at once, restarts, TLS and mutual TLS")
+    parser.add_argument("--soak", type=float, nargs="?", const=60.0, metavar="SECONDS", help="track through restarts")
+    parser.add_argument(
+        "--throughput", type=float, nargs="?", const=8.0, metavar="SECONDS", help="send as much as there is room for"
+    )
     parser.add_argument("--no-build", action="store_true", help="the testees are built already")
     return parser.parse_args()
 
@@ -38,20 +46,41 @@ def _chosen(arguments: argparse.Namespace) -> list[cases.Case]:
 
 
 async def _outcomes(
-    language: languages.Language,
-    chosen: list[cases.Case],
-    scripted: ScriptedServer,
-    real: real_server.MakeServer | None,
+    language: languages.Language, chosen: list[cases.Case], scripted: ScriptedServer, real: real_server.Alone | None
 ) -> dict[str, cases.Outcome]:
     found: dict[str, cases.Outcome] = {}
+    async with _testee(language) as testee:
+        behaviour = [case for case in chosen if case.kind == "behaviour"]
+        found |= await cases.run_behaviour(behaviour, testee, scripted)
+        if real is not None:
+            contract = [case for case in chosen if case.kind == "contract"]
+            found |= await cases.run_contract(contract, testee, real.make_server)
+    return found
+
+
+@contextlib.asynccontextmanager
+async def _testee(language: languages.Language) -> AsyncIterator[languages.Testee]:
+    """Runs a testee for the length of the block; what it has written to stderr comes last."""
     with tempfile.TemporaryDirectory() as logs:
         async with languages.Testee(language, pathlib.Path(logs)) as testee:
-            behaviour = [case for case in chosen if case.kind == "behaviour"]
-            found |= await cases.run_behaviour(behaviour, testee, scripted)
-            if real is not None:
-                found |= await cases.run_contract([case for case in chosen if case.kind == "contract"], testee, real)
+            yield testee
             if said := testee.stderr():
                 print(f"stderr of {language.name}:\n{said}", file=sys.stderr)
+
+
+async def _ready(arguments: argparse.Namespace) -> list[languages.Language]:
+    """Returns the languages that were asked for, built; those without a toolchain are left out."""
+    wanted = [one for one in languages.all_of_them() if not arguments.language or one.name in arguments.language]
+    found = []
+    for language in wanted:
+        if missing := language.missing():
+            print(f"{language.name} is left out: not on PATH: {', '.join(missing)}", file=sys.stderr)
+            continue
+        if not arguments.no_build:
+            await language.make()
+        found.append(language)
+    if not found:
+        raise languages.BuildFailed("there is no client of that name")
     return found
 
 
@@ -60,29 +89,71 @@ async def _run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         print("\n".join(f"{case.kind:9} {case.name:35} {case.data['about']}" for case in chosen))
         return 0
-    wanted = [one for one in languages.all_of_them() if not arguments.language or one.name in arguments.language]
-    if not wanted or not chosen:
-        print("no client or no case has such a name", file=sys.stderr)
-        return 2
+    try:
+        ready = await _ready(arguments)
+    except languages.BuildFailed as failed:
+        print(failed, file=sys.stderr)
+        return 1
+    if arguments.servers or arguments.soak or arguments.throughput:
+        async with real_server.alone() as real:
+            return await _against_real(arguments, ready, real)
     found: dict[str, dict[str, cases.Outcome]] = {}
     async with contextlib.AsyncExitStack() as stack:
         scripted = ScriptedServer()
         await scripted.start()
         stack.push_async_callback(scripted.stop)
         needs_real = any(case.kind == "contract" for case in chosen)
-        real = await stack.enter_async_context(real_server.alone()) if needs_real else None
-        for language in wanted:
-            if missing := language.missing():
-                print(f"{language.name} is left out: {', '.join(missing)} is not on PATH", file=sys.stderr)
-                continue
-            try:
-                if not arguments.no_build:
-                    await language.make()
-            except languages.BuildFailed as failed:
-                print(failed, file=sys.stderr)
-                return 1
-            found[language.name] = await _outcomes(language, chosen, scripted, real)
-    return _print(arguments, found, wanted)
+        real_or_none = await stack.enter_async_context(real_server.alone()) if needs_real else None
+        for language in ready:
+            found[language.name] = await _outcomes(language, chosen, scripted, real_or_none)
+    return _print(arguments, found, ready)
+
+
+async def _against_real(arguments: argparse.Namespace, ready: list[languages.Language], real: real_server.Alone) -> int:
+    wrong: list[str] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        async with contextlib.AsyncExitStack() as stack:
+            testees = [await stack.enter_async_context(_testee(language)) for language in ready]
+            if arguments.servers:
+                for testee in testees:
+                    wrong += await _servers(testee, real, folder)
+            if arguments.soak:
+                keys = {testee.language.name: (await real.make_tenant()).key for testee in testees}
+                async with server_process.started(real.settings, folder) as server:
+                    wrong += await journeys.soak(testees, server, keys, arguments.soak, print)
+            if arguments.throughput:
+                async with server_process.started(real.settings, folder) as server:
+                    for testee in testees:
+                        key = (await real.make_tenant()).key
+                        print(await journeys.throughput(testee, server.address, key, arguments.throughput))
+    print("\n".join([f"✗ {one}" for one in wrong]) or "nothing is wrong")
+    return 1 if wrong else 0
+
+
+async def _servers(testee: languages.Testee, real: real_server.Alone, folder: pathlib.Path) -> list[str]:
+    """Runs the journeys of a testee that tests/conformance/test_conformance_servers.py runs, too."""
+    wrong: list[str] = []
+
+    async def tried(what: str, journey: Awaitable[None]) -> None:
+        try:
+            await journey
+            print(f"{testee.language.name}: {what}: ok")
+        except (journeys.Refused, TimeoutError, RuntimeError) as error:
+            wrong.append(f"{what}: {error!r}")
+
+    key = (await real.make_tenant()).key
+    await tried("many calls at once", journeys.many_calls_at_once(testee, real.address, key))
+    async with server_process.started(real.settings, folder) as server:
+        await tried("restarts", journeys.resume_across_restarts(testee, server, (await real.make_tenant()).key))
+    made = folder / f"certificates-{testee.language.name}"
+    made.mkdir()
+    certified = certificates.make(made)
+    for mutual in (False, True):
+        async with serving.running(real.settings, **journeys.tls_settings(certified, mutual=mutual)) as running:
+            address = running.address.replace("127.0.0.1", "localhost")
+            await tried("TLS", journeys.tls(testee, address, key, certified, mutual=mutual))
+    return wrong
 
 
 def _print(

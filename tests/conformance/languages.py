@@ -109,8 +109,9 @@ class Testee:
         """Starts the program and asks it who it is."""
         ours = ("TALLYWIRE_", "GRPC_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        # A client must not go through it: nobody listens there.
-        environment |= {"http_proxy": "http://127.0.0.1:9", "grpc_proxy": "http://127.0.0.1:9"}
+        # Where nobody listens: in plaintext a client must not go there. With TLS it may, but to localhost.
+        environment |= dict.fromkeys(("http_proxy", "https_proxy", "grpc_proxy"), "http://127.0.0.1:9")
+        environment |= {"no_proxy": "localhost", "NO_PROXY": "localhost"}
         self._process = await asyncio.create_subprocess_exec(
             *self.language.run,
             cwd=self.language.folder,

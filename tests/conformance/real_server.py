@@ -2,12 +2,15 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
+from server.settings import Settings
 from server.store.database import Database
 from server.tenancy import api_keys
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Scope
+from tests import conftest
 from tests.conformance.cases import Server
 
 # The client without a name may do everything.
@@ -32,23 +35,35 @@ def servers(address: str, database: Database, make_tenant: Any, pepper: str) -> 
     return make
 
 
+@dataclass(frozen=True, kw_only=True)
+class Alone:
+    """Engines and a server of the command's own."""
+
+    settings: Settings
+    address: str
+    make_tenant: Any
+    make_server: MakeServer
+
+
 @contextlib.asynccontextmanager
-async def alone() -> AsyncIterator[MakeServer]:
-    """Starts engines and a server for the command; the tests have theirs."""
-    from tests import conftest
-
+async def alone() -> AsyncIterator[Alone]:
+    """Starts engines and a server for the command; the tests have theirs, made by the same code."""
     async with contextlib.AsyncExitStack() as stack:
-        engines = stack.enter_context(_once(conftest.engines))
-        database = await stack.enter_async_context(_once_async(conftest.database, engines))
-        settings = conftest.settings.__wrapped__(engines)
-        server = await stack.enter_async_context(_once_async(conftest.server, settings, database))
-        make_tenant = conftest.make_tenant.__wrapped__(database)
-        yield servers(server.address, database, make_tenant, conftest.PEPPER)
+        engines = stack.enter_context(contextlib.contextmanager(_made(conftest.engines))())
+        database = await stack.enter_async_context(contextlib.asynccontextmanager(_made(conftest.database))(engines))
+        settings = _made(conftest.settings)(engines)
+        server = await stack.enter_async_context(
+            contextlib.asynccontextmanager(_made(conftest.server))(settings, database)
+        )
+        make_tenant = _made(conftest.make_tenant)(database)
+        yield Alone(
+            settings=settings,
+            address=server.address,
+            make_tenant=make_tenant,
+            make_server=servers(server.address, database, make_tenant, conftest.PEPPER),
+        )
 
 
-def _once(fixture: Any, *arguments: Any) -> Any:
-    return contextlib.contextmanager(fixture.__wrapped__)(*arguments)
-
-
-def _once_async(fixture: Any, *arguments: Any) -> Any:
-    return contextlib.asynccontextmanager(fixture.__wrapped__)(*arguments)
+def _made(fixture: Any) -> Any:
+    """Returns the function under a fixture."""
+    return fixture.__wrapped__

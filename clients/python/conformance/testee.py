@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import sys
+import time
 import traceback
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -270,6 +271,27 @@ class Testee:
             stream.step.cancel()
             await asyncio.wait((stream.step,))
         return {}
+
+    async def load(self, command: Reply) -> Reply:
+        client, batch = self.clients[command["client"]], command["batch"]
+        end, done = time.monotonic() + command["seconds"], {"calls": 0, "events": 0, "failed": 0}
+
+        async def send() -> None:
+            while time.monotonic() < end:
+                try:
+                    if batch == 1:
+                        await client.track(tallywire.event("message.sent", agent_id="load"))
+                    else:
+                        await client.track_batch(
+                            [tallywire.event("message.sent", agent_id="load") for _ in range(batch)]
+                        )
+                except errors.TallywireError:
+                    done["failed"] += 1
+                done["calls"] += 1
+                done["events"] += batch
+
+        await asyncio.gather(*[send() for _ in range(command["under_way"])])
+        return done
 
     async def answer(self, command: Reply) -> None:
         """Does a command and writes its reply."""

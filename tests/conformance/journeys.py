@@ -1,0 +1,232 @@
+"""What clients must stand against a real server: many calls at once, restarts, TLS, and a soak."""
+
+import asyncio
+import contextlib
+import os
+import pathlib
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.conformance.languages import Testee
+from tests.conformance.server_process import ServerProcess
+from tests.support.certificates import Certificates
+from tests.support.serving import uuid7
+from tests.support.waiting import PATIENCE
+
+OVERVIEW = "tallywire.v1.MetricsService/GetOverview"
+
+
+class Refused(AssertionError):
+    """A command did not have the reply that it must have."""
+
+
+async def done(testee: Testee, do: str, **arguments: Any) -> dict[str, Any]:
+    """Returns what a command gives. Raises Refused for an error."""
+    reply = await testee.ask({"do": do, **arguments})
+    if "ok" not in reply:
+        raise Refused(f"{testee.language.name}: {do} gives {reply}")
+    ok: dict[str, Any] = reply["ok"]
+    return ok
+
+
+async def failed(testee: Testee, do: str, **arguments: Any) -> dict[str, Any]:
+    """Returns the error of a command. Raises Refused if it has none."""
+    reply = await testee.ask({"do": do, **arguments})
+    if "error" not in reply:
+        raise Refused(f"{testee.language.name}: {do} gives {reply}")
+    error: dict[str, Any] = reply["error"]
+    return error
+
+
+def event() -> dict[str, Any]:
+    """Returns an event of now."""
+    return {"event_id": uuid7(), "event_type": "message.sent", "occurred_at": _stamp(datetime.now(UTC))}
+
+
+def period() -> dict[str, str]:
+    """Returns a period around now."""
+    now = datetime.now(UTC)
+    return {"start": _stamp(now - timedelta(days=1)), "end": _stamp(now + timedelta(minutes=30))}
+
+
+async def counted(testee: Testee, client: str) -> int:
+    """Returns how many events of the organization are counted."""
+    answer = await done(testee, "call", client=client, method=OVERVIEW, request={"time_range": period()})
+    return int(answer["response"]["overview"]["events"])
+
+
+async def many_calls_at_once(testee: Testee, address: str, key: str, calls: int = 300) -> None:
+    """Sends so many single events at once over one connection, then asks as many questions: none may fail."""
+    await done(testee, "open", client="many", addresses=[address], key=key)
+    results = await asyncio.gather(
+        *[done(testee, "track", client="many", single=True, events=[event()], timeout_ms=60_000) for _ in range(calls)]
+    )
+    statuses = {result["results"][0]["status"] for result in results}
+    if statuses != {"EVENT_STATUS_ACCEPTED"}:
+        raise Refused(f"of {calls} events at once some are {statuses}")
+    question = {"time_range": period()}
+    await asyncio.gather(
+        *[
+            done(testee, "call", client="many", method=OVERVIEW, request=question, timeout_ms=60_000)
+            for _ in range(calls)
+        ]
+    )
+    if (found := await counted(testee, "many")) != calls:
+        raise Refused(f"{found} of {calls} events are counted")
+    await done(testee, "close", client="many")
+
+
+async def resume_across_restarts(testee: Testee, server: ServerProcess, key: str, events: int = 30) -> None:
+    """Reads updates while events are sent, and the server is stopped once and killed once: each revision once, in
+    order, with all events.
+    """
+    await done(testee, "open", client="r", addresses=[server.address], key=key)
+    await done(
+        testee, "stream_open", client="r", stream="r", kind="updates", bookmarks=True, request={"include_events": True}
+    )
+    sent = [event() for _ in range(events)]
+    revisions: list[int] = []
+    seen: list[str] = []
+    first = (await done(testee, "stream_next", stream="r", timeout_ms=60_000))["update"]
+    if not first.get("bookmark"):
+        raise Refused(f"the first message is no bookmark: {first}")
+
+    async def read() -> None:
+        while len(seen) < events:
+            message = await done(testee, "stream_next", stream="r", timeout_ms=60_000)
+            if "update" not in message:
+                raise Refused(f"no update came: {message}, after {revisions}")
+            if not message["update"].get("bookmark"):
+                revisions.append(int(message["update"]["revision"]))
+                seen.extend(one["event_id"] for one in message["update"].get("events", []))
+
+    async def write() -> None:
+        for number, one in enumerate(sent):
+            if number == events // 3:
+                await server.stop()
+                await server.start()
+            elif number == 2 * events // 3:
+                await server.kill()
+                await server.start()
+            await done(testee, "track", client="r", single=True, events=[one], timeout_ms=60_000)
+
+    async with asyncio.timeout(2 * PATIENCE):
+        await asyncio.gather(read(), write())
+    begin = int(first.get("revision", 0))  # absent for 0
+    if revisions != list(range(begin + 1, begin + 1 + len(revisions))):
+        raise Refused(f"revisions after {begin} are {revisions}")
+    if seen != [one["event_id"] for one in sent]:
+        raise Refused(f"events are not what was sent, in its order: {seen}")
+    await done(testee, "stream_close", stream="r")
+    await done(testee, "close", client="r")
+
+
+async def tls(testee: Testee, address: str, key: str, certificates: Certificates, *, mutual: bool) -> None:
+    """Calls a server with TLS: whoever has the right certificates gets through, and everybody else UNAVAILABLE."""
+    root = {"root_certificates": certificates.authority.certificate.read_text()}
+    ours = _pair(certificates.client.certificate.read_text(), certificates.client.key.read_text())
+    foreign = _pair(certificates.stranger.certificate.read_text(), certificates.stranger.key.read_text())
+    ways: dict[str, tuple[dict[str, Any], bool]] = {
+        "with the authority": (root, not mutual),
+        "with the authority and a certificate": ({**root, **ours}, True),
+        "with a certificate of another authority": ({**root, **foreign}, not mutual),
+        "with another authority": ({"root_certificates": certificates.stranger.certificate.read_text()}, False),
+        "in plaintext": ({"insecure": True}, False),
+    }
+    for number, (way, (options, works)) in enumerate(ways.items()):
+        client = f"tls-{mutual}-{number}"
+        await done(testee, "open", client=client, addresses=[address], key=key, **options)
+        asking: dict[str, Any] = {"client": client, "method": OVERVIEW, "request": {"time_range": period()}}
+        if works:
+            await done(testee, "call", **asking)
+        elif (error := await failed(testee, "call", **asking))["code"] not in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
+            raise Refused(f"{way} the error is {error}")
+        await done(testee, "close", client=client)
+
+
+async def soak(
+    testees: list[Testee], server: ServerProcess, keys: dict[str, str], seconds: float, say: Callable[[str], None]
+) -> list[str]:
+    """Tracks for so long while the server is killed and restarted; returns what is wrong.
+
+    In the end every tracker's sent + duplicates are the events that are counted, and nothing is lost.
+    """
+    end = time.monotonic() + seconds
+    restarts = {"stopped": 0, "killed": 0}
+
+    async def disturb() -> None:
+        while time.monotonic() < end - 5:
+            await asyncio.sleep(min(5.0, seconds / 6))
+            kind, way = ("killed", server.kill) if sum(restarts.values()) % 2 else ("stopped", server.stop)
+            await way()
+            restarts[kind] += 1
+            await server.start()
+
+    async def track(testee: Testee) -> str:
+        name, address = testee.language.name, [server.address]
+        await done(testee, "tracker_open", tracker="soak", addresses=address, key=keys[name], max_events=100_000)
+        taken = 0
+        while time.monotonic() < end:
+            batch = [event() for _ in range(20)]
+            taken += sum((await done(testee, "tracker_track", tracker="soak", events=batch))["taken"])
+            await asyncio.sleep(0.1)
+        settled = (await done(testee, "tracker_flush", tracker="soak", timeout_ms=120_000))["settled"]
+        stats = await done(testee, "tracker_stats", tracker="soak")
+        await done(testee, "open", client="soak", addresses=address, key=keys[name])
+        stored = await counted(testee, "soak")
+        say(f"{name}: {taken:,} taken, {stored:,} counted, {stats}")
+        ours = stats["sent"] + stats["duplicates"]
+        if settled and ours == stored == taken and not stats["pending"] + stats["failed"] + stats["dropped"]:
+            return ""
+        return f"{name}: taken {taken}, counted {stored}, settled {settled}, {stats}"
+
+    disturbing = asyncio.create_task(disturb())
+    wrong = await asyncio.gather(*map(track, testees))
+    await disturbing
+    say(f"the server was stopped {restarts['stopped']} times and killed {restarts['killed']} times")
+    return [one for one in wrong if one]
+
+
+async def throughput(testee: Testee, address: str, key: str, seconds: float) -> str:
+    """Sends as much as the client can, in batches and then one by one; returns the figures as a line."""
+    name, before = testee.language.name, cpu_seconds(testee.pid)
+    await done(testee, "open", client="load", addresses=[address], key=key)
+    figures = []
+    for batch, under_way in ((500, 8), (1, 32)):
+        arguments = {"client": "load", "seconds": seconds, "batch": batch, "under_way": under_way}
+        reply = await testee.ask({"do": "load", **arguments})
+        if "ok" not in reply:
+            return f"{name:12} {reply.get('unsupported', reply)}"
+        if reply["ok"]["failed"]:
+            return f"{name:12} {reply['ok']['failed']} calls failed"
+        figures.append(reply["ok"]["events"] / seconds)
+    await done(testee, "close", client="load")
+    spent = cpu_seconds(testee.pid) - before
+    return f"{name:12} {figures[0]:10,.0f} events/s {figures[1]:8,.0f} calls/s {spent:6.1f} CPU s"
+
+
+def cpu_seconds(pid: int) -> float:
+    """Returns the CPU seconds that a process and its children have used; 0 where there is no /proc."""
+    spent = 0.0
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(folder.name) == pid or int(fields[1]) == pid:
+                spent += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return spent
+
+
+def tls_settings(certificates: Certificates, *, mutual: bool) -> dict[str, Any]:
+    """Returns the settings of a server with these certificates."""
+    names = {"tls_certificate": certificates.server.certificate, "tls_key": certificates.server.key}
+    return {**names, "tls_client_ca": certificates.authority.certificate} if mutual else names
+
+
+def _pair(certificate: str, key: str) -> dict[str, str]:
+    return {"certificate_chain": certificate, "private_key": key}
+
+
+def _stamp(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
