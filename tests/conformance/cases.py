@@ -144,7 +144,8 @@ class _Run:
             outcome.exchange += ["the server saw:"] if self._server.script.attempts else ["the server saw nothing"]
             outcome.exchange += [_line(one.shown(self._began)) for one in self._server.script.attempts]
         allowed = self._case.data.get("may_be_unsupported_by", [])
-        if outcome.unsupported and self._testee.language.client not in allowed and not outcome.problems:
+        names = {self._testee.language.client, self._testee.language.name}
+        if outcome.unsupported and names.isdisjoint(allowed) and not outcome.problems:
             outcome.problems.append(f"unsupported: {outcome.unsupported}")
         return outcome
 

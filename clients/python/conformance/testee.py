@@ -1,4 +1,7 @@
-"""The testee of the Python client: see clients/conformance/TESTEE.md. AsyncClient makes its calls, Tracker tracks."""
+"""The testee of the Python client: see clients/conformance/TESTEE.md.
+
+AsyncClient makes its calls, or, with the argument --threads, Client.
+"""
 
 import asyncio
 import contextlib
@@ -12,6 +15,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
+import grpc.aio
+import threaded
 from google.protobuf import json_format, message_factory
 from google.protobuf.message import Message
 
@@ -114,11 +119,31 @@ class Stream:
     step: "asyncio.Task[Any] | None" = None
 
 
+class AsyncioClient(tallywire.AsyncClient):
+    """An AsyncClient with a way to call every RPC by its path, with the retries that its own methods have."""
+
+    can_cancel = True
+
+    async def unary(self, path: str, codecs: Reply, request: Any, policy: retries.Policy, timeout: Any) -> Any:
+        """Returns the answer of an RPC."""
+        method: Any = self._bound().channel.unary_unary(path, **codecs)
+        return await self._call(method, lambda: request, policy, timeout)
+
+    async def stream(self, path: str, codecs: Reply, request: Any, timeout: Any) -> list[Any]:
+        """Returns all responses of an RPC that streams them."""
+        method: Any = self._bound().channel.unary_stream(path, **codecs)
+        try:
+            return [one async for one in method(request, timeout=timeout, metadata=self._connection.metadata)]
+        except grpc.aio.AioRpcError as failure:
+            raise errors.from_rpc(failure) from failure
+
+
 class Testee:
     """What the driver has opened, and its commands by name."""
 
-    def __init__(self) -> None:
-        self.clients: dict[str, tallywire.AsyncClient] = {}
+    def __init__(self, client_class: type[AsyncioClient] | type[threaded.ThreadedClient]) -> None:
+        self.client_class = client_class
+        self.clients: dict[str, Any] = {}
         self.trackers: dict[str, tallywire.Tracker] = {}
         self.streams: dict[str, Stream] = {}
         self.running: dict[int, asyncio.Task[None]] = {}
@@ -131,7 +156,7 @@ class Testee:
         }
 
     async def open(self, command: Reply) -> Reply:
-        self.clients[command["client"]] = tallywire.AsyncClient(**connection_options(command))
+        self.clients[command["client"]] = self.client_class(**connection_options(command))
         return {}
 
     async def close(self, command: Reply) -> Reply:
@@ -146,22 +171,15 @@ class Testee:
         request = message_factory.GetMessageClass(method.input_type)()
         json_format.ParseDict(command["request"], request)
         timeout = command["timeout_ms"] / 1000 if "timeout_ms" in command else None
-        channel = client._bound().channel
         codecs = {
             "request_serializer": type(request).SerializeToString,
             "response_deserializer": message_factory.GetMessageClass(method.output_type).FromString,
         }
         path = f"/{command['method']}"
         if method.server_streaming:
-            metadata = client._connection.metadata
-            call = channel.unary_stream(path, **codecs)(request, timeout=timeout, metadata=metadata)
-            try:
-                return {"responses": [to_json(one) async for one in call]}
-            except tallywire.aio.grpc.aio.AioRpcError as failure:
-                raise errors.from_rpc(failure) from failure
+            return {"responses": list(map(to_json, await client.stream(path, codecs, request, timeout)))}
         policy = retries.of_method(method.name)
-        answer = await client._call(channel.unary_unary(path, **codecs), lambda: request, policy, timeout)
-        return {"response": to_json(answer)}
+        return {"response": to_json(await client.unary(path, codecs, request, policy, timeout))}
 
     async def pages(self, command: Reply) -> Reply:
         client, request = self.clients[command["client"]], command["request"]
@@ -205,6 +223,8 @@ class Testee:
         return {"results": list(map(to_json, results))}
 
     async def cancel(self, command: Reply) -> Reply:
+        if not self.client_class.can_cancel:
+            raise Unsupported("a call that blocks a thread cannot be cancelled")
         self.running[command["of"]].cancel()
         return {}
 
@@ -335,4 +355,4 @@ class Testee:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(Testee().run())
+        asyncio.run(Testee(threaded.ThreadedClient if sys.argv[1:] == ["--threads"] else AsyncioClient).run())
