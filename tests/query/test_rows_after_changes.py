@@ -1,4 +1,4 @@
-"""The rows behind figures stay those that were counted, whatever is done before they are listed, and in any order."""
+"""The rows behind figures stay those that were counted, whatever is done before and while they are listed."""
 
 import random
 from collections import Counter
@@ -230,8 +230,12 @@ class World:
             opened.append(Opened(*one, then=listed, lead_changes=self.lead_changes))
         return opened
 
-    async def listed(self, token: rows_pb2.RowsToken) -> Found | None:
-        """Lists the rows behind a figure, on pages of some size; None where they can no longer be told."""
+    async def listed(
+        self, token: rows_pb2.RowsToken, step: Callable[[], Awaitable[None]] | None = None
+    ) -> Found | None:
+        """Lists the rows behind a figure, on pages of some size; None where they can no longer be told. A step may be
+        taken after the first page.
+        """
         fetch, size = _LISTS[token.kind], self.dice.choice((9, 40, 1000))
         found, page_token = Counter[tuple[Any, int]](), ""
         while True:
@@ -245,12 +249,15 @@ class World:
             page_token = page.next_page_token
             if not page_token:
                 return Found(rows=found, sum=page.figure)
+            if step is not None:
+                await step()
+                step = None
 
-    async def check(self, one: Opened) -> bool:
+    async def check(self, one: Opened, step: Callable[[], Awaitable[None]] | None = None) -> bool:
         """Opens a figure again: what is listed is what was listed, but for raw events that were dropped since, and adds
         up with what is missing. Returns whether it could be told.
         """
-        found, about = await self.listed(one.token), (one.metric, one.by, one.values)
+        found, about = await self.listed(one.token, step), (one.metric, one.by, one.values)
         if found is None:
             assert self.may_be_untold(one), about
             return False
@@ -329,6 +336,8 @@ async def test_whatever_happens_in_between_the_rows_are_those_that_were_counted(
             await world.steps[name]()
         for one in opened:
             told[one.token.kind] += await world.check(one)
+        for name in ("arrive", "correct", "retract", "fold", "rebuild"):  # between two pages
+            await world.check(dice.choice(opened), world.steps[name])
     assert told[rows_pb2.ROWS_KIND_EVENTS] > 10
     report = await audit.check(database, world.organization_id)
     assert report.mismatches == 0, report.examples
