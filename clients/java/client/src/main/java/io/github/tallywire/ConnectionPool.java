@@ -4,6 +4,7 @@ import io.grpc.ConnectivityState;
 import io.grpc.Grpc;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
+import io.grpc.ManagedChannelRegistry;
 import io.grpc.Metadata;
 import io.grpc.NameResolverRegistry;
 import java.util.ArrayDeque;
@@ -38,8 +39,17 @@ final class ConnectionPool {
     this.settings = settings;
     this.timer = timer;
     String target = target();
-    for (int i = 0; i < settings.connections; i++) {
-      connections.add(new Connection(channel(target)));
+    try {
+      for (int i = 0; i < settings.connections; i++) {
+        connections.add(new Connection(channel(target)));
+      }
+    } catch (ManagedChannelRegistry.ProviderNotFoundException error) {
+      close();
+      // gRPC's text does not have the key of the certificate, but its cause may.
+      throw new IllegalArgumentException(
+          "the connection cannot be set up; is the private key in PKCS#8, and that of the"
+              + " certificate? "
+              + error.getMessage());
     }
   }
 

@@ -6,6 +6,8 @@ import io.grpc.TlsChannelCredentials;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
 import java.util.List;
 
 /** How to reach the service. The key is left out of its text. */
@@ -62,15 +64,23 @@ final class ConnectionSettings {
     TlsChannelCredentials.Builder tls = TlsChannelCredentials.newBuilder();
     try {
       if (rootCertificates != null) {
+        check("root certificates", rootCertificates);
         tls.trustManager(stream(rootCertificates));
       }
       if (certificateChain != null) {
+        check("certificate chain", certificateChain);
         tls.keyManager(stream(certificateChain), stream(privateKey));
       }
-    } catch (IOException error) {
+    } catch (IOException | CertificateException error) {
       throw new IllegalArgumentException("the certificates cannot be read as PEM", error);
     }
     return tls.build();
+  }
+
+  private static void check(String what, String pem) throws CertificateException {
+    if (CertificateFactory.getInstance("X.509").generateCertificates(stream(pem)).isEmpty()) {
+      throw new IllegalArgumentException("the " + what + " have no certificate in PEM");
+    }
   }
 
   private static ByteArrayInputStream stream(String pem) {

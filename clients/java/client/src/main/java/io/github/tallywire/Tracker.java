@@ -66,6 +66,9 @@ public final class Tracker implements AutoCloseable {
    * @return whether the event was taken
    */
   public boolean track(Event event) {
+    if (event == null) {
+      return invalid(null, new IllegalArgumentException("the event is null"));
+    }
     try {
       Event sent = Batches.withId(event);
       int size = Batches.size(sent);

@@ -1,0 +1,2 @@
+/** An interceptor for gRPC servers. */
+package io.github.tallywire.grpc;
