@@ -11,6 +11,80 @@ import (
 	"github.com/tallywire/tallywire/clients/go/tallywirev1"
 )
 
+// SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no "authorization"
+// metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID),
+// and with AUTH_RATE_LIMIT where one address repeats it too often; a key without the scope read with
+// PERMISSION_DENIED (SCOPE_MISSING). Sign-ins are in the audit trail. A call whose outcome is unknown may be
+// repeated with an API key: it makes another session. With a code it may not.
+func (c *Client) SignIn(ctx context.Context, request *tallywirev1.SignInRequest) (answer.SignInResponse, error) {
+	response := new(tallywirev1.SignInResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AccountService/SignIn", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.SignInResponse{}, err
+	}
+	return answer.NewSignInResponse(response), nil
+}
+
+// SignOut ends the session that makes the call, for good; servers refuse it within 10 seconds. To call it with
+// an API key or an embed token changes nothing.
+func (c *Client) SignOut(ctx context.Context, request *tallywirev1.SignOutRequest) (answer.SignOutResponse, error) {
+	response := new(tallywirev1.SignOutResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AccountService/SignOut", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.SignOutResponse{}, err
+	}
+	return answer.NewSignOutResponse(response), nil
+}
+
+// GetSession says who the caller is, what it may do, and what pages need to know of its organization. API keys
+// and embed tokens may call it, too.
+func (c *Client) GetSession(ctx context.Context, request *tallywirev1.GetSessionRequest) (answer.GetSessionResponse, error) {
+	response := new(tallywirev1.GetSessionResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AccountService/GetSession", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.GetSessionResponse{}, err
+	}
+	return answer.NewGetSessionResponse(response), nil
+}
+
+// CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into the fragment of
+// a link (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a
+// session or an embed token is refused (KEY_REQUIRED).
+func (c *Client) CreateSignInCode(ctx context.Context, request *tallywirev1.CreateSignInCodeRequest) (answer.CreateSignInCodeResponse, error) {
+	response := new(tallywirev1.CreateSignInCodeResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AccountService/CreateSignInCode", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.CreateSignInCodeResponse{}, err
+	}
+	return answer.NewCreateSignInCodeResponse(response), nil
+}
+
+// CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs, is tied to a
+// filter that it cannot leave off, and ends after an hour at most. Your backend calls this for a person whom it
+// has signed in, and hands the token to the page. Nothing is stored: a token ends with its time, with its key,
+// or with the session that made it.
+func (c *Client) CreateEmbedToken(ctx context.Context, request *tallywirev1.CreateEmbedTokenRequest) (answer.CreateEmbedTokenResponse, error) {
+	response := new(tallywirev1.CreateEmbedTokenResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AccountService/CreateEmbedToken", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.CreateEmbedTokenResponse{}, err
+	}
+	return answer.NewCreateEmbedTokenResponse(response), nil
+}
+
+// GetPreferences returns what the caller's subject has chosen.
+func (c *Client) GetPreferences(ctx context.Context, request *tallywirev1.GetPreferencesRequest) (answer.GetPreferencesResponse, error) {
+	response := new(tallywirev1.GetPreferencesResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AccountService/GetPreferences", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.GetPreferencesResponse{}, err
+	}
+	return answer.NewGetPreferencesResponse(response), nil
+}
+
+// UpdatePreferences changes what the caller's subject has chosen.
+func (c *Client) UpdatePreferences(ctx context.Context, request *tallywirev1.UpdatePreferencesRequest) (answer.UpdatePreferencesResponse, error) {
+	response := new(tallywirev1.UpdatePreferencesResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AccountService/UpdatePreferences", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.UpdatePreferencesResponse{}, err
+	}
+	return answer.NewUpdatePreferencesResponse(response), nil
+}
+
 // VerifyMetrics counts the raw events of a period again and compares every stored figure with them: rollups,
 // what is not folded yet, recorded conversations, leads, agents, users and content gaps, and the realtime
 // figures of the last hour. It sends progress while it works and its result as the last message. It works in
@@ -110,6 +184,84 @@ func (c *Client) DeleteCustomMetric(ctx context.Context, request *tallywirev1.De
 		return answer.DeleteCustomMetricResponse{}, err
 	}
 	return answer.NewDeleteCustomMetricResponse(response), nil
+}
+
+// CreateDashboard stores a new dashboard. The call fails with RESOURCE_EXHAUSTED (DASHBOARD_LIMIT) if the
+// subject has 100 personal dashboards, or the organization 500 shared ones.
+func (c *Client) CreateDashboard(ctx context.Context, request *tallywirev1.CreateDashboardRequest) (answer.CreateDashboardResponse, error) {
+	response := new(tallywirev1.CreateDashboardResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DashboardService/CreateDashboard", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.CreateDashboardResponse{}, err
+	}
+	return answer.NewCreateDashboardResponse(response), nil
+}
+
+// GetDashboard returns a dashboard, as it is or as an earlier version was. If there is none of this id that the
+// caller may see, or no longer that version, the call fails with NOT_FOUND (DASHBOARD_NOT_FOUND).
+func (c *Client) GetDashboard(ctx context.Context, request *tallywirev1.GetDashboardRequest) (answer.GetDashboardResponse, error) {
+	response := new(tallywirev1.GetDashboardResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DashboardService/GetDashboard", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.GetDashboardResponse{}, err
+	}
+	return answer.NewGetDashboardResponse(response), nil
+}
+
+// ListDashboards returns all dashboards that the caller may see, without their tiles: by title.
+func (c *Client) ListDashboards(ctx context.Context, request *tallywirev1.ListDashboardsRequest) (answer.ListDashboardsResponse, error) {
+	response := new(tallywirev1.ListDashboardsResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DashboardService/ListDashboards", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListDashboardsResponse{}, err
+	}
+	return answer.NewListDashboardsResponse(response), nil
+}
+
+// UpdateDashboard stores a new version of a dashboard, as a whole. If the etag is not that of the newest
+// version, the call fails with FAILED_PRECONDITION (ETAG_MISMATCH), so that nobody overwrites what somebody else
+// has changed.
+func (c *Client) UpdateDashboard(ctx context.Context, request *tallywirev1.UpdateDashboardRequest) (answer.UpdateDashboardResponse, error) {
+	response := new(tallywirev1.UpdateDashboardResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DashboardService/UpdateDashboard", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.UpdateDashboardResponse{}, err
+	}
+	return answer.NewUpdateDashboardResponse(response), nil
+}
+
+// DeleteDashboard deletes a dashboard with all its versions.
+func (c *Client) DeleteDashboard(ctx context.Context, request *tallywirev1.DeleteDashboardRequest) (answer.DeleteDashboardResponse, error) {
+	response := new(tallywirev1.DeleteDashboardResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DashboardService/DeleteDashboard", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.DeleteDashboardResponse{}, err
+	}
+	return answer.NewDeleteDashboardResponse(response), nil
+}
+
+// DuplicateDashboard stores a copy of a dashboard that the caller may see, as a new one that belongs to the
+// caller.
+func (c *Client) DuplicateDashboard(ctx context.Context, request *tallywirev1.DuplicateDashboardRequest) (answer.DuplicateDashboardResponse, error) {
+	response := new(tallywirev1.DuplicateDashboardResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DashboardService/DuplicateDashboard", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.DuplicateDashboardResponse{}, err
+	}
+	return answer.NewDuplicateDashboardResponse(response), nil
+}
+
+// ListDashboardVersions returns the versions of a dashboard, newest first: the newest 50 are kept. To go back to
+// one, get it and store it again.
+func (c *Client) ListDashboardVersions(ctx context.Context, request *tallywirev1.ListDashboardVersionsRequest) (answer.ListDashboardVersionsResponse, error) {
+	response := new(tallywirev1.ListDashboardVersionsResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DashboardService/ListDashboardVersions", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListDashboardVersionsResponse{}, err
+	}
+	return answer.NewListDashboardVersionsResponse(response), nil
+}
+
+// ListDashboardTemplates returns dashboards to begin with. To use one, create it.
+func (c *Client) ListDashboardTemplates(ctx context.Context, request *tallywirev1.ListDashboardTemplatesRequest) (answer.ListDashboardTemplatesResponse, error) {
+	response := new(tallywirev1.ListDashboardTemplatesResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DashboardService/ListDashboardTemplates", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListDashboardTemplatesResponse{}, err
+	}
+	return answer.NewListDashboardTemplatesResponse(response), nil
 }
 
 // ListAgents returns a page of the organization's agents.

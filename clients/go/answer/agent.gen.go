@@ -74,6 +74,65 @@ func (v Agent) StatusSince() time.Time {
 	return instant(v.message.GetStatusSince())
 }
 
+// ListAgentsRequest asks for agents. Filters narrow the list together.
+type ListAgentsRequest struct {
+	view[tallywirev1.ListAgentsRequest]
+}
+
+// NewListAgentsRequest returns the view of a message; nil makes one that is not present.
+func NewListAgentsRequest(message *tallywirev1.ListAgentsRequest) ListAgentsRequest {
+	return ListAgentsRequest{of(message)}
+}
+
+// Prefix keeps agents whose agent_id begins with it, or whose name does, whatever the case of the name. At most
+// 256 bytes.
+func (v ListAgentsRequest) Prefix() string {
+	return v.message.GetPrefix()
+}
+
+// Kind keeps agents of one kind.
+func (v ListAgentsRequest) Kind() tallywirev1.AgentKind {
+	return v.message.GetKind()
+}
+
+// TeamID keeps agents of one team. At most 256 bytes.
+func (v ListAgentsRequest) TeamID() string {
+	return v.message.GetTeamId()
+}
+
+// Status keeps agents that have this status now.
+func (v ListAgentsRequest) Status() tallywirev1.AgentStatus {
+	return v.message.GetStatus()
+}
+
+// Deleted keeps agents that were deleted if it is true, and those that were not if it is false. Unset: both.
+func (v ListAgentsRequest) Deleted() Optional[bool] {
+	return optional(v.message != nil && v.message.Deleted != nil, v.message.GetDeleted())
+}
+
+// OrderBy is the order. Unset: by agent_id. At most 20,000 agents are put in another order, or found by a
+// prefix: where there are more of them the question is refused (TOO_MANY_VALUES). Narrow it by a longer prefix,
+// a kind or a team, or ask for the order by agent_id without a prefix, which has no limit.
+func (v ListAgentsRequest) OrderBy() tallywirev1.AgentOrder {
+	return v.message.GetOrderBy()
+}
+
+// Direction is the direction of the order. Unset: ascending.
+func (v ListAgentsRequest) Direction() tallywirev1.SortDirection {
+	return v.message.GetDirection()
+}
+
+// PageSize is the most agents to return: 1 to 1,000, more are taken as 1,000. Unset: 100.
+func (v ListAgentsRequest) PageSize() int32 {
+	return v.message.GetPageSize()
+}
+
+// PageToken is next_page_token of the page before, to get the next one. Everything else but page_size must be as
+// it was then (PAGE_TOKEN_MISMATCH).
+func (v ListAgentsRequest) PageToken() string {
+	return v.message.GetPageToken()
+}
+
 // ListAgentsResponse holds a page of agents.
 type ListAgentsResponse struct {
 	view[tallywirev1.ListAgentsResponse]

@@ -187,3 +187,62 @@ func (v Change) Percent() Optional[float64] {
 func (v Change) AbsenceReason() tallywirev1.AbsenceReason {
 	return v.message.GetAbsenceReason()
 }
+
+// Filter narrows a question to a part of the organization's events: to one value of a dimension, or to what
+// carries one value of each of two dimensions. Figures by two dimensions together are kept for the pairs that
+// the organization has declared, agent and channel unless it chose others (PAIR_NOT_KEPT names them). More than
+// two values, or two of the same dimension, are refused (TOO_MANY_FILTERS). A value that no event carried gives
+// zeros, not an error. A value without figures of its own, because it was first seen after the limit of distinct
+// values was reached, is refused (CARDINALITY_OVERFLOW); "_other" gives the figures of all such values together,
+// of a pair for both of its dimensions.
+//
+// What is counted from whole conversations (how many there are, how they close, how long they take) is kept by
+// agent, channel, team, topic and handoff_reason: a conversation counts for the topic that its events told last,
+// and, if it was handed over, for the reason of the event that decided so. Under any other dimension, and under
+// pairs, these figures are absent.
+type Filter struct{ view[tallywirev1.Filter] }
+
+// NewFilter returns the view of a message; nil makes one that is not present.
+func NewFilter(message *tallywirev1.Filter) Filter {
+	return Filter{of(message)}
+}
+
+// AgentID keeps the events that carry this agent. At most 256 bytes.
+func (v Filter) AgentID() string {
+	return v.message.GetAgentId()
+}
+
+// Channel keeps the events that carry this channel. At most 256 bytes.
+func (v Filter) Channel() string {
+	return v.message.GetChannel()
+}
+
+// TeamID keeps the events that carry this team. At most 256 bytes.
+func (v Filter) TeamID() string {
+	return v.message.GetTeamId()
+}
+
+// Dimensions keeps the events that carry a value of any dimension in ListMetrics. At most two.
+func (v Filter) Dimensions() []DimensionFilter {
+	return list(v.message.GetDimensions(), NewDimensionFilter)
+}
+
+// DimensionFilter keeps the events that carry a value of a dimension.
+type DimensionFilter struct {
+	view[tallywirev1.DimensionFilter]
+}
+
+// NewDimensionFilter returns the view of a message; nil makes one that is not present.
+func NewDimensionFilter(message *tallywirev1.DimensionFilter) DimensionFilter {
+	return DimensionFilter{of(message)}
+}
+
+// Dimension is its name, as in ListMetrics, for example "model" (UNKNOWN_DIMENSION). Required.
+func (v DimensionFilter) Dimension() string {
+	return v.message.GetDimension()
+}
+
+// Value is the value. Required. At most 256 bytes, or 513 for "endpoint".
+func (v DimensionFilter) Value() string {
+	return v.message.GetValue()
+}

@@ -8,6 +8,48 @@ import (
 	"github.com/tallywire/tallywire/clients/go/tallywirev1"
 )
 
+// GetApiUsageRequest asks how APIs and tools are used.
+type GetApiUsageRequest struct {
+	view[tallywirev1.GetApiUsageRequest]
+}
+
+// NewGetApiUsageRequest returns the view of a message; nil makes one that is not present.
+func NewGetApiUsageRequest(message *tallywirev1.GetApiUsageRequest) GetApiUsageRequest {
+	return GetApiUsageRequest{of(message)}
+}
+
+// TimeRange is the period. Required.
+func (v GetApiUsageRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
+// Filter narrows the question to one value of a dimension. Unset: the whole organization. With a filter, a
+// breakdown is there if its dimension and that of the filter are a pair that is kept.
+func (v GetApiUsageRequest) Filter() Filter {
+	return NewFilter(v.message.GetFilter())
+}
+
+// Granularity is the width of a point of the series. Unset: the server chooses by the length of the period. At
+// most 2,000 points.
+func (v GetApiUsageRequest) Granularity() tallywirev1.Granularity {
+	return v.message.GetGranularity()
+}
+
+// Top is the most rows of each breakdown: 1 to 100. Unset: 10.
+func (v GetApiUsageRequest) Top() int32 {
+	return v.message.GetTop()
+}
+
+// Comparison asks for the figures of an earlier period, too. Unset: none.
+func (v GetApiUsageRequest) Comparison() Comparison {
+	return NewComparison(v.message.GetComparison())
+}
+
+// IncludeRowsTokens asks for rows_tokens, which open the rows behind each figure.
+func (v GetApiUsageRequest) IncludeRowsTokens() bool {
+	return v.message.GetIncludeRowsTokens()
+}
+
 // GetApiUsageResponse says how APIs and tools are used. All of it is of one revision.
 type GetApiUsageResponse struct {
 	view[tallywirev1.GetApiUsageResponse]

@@ -8,6 +8,53 @@ import (
 	"github.com/tallywire/tallywire/clients/go/tallywirev1"
 )
 
+// GetCallMetricsRequest asks how telephone calls went.
+type GetCallMetricsRequest struct {
+	view[tallywirev1.GetCallMetricsRequest]
+}
+
+// NewGetCallMetricsRequest returns the view of a message; nil makes one that is not present.
+func NewGetCallMetricsRequest(message *tallywirev1.GetCallMetricsRequest) GetCallMetricsRequest {
+	return GetCallMetricsRequest{of(message)}
+}
+
+// TimeRange is the period. Required.
+func (v GetCallMetricsRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
+// Filter narrows the question to one value of a dimension. Unset: the whole organization. With a filter, a
+// breakdown is there if its dimension and that of the filter are a pair that is kept.
+func (v GetCallMetricsRequest) Filter() Filter {
+	return NewFilter(v.message.GetFilter())
+}
+
+// ServiceLevelSeconds are the thresholds of service levels, each from 1 to 86,400. At most 5. Unset: 20.
+func (v GetCallMetricsRequest) ServiceLevelSeconds() []int32 {
+	return v.message.GetServiceLevelSeconds()
+}
+
+// Granularity is the width of a point of the series. Unset: the server chooses by the length of the period. At
+// most 2,000 points.
+func (v GetCallMetricsRequest) Granularity() tallywirev1.Granularity {
+	return v.message.GetGranularity()
+}
+
+// Top is the most rows of each breakdown: 1 to 100. Unset: 10.
+func (v GetCallMetricsRequest) Top() int32 {
+	return v.message.GetTop()
+}
+
+// Comparison asks for the figures of an earlier period, too. Unset: none.
+func (v GetCallMetricsRequest) Comparison() Comparison {
+	return NewComparison(v.message.GetComparison())
+}
+
+// IncludeRowsTokens asks for rows_tokens, which open the rows behind each figure.
+func (v GetCallMetricsRequest) IncludeRowsTokens() bool {
+	return v.message.GetIncludeRowsTokens()
+}
+
 // GetCallMetricsResponse says how telephone calls went. All of it is of one revision.
 type GetCallMetricsResponse struct {
 	view[tallywirev1.GetCallMetricsResponse]

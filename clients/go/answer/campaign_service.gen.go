@@ -8,6 +8,55 @@ import (
 	"github.com/tallywire/tallywire/clients/go/tallywirev1"
 )
 
+// ListCampaignsRequest asks for the campaigns of a period.
+type ListCampaignsRequest struct {
+	view[tallywirev1.ListCampaignsRequest]
+}
+
+// NewListCampaignsRequest returns the view of a message; nil makes one that is not present.
+func NewListCampaignsRequest(message *tallywirev1.ListCampaignsRequest) ListCampaignsRequest {
+	return ListCampaignsRequest{of(message)}
+}
+
+// TimeRange is the period. Required.
+func (v ListCampaignsRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
+// OrderBy is the figure that orders the campaigns: the name of a field of CampaignFigures or CampaignAmounts.
+// Unset: leads_generated. Campaigns without the figure come last. Another name is refused (UNKNOWN_METRIC).
+func (v ListCampaignsRequest) OrderBy() string {
+	return v.message.GetOrderBy()
+}
+
+// Direction is the order. Unset: the greatest figure first.
+func (v ListCampaignsRequest) Direction() tallywirev1.SortDirection {
+	return v.message.GetDirection()
+}
+
+// Currency is the ISO 4217 code of the amounts that campaigns are ordered by, if they are ordered by an amount.
+// Unset: that of the organization.
+func (v ListCampaignsRequest) Currency() string {
+	return v.message.GetCurrency()
+}
+
+// PageSize is the most campaigns to return: 1 to 1,000, more are taken as 1,000. Unset: 50.
+func (v ListCampaignsRequest) PageSize() int32 {
+	return v.message.GetPageSize()
+}
+
+// PageToken is next_page_token of the page before, to get the next one. Everything else but page_size must be as
+// it was then (PAGE_TOKEN_MISMATCH), and no figure may have changed since (PAGE_TOKEN_EXPIRED): ask for the
+// first page again.
+func (v ListCampaignsRequest) PageToken() string {
+	return v.message.GetPageToken()
+}
+
+// Comparison asks for the figures of an earlier period, too. Unset: none.
+func (v ListCampaignsRequest) Comparison() Comparison {
+	return NewComparison(v.message.GetComparison())
+}
+
 // ListCampaignsResponse holds a page of campaigns. All of it is of one revision. Of every count: the campaigns
 // of all pages + other + without_campaign = total.
 type ListCampaignsResponse struct {
@@ -210,6 +259,38 @@ func (v CampaignAmounts) CostPerLeadMicros() Optional[float64] {
 // Roi is (cohort_converted_value_micros − campaign_cost_micros) ÷ campaign_cost_micros. Unset without cost.
 func (v CampaignAmounts) Roi() Optional[float64] {
 	return optional(v.message != nil && v.message.Roi != nil, v.message.GetRoi())
+}
+
+// GetCampaignRequest asks for the figures of one campaign.
+type GetCampaignRequest struct {
+	view[tallywirev1.GetCampaignRequest]
+}
+
+// NewGetCampaignRequest returns the view of a message; nil makes one that is not present.
+func NewGetCampaignRequest(message *tallywirev1.GetCampaignRequest) GetCampaignRequest {
+	return GetCampaignRequest{of(message)}
+}
+
+// CampaignID is the campaign, as on its events. Required. One that is counted under "_other" is refused
+// (CARDINALITY_OVERFLOW).
+func (v GetCampaignRequest) CampaignID() string {
+	return v.message.GetCampaignId()
+}
+
+// TimeRange is the period. Required.
+func (v GetCampaignRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
+// Granularity is the width of a point of the series. Unset: the server chooses by the length of the period. At
+// most 2,000 points, and 20,000 with those of each currency.
+func (v GetCampaignRequest) Granularity() tallywirev1.Granularity {
+	return v.message.GetGranularity()
+}
+
+// Comparison asks for the figures of an earlier period, too. Unset: none.
+func (v GetCampaignRequest) Comparison() Comparison {
+	return NewComparison(v.message.GetComparison())
 }
 
 // GetCampaignResponse holds the figures of one campaign. All of it is of one revision.

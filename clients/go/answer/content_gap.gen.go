@@ -150,6 +150,61 @@ func (v ContentGapQuestion) AskedAt() time.Time {
 	return instant(v.message.GetAskedAt())
 }
 
+// ListContentGapsRequest asks for content gaps. Filters narrow the list together.
+type ListContentGapsRequest struct {
+	view[tallywirev1.ListContentGapsRequest]
+}
+
+// NewListContentGapsRequest returns the view of a message; nil makes one that is not present.
+func NewListContentGapsRequest(message *tallywirev1.ListContentGapsRequest) ListContentGapsRequest {
+	return ListContentGapsRequest{of(message)}
+}
+
+// Status keeps those that have this status now.
+func (v ListContentGapsRequest) Status() tallywirev1.ContentGapStatus {
+	return v.message.GetStatus()
+}
+
+// Prefix keeps those whose topic, or that of one merged into it, begins with this text, which is normalized. At
+// most 256 bytes.
+func (v ListContentGapsRequest) Prefix() string {
+	return v.message.GetPrefix()
+}
+
+// Search keeps those whose topic, or that of one merged into it, has this text in it, which is normalized. At
+// most 256 bytes.
+func (v ListContentGapsRequest) Search() string {
+	return v.message.GetSearch()
+}
+
+// TimeRange keeps those that were found in a period; frequencies, resolution rates and priorities are then of
+// it. Unset: all, with those of all time.
+func (v ListContentGapsRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
+// OrderBy is the order. Unset: by priority. At most 20,000 topics are put in order: where prefix and search
+// leave more the question is refused (TOO_MANY_VALUES).
+func (v ListContentGapsRequest) OrderBy() tallywirev1.ContentGapOrder {
+	return v.message.GetOrderBy()
+}
+
+// Direction is the direction of the order. Unset: descending, and ascending by topic.
+func (v ListContentGapsRequest) Direction() tallywirev1.SortDirection {
+	return v.message.GetDirection()
+}
+
+// PageSize is the most content gaps to return: 1 to 1,000, more are taken as 1,000. Unset: 100.
+func (v ListContentGapsRequest) PageSize() int32 {
+	return v.message.GetPageSize()
+}
+
+// PageToken is next_page_token of the page before, to get the next one. Everything else but page_size must be as
+// it was then (PAGE_TOKEN_MISMATCH).
+func (v ListContentGapsRequest) PageToken() string {
+	return v.message.GetPageToken()
+}
+
 // ListContentGapsResponse holds a page of content gaps.
 type ListContentGapsResponse struct {
 	view[tallywirev1.ListContentGapsResponse]

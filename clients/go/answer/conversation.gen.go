@@ -230,6 +230,172 @@ func (v ConversationAttribution) Topic() string {
 	return v.message.GetTopic()
 }
 
+// NumberRange keeps what has a number within bounds, both included, and leaves out what has none.
+type NumberRange struct{ view[tallywirev1.NumberRange] }
+
+// NewNumberRange returns the view of a message; nil makes one that is not present.
+func NewNumberRange(message *tallywirev1.NumberRange) NumberRange {
+	return NumberRange{of(message)}
+}
+
+// Min is the smallest number. Unset: there is none.
+func (v NumberRange) Min() Optional[int64] {
+	return optional(v.message != nil && v.message.Min != nil, v.message.GetMin())
+}
+
+// Max is the greatest number. Unset: there is none.
+func (v NumberRange) Max() Optional[int64] {
+	return optional(v.message != nil && v.message.Max != nil, v.message.GetMax())
+}
+
+// ListConversationsRequest asks for conversations: for those of a period, for those whose ids begin with a text,
+// or, by a rows_token, for those that a figure was counted from. Filters narrow the list together.
+type ListConversationsRequest struct {
+	view[tallywirev1.ListConversationsRequest]
+}
+
+// NewListConversationsRequest returns the view of a message; nil makes one that is not present.
+func NewListConversationsRequest(message *tallywirev1.ListConversationsRequest) ListConversationsRequest {
+	return ListConversationsRequest{of(message)}
+}
+
+// TimeRange is the period. Required unless there is a conversation_id_prefix or a rows_token.
+func (v ListConversationsRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
+// Time is what is to lie in the period.
+func (v ListConversationsRequest) Time() tallywirev1.ConversationTime {
+	return v.message.GetTime()
+}
+
+// ConversationIDPrefix is what conversation_id begins with. At most 256 bytes.
+func (v ListConversationsRequest) ConversationIDPrefix() string {
+	return v.message.GetConversationIdPrefix()
+}
+
+// Outcome keeps those with an outcome.
+func (v ListConversationsRequest) Outcome() tallywirev1.ConversationOutcome {
+	return v.message.GetOutcome()
+}
+
+// Phase keeps those in a phase.
+func (v ListConversationsRequest) Phase() tallywirev1.ConversationPhase {
+	return v.message.GetPhase()
+}
+
+// AgentID keeps those of an agent; ConversationTime says which agent that is. At most 256 bytes, as the texts
+// below. One that is counted under "_other" is refused (CARDINALITY_OVERFLOW), also as channel, team_id and
+// handoff_reason.
+func (v ListConversationsRequest) AgentID() string {
+	return v.message.GetAgentId()
+}
+
+// Channel keeps those of a channel.
+func (v ListConversationsRequest) Channel() string {
+	return v.message.GetChannel()
+}
+
+// TeamID keeps those of a team.
+func (v ListConversationsRequest) TeamID() string {
+	return v.message.GetTeamId()
+}
+
+// Topic keeps those of a topic.
+func (v ListConversationsRequest) Topic() string {
+	return v.message.GetTopic()
+}
+
+// UserID keeps those of a user. An e-mail address finds those of the user that stands for it.
+func (v ListConversationsRequest) UserID() string {
+	return v.message.GetUserId()
+}
+
+// HandoffReason keeps those that were handed over for a reason.
+func (v ListConversationsRequest) HandoffReason() string {
+	return v.message.GetHandoffReason()
+}
+
+// HasContentGap keeps those in which a content gap was found if it is true, and the others if it is false.
+func (v ListConversationsRequest) HasContentGap() Optional[bool] {
+	return optional(v.message != nil && v.message.HasContentGap != nil, v.message.GetHasContentGap())
+}
+
+// Messages bounds the number of messages.
+func (v ListConversationsRequest) Messages() NumberRange {
+	return NewNumberRange(v.message.GetMessages())
+}
+
+// DurationMs bounds the duration.
+func (v ListConversationsRequest) DurationMs() NumberRange {
+	return NewNumberRange(v.message.GetDurationMs())
+}
+
+// FirstResponseMs bounds the time to the first response.
+func (v ListConversationsRequest) FirstResponseMs() NumberRange {
+	return NewNumberRange(v.message.GetFirstResponseMs())
+}
+
+// FirstHumanResponseMs bounds the time to the first response of a human.
+func (v ListConversationsRequest) FirstHumanResponseMs() NumberRange {
+	return NewNumberRange(v.message.GetFirstHumanResponseMs())
+}
+
+// HumanWaitMs bounds the wait for a human.
+func (v ListConversationsRequest) HumanWaitMs() NumberRange {
+	return NewNumberRange(v.message.GetHumanWaitMs())
+}
+
+// Rating bounds the rating.
+func (v ListConversationsRequest) Rating() NumberRange {
+	return NewNumberRange(v.message.GetRating())
+}
+
+// Quality bounds the overall score, in ten-thousandths.
+func (v ListConversationsRequest) Quality() NumberRange {
+	return NewNumberRange(v.message.GetQuality())
+}
+
+// CostMicros bounds the cost.
+func (v ListConversationsRequest) CostMicros() NumberRange {
+	return NewNumberRange(v.message.GetCostMicros())
+}
+
+// Tokens bounds the tokens.
+func (v ListConversationsRequest) Tokens() NumberRange {
+	return NewNumberRange(v.message.GetTokens())
+}
+
+// OrderBy is the order. Conversations are listed by the time that the period is about, or by id without a
+// period, however many they are. In any other order at most 100,000 are put: where the period has more of them
+// the question is refused (TOO_MANY_VALUES), whatever its filters. Ask for a shorter period, or a longer prefix.
+func (v ListConversationsRequest) OrderBy() tallywirev1.ConversationOrder {
+	return v.message.GetOrderBy()
+}
+
+// Direction is the direction of the order. Unset: descending, or ascending by id.
+func (v ListConversationsRequest) Direction() tallywirev1.SortDirection {
+	return v.message.GetDirection()
+}
+
+// PageSize is the most conversations to return: 1 to 1,000, more are taken as 1,000. Unset: 100.
+func (v ListConversationsRequest) PageSize() int32 {
+	return v.message.GetPageSize()
+}
+
+// PageToken is next_page_token of the page before, to get the next one. Everything else but page_size must be as
+// it was then (PAGE_TOKEN_MISMATCH).
+func (v ListConversationsRequest) PageToken() string {
+	return v.message.GetPageToken()
+}
+
+// RowsToken asks for the conversations that a figure was counted from, as they were at its revision, in place of
+// a period and filters, which must be unset (INVALID_VALUE). Where too many of them have changed since, or raw
+// events of those are gone, it is refused (ROWS_TOKEN_EXPIRED).
+func (v ListConversationsRequest) RowsToken() string {
+	return v.message.GetRowsToken()
+}
+
 // ListConversationsResponse holds a page of conversations.
 type ListConversationsResponse struct {
 	view[tallywirev1.ListConversationsResponse]

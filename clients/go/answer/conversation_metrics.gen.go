@@ -8,6 +8,65 @@ import (
 	"github.com/tallywire/tallywire/clients/go/tallywirev1"
 )
 
+// GetConversationMetricsRequest asks how conversations went.
+type GetConversationMetricsRequest struct {
+	view[tallywirev1.GetConversationMetricsRequest]
+}
+
+// NewGetConversationMetricsRequest returns the view of a message; nil makes one that is not present.
+func NewGetConversationMetricsRequest(message *tallywirev1.GetConversationMetricsRequest) GetConversationMetricsRequest {
+	return GetConversationMetricsRequest{of(message)}
+}
+
+// TimeRange is the period. Required.
+func (v GetConversationMetricsRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
+// Filter narrows the question to one value of agent, channel, team, topic or handoff_reason. Under another
+// dimension and under pairs all figures are absent. Unset: the whole organization.
+func (v GetConversationMetricsRequest) Filter() Filter {
+	return NewFilter(v.message.GetFilter())
+}
+
+// Cohort says which conversations the outcomes are of. Unset: those that were closed in the period.
+func (v GetConversationMetricsRequest) Cohort() tallywirev1.ConversationCohort {
+	return v.message.GetCohort()
+}
+
+// Granularity is the width of a point of the series. Unset: the server chooses by the length of the period. At
+// most 2,000 points.
+func (v GetConversationMetricsRequest) Granularity() tallywirev1.Granularity {
+	return v.message.GetGranularity()
+}
+
+// Top is the most rows of each breakdown: 1 to 100. Unset: 10.
+func (v GetConversationMetricsRequest) Top() int32 {
+	return v.message.GetTop()
+}
+
+// DurableDays is for how many days a resolution must hold to be durable: 1 to 90. Unset: 7.
+func (v GetConversationMetricsRequest) DurableDays() int32 {
+	return v.message.GetDurableDays()
+}
+
+// RepeatDays is within how many days of a close another conversation of the same user is a repeat contact: 1 to
+// 90. Unset: 7.
+func (v GetConversationMetricsRequest) RepeatDays() int32 {
+	return v.message.GetRepeatDays()
+}
+
+// Comparison asks for the figures of an earlier period, too, and says with which one the changes compare. Unset:
+// the changes compare with the period of equal length just before.
+func (v GetConversationMetricsRequest) Comparison() Comparison {
+	return NewComparison(v.message.GetComparison())
+}
+
+// IncludeRowsTokens asks for rows_tokens, which open the rows behind each figure.
+func (v GetConversationMetricsRequest) IncludeRowsTokens() bool {
+	return v.message.GetIncludeRowsTokens()
+}
+
 // GetConversationMetricsResponse says how conversations went. All of it is of one revision.
 type GetConversationMetricsResponse struct {
 	view[tallywirev1.GetConversationMetricsResponse]

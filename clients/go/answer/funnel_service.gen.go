@@ -180,6 +180,52 @@ func NewDeleteFunnelResponse(message *tallywirev1.DeleteFunnelResponse) DeleteFu
 	return DeleteFunnelResponse{of(message)}
 }
 
+// QueryFunnelRequest asks for the figures of a funnel. A breakdown, a filter or a stage of its own definition
+// that names a path within details or properties needs the scope events.
+type QueryFunnelRequest struct {
+	view[tallywirev1.QueryFunnelRequest]
+}
+
+// NewQueryFunnelRequest returns the view of a message; nil makes one that is not present.
+func NewQueryFunnelRequest(message *tallywirev1.QueryFunnelRequest) QueryFunnelRequest {
+	return QueryFunnelRequest{of(message)}
+}
+
+// TimeRange is the period in which the cohort entered the first stage. Its bounds hold to the microsecond.
+// Required.
+func (v QueryFunnelRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
+// Name is that of a saved funnel (FUNNEL_NOT_FOUND).
+func (v QueryFunnelRequest) Name() Optional[string] {
+	return optional(holds[*tallywirev1.QueryFunnelRequest_Name](v.message.GetFunnel()), v.message.GetName())
+}
+
+// Definition is the funnel itself.
+func (v QueryFunnelRequest) Definition() FunnelDefinition {
+	return NewFunnelDefinition(v.message.GetDefinition())
+}
+
+// Filters keep a part of the cohort, at most 5, all of which hold. Where the figures are read from what is kept
+// of leads the filter is about the agent, campaign, channel or team that the lead began with. Else it is about
+// the event of the first entry: the first that all filters keep.
+func (v QueryFunnelRequest) Filters() []FunnelFilter {
+	return list(v.message.GetFilters(), NewFunnelFilter)
+}
+
+// Breakdown is by what the cohort is broken down: "agent", "campaign", "channel", "team" or a path, of what
+// filters are about. Values are texts, numbers, and true and false, of at most 256 characters. Unset: it is not
+// broken down.
+func (v QueryFunnelRequest) Breakdown() string {
+	return v.message.GetBreakdown()
+}
+
+// Top is the most rows of the breakdown: 1 to 100. Unset: 10.
+func (v QueryFunnelRequest) Top() int32 {
+	return v.message.GetTop()
+}
+
 // QueryFunnelResponse holds the figures of a funnel, all of one revision. Of every count the rows + other +
 // without_value = total.
 type QueryFunnelResponse struct {

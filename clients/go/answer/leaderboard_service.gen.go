@@ -6,6 +6,42 @@ import (
 	"github.com/tallywire/tallywire/clients/go/tallywirev1"
 )
 
+// GetLeaderboardRequest asks for a ranking.
+type GetLeaderboardRequest struct {
+	view[tallywirev1.GetLeaderboardRequest]
+}
+
+// NewGetLeaderboardRequest returns the view of a message; nil makes one that is not present.
+func NewGetLeaderboardRequest(message *tallywirev1.GetLeaderboardRequest) GetLeaderboardRequest {
+	return GetLeaderboardRequest{of(message)}
+}
+
+// TimeRange is the period. Required.
+func (v GetLeaderboardRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
+// Subject says who is ranked. Unset: agents.
+func (v GetLeaderboardRequest) Subject() tallywirev1.LeaderboardSubject {
+	return v.message.GetSubject()
+}
+
+// Order says by what. Unset: points.
+func (v GetLeaderboardRequest) Order() tallywirev1.LeaderboardOrder {
+	return v.message.GetOrder()
+}
+
+// Top is the most rows: 1 to 1,000. Unset: 10.
+func (v GetLeaderboardRequest) Top() int32 {
+	return v.message.GetTop()
+}
+
+// TeamID keeps what carries this team, when agents are ranked: the pair of agent and team must be kept
+// (PAIR_NOT_KEPT). At most 256 bytes.
+func (v GetLeaderboardRequest) TeamID() string {
+	return v.message.GetTeamId()
+}
+
 // GetLeaderboardResponse holds a ranking.
 type GetLeaderboardResponse struct {
 	view[tallywirev1.GetLeaderboardResponse]

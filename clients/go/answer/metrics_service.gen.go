@@ -8,6 +8,37 @@ import (
 	"github.com/tallywire/tallywire/clients/go/tallywirev1"
 )
 
+// GetOverviewRequest asks for the key figures of a period.
+type GetOverviewRequest struct {
+	view[tallywirev1.GetOverviewRequest]
+}
+
+// NewGetOverviewRequest returns the view of a message; nil makes one that is not present.
+func NewGetOverviewRequest(message *tallywirev1.GetOverviewRequest) GetOverviewRequest {
+	return GetOverviewRequest{of(message)}
+}
+
+// TimeRange is the period. Required.
+func (v GetOverviewRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
+// Filter narrows the question to one value of a dimension. Unset: the whole organization.
+func (v GetOverviewRequest) Filter() Filter {
+	return NewFilter(v.message.GetFilter())
+}
+
+// Comparison asks for the figures of an earlier period, too, and says with which one the changes compare. Unset:
+// the changes compare with the period of equal length just before.
+func (v GetOverviewRequest) Comparison() Comparison {
+	return NewComparison(v.message.GetComparison())
+}
+
+// IncludeRowsTokens asks for rows_tokens, which open the rows behind each figure.
+func (v GetOverviewRequest) IncludeRowsTokens() bool {
+	return v.message.GetIncludeRowsTokens()
+}
+
 // GetOverviewResponse holds the key figures.
 type GetOverviewResponse struct {
 	view[tallywirev1.GetOverviewResponse]
@@ -450,6 +481,52 @@ func (v EventTypeCount) Events() int64 {
 	return v.message.GetEvents()
 }
 
+// GetAgentMetricsRequest asks for the figures of one agent, or of one team.
+type GetAgentMetricsRequest struct {
+	view[tallywirev1.GetAgentMetricsRequest]
+}
+
+// NewGetAgentMetricsRequest returns the view of a message; nil makes one that is not present.
+func NewGetAgentMetricsRequest(message *tallywirev1.GetAgentMetricsRequest) GetAgentMetricsRequest {
+	return GetAgentMetricsRequest{of(message)}
+}
+
+// AgentID is the agent, as on its events. Required unless there is a team_id, at most 256 bytes.
+func (v GetAgentMetricsRequest) AgentID() string {
+	return v.message.GetAgentId()
+}
+
+// TimeRange is the period. Required.
+func (v GetAgentMetricsRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
+// TrendDays is the number of calendar days of the time zone that the trend covers, up to the day on which the
+// period ends: 1 to 400. Unset: 7.
+func (v GetAgentMetricsRequest) TrendDays() int32 {
+	return v.message.GetTrendDays()
+}
+
+// Comparison asks for the figures of an earlier period, too. Unset: none.
+func (v GetAgentMetricsRequest) Comparison() Comparison {
+	return NewComparison(v.message.GetComparison())
+}
+
+// TeamID asks for the figures of a team in place of an agent: of the events that carry it. At most 256 bytes.
+func (v GetAgentMetricsRequest) TeamID() string {
+	return v.message.GetTeamId()
+}
+
+// TrendGranularity is the width of a point of the trend. Unset: a day. At most 2,000 points.
+func (v GetAgentMetricsRequest) TrendGranularity() tallywirev1.Granularity {
+	return v.message.GetTrendGranularity()
+}
+
+// IncludeRowsTokens asks for rows_tokens, which open the rows behind each figure.
+func (v GetAgentMetricsRequest) IncludeRowsTokens() bool {
+	return v.message.GetIncludeRowsTokens()
+}
+
 // GetAgentMetricsResponse holds the figures of one agent.
 type GetAgentMetricsResponse struct {
 	view[tallywirev1.GetAgentMetricsResponse]
@@ -852,6 +929,52 @@ func (v AgentTrendPoint) SatisfactionScore() Optional[float64] {
 	return optional(v.message != nil && v.message.SatisfactionScore != nil, v.message.GetSatisfactionScore())
 }
 
+// GetUsageTrendsRequest asks for series.
+type GetUsageTrendsRequest struct {
+	view[tallywirev1.GetUsageTrendsRequest]
+}
+
+// NewGetUsageTrendsRequest returns the view of a message; nil makes one that is not present.
+func NewGetUsageTrendsRequest(message *tallywirev1.GetUsageTrendsRequest) GetUsageTrendsRequest {
+	return GetUsageTrendsRequest{of(message)}
+}
+
+// TimeRange is the period. Required. A first or last bucket that lies partly outside of the period is cut at the
+// bound.
+func (v GetUsageTrendsRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
+// Granularity is the width of a point. Unset: the server chooses by the length of the period. At most 2,000
+// points.
+func (v GetUsageTrendsRequest) Granularity() tallywirev1.Granularity {
+	return v.message.GetGranularity()
+}
+
+// Metrics are the names of at most 20 metrics with a series (see ListMetrics). Unset: total_messages,
+// total_conversations, token_usage, unique_users, api_calls and cost_micros. A name that is given twice counts
+// once.
+func (v GetUsageTrendsRequest) Metrics() []string {
+	return v.message.GetMetrics()
+}
+
+// Filter narrows the question to one value of a dimension. Unset: the whole organization.
+func (v GetUsageTrendsRequest) Filter() Filter {
+	return NewFilter(v.message.GetFilter())
+}
+
+// Comparison asks for the series of an earlier period, too. Unset: none.
+func (v GetUsageTrendsRequest) Comparison() Comparison {
+	return NewComparison(v.message.GetComparison())
+}
+
+// SinceRevision asks which buckets have changed since an answer of this as_of_revision and of the same epoch
+// (Bucket.restated). The log of updates knows, which is kept for a day unless the operator says otherwise;
+// beyond it the call fails with OUT_OF_RANGE (CHANGES_NOT_KEPT). Unset: no bucket is marked.
+func (v GetUsageTrendsRequest) SinceRevision() int64 {
+	return v.message.GetSinceRevision()
+}
+
 // GetUsageTrendsResponse holds series over the same buckets.
 type GetUsageTrendsResponse struct {
 	view[tallywirev1.GetUsageTrendsResponse]
@@ -1007,6 +1130,100 @@ func (v EstimatedCost) Resource() tallywirev1.CostResource {
 // CostMicros is how much, in millionths of the organization's currency.
 func (v EstimatedCost) CostMicros() int64 {
 	return v.message.GetCostMicros()
+}
+
+// QueryMetricsRequest asks for a table of figures.
+type QueryMetricsRequest struct {
+	view[tallywirev1.QueryMetricsRequest]
+}
+
+// NewQueryMetricsRequest returns the view of a message; nil makes one that is not present.
+func NewQueryMetricsRequest(message *tallywirev1.QueryMetricsRequest) QueryMetricsRequest {
+	return QueryMetricsRequest{of(message)}
+}
+
+// TimeRange is the period. Required.
+func (v QueryMetricsRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
+// Filter narrows the question to one value of a dimension. Unset: the whole organization.
+func (v QueryMetricsRequest) Filter() Filter {
+	return NewFilter(v.message.GetFilter())
+}
+
+// GroupBy names what each row is about: one dimension or two. Empty: the total alone. Beside the dimensions in
+// ListMetrics, "event_type", "storage_kind" and "user" can be named. Of the first two only events and
+// storage_change_bytes are kept; of users, events, messages, conversations, tokens, cost and ratings, by day of
+// UTC and with the help of raw events (RAW_EVENTS_GONE). Other figures are absent.
+//
+// What group_by and filter name together is kept if it is one dimension, or a pair that is declared. All else is
+// counted from raw events, if there are at most 50,000 in the period that match the filter, and they are still
+// kept: else it is refused (PAIR_NOT_KEPT). What is counted from whole conversations is then absent.
+func (v QueryMetricsRequest) GroupBy() []string {
+	return v.message.GetGroupBy()
+}
+
+// Metrics are the names of at most 20 metrics with a series (see ListMetrics). Required. A name that is given
+// twice counts once.
+func (v QueryMetricsRequest) Metrics() []string {
+	return v.message.GetMetrics()
+}
+
+// OrderBy is one of the metrics. Unset: the first one.
+func (v QueryMetricsRequest) OrderBy() string {
+	return v.message.GetOrderBy()
+}
+
+// Direction is the order of the rows. Rows without the figure come last either way, and rows with equal figures
+// in the order of their values.
+func (v QueryMetricsRequest) Direction() tallywirev1.SortDirection {
+	return v.message.GetDirection()
+}
+
+// PageSize is the most rows of a page. Unset: 50. More than 1,000 are taken as 1,000.
+func (v QueryMetricsRequest) PageSize() int32 {
+	return v.message.GetPageSize()
+}
+
+// PageToken asks for the next page of the same question: next_page_token of the page before. A token of another
+// question is refused (PAGE_TOKEN_MISMATCH). The pages of a table are of one revision. Once events have come in
+// since, the rows that were shown would no longer fit those to come: the token is then refused
+// (PAGE_TOKEN_EXPIRED).
+func (v QueryMetricsRequest) PageToken() string {
+	return v.message.GetPageToken()
+}
+
+// Series asks for a series of every metric beside the figures of each row and of the total.
+func (v QueryMetricsRequest) Series() SeriesRequest {
+	return NewSeriesRequest(v.message.GetSeries())
+}
+
+// Comparison asks for the figures of an earlier period beside those of each row, total and other. Unset: none.
+func (v QueryMetricsRequest) Comparison() Comparison {
+	return NewComparison(v.message.GetComparison())
+}
+
+// IncludeRowsTokens asks for the rows_tokens of each row, of total and of other. A page has at most 5,000 of
+// them: ask for fewer rows or metrics otherwise (VALUE_OUT_OF_RANGE).
+func (v QueryMetricsRequest) IncludeRowsTokens() bool {
+	return v.message.GetIncludeRowsTokens()
+}
+
+// SeriesRequest asks for series beside figures.
+type SeriesRequest struct {
+	view[tallywirev1.SeriesRequest]
+}
+
+// NewSeriesRequest returns the view of a message; nil makes one that is not present.
+func NewSeriesRequest(message *tallywirev1.SeriesRequest) SeriesRequest {
+	return SeriesRequest{of(message)}
+}
+
+// Granularity is the width of a point. Unset: the server chooses by the length of the period. All series of a
+// page have at most 20,000 points, and 200,000 figures, together (TOO_MANY_POINTS).
+func (v SeriesRequest) Granularity() tallywirev1.Granularity {
+	return v.message.GetGranularity()
 }
 
 // QueryMetricsResponse holds a page of a table. For every metric that adds up (counts and sums, not averages,
@@ -1215,6 +1432,22 @@ func (v DimensionValue) Events() int64 {
 	return v.message.GetEvents()
 }
 
+// GetDailyStatsRequest asks for a row for each day of a period.
+type GetDailyStatsRequest struct {
+	view[tallywirev1.GetDailyStatsRequest]
+}
+
+// NewGetDailyStatsRequest returns the view of a message; nil makes one that is not present.
+func NewGetDailyStatsRequest(message *tallywirev1.GetDailyStatsRequest) GetDailyStatsRequest {
+	return GetDailyStatsRequest{of(message)}
+}
+
+// TimeRange is the period. Required. The answer is about whole calendar days of its time zone: those that the
+// period touches, at most 400 (TIME_RANGE_TOO_LARGE).
+func (v GetDailyStatsRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
 // GetDailyStatsResponse holds a row for each day.
 type GetDailyStatsResponse struct {
 	view[tallywirev1.GetDailyStatsResponse]
@@ -1347,6 +1580,16 @@ func (v DailyStats) CostMicros() Optional[int64] {
 	return optional(v.message != nil && v.message.CostMicros != nil, v.message.GetCostMicros())
 }
 
+// GetQuotaRequest asks for the organization's monthly quota of events.
+type GetQuotaRequest struct {
+	view[tallywirev1.GetQuotaRequest]
+}
+
+// NewGetQuotaRequest returns the view of a message; nil makes one that is not present.
+func NewGetQuotaRequest(message *tallywirev1.GetQuotaRequest) GetQuotaRequest {
+	return GetQuotaRequest{of(message)}
+}
+
 // GetQuotaResponse holds the quota.
 type GetQuotaResponse struct {
 	view[tallywirev1.GetQuotaResponse]
@@ -1423,6 +1666,72 @@ func (v MonthlyQuota) ProjectedUsed() Optional[int64] {
 // nothing remains. Empty if the quota will last until resets_at, and without a limit or a pace.
 func (v MonthlyQuota) RunsOutOn() string {
 	return v.message.GetRunsOutOn()
+}
+
+// GetRoiRequest asks for the return of AI agents in a period.
+type GetRoiRequest struct {
+	view[tallywirev1.GetRoiRequest]
+}
+
+// NewGetRoiRequest returns the view of a message; nil makes one that is not present.
+func NewGetRoiRequest(message *tallywirev1.GetRoiRequest) GetRoiRequest {
+	return GetRoiRequest{of(message)}
+}
+
+// TimeRange is the period. Required. Its conversations are those that were closed in it.
+func (v GetRoiRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
+// Filter narrows the question to one value of a dimension by which whole conversations are kept
+// (has_conversations in ListMetrics). Under others there is no return in the answer. Unset: the whole
+// organization.
+func (v GetRoiRequest) Filter() Filter {
+	return NewFilter(v.message.GetFilter())
+}
+
+// Assumptions are what is not recorded. Unset, as any of its fields: the organization's settings, or the
+// service's defaults.
+func (v GetRoiRequest) Assumptions() RoiAssumptions {
+	return NewRoiAssumptions(v.message.GetAssumptions())
+}
+
+// Comparison asks for the return of an earlier period, too, with the same assumptions. Unset: none.
+func (v GetRoiRequest) Comparison() Comparison {
+	return NewComparison(v.message.GetComparison())
+}
+
+// Series asks for the return of each bucket, too. At most 2,000 points. Unset: none.
+func (v GetRoiRequest) Series() SeriesRequest {
+	return NewSeriesRequest(v.message.GetSeries())
+}
+
+// RoiAssumptions are what the return depends on beside the conversations.
+type RoiAssumptions struct {
+	view[tallywirev1.RoiAssumptions]
+}
+
+// NewRoiAssumptions returns the view of a message; nil makes one that is not present.
+func NewRoiAssumptions(message *tallywirev1.RoiAssumptions) RoiAssumptions {
+	return RoiAssumptions{of(message)}
+}
+
+// HourlyCostMicros is what an hour of a human costs who would handle the conversations, in millionths of the
+// currency. From 0 to 10^12. Unset: the organization's setting, or 25,000,000 (25 per hour).
+func (v RoiAssumptions) HourlyCostMicros() Optional[int64] {
+	return optional(v.message != nil && v.message.HourlyCostMicros != nil, v.message.GetHourlyCostMicros())
+}
+
+// HandlingTimeMs is how long that human would work on one conversation, in milliseconds. From 0 to 86,400,000.
+// Unset: the organization's setting, or 480,000 (8 minutes).
+func (v RoiAssumptions) HandlingTimeMs() Optional[int64] {
+	return optional(v.message != nil && v.message.HandlingTimeMs != nil, v.message.GetHandlingTimeMs())
+}
+
+// ConversationCostMicros is what AI costs for one closed conversation if no cost is recorded, in millionths of
+// the currency. From 0 to 10^12. Unset: the organization's setting, or 50,000 (0.05).
+func (v RoiAssumptions) ConversationCostMicros() Optional[int64] {
+	return optional(v.message != nil && v.message.ConversationCostMicros != nil, v.message.GetConversationCostMicros())
 }
 
 // GetRoiResponse holds the return.
@@ -1615,6 +1924,37 @@ func (v RoiPoint) Bucket() Bucket {
 // Roi is its return. Unset where whole conversations are not kept by the filter's dimension.
 func (v RoiPoint) Roi() Roi {
 	return NewRoi(v.message.GetRoi())
+}
+
+// GetCostsRequest asks for costs.
+type GetCostsRequest struct {
+	view[tallywirev1.GetCostsRequest]
+}
+
+// NewGetCostsRequest returns the view of a message; nil makes one that is not present.
+func NewGetCostsRequest(message *tallywirev1.GetCostsRequest) GetCostsRequest {
+	return GetCostsRequest{of(message)}
+}
+
+// TimeRange is the period. Required.
+func (v GetCostsRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
+// Rows is the most rows of each breakdown. Unset: 10. From 1 to 100. QueryMetrics has all rows, and those of any
+// other dimension.
+func (v GetCostsRequest) Rows() int32 {
+	return v.message.GetRows()
+}
+
+// Comparison asks for the figures of an earlier period, too. Unset: none.
+func (v GetCostsRequest) Comparison() Comparison {
+	return NewComparison(v.message.GetComparison())
+}
+
+// Series asks for a series, too. At most 2,000 points. Unset: none.
+func (v GetCostsRequest) Series() SeriesRequest {
+	return NewSeriesRequest(v.message.GetSeries())
 }
 
 // GetCostsResponse holds what was recorded, and estimates apart from that: no figure is made of both.

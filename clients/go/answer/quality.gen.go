@@ -8,6 +8,54 @@ import (
 	"github.com/tallywire/tallywire/clients/go/tallywirev1"
 )
 
+// GetQualityRequest asks how conversations were scored.
+type GetQualityRequest struct {
+	view[tallywirev1.GetQualityRequest]
+}
+
+// NewGetQualityRequest returns the view of a message; nil makes one that is not present.
+func NewGetQualityRequest(message *tallywirev1.GetQualityRequest) GetQualityRequest {
+	return GetQualityRequest{of(message)}
+}
+
+// TimeRange is the period. Required.
+func (v GetQualityRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
+// Filter narrows the question to one agent, topic or scorer, or to a value of a dimension of which the
+// organization has declared the pair with the rubric. Unset: the whole organization.
+func (v GetQualityRequest) Filter() Filter {
+	return NewFilter(v.message.GetFilter())
+}
+
+// RubricVersion narrows the question to one version of the rubric. At most 256 bytes. Unset: each of the ten
+// with the most reviews by itself.
+func (v GetQualityRequest) RubricVersion() string {
+	return v.message.GetRubricVersion()
+}
+
+// Threshold is the score below which a review counts as poor, from 0 to 1. Unset: 0.7.
+func (v GetQualityRequest) Threshold() Optional[float64] {
+	return optional(v.message != nil && v.message.Threshold != nil, v.message.GetThreshold())
+}
+
+// Granularity is the width of a point of the series. Unset: the server chooses by the length of the period. At
+// most 2,000 points.
+func (v GetQualityRequest) Granularity() tallywirev1.Granularity {
+	return v.message.GetGranularity()
+}
+
+// Top is the most rows of each breakdown: 1 to 100. Unset: 10.
+func (v GetQualityRequest) Top() int32 {
+	return v.message.GetTop()
+}
+
+// Comparison asks for the figures of an earlier period, too. Unset: none.
+func (v GetQualityRequest) Comparison() Comparison {
+	return NewComparison(v.message.GetComparison())
+}
+
 // GetQualityResponse says how conversations were scored. All of it is of one revision. Scores of different
 // versions of a rubric are never mixed.
 type GetQualityResponse struct {

@@ -8,6 +8,53 @@ import (
 	"github.com/tallywire/tallywire/clients/go/tallywirev1"
 )
 
+// RealtimeFilter narrows a realtime request to one dimension: the events that carry any of the values that the
+// filter names. Unset: the whole organization. All values must be of the same dimension, and at most 100
+// (TOO_MANY_FILTERS): what is happening now is not kept by pairs of dimensions. "_other" is not a value of
+// events, and is refused (INVALID_VALUE).
+type RealtimeFilter struct {
+	view[tallywirev1.RealtimeFilter]
+}
+
+// NewRealtimeFilter returns the view of a message; nil makes one that is not present.
+func NewRealtimeFilter(message *tallywirev1.RealtimeFilter) RealtimeFilter {
+	return RealtimeFilter{of(message)}
+}
+
+// AgentIDs names agents: short for the dimension "agent". At most 256 bytes each.
+func (v RealtimeFilter) AgentIDs() []string {
+	return v.message.GetAgentIds()
+}
+
+// Channel names a channel: short for the dimension "channel". At most 256 bytes.
+func (v RealtimeFilter) Channel() string {
+	return v.message.GetChannel()
+}
+
+// Dimensions names values of any dimension, as the filter of a question does. Several elements with the same
+// dimension keep the events that carry any of their values: {"dimension": "team", "value": "north"} and
+// {"dimension": "team", "value": "south"} keep those of both teams. GetRealtimeMetrics and WatchMetrics take the
+// dimensions that ListMetrics marks with has_realtime; WatchUpdates takes every dimension of ListMetrics and
+// "event_type" (UNKNOWN_DIMENSION, which lists them).
+func (v RealtimeFilter) Dimensions() []DimensionFilter {
+	return list(v.message.GetDimensions(), NewDimensionFilter)
+}
+
+// GetRealtimeMetricsRequest asks for the figures of now.
+type GetRealtimeMetricsRequest struct {
+	view[tallywirev1.GetRealtimeMetricsRequest]
+}
+
+// NewGetRealtimeMetricsRequest returns the view of a message; nil makes one that is not present.
+func NewGetRealtimeMetricsRequest(message *tallywirev1.GetRealtimeMetricsRequest) GetRealtimeMetricsRequest {
+	return GetRealtimeMetricsRequest{of(message)}
+}
+
+// Filter narrows the figures to a part of the organization.
+func (v GetRealtimeMetricsRequest) Filter() RealtimeFilter {
+	return NewRealtimeFilter(v.message.GetFilter())
+}
+
 // GetRealtimeMetricsResponse holds the figures of now.
 type GetRealtimeMetricsResponse struct {
 	view[tallywirev1.GetRealtimeMetricsResponse]

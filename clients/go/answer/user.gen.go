@@ -271,6 +271,34 @@ func (v ListUserActivitiesResponse) KeptFrom() time.Time {
 	return instant(v.message.GetKeptFrom())
 }
 
+// GetUserRetentionRequest asks how many users came back.
+type GetUserRetentionRequest struct {
+	view[tallywirev1.GetUserRetentionRequest]
+}
+
+// NewGetUserRetentionRequest returns the view of a message; nil makes one that is not present.
+func NewGetUserRetentionRequest(message *tallywirev1.GetUserRetentionRequest) GetUserRetentionRequest {
+	return GetUserRetentionRequest{of(message)}
+}
+
+// TimeRange is when the users of all cohorts were first seen. Cohorts are those of the days, weeks or months
+// that it touches, whole. What users did is kept by day of UTC, so these are days of UTC: time_zone must be
+// unset or UTC. Weeks begin on week_start. At most 120 cohorts (TOO_MANY_POINTS).
+func (v GetUserRetentionRequest) TimeRange() TimeRange {
+	return NewTimeRange(v.message.GetTimeRange())
+}
+
+// Granularity is the length of cohorts and of the periods after them: GRANULARITY_DAY, GRANULARITY_WEEK or
+// GRANULARITY_MONTH. Unset: weeks.
+func (v GetUserRetentionRequest) Granularity() tallywirev1.Granularity {
+	return v.message.GetGranularity()
+}
+
+// Periods is of how many periods after its own a cohort is told: 1 to 60. Unset: 12.
+func (v GetUserRetentionRequest) Periods() int32 {
+	return v.message.GetPeriods()
+}
+
 // RetainedUsers is how many users of a cohort were seen in a period.
 type RetainedUsers struct {
 	view[tallywirev1.RetainedUsers]

@@ -279,6 +279,16 @@ const (
 	// FAILED_PRECONDITION. What is to be changed was changed since it was read: read it again. Metadata: etag, the one
 	// that it has now.
 	ErrorReason_ERROR_REASON_ETAG_MISMATCH ErrorReason = 163
+	// PERMISSION_DENIED. The call needs an API key itself, and was made with a session or an embed token.
+	ErrorReason_ERROR_REASON_KEY_REQUIRED ErrorReason = 170
+	// PERMISSION_DENIED. The embed token does not allow this RPC, or this filter. Metadata: rpc.
+	ErrorReason_ERROR_REASON_EMBED_NOT_ALLOWED ErrorReason = 171
+	// NOT_FOUND. There is no dashboard of this id that the caller may see, or this version of it is no longer kept.
+	ErrorReason_ERROR_REASON_DASHBOARD_NOT_FOUND ErrorReason = 180
+	// RESOURCE_EXHAUSTED without RetryInfo. There are as many dashboards as there may be: delete one. Metadata: limit.
+	ErrorReason_ERROR_REASON_DASHBOARD_LIMIT ErrorReason = 181
+	// PERMISSION_DENIED. A shared dashboard is made personal by its owner alone. Metadata: owner.
+	ErrorReason_ERROR_REASON_DASHBOARD_OWNER ErrorReason = 182
 )
 
 // Enum value maps for ErrorReason.
@@ -382,6 +392,11 @@ var (
 		161: "ERROR_REASON_CONTENT_GAP_MERGED",
 		162: "ERROR_REASON_CONTENT_GAP_NOT_MERGED",
 		163: "ERROR_REASON_ETAG_MISMATCH",
+		170: "ERROR_REASON_KEY_REQUIRED",
+		171: "ERROR_REASON_EMBED_NOT_ALLOWED",
+		180: "ERROR_REASON_DASHBOARD_NOT_FOUND",
+		181: "ERROR_REASON_DASHBOARD_LIMIT",
+		182: "ERROR_REASON_DASHBOARD_OWNER",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":              0,
@@ -482,6 +497,11 @@ var (
 		"ERROR_REASON_CONTENT_GAP_MERGED":       161,
 		"ERROR_REASON_CONTENT_GAP_NOT_MERGED":   162,
 		"ERROR_REASON_ETAG_MISMATCH":            163,
+		"ERROR_REASON_KEY_REQUIRED":             170,
+		"ERROR_REASON_EMBED_NOT_ALLOWED":        171,
+		"ERROR_REASON_DASHBOARD_NOT_FOUND":      180,
+		"ERROR_REASON_DASHBOARD_LIMIT":          181,
+		"ERROR_REASON_DASHBOARD_OWNER":          182,
 	}
 )
 
@@ -516,7 +536,7 @@ var File_tallywire_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xdf\x1a\n" +
+	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\x91\x1c\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x1eERROR_REASON_MALFORMED_MESSAGE\x10\x01\x12\x1f\n" +
@@ -616,7 +636,12 @@ const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\"ERROR_REASON_CONTENT_GAP_NOT_FOUND\x10\xa0\x01\x12$\n" +
 	"\x1fERROR_REASON_CONTENT_GAP_MERGED\x10\xa1\x01\x12(\n" +
 	"#ERROR_REASON_CONTENT_GAP_NOT_MERGED\x10\xa2\x01\x12\x1f\n" +
-	"\x1aERROR_REASON_ETAG_MISMATCH\x10\xa3\x01Bo\n" +
+	"\x1aERROR_REASON_ETAG_MISMATCH\x10\xa3\x01\x12\x1e\n" +
+	"\x19ERROR_REASON_KEY_REQUIRED\x10\xaa\x01\x12#\n" +
+	"\x1eERROR_REASON_EMBED_NOT_ALLOWED\x10\xab\x01\x12%\n" +
+	" ERROR_REASON_DASHBOARD_NOT_FOUND\x10\xb4\x01\x12!\n" +
+	"\x1cERROR_REASON_DASHBOARD_LIMIT\x10\xb5\x01\x12!\n" +
+	"\x1cERROR_REASON_DASHBOARD_OWNER\x10\xb6\x01Bo\n" +
 	"\x16io.github.tallywire.v1B\x10ErrorReasonProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3"
 
 var (

@@ -10,12 +10,22 @@ import type {
   CorrectEventsResponse,
   CreateCustomMetricRequest,
   CreateCustomMetricResponse,
+  CreateDashboardRequest,
+  CreateDashboardResponse,
+  CreateEmbedTokenRequest,
+  CreateEmbedTokenResponse,
   CreateFunnelRequest,
   CreateFunnelResponse,
+  CreateSignInCodeRequest,
+  CreateSignInCodeResponse,
   DeleteCustomMetricRequest,
   DeleteCustomMetricResponse,
+  DeleteDashboardRequest,
+  DeleteDashboardResponse,
   DeleteFunnelRequest,
   DeleteFunnelResponse,
+  DuplicateDashboardRequest,
+  DuplicateDashboardResponse,
   EraseUserRequest,
   EraseUserResponse,
   EventRow,
@@ -43,6 +53,8 @@ import type {
   GetCustomMetricResponse,
   GetDailyStatsRequest,
   GetDailyStatsResponse,
+  GetDashboardRequest,
+  GetDashboardResponse,
   GetErasureRequest,
   GetErasureResponse,
   GetEventRequest,
@@ -55,6 +67,8 @@ import type {
   GetLeaderboardResponse,
   GetOverviewRequest,
   GetOverviewResponse,
+  GetPreferencesRequest,
+  GetPreferencesResponse,
   GetQualityRequest,
   GetQualityResponse,
   GetQuotaRequest,
@@ -63,6 +77,8 @@ import type {
   GetRealtimeMetricsResponse,
   GetRoiRequest,
   GetRoiResponse,
+  GetSessionRequest,
+  GetSessionResponse,
   GetUsageTrendsRequest,
   GetUsageTrendsResponse,
   GetUserRequest,
@@ -82,6 +98,12 @@ import type {
   ListConversationsResponse,
   ListCustomMetricsRequest,
   ListCustomMetricsResponse,
+  ListDashboardTemplatesRequest,
+  ListDashboardTemplatesResponse,
+  ListDashboardVersionsRequest,
+  ListDashboardVersionsResponse,
+  ListDashboardsRequest,
+  ListDashboardsResponse,
   ListDimensionValuesRequest,
   ListDimensionValuesResponse,
   ListEventsRequest,
@@ -107,6 +129,10 @@ import type {
   RepairMetricsResponse,
   RetractEventsRequest,
   RetractEventsResponse,
+  SignInRequest,
+  SignInResponse,
+  SignOutRequest,
+  SignOutResponse,
   TimelineEvent,
   TrackEventRequest,
   TrackEventResponse,
@@ -116,14 +142,20 @@ import type {
   UndoContentGapMergeResponse,
   UpdateContentGapRequest,
   UpdateContentGapResponse,
+  UpdateDashboardRequest,
+  UpdateDashboardResponse,
+  UpdatePreferencesRequest,
+  UpdatePreferencesResponse,
   User,
   UserActivity,
   VerifyMetricsRequest,
   VerifyMetricsResponse,
 } from "./messages.js";
+import { AccountService } from "./tallywire/v1/account_service_pb.js";
 import { AuditService } from "./tallywire/v1/audit_service_pb.js";
 import { CampaignService } from "./tallywire/v1/campaign_service_pb.js";
 import { CustomMetricService } from "./tallywire/v1/custom_metric_service_pb.js";
+import { DashboardService } from "./tallywire/v1/dashboard_service_pb.js";
 import { DirectoryService } from "./tallywire/v1/directory_service_pb.js";
 import { EventService } from "./tallywire/v1/event_service_pb.js";
 import { FunnelService } from "./tallywire/v1/funnel_service_pb.js";
@@ -139,6 +171,62 @@ export class Calls {
   /** @internal */
   constructor(caller: Caller) {
     this.#caller = caller;
+  }
+
+  /**
+   * SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no "authorization"
+   * metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
+   * with AUTH_RATE_LIMIT where one address repeats it too often; a key without the scope read with PERMISSION_DENIED
+   * (SCOPE_MISSING). Sign-ins are in the audit trail. A call whose outcome is unknown may be repeated with an API key: it
+   * makes another session. With a code it may not.
+   */
+  signIn(request: SignInRequest = {}, options?: CallOptions): Promise<SignInResponse> {
+    return this.#caller.unary<SignInResponse>({ method: AccountService.method.signIn, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * SignOut ends the session that makes the call, for good; servers refuse it within 10 seconds. To call it with an API
+   * key or an embed token changes nothing.
+   */
+  signOut(request: SignOutRequest = {}, options?: CallOptions): Promise<SignOutResponse> {
+    return this.#caller.unary<SignOutResponse>({ method: AccountService.method.signOut, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetSession says who the caller is, what it may do, and what pages need to know of its organization. API keys and
+   * embed tokens may call it, too.
+   */
+  getSession(request: GetSessionRequest = {}, options?: CallOptions): Promise<GetSessionResponse> {
+    return this.#caller.unary<GetSessionResponse>({ method: AccountService.method.getSession, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into the fragment of a link
+   * (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session or an
+   * embed token is refused (KEY_REQUIRED).
+   */
+  createSignInCode(request: CreateSignInCodeRequest = {}, options?: CallOptions): Promise<CreateSignInCodeResponse> {
+    return this.#caller.unary<CreateSignInCodeResponse>({ method: AccountService.method.createSignInCode, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs, is tied to a filter
+   * that it cannot leave off, and ends after an hour at most. Your backend calls this for a person whom it has signed in,
+   * and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the session
+   * that made it.
+   */
+  createEmbedToken(request: CreateEmbedTokenRequest = {}, options?: CallOptions): Promise<CreateEmbedTokenResponse> {
+    return this.#caller.unary<CreateEmbedTokenResponse>({ method: AccountService.method.createEmbedToken, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** GetPreferences returns what the caller's subject has chosen. */
+  getPreferences(request: GetPreferencesRequest = {}, options?: CallOptions): Promise<GetPreferencesResponse> {
+    return this.#caller.unary<GetPreferencesResponse>({ method: AccountService.method.getPreferences, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** UpdatePreferences changes what the caller's subject has chosen. */
+  updatePreferences(request: UpdatePreferencesRequest = {}, options?: CallOptions): Promise<UpdatePreferencesResponse> {
+    return this.#caller.unary<UpdatePreferencesResponse>({ method: AccountService.method.updatePreferences, kind: "change", attemptMs: 30_000 }, request, options);
   }
 
   /** GetOverview returns the key figures of the organization, or of one value of a dimension, such as an agent. */
@@ -328,6 +416,114 @@ export class Calls {
    */
   deleteCustomMetric(request: DeleteCustomMetricRequest = {}, options?: CallOptions): Promise<DeleteCustomMetricResponse> {
     return this.#caller.unary<DeleteCustomMetricResponse>({ method: CustomMetricService.method.deleteCustomMetric, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the organization has one of this
+   * name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A saved funnel never changes: to change one, delete
+   * it and save it again.
+   */
+  createFunnel(request: CreateFunnelRequest = {}, options?: CallOptions): Promise<CreateFunnelResponse> {
+    return this.#caller.unary<CreateFunnelResponse>({ method: FunnelService.method.createFunnel, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetFunnel returns a saved funnel. If there is none of this name, the call fails with NOT_FOUND (FUNNEL_NOT_FOUND).
+   */
+  getFunnel(request: GetFunnelRequest = {}, options?: CallOptions): Promise<GetFunnelResponse> {
+    return this.#caller.unary<GetFunnelResponse>({ method: FunnelService.method.getFunnel, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListFunnels returns all of the organization's saved funnels, by name. */
+  listFunnels(request: ListFunnelsRequest = {}, options?: CallOptions): Promise<ListFunnelsResponse> {
+    return this.#caller.unary<ListFunnelsResponse>({ method: FunnelService.method.listFunnels, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * DeleteFunnel deletes a saved funnel. If there is none of this name, the call fails with NOT_FOUND
+   * (FUNNEL_NOT_FOUND).
+   */
+  deleteFunnel(request: DeleteFunnelRequest = {}, options?: CallOptions): Promise<DeleteFunnelResponse> {
+    return this.#caller.unary<DeleteFunnelResponse>({ method: FunnelService.method.deleteFunnel, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * QueryFunnel returns the figures of a funnel, a saved one or one that the request defines. Funnels of leads through
+   * stages and outcomes are read from what is kept of each lead. All others are counted from raw events: where these are
+   * gone the call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE), and where the organization has more than 1,000,000
+   * events of any type from the start of the period to the end of the last window, with TOO_MANY_RAW_EVENTS.
+   */
+  queryFunnel(request: QueryFunnelRequest = {}, options?: CallOptions): Promise<QueryFunnelResponse> {
+    return this.#caller.unary<QueryFunnelResponse>({ method: FunnelService.method.queryFunnel, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetLeaderboard returns the agents or teams with the most points, badges, tasks, calls or conversions in a period.
+   */
+  getLeaderboard(request: GetLeaderboardRequest = {}, options?: CallOptions): Promise<GetLeaderboardResponse> {
+    return this.#caller.unary<GetLeaderboardResponse>({ method: LeaderboardService.method.getLeaderboard, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of it. The answer may be
+   * up to 2 seconds old; as_of_revision says what is in it.
+   */
+  getRealtimeMetrics(request: GetRealtimeMetricsRequest = {}, options?: CallOptions): Promise<GetRealtimeMetricsResponse> {
+    return this.#caller.unary<GetRealtimeMetricsResponse>({ method: RealtimeService.method.getRealtimeMetrics, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * CreateDashboard stores a new dashboard. The call fails with RESOURCE_EXHAUSTED (DASHBOARD_LIMIT) if the subject has
+   * 100 personal dashboards, or the organization 500 shared ones.
+   */
+  createDashboard(request: CreateDashboardRequest = {}, options?: CallOptions): Promise<CreateDashboardResponse> {
+    return this.#caller.unary<CreateDashboardResponse>({ method: DashboardService.method.createDashboard, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetDashboard returns a dashboard, as it is or as an earlier version was. If there is none of this id that the caller
+   * may see, or no longer that version, the call fails with NOT_FOUND (DASHBOARD_NOT_FOUND).
+   */
+  getDashboard(request: GetDashboardRequest = {}, options?: CallOptions): Promise<GetDashboardResponse> {
+    return this.#caller.unary<GetDashboardResponse>({ method: DashboardService.method.getDashboard, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListDashboards returns all dashboards that the caller may see, without their tiles: by title. */
+  listDashboards(request: ListDashboardsRequest = {}, options?: CallOptions): Promise<ListDashboardsResponse> {
+    return this.#caller.unary<ListDashboardsResponse>({ method: DashboardService.method.listDashboards, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * UpdateDashboard stores a new version of a dashboard, as a whole. If the etag is not that of the newest version, the
+   * call fails with FAILED_PRECONDITION (ETAG_MISMATCH), so that nobody overwrites what somebody else has changed.
+   */
+  updateDashboard(request: UpdateDashboardRequest = {}, options?: CallOptions): Promise<UpdateDashboardResponse> {
+    return this.#caller.unary<UpdateDashboardResponse>({ method: DashboardService.method.updateDashboard, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** DeleteDashboard deletes a dashboard with all its versions. */
+  deleteDashboard(request: DeleteDashboardRequest = {}, options?: CallOptions): Promise<DeleteDashboardResponse> {
+    return this.#caller.unary<DeleteDashboardResponse>({ method: DashboardService.method.deleteDashboard, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * DuplicateDashboard stores a copy of a dashboard that the caller may see, as a new one that belongs to the caller.
+   */
+  duplicateDashboard(request: DuplicateDashboardRequest = {}, options?: CallOptions): Promise<DuplicateDashboardResponse> {
+    return this.#caller.unary<DuplicateDashboardResponse>({ method: DashboardService.method.duplicateDashboard, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ListDashboardVersions returns the versions of a dashboard, newest first: the newest 50 are kept. To go back to one,
+   * get it and store it again.
+   */
+  listDashboardVersions(request: ListDashboardVersionsRequest = {}, options?: CallOptions): Promise<ListDashboardVersionsResponse> {
+    return this.#caller.unary<ListDashboardVersionsResponse>({ method: DashboardService.method.listDashboardVersions, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListDashboardTemplates returns dashboards to begin with. To use one, create it. */
+  listDashboardTemplates(request: ListDashboardTemplatesRequest = {}, options?: CallOptions): Promise<ListDashboardTemplatesResponse> {
+    return this.#caller.unary<ListDashboardTemplatesResponse>({ method: DashboardService.method.listDashboardTemplates, kind: "question", attemptMs: 30_000 }, request, options);
   }
 
   /** ListAgents returns a page of the organization's agents. */
@@ -523,52 +719,6 @@ export class Calls {
   }
 
   /**
-   * CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the organization has one of this
-   * name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A saved funnel never changes: to change one, delete
-   * it and save it again.
-   */
-  createFunnel(request: CreateFunnelRequest = {}, options?: CallOptions): Promise<CreateFunnelResponse> {
-    return this.#caller.unary<CreateFunnelResponse>({ method: FunnelService.method.createFunnel, kind: "change", attemptMs: 30_000 }, request, options);
-  }
-
-  /**
-   * GetFunnel returns a saved funnel. If there is none of this name, the call fails with NOT_FOUND (FUNNEL_NOT_FOUND).
-   */
-  getFunnel(request: GetFunnelRequest = {}, options?: CallOptions): Promise<GetFunnelResponse> {
-    return this.#caller.unary<GetFunnelResponse>({ method: FunnelService.method.getFunnel, kind: "question", attemptMs: 30_000 }, request, options);
-  }
-
-  /** ListFunnels returns all of the organization's saved funnels, by name. */
-  listFunnels(request: ListFunnelsRequest = {}, options?: CallOptions): Promise<ListFunnelsResponse> {
-    return this.#caller.unary<ListFunnelsResponse>({ method: FunnelService.method.listFunnels, kind: "question", attemptMs: 30_000 }, request, options);
-  }
-
-  /**
-   * DeleteFunnel deletes a saved funnel. If there is none of this name, the call fails with NOT_FOUND
-   * (FUNNEL_NOT_FOUND).
-   */
-  deleteFunnel(request: DeleteFunnelRequest = {}, options?: CallOptions): Promise<DeleteFunnelResponse> {
-    return this.#caller.unary<DeleteFunnelResponse>({ method: FunnelService.method.deleteFunnel, kind: "change", attemptMs: 30_000 }, request, options);
-  }
-
-  /**
-   * QueryFunnel returns the figures of a funnel, a saved one or one that the request defines. Funnels of leads through
-   * stages and outcomes are read from what is kept of each lead. All others are counted from raw events: where these are
-   * gone the call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE), and where the organization has more than 1,000,000
-   * events of any type from the start of the period to the end of the last window, with TOO_MANY_RAW_EVENTS.
-   */
-  queryFunnel(request: QueryFunnelRequest = {}, options?: CallOptions): Promise<QueryFunnelResponse> {
-    return this.#caller.unary<QueryFunnelResponse>({ method: FunnelService.method.queryFunnel, kind: "question", attemptMs: 30_000 }, request, options);
-  }
-
-  /**
-   * GetLeaderboard returns the agents or teams with the most points, badges, tasks, calls or conversions in a period.
-   */
-  getLeaderboard(request: GetLeaderboardRequest = {}, options?: CallOptions): Promise<GetLeaderboardResponse> {
-    return this.#caller.unary<GetLeaderboardResponse>({ method: LeaderboardService.method.getLeaderboard, kind: "question", attemptMs: 30_000 }, request, options);
-  }
-
-  /**
    * EraseUser begins to erase a person and returns how far that is. Figures stay as they are: an alias takes the place
    * of the id, and answers that name a user show "_erased". Once the call has returned, nothing is stored any more under
    * the id, on any server: later events are stored under the alias, without properties and what is personal, or refused
@@ -595,13 +745,5 @@ export class Calls {
    */
   exportUser(request: ExportUserRequest = {}, options?: StreamOptions): AsyncGenerator<ExportUserResponse, void, undefined> {
     return this.#caller.serverStream<ExportUserResponse>({ method: PrivacyService.method.exportUser, kind: "question", attemptMs: 30_000 }, request, options);
-  }
-
-  /**
-   * GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of it. The answer may be
-   * up to 2 seconds old; as_of_revision says what is in it.
-   */
-  getRealtimeMetrics(request: GetRealtimeMetricsRequest = {}, options?: CallOptions): Promise<GetRealtimeMetricsResponse> {
-    return this.#caller.unary<GetRealtimeMetricsResponse>({ method: RealtimeService.method.getRealtimeMetrics, kind: "question", attemptMs: 30_000 }, request, options);
   }
 }

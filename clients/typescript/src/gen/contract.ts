@@ -1,4 +1,5 @@
 // Made by protos/generate.py from the contract. Do not edit.
+export * from "./tallywire/v1/account_service_pb.js";
 export * from "./tallywire/v1/agent_pb.js";
 export * from "./tallywire/v1/answer_pb.js";
 export * from "./tallywire/v1/api_usage_pb.js";
@@ -9,6 +10,7 @@ export * from "./tallywire/v1/content_gap_pb.js";
 export * from "./tallywire/v1/conversation_metrics_pb.js";
 export * from "./tallywire/v1/conversation_pb.js";
 export * from "./tallywire/v1/custom_metric_service_pb.js";
+export * from "./tallywire/v1/dashboard_service_pb.js";
 export * from "./tallywire/v1/directory_service_pb.js";
 export * from "./tallywire/v1/error_reason_pb.js";
 export * from "./tallywire/v1/event_pb.js";

@@ -80,6 +80,36 @@ export type ComparisonMode =
  * to a quarter hour (UTC). AnswerContext says which bounds were used. Since 1980 the offset of every IANA time zone has been a multiple of 15
  * minutes, so midnight in any zone is a quarter hour.
  */
+export interface TimeRange {
+  /** start is the first instant of the period. Required. Not before 1980-01-01T00:00:00Z (TIME_BEFORE_FLOOR). */
+  start?: Instant;
+  /**
+   * end is the first instant after the period. Required, later than start (INVALID_TIME_RANGE), and at most 1,830 days
+   * after start (TIME_RANGE_TOO_LARGE). If the period has already started, end is clamped to one hour from now, the
+   * latest time that an event may have.
+   */
+  end?: Instant;
+  /**
+   * time_zone is the IANA name of the zone whose hours, days, weeks and months are the buckets of a series, for example
+   * "Asia/Kathmandu". Unset: the organization's own zone. Upper and lower case make no difference; the answer has the
+   * canonical name. Offsets such as "+05:45" are refused (INVALID_TIME_ZONE).
+   */
+  timeZone: string;
+  /** week_start is the day on which weeks begin. Unset: the organization's own, which is Monday unless set. */
+  weekStart?: Weekday;
+}
+
+/**
+ * TimeRange is the period that a question is about: the half-open interval [start, end) of the times at which events
+ * occurred.
+ *
+ * Figures are kept per quarter of an hour. Bounds within a quarter hour are exact to the microsecond in every question
+ * but GetDailyStats, which answers for whole days: what occurred between such a bound and the next quarter hour is
+ * counted from raw events. Where raw events are no longer kept, and where those quarter hours, with those of an earlier
+ * period that the question compares with, have more than 20,000 events, start is moved back, and end is moved forward,
+ * to a quarter hour (UTC). AnswerContext says which bounds were used. Since 1980 the offset of every IANA time zone has been a multiple of 15
+ * minutes, so midnight in any zone is a quarter hour.
+ */
 export interface TimeRangeInit {
   /** start is the first instant of the period. Required. Not before 1980-01-01T00:00:00Z (TIME_BEFORE_FLOOR). */
   start?: InstantInit | undefined;
@@ -97,6 +127,27 @@ export interface TimeRangeInit {
   timeZone?: string | undefined;
   /** week_start is the day on which weeks begin. Unset: the organization's own, which is Monday unless set. */
   weekStart?: Weekday | undefined;
+}
+
+/**
+ * Comparison says with which earlier period a question's period is compared.
+ *
+ * The calendar is that of the question's time zone: a day that is moved across a change of the clocks stays a day. A
+ * period that is still running is compared with as much of the earlier one as has passed of it, in whole quarter hours.
+ */
+export interface Comparison {
+  /** mode says how the earlier period is found. Unset: no comparison. */
+  mode?: ComparisonMode;
+  /**
+   * start is the first instant of the earlier period. Required with COMPARISON_MODE_CUSTOM, and refused with any other
+   * (INVALID_VALUE).
+   */
+  start?: Instant;
+  /**
+   * end is the first instant after it. As start; bounds are moved to quarter hours as those of TimeRange, and the same
+   * limits hold.
+   */
+  end?: Instant;
 }
 
 /**
@@ -272,6 +323,30 @@ export interface Change {
  * handed over, for the reason of the event that decided so. Under any other dimension, and under pairs, these figures are
  * absent.
  */
+export interface Filter {
+  /** agent_id keeps the events that carry this agent. At most 256 bytes. */
+  agentId: string;
+  /** channel keeps the events that carry this channel. At most 256 bytes. */
+  channel: string;
+  /** team_id keeps the events that carry this team. At most 256 bytes. */
+  teamId: string;
+  /** dimensions keeps the events that carry a value of any dimension in ListMetrics. At most two. */
+  dimensions: DimensionFilter[];
+}
+
+/**
+ * Filter narrows a question to a part of the organization's events: to one value of a dimension, or to what carries one
+ * value of each of two dimensions. Figures by two dimensions together are kept for the pairs that the organization has
+ * declared, agent and channel unless it chose others (PAIR_NOT_KEPT names them). More than two values, or two of the same
+ * dimension, are refused (TOO_MANY_FILTERS). A value that no event carried gives zeros, not an error. A value without
+ * figures of its own, because it was first seen after the limit of distinct values was reached, is refused
+ * (CARDINALITY_OVERFLOW); "_other" gives the figures of all such values together, of a pair for both of its dimensions.
+ *
+ * What is counted from whole conversations (how many there are, how they close, how long they take) is kept by agent,
+ * channel, team, topic and handoff_reason: a conversation counts for the topic that its events told last, and, if it was
+ * handed over, for the reason of the event that decided so. Under any other dimension, and under pairs, these figures are
+ * absent.
+ */
 export interface FilterInit {
   /** agent_id keeps the events that carry this agent. At most 256 bytes. */
   agentId?: string | undefined;
@@ -284,11 +359,260 @@ export interface FilterInit {
 }
 
 /** DimensionFilter keeps the events that carry a value of a dimension. */
+export interface DimensionFilter {
+  /** dimension is its name, as in ListMetrics, for example "model" (UNKNOWN_DIMENSION). Required. */
+  dimension: string;
+  /** value is the value. Required. At most 256 bytes, or 513 for "endpoint". */
+  value: string;
+}
+
+/** DimensionFilter keeps the events that carry a value of a dimension. */
 export interface DimensionFilterInit {
   /** dimension is its name, as in ListMetrics, for example "model" (UNKNOWN_DIMENSION). Required. */
   dimension?: string | undefined;
   /** value is the value. Required. At most 256 bytes, or 513 for "endpoint". */
   value?: string | undefined;
+}
+
+/**
+ * CredentialKind is a kind of credentials.
+ *
+ * - `API_KEY`: An API key.
+ * - `SESSION`: A session.
+ * - `EMBED_TOKEN`: An embed token.
+ */
+export type CredentialKind =
+  | "API_KEY"
+  | "SESSION"
+  | "EMBED_TOKEN"
+  | `UNKNOWN_${number}`;
+
+/**
+ * Theme is how pages look.
+ *
+ * - `LIGHT`: Light.
+ * - `DARK`: Dark.
+ */
+export type Theme =
+  | "LIGHT"
+  | "DARK"
+  | `UNKNOWN_${number}`;
+
+/** SignInRequest asks for a session. */
+export interface SignInRequest {
+  /** credential is what the session comes from. Required. */
+  credential?:
+    /** api_key is an API key. */
+    | { case: "apiKey"; value: string }
+    /** code is a one-time code of CreateSignInCode. */
+    | { case: "code"; value: string }
+    | undefined;
+  /**
+   * scopes are those that the session gets: at most those of the credential (SCOPE_MISSING). Unset: all of them but
+   * ingest and backfill, which pages do not need.
+   */
+  scopes?: readonly string[] | undefined;
+}
+
+/** SignInResponse holds a session. */
+export interface SignInResponse {
+  /**
+   * credential is what the session's calls send as "authorization: Bearer CREDENTIAL". It is shown once. Web servers keep
+   * it in a cookie that scripts cannot read, and do not pass it on to pages.
+   */
+  credential: string;
+  /** session says whose session it is. */
+  session?: Session;
+}
+
+/** SignOutRequest ends the session of the caller. */
+export type SignOutRequest = Readonly<Record<string, never>>;
+
+/** SignOutResponse says that the session has ended. */
+export type SignOutResponse = Readonly<Record<string, never>>;
+
+/** GetSessionRequest asks who the caller is. */
+export type GetSessionRequest = Readonly<Record<string, never>>;
+
+/** GetSessionResponse says who the caller is. */
+export interface GetSessionResponse {
+  /** session is the caller. */
+  session?: Session;
+}
+
+/** Session is who makes calls with a credential, and what it needs to know of its organization. */
+export interface Session {
+  /**
+   * session_id is the public id of the session or key: it tells sessions apart, and opens nothing. For an embed token an
+   * id of its own.
+   */
+  sessionId: string;
+  /** kind is what the credential is. */
+  kind?: CredentialKind;
+  /**
+   * subject is whom personal things belong to. For a key, and for sessions from it, "key:" and the key's id, unless a
+   * code named somebody else ("user:" and that name). Empty for an embed token, which has nothing personal.
+   */
+  subject: string;
+  /** scopes are what the caller may do: "read", "events", "edit", "admin" and so on. admin contains all others. */
+  scopes: string[];
+  /** expires_at is when the credential ends at the latest. Unset: never. */
+  expiresAt?: Instant;
+  /** idle_until is when a session ends without further calls. Unset for keys and embed tokens. */
+  idleUntil?: Instant;
+  /** organization is the caller's organization. */
+  organization?: SessionOrganization;
+  /** embed is what an embed token is tied to. Unset for others. */
+  embed?: EmbedScope;
+}
+
+/** SessionOrganization is what pages need to know of an organization. */
+export interface SessionOrganization {
+  /** name is what the operator calls it. Empty for an embed token. */
+  name: string;
+  /** time_zone is its IANA time zone. */
+  timeZone: string;
+  /** currency is the code in ISO 4217 that all its money is in. */
+  currency: string;
+  /** week_start is the day on which its weeks begin. */
+  weekStart?: Weekday;
+  /** first_event_at is the start of the first quarter hour in which it has any event. Unset: it has none yet. */
+  firstEventAt?: Instant;
+  /** now is the database's time of this answer. */
+  now?: Instant;
+  /** month_events is how many events it has stored in this calendar month of UTC. Unset for an embed token. */
+  monthEvents?: number;
+  /** monthly_events is the most that it may store in a month. Unset: there is no limit, or this is an embed token. */
+  monthlyEvents?: number;
+  /** events_per_second is the most events a second that it may send over time. Unset as monthly_events. */
+  eventsPerSecond?: number;
+  /** raw_retention_days is for how many days its raw events are kept. Unset: for ever, or this is an embed token. */
+  rawRetentionDays?: number;
+}
+
+/** CreateSignInCodeRequest asks for a one-time code. */
+export interface CreateSignInCodeRequest {
+  /**
+   * scopes are those that the session will have: at most those of the caller (SCOPE_MISSING). Unset: all of them but
+   * ingest and backfill.
+   */
+  scopes?: readonly string[] | undefined;
+  /**
+   * subject names the person whom the session is for, as your own system names people: at most 200 characters without
+   * control characters. It needs the scope admin (SCOPE_MISSING). Unset: the session belongs to the key.
+   */
+  subject?: string | undefined;
+}
+
+/** CreateSignInCodeResponse holds a one-time code. */
+export interface CreateSignInCodeResponse {
+  /** code is the code. It is shown once. */
+  code: string;
+  /** expires_at is when it ends, used or not. */
+  expiresAt?: Instant;
+}
+
+/** CreateEmbedTokenRequest asks for a token for an embedded panel. */
+export interface CreateEmbedTokenRequest {
+  /**
+   * filter is the part of the organization that the token sees: one value of a dimension, or of two that are kept as a
+   * pair. Requests with the token that leave their filter out get this one; requests with another filter are refused
+   * (EMBED_NOT_ALLOWED). What is happening now is not kept by pairs, nor by every dimension: with such a filter the
+   * realtime RPCs are refused. Unset: the whole organization.
+   */
+  filter?: FilterInit | undefined;
+  /**
+   * rpcs are those that the token may call, as "GetOverview": some of GetOverview, GetUsageTrends, QueryMetrics,
+   * ListMetrics, GetRealtimeMetrics and WatchMetrics (INVALID_VALUE). Unset: all of these. GetSession is always allowed.
+   */
+  rpcs?: readonly string[] | undefined;
+  /**
+   * origins are the pages that may show the panel, as "https://app.example.com": at most 10, of at most 255 bytes each.
+   * The panel sends its messages to these alone, and shows nothing elsewhere. Required. The web server's operator
+   * must allow them, too (TALLYWIRE_WEB_EMBED_ORIGINS).
+   */
+  origins?: readonly string[] | undefined;
+  /** lifetime_seconds is for how long the token is good: 60 to 3,600. Unset: 3,600. */
+  lifetimeSeconds?: number | undefined;
+}
+
+/** CreateEmbedTokenResponse holds a token for an embedded panel. */
+export interface CreateEmbedTokenResponse {
+  /**
+   * token is the token. It belongs into the fragment of the panel's address (ORIGIN/embed/panel#t=TOKEN), and is sent as
+   * "authorization: Bearer TOKEN".
+   */
+  token: string;
+  /** expires_at is when it ends. */
+  expiresAt?: Instant;
+}
+
+/** EmbedScope is what an embed token is tied to. */
+export interface EmbedScope {
+  /** filter is the part of the organization that it sees. Unset: all of it. */
+  filter?: Filter;
+  /** rpcs are those that it may call, beside GetSession. */
+  rpcs: string[];
+  /** origins are the pages that may show the panel. */
+  origins: string[];
+}
+
+/** Preferences are what a person has chosen. They change nothing for others. */
+export interface Preferences {
+  /** time_zone is the IANA zone of the pages (INVALID_TIME_ZONE). Empty: the organization's. */
+  timeZone: string;
+  /** language is a language tag such as "en" or "pt-BR", at most 35 characters. Empty: the browser's. */
+  language: string;
+  /** theme is how pages look. Unset: as the system does. */
+  theme?: Theme;
+  /** shortcuts_off turns the keyboard shortcuts of single letters off. */
+  shortcutsOff: boolean;
+  /**
+   * home_dashboard_id is the dashboard to begin with. Empty: the overview. One that was deleted since stays named here.
+   */
+  homeDashboardId: string;
+}
+
+/** Preferences are what a person has chosen. They change nothing for others. */
+export interface PreferencesInit {
+  /** time_zone is the IANA zone of the pages (INVALID_TIME_ZONE). Empty: the organization's. */
+  timeZone?: string | undefined;
+  /** language is a language tag such as "en" or "pt-BR", at most 35 characters. Empty: the browser's. */
+  language?: string | undefined;
+  /** theme is how pages look. Unset: as the system does. */
+  theme?: Theme | undefined;
+  /** shortcuts_off turns the keyboard shortcuts of single letters off. */
+  shortcutsOff?: boolean | undefined;
+  /**
+   * home_dashboard_id is the dashboard to begin with. Empty: the overview. One that was deleted since stays named here.
+   */
+  homeDashboardId?: string | undefined;
+}
+
+/** GetPreferencesRequest asks for the preferences of the caller's subject. */
+export type GetPreferencesRequest = Readonly<Record<string, never>>;
+
+/** GetPreferencesResponse holds preferences. */
+export interface GetPreferencesResponse {
+  /** preferences are what was chosen; all fields are empty where nothing was. */
+  preferences?: Preferences;
+}
+
+/** UpdatePreferencesRequest changes the preferences of the caller's subject. */
+export interface UpdatePreferencesRequest {
+  /** preferences hold the new values. */
+  preferences?: PreferencesInit | undefined;
+  /**
+   * update_mask names the fields of preferences that change, as "theme" (INVALID_VALUE); the others stay as they are.
+   * Unset: all of them change.
+   */
+  updateMask?: FieldMaskInit | undefined;
+}
+
+/** UpdatePreferencesResponse holds preferences. */
+export interface UpdatePreferencesResponse {
+  /** preferences are what is chosen now. */
+  preferences?: Preferences;
 }
 
 /**
@@ -1082,6 +1406,28 @@ export interface FigureRows {
 /** GetApiUsageRequest asks how APIs and tools are used. */
 export interface GetApiUsageRequest {
   /** time_range is the period. Required. */
+  timeRange?: TimeRange;
+  /**
+   * filter narrows the question to one value of a dimension. Unset: the whole organization. With a filter, a breakdown is
+   * there if its dimension and that of the filter are a pair that is kept.
+   */
+  filter?: Filter;
+  /**
+   * granularity is the width of a point of the series. Unset: the server chooses by the length of the period. At most
+   * 2,000 points.
+   */
+  granularity?: Granularity;
+  /** top is the most rows of each breakdown: 1 to 100. Unset: 10. */
+  top: number;
+  /** comparison asks for the figures of an earlier period, too. Unset: none. */
+  comparison?: Comparison;
+  /** include_rows_tokens asks for rows_tokens, which open the rows behind each figure. */
+  includeRowsTokens: boolean;
+}
+
+/** GetApiUsageRequest asks how APIs and tools are used. */
+export interface GetApiUsageRequest {
+  /** time_range is the period. Required. */
   timeRange?: TimeRangeInit | undefined;
   /**
    * filter narrows the question to one value of a dimension. Unset: the whole organization. With a filter, a breakdown is
@@ -1215,6 +1561,30 @@ export interface ApiPoint {
    * there was no event yet, or since the period begins or ends within it.
    */
   partial: boolean;
+}
+
+/** GetCallMetricsRequest asks how telephone calls went. */
+export interface GetCallMetricsRequest {
+  /** time_range is the period. Required. */
+  timeRange?: TimeRange;
+  /**
+   * filter narrows the question to one value of a dimension. Unset: the whole organization. With a filter, a breakdown is
+   * there if its dimension and that of the filter are a pair that is kept.
+   */
+  filter?: Filter;
+  /** service_level_seconds are the thresholds of service levels, each from 1 to 86,400. At most 5. Unset: 20. */
+  serviceLevelSeconds: number[];
+  /**
+   * granularity is the width of a point of the series. Unset: the server chooses by the length of the period. At most
+   * 2,000 points.
+   */
+  granularity?: Granularity;
+  /** top is the most rows of each breakdown: 1 to 100. Unset: 10. */
+  top: number;
+  /** comparison asks for the figures of an earlier period, too. Unset: none. */
+  comparison?: Comparison;
+  /** include_rows_tokens asks for rows_tokens, which open the rows behind each figure. */
+  includeRowsTokens: boolean;
 }
 
 /** GetCallMetricsRequest asks how telephone calls went. */
@@ -1421,6 +1791,40 @@ export type ConversationCohort =
   | "CLOSED"
   | "STARTED"
   | `UNKNOWN_${number}`;
+
+/** GetConversationMetricsRequest asks how conversations went. */
+export interface GetConversationMetricsRequest {
+  /** time_range is the period. Required. */
+  timeRange?: TimeRange;
+  /**
+   * filter narrows the question to one value of agent, channel, team, topic or handoff_reason. Under another dimension
+   * and under pairs all figures are absent. Unset: the whole organization.
+   */
+  filter?: Filter;
+  /** cohort says which conversations the outcomes are of. Unset: those that were closed in the period. */
+  cohort?: ConversationCohort;
+  /**
+   * granularity is the width of a point of the series. Unset: the server chooses by the length of the period. At most
+   * 2,000 points.
+   */
+  granularity?: Granularity;
+  /** top is the most rows of each breakdown: 1 to 100. Unset: 10. */
+  top: number;
+  /** durable_days is for how many days a resolution must hold to be durable: 1 to 90. Unset: 7. */
+  durableDays: number;
+  /**
+   * repeat_days is within how many days of a close another conversation of the same user is a repeat contact: 1 to 90.
+   * Unset: 7.
+   */
+  repeatDays: number;
+  /**
+   * comparison asks for the figures of an earlier period, too, and says with which one the changes compare. Unset: the
+   * changes compare with the period of equal length just before.
+   */
+  comparison?: Comparison;
+  /** include_rows_tokens asks for rows_tokens, which open the rows behind each figure. */
+  includeRowsTokens: boolean;
+}
 
 /** GetConversationMetricsRequest asks how conversations went. */
 export interface GetConversationMetricsRequest {
@@ -1739,6 +2143,33 @@ export interface ConversationPoint {
 /** GetQualityRequest asks how conversations were scored. */
 export interface GetQualityRequest {
   /** time_range is the period. Required. */
+  timeRange?: TimeRange;
+  /**
+   * filter narrows the question to one agent, topic or scorer, or to a value of a dimension of which the organization has
+   * declared the pair with the rubric. Unset: the whole organization.
+   */
+  filter?: Filter;
+  /**
+   * rubric_version narrows the question to one version of the rubric. At most 256 bytes. Unset: each of the ten with the
+   * most reviews by itself.
+   */
+  rubricVersion: string;
+  /** threshold is the score below which a review counts as poor, from 0 to 1. Unset: 0.7. */
+  threshold?: number;
+  /**
+   * granularity is the width of a point of the series. Unset: the server chooses by the length of the period. At most
+   * 2,000 points.
+   */
+  granularity?: Granularity;
+  /** top is the most rows of each breakdown: 1 to 100. Unset: 10. */
+  top: number;
+  /** comparison asks for the figures of an earlier period, too. Unset: none. */
+  comparison?: Comparison;
+}
+
+/** GetQualityRequest asks how conversations were scored. */
+export interface GetQualityRequest {
+  /** time_range is the period. Required. */
   timeRange?: TimeRangeInit | undefined;
   /**
    * filter narrows the question to one agent, topic or scorer, or to a value of a dimension of which the organization has
@@ -1975,6 +2406,21 @@ export type MetricKind =
 /** GetOverviewRequest asks for the key figures of a period. */
 export interface GetOverviewRequest {
   /** time_range is the period. Required. */
+  timeRange?: TimeRange;
+  /** filter narrows the question to one value of a dimension. Unset: the whole organization. */
+  filter?: Filter;
+  /**
+   * comparison asks for the figures of an earlier period, too, and says with which one the changes compare. Unset: the
+   * changes compare with the period of equal length just before.
+   */
+  comparison?: Comparison;
+  /** include_rows_tokens asks for rows_tokens, which open the rows behind each figure. */
+  includeRowsTokens: boolean;
+}
+
+/** GetOverviewRequest asks for the key figures of a period. */
+export interface GetOverviewRequest {
+  /** time_range is the period. Required. */
   timeRange?: TimeRangeInit | undefined;
   /** filter narrows the question to one value of a dimension. Unset: the whole organization. */
   filter?: FilterInit | undefined;
@@ -2183,6 +2629,27 @@ export interface EventTypeCount {
 /** GetAgentMetricsRequest asks for the figures of one agent, or of one team. */
 export interface GetAgentMetricsRequest {
   /** agent_id is the agent, as on its events. Required unless there is a team_id, at most 256 bytes. */
+  agentId: string;
+  /** time_range is the period. Required. */
+  timeRange?: TimeRange;
+  /**
+   * trend_days is the number of calendar days of the time zone that the trend covers, up to the day on which the period
+   * ends: 1 to 400. Unset: 7.
+   */
+  trendDays: number;
+  /** comparison asks for the figures of an earlier period, too. Unset: none. */
+  comparison?: Comparison;
+  /** team_id asks for the figures of a team in place of an agent: of the events that carry it. At most 256 bytes. */
+  teamId: string;
+  /** trend_granularity is the width of a point of the trend. Unset: a day. At most 2,000 points. */
+  trendGranularity?: Granularity;
+  /** include_rows_tokens asks for rows_tokens, which open the rows behind each figure. */
+  includeRowsTokens: boolean;
+}
+
+/** GetAgentMetricsRequest asks for the figures of one agent, or of one team. */
+export interface GetAgentMetricsRequest {
+  /** agent_id is the agent, as on its events. Required unless there is a team_id, at most 256 bytes. */
   agentId?: string | undefined;
   /** time_range is the period. Required. */
   timeRange?: TimeRangeInit | undefined;
@@ -2385,6 +2852,34 @@ export interface GetUsageTrendsRequest {
    * time_range is the period. Required. A first or last bucket that lies partly outside of the period is cut at the
    * bound.
    */
+  timeRange?: TimeRange;
+  /**
+   * granularity is the width of a point. Unset: the server chooses by the length of the period. At most 2,000 points.
+   */
+  granularity?: Granularity;
+  /**
+   * metrics are the names of at most 20 metrics with a series (see ListMetrics). Unset: total_messages,
+   * total_conversations, token_usage, unique_users, api_calls and cost_micros. A name that is given twice counts once.
+   */
+  metrics: string[];
+  /** filter narrows the question to one value of a dimension. Unset: the whole organization. */
+  filter?: Filter;
+  /** comparison asks for the series of an earlier period, too. Unset: none. */
+  comparison?: Comparison;
+  /**
+   * since_revision asks which buckets have changed since an answer of this as_of_revision and of the same epoch
+   * (Bucket.restated). The log of updates knows, which is kept for a day unless the operator says otherwise; beyond it
+   * the call fails with OUT_OF_RANGE (CHANGES_NOT_KEPT). Unset: no bucket is marked.
+   */
+  sinceRevision: number;
+}
+
+/** GetUsageTrendsRequest asks for series. */
+export interface GetUsageTrendsRequest {
+  /**
+   * time_range is the period. Required. A first or last bucket that lies partly outside of the period is cut at the
+   * bound.
+   */
   timeRange?: TimeRangeInit | undefined;
   /**
    * granularity is the width of a point. Unset: the server chooses by the length of the period. At most 2,000 points.
@@ -2494,6 +2989,54 @@ export interface EstimatedCost {
 /** QueryMetricsRequest asks for a table of figures. */
 export interface QueryMetricsRequest {
   /** time_range is the period. Required. */
+  timeRange?: TimeRange;
+  /** filter narrows the question to one value of a dimension. Unset: the whole organization. */
+  filter?: Filter;
+  /**
+   * group_by names what each row is about: one dimension or two. Empty: the total alone. Beside the dimensions in
+   * ListMetrics, "event_type", "storage_kind" and "user" can be named. Of the first two only events and
+   * storage_change_bytes are kept; of users, events, messages, conversations, tokens, cost and ratings, by day of UTC
+   * and with the help of raw events (RAW_EVENTS_GONE). Other figures are absent.
+   *
+   * What group_by and filter name together is kept if it is one dimension, or a pair that is declared. All else is
+   * counted from raw events, if there are at most 50,000 in the period that match the filter, and they are still kept:
+   * else it is refused (PAIR_NOT_KEPT). What is counted from whole conversations is then absent.
+   */
+  groupBy: string[];
+  /**
+   * metrics are the names of at most 20 metrics with a series (see ListMetrics). Required. A name that is given twice
+   * counts once.
+   */
+  metrics: string[];
+  /** order_by is one of the metrics. Unset: the first one. */
+  orderBy: string;
+  /**
+   * direction is the order of the rows. Rows without the figure come last either way, and rows with equal figures in
+   * the order of their values.
+   */
+  direction?: SortDirection;
+  /** page_size is the most rows of a page. Unset: 50. More than 1,000 are taken as 1,000. */
+  pageSize: number;
+  /**
+   * page_token asks for the next page of the same question: next_page_token of the page before. A token of another
+   * question is refused (PAGE_TOKEN_MISMATCH). The pages of a table are of one revision. Once events have come in
+   * since, the rows that were shown would no longer fit those to come: the token is then refused (PAGE_TOKEN_EXPIRED).
+   */
+  pageToken: string;
+  /** series asks for a series of every metric beside the figures of each row and of the total. */
+  series?: SeriesRequest;
+  /** comparison asks for the figures of an earlier period beside those of each row, total and other. Unset: none. */
+  comparison?: Comparison;
+  /**
+   * include_rows_tokens asks for the rows_tokens of each row, of total and of other. A page has at most 5,000 of them:
+   * ask for fewer rows or metrics otherwise (VALUE_OUT_OF_RANGE).
+   */
+  includeRowsTokens: boolean;
+}
+
+/** QueryMetricsRequest asks for a table of figures. */
+export interface QueryMetricsRequest {
+  /** time_range is the period. Required. */
   timeRange?: TimeRangeInit | undefined;
   /** filter narrows the question to one value of a dimension. Unset: the whole organization. */
   filter?: FilterInit | undefined;
@@ -2537,6 +3080,15 @@ export interface QueryMetricsRequest {
    * ask for fewer rows or metrics otherwise (VALUE_OUT_OF_RANGE).
    */
   includeRowsTokens?: boolean | undefined;
+}
+
+/** SeriesRequest asks for series beside figures. */
+export interface SeriesRequest {
+  /**
+   * granularity is the width of a point. Unset: the server chooses by the length of the period. All series of a page
+   * have at most 20,000 points, and 200,000 figures, together (TOO_MANY_POINTS).
+   */
+  granularity?: Granularity;
 }
 
 /** SeriesRequest asks for series beside figures. */
@@ -2681,6 +3233,15 @@ export interface GetDailyStatsRequest {
    * time_range is the period. Required. The answer is about whole calendar days of its time zone: those that the period
    * touches, at most 400 (TIME_RANGE_TOO_LARGE).
    */
+  timeRange?: TimeRange;
+}
+
+/** GetDailyStatsRequest asks for a row for each day of a period. */
+export interface GetDailyStatsRequest {
+  /**
+   * time_range is the period. Required. The answer is about whole calendar days of its time zone: those that the period
+   * touches, at most 400 (TIME_RANGE_TOO_LARGE).
+   */
   timeRange?: TimeRangeInit | undefined;
 }
 
@@ -2748,6 +3309,9 @@ export interface DailyStats {
 /** GetQuotaRequest asks for the organization's monthly quota of events. */
 export type GetQuotaRequest = Readonly<Record<string, never>>;
 
+/** GetQuotaRequest asks for the organization's monthly quota of events. */
+export type GetQuotaRequest = Readonly<Record<string, never>>;
+
 /** GetQuotaResponse holds the quota. */
 export interface GetQuotaResponse {
   /** context says what was counted: the calendar month of UTC, since quotas count by UTC in every time zone. */
@@ -2798,6 +3362,26 @@ export interface MonthlyQuota {
 /** GetRoiRequest asks for the return of AI agents in a period. */
 export interface GetRoiRequest {
   /** time_range is the period. Required. Its conversations are those that were closed in it. */
+  timeRange?: TimeRange;
+  /**
+   * filter narrows the question to one value of a dimension by which whole conversations are kept (has_conversations in
+   * ListMetrics). Under others there is no return in the answer. Unset: the whole organization.
+   */
+  filter?: Filter;
+  /**
+   * assumptions are what is not recorded. Unset, as any of its fields: the organization's settings, or the service's
+   * defaults.
+   */
+  assumptions?: RoiAssumptions;
+  /** comparison asks for the return of an earlier period, too, with the same assumptions. Unset: none. */
+  comparison?: Comparison;
+  /** series asks for the return of each bucket, too. At most 2,000 points. Unset: none. */
+  series?: SeriesRequest;
+}
+
+/** GetRoiRequest asks for the return of AI agents in a period. */
+export interface GetRoiRequest {
+  /** time_range is the period. Required. Its conversations are those that were closed in it. */
   timeRange?: TimeRangeInit | undefined;
   /**
    * filter narrows the question to one value of a dimension by which whole conversations are kept (has_conversations in
@@ -2813,6 +3397,25 @@ export interface GetRoiRequest {
   comparison?: ComparisonInit | undefined;
   /** series asks for the return of each bucket, too. At most 2,000 points. Unset: none. */
   series?: SeriesRequest | undefined;
+}
+
+/** RoiAssumptions are what the return depends on beside the conversations. */
+export interface RoiAssumptions {
+  /**
+   * hourly_cost_micros is what an hour of a human costs who would handle the conversations, in millionths of the
+   * currency. From 0 to 10^12. Unset: the organization's setting, or 25,000,000 (25 per hour).
+   */
+  hourlyCostMicros?: number;
+  /**
+   * handling_time_ms is how long that human would work on one conversation, in milliseconds. From 0 to 86,400,000.
+   * Unset: the organization's setting, or 480,000 (8 minutes).
+   */
+  handlingTimeMs?: number;
+  /**
+   * conversation_cost_micros is what AI costs for one closed conversation if no cost is recorded, in millionths of the
+   * currency. From 0 to 10^12. Unset: the organization's setting, or 50,000 (0.05).
+   */
+  conversationCostMicros?: number;
 }
 
 /** RoiAssumptions are what the return depends on beside the conversations. */
@@ -2925,6 +3528,21 @@ export interface RoiPoint {
   bucket?: Bucket;
   /** roi is its return. Unset where whole conversations are not kept by the filter's dimension. */
   roi?: Roi;
+}
+
+/** GetCostsRequest asks for costs. */
+export interface GetCostsRequest {
+  /** time_range is the period. Required. */
+  timeRange?: TimeRange;
+  /**
+   * rows is the most rows of each breakdown. Unset: 10. From 1 to 100. QueryMetrics has all rows, and those of any
+   * other dimension.
+   */
+  rows: number;
+  /** comparison asks for the figures of an earlier period, too. Unset: none. */
+  comparison?: Comparison;
+  /** series asks for a series, too. At most 2,000 points. Unset: none. */
+  series?: SeriesRequest;
 }
 
 /** GetCostsRequest asks for costs. */
@@ -3245,6 +3863,38 @@ export interface Agent {
    * known by the quarter hour, as in available_time_ms. Unset if status is.
    */
   statusSince?: Instant;
+}
+
+/** ListAgentsRequest asks for agents. Filters narrow the list together. */
+export interface ListAgentsRequest {
+  /**
+   * prefix keeps agents whose agent_id begins with it, or whose name does, whatever the case of the name. At most 256
+   * bytes.
+   */
+  prefix: string;
+  /** kind keeps agents of one kind. */
+  kind?: AgentKind;
+  /** team_id keeps agents of one team. At most 256 bytes. */
+  teamId: string;
+  /** status keeps agents that have this status now. */
+  status?: AgentStatus;
+  /** deleted keeps agents that were deleted if it is true, and those that were not if it is false. Unset: both. */
+  deleted?: boolean;
+  /**
+   * order_by is the order. Unset: by agent_id. At most 20,000 agents are put in another order, or found by a prefix:
+   * where there are more of them the question is refused (TOO_MANY_VALUES). Narrow it by a longer prefix, a kind or a
+   * team, or ask for the order by agent_id without a prefix, which has no limit.
+   */
+  orderBy?: AgentOrder;
+  /** direction is the direction of the order. Unset: ascending. */
+  direction?: SortDirection;
+  /** page_size is the most agents to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize: number;
+  /**
+   * page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
+   * was then (PAGE_TOKEN_MISMATCH).
+   */
+  pageToken: string;
 }
 
 /** ListAgentsRequest asks for agents. Filters narrow the list together. */
@@ -3585,6 +4235,33 @@ export interface AuditEntry {
 /** ListCampaignsRequest asks for the campaigns of a period. */
 export interface ListCampaignsRequest {
   /** time_range is the period. Required. */
+  timeRange?: TimeRange;
+  /**
+   * order_by is the figure that orders the campaigns: the name of a field of CampaignFigures or CampaignAmounts. Unset:
+   * leads_generated. Campaigns without the figure come last. Another name is refused (UNKNOWN_METRIC).
+   */
+  orderBy: string;
+  /** direction is the order. Unset: the greatest figure first. */
+  direction?: SortDirection;
+  /**
+   * currency is the ISO 4217 code of the amounts that campaigns are ordered by, if they are ordered by an amount. Unset:
+   * that of the organization.
+   */
+  currency: string;
+  /** page_size is the most campaigns to return: 1 to 1,000, more are taken as 1,000. Unset: 50. */
+  pageSize: number;
+  /**
+   * page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
+   * was then (PAGE_TOKEN_MISMATCH), and no figure may have changed since (PAGE_TOKEN_EXPIRED): ask for the first page again.
+   */
+  pageToken: string;
+  /** comparison asks for the figures of an earlier period, too. Unset: none. */
+  comparison?: Comparison;
+}
+
+/** ListCampaignsRequest asks for the campaigns of a period. */
+export interface ListCampaignsRequest {
+  /** time_range is the period. Required. */
   timeRange?: TimeRangeInit | undefined;
   /**
    * order_by is the figure that orders the campaigns: the name of a field of CampaignFigures or CampaignAmounts. Unset:
@@ -3703,6 +4380,24 @@ export interface CampaignAmounts {
   costPerLeadMicros?: number;
   /** roi is (cohort_converted_value_micros − campaign_cost_micros) ÷ campaign_cost_micros. Unset without cost. */
   roi?: number;
+}
+
+/** GetCampaignRequest asks for the figures of one campaign. */
+export interface GetCampaignRequest {
+  /**
+   * campaign_id is the campaign, as on its events. Required. One that is counted under "_other" is refused
+   * (CARDINALITY_OVERFLOW).
+   */
+  campaignId: string;
+  /** time_range is the period. Required. */
+  timeRange?: TimeRange;
+  /**
+   * granularity is the width of a point of the series. Unset: the server chooses by the length of the period. At most
+   * 2,000 points, and 20,000 with those of each currency.
+   */
+  granularity?: Granularity;
+  /** comparison asks for the figures of an earlier period, too. Unset: none. */
+  comparison?: Comparison;
 }
 
 /** GetCampaignRequest asks for the figures of one campaign. */
@@ -3855,6 +4550,41 @@ export interface ContentGapQuestion {
   question: string;
   /** asked_at is when it was asked last. */
   askedAt?: Instant;
+}
+
+/** ListContentGapsRequest asks for content gaps. Filters narrow the list together. */
+export interface ListContentGapsRequest {
+  /** status keeps those that have this status now. */
+  status?: ContentGapStatus;
+  /**
+   * prefix keeps those whose topic, or that of one merged into it, begins with this text, which is normalized. At most
+   * 256 bytes.
+   */
+  prefix: string;
+  /**
+   * search keeps those whose topic, or that of one merged into it, has this text in it, which is normalized. At most 256
+   * bytes.
+   */
+  search: string;
+  /**
+   * time_range keeps those that were found in a period; frequencies, resolution rates and priorities are then of it.
+   * Unset: all, with those of all time.
+   */
+  timeRange?: TimeRange;
+  /**
+   * order_by is the order. Unset: by priority. At most 20,000 topics are put in order: where prefix and search leave more
+   * the question is refused (TOO_MANY_VALUES).
+   */
+  orderBy?: ContentGapOrder;
+  /** direction is the direction of the order. Unset: descending, and ascending by topic. */
+  direction?: SortDirection;
+  /** page_size is the most content gaps to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize: number;
+  /**
+   * page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
+   * was then (PAGE_TOKEN_MISMATCH).
+   */
+  pageToken: string;
 }
 
 /** ListContentGapsRequest asks for content gaps. Filters narrow the list together. */
@@ -4190,11 +4920,92 @@ export interface ConversationAttribution {
 }
 
 /** NumberRange keeps what has a number within bounds, both included, and leaves out what has none. */
+export interface NumberRange {
+  /** min is the smallest number. Unset: there is none. */
+  min?: number;
+  /** max is the greatest number. Unset: there is none. */
+  max?: number;
+}
+
+/** NumberRange keeps what has a number within bounds, both included, and leaves out what has none. */
 export interface NumberRangeInit {
   /** min is the smallest number. Unset: there is none. */
   min?: number | bigint | undefined;
   /** max is the greatest number. Unset: there is none. */
   max?: number | bigint | undefined;
+}
+
+/**
+ * ListConversationsRequest asks for conversations: for those of a period, for those whose ids begin with a text, or, by a
+ * rows_token, for those that a figure was counted from. Filters narrow the list together.
+ */
+export interface ListConversationsRequest {
+  /** time_range is the period. Required unless there is a conversation_id_prefix or a rows_token. */
+  timeRange?: TimeRange;
+  /** time is what is to lie in the period. */
+  time?: ConversationTime;
+  /** conversation_id_prefix is what conversation_id begins with. At most 256 bytes. */
+  conversationIdPrefix: string;
+  /** outcome keeps those with an outcome. */
+  outcome?: ConversationOutcome;
+  /** phase keeps those in a phase. */
+  phase?: ConversationPhase;
+  /**
+   * agent_id keeps those of an agent; ConversationTime says which agent that is. At most 256 bytes, as the texts below.
+   * One that is counted under "_other" is refused (CARDINALITY_OVERFLOW), also as channel, team_id and handoff_reason.
+   */
+  agentId: string;
+  /** channel keeps those of a channel. */
+  channel: string;
+  /** team_id keeps those of a team. */
+  teamId: string;
+  /** topic keeps those of a topic. */
+  topic: string;
+  /** user_id keeps those of a user. An e-mail address finds those of the user that stands for it. */
+  userId: string;
+  /** handoff_reason keeps those that were handed over for a reason. */
+  handoffReason: string;
+  /** has_content_gap keeps those in which a content gap was found if it is true, and the others if it is false. */
+  hasContentGap?: boolean;
+  /** messages bounds the number of messages. */
+  messages?: NumberRange;
+  /** duration_ms bounds the duration. */
+  durationMs?: NumberRange;
+  /** first_response_ms bounds the time to the first response. */
+  firstResponseMs?: NumberRange;
+  /** first_human_response_ms bounds the time to the first response of a human. */
+  firstHumanResponseMs?: NumberRange;
+  /** human_wait_ms bounds the wait for a human. */
+  humanWaitMs?: NumberRange;
+  /** rating bounds the rating. */
+  rating?: NumberRange;
+  /** quality bounds the overall score, in ten-thousandths. */
+  quality?: NumberRange;
+  /** cost_micros bounds the cost. */
+  costMicros?: NumberRange;
+  /** tokens bounds the tokens. */
+  tokens?: NumberRange;
+  /**
+   * order_by is the order. Conversations are listed by the time that the period is about, or by id without a period,
+   * however many they are. In any other order at most 100,000 are put: where the period has more of them the question is
+   * refused (TOO_MANY_VALUES), whatever its filters. Ask for a shorter period, or a longer prefix.
+   */
+  orderBy?: ConversationOrder;
+  /** direction is the direction of the order. Unset: descending, or ascending by id. */
+  direction?: SortDirection;
+  /** page_size is the most conversations to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize: number;
+  /**
+   * page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
+   * was then (PAGE_TOKEN_MISMATCH).
+   */
+  pageToken: string;
+  /**
+   * rows_token asks for the conversations that a figure was counted from, as they were at its revision, in place of a
+   * period and filters, which must be unset (INVALID_VALUE). Where too many of them have changed since, or raw events of
+   * those are gone, it is refused (ROWS_TOKEN_EXPIRED).
+   */
+  rowsToken: string;
 }
 
 /**
@@ -4536,181 +5347,741 @@ export interface CustomMetricFilterInit {
 }
 
 /**
- * LeadOutcome is how a lead stands.
+ * FunnelEntity is who goes through the stages of a funnel.
  *
- * - `OPEN`: Neither converted nor lost, or opened again after it was lost.
- * - `CONVERTED`: Converted, and not lost later.
- * - `LOST`: Lost.
+ * - `LEAD`: Leads: the lead_id of lead events, or else their resource_id; and the resource_id of other events whose resource_type is "lead".
+ * - `USER`: Users: the user_id of events.
+ * - `CONVERSATION`: Conversations: the conversation_id of events.
  */
-export type LeadOutcome =
-  | "OPEN"
-  | "CONVERTED"
-  | "LOST"
+export type FunnelEntity =
+  | "LEAD"
+  | "USER"
+  | "CONVERSATION"
   | `UNKNOWN_${number}`;
 
 /**
- * LeadOrder is what leads are put in order by. Leads that are equal in it come by lead_id.
+ * FunnelOrder says whether the stages of a funnel must be entered in their order.
  *
- * - `CREATED`: By created_at.
- * - `LAST_SEEN`: By last_seen_at.
- * - `VALUE`: By value_micros, whatever the currency; leads without a value come last.
- * - `LEAD_ID`: By lead_id, byte by byte.
+ * - `IN_ORDER`: In their order.
+ * - `ANY_ORDER`: In any order. The cohort are those that entered any of the stages in the period, and the window begins with the first one that they entered then. The figures of stage k are about those that entered k different stages by then, whichever these are. No two stages may be defined alike.
  */
-export type LeadOrder =
-  | "CREATED"
-  | "LAST_SEEN"
-  | "VALUE"
-  | "LEAD_ID"
+export type FunnelOrder =
+  | "IN_ORDER"
+  | "ANY_ORDER"
   | `UNKNOWN_${number}`;
 
-/** Lead is what a lead has come to, whatever the order in which its events arrived. */
-export interface Lead {
-  /** lead_id is the lead, as on its events. */
-  leadId: string;
+/** Funnel is a saved funnel. */
+export interface Funnel {
   /**
-   * created_at is when its earliest lead.created occurred, or where none was told its first event. In the period that
-   * holds it the lead counts as generated.
+   * name is what it is called, and how it is asked for: at most 100 characters without control characters. Required.
    */
+  name: string;
+  /** definition says which stages it has. Required. */
+  definition?: FunnelDefinition;
+  /** created_at is when it was saved. Set by the service. */
   createdAt?: Instant;
-  /** first_seen_at is when its earliest event occurred. */
-  firstSeenAt?: Instant;
-  /** last_seen_at is when its latest event occurred. */
-  lastSeenAt?: Instant;
-  /** agent_id is the agent that the lead counts for: that of the event of created_at. Empty: it names none. */
-  agentId: string;
-  /** channel is the channel of that event. Empty: it names none. */
-  channel: string;
-  /** team_id is the team of that event. Empty: it names none. */
-  teamId: string;
-  /** campaign_id is the campaign of that event. Empty: it names none. */
-  campaignId: string;
-  /** latest_agent_id is the agent of its latest event that names one. Empty: none does. */
-  latestAgentId: string;
-  /** stage is the stage that it entered last. Empty: it entered none. */
-  stage: string;
-  /** stage_entered_at is when it entered that stage last. Unset: it entered none. */
-  stageEnteredAt?: Instant;
-  /** outcome is how it stands. */
-  outcome?: LeadOutcome;
-  /** contacted_at is when it was contacted first. Unset: it was not. */
-  contactedAt?: Instant;
-  /** converted_at is when it was converted first. Unset: it was not. */
-  convertedAt?: Instant;
-  /** lost_at is when it was lost last. Unset: it was not. It may have been opened again since. */
-  lostAt?: Instant;
-  /** value_micros is the newest value that was told, in millionths of currency. Unset: none was told. */
-  valueMicros?: number;
-  /**
-   * currency is the ISO 4217 code of that value: the organization's where it was told without one. Empty: there is no
-   * value.
-   */
-  currency: string;
-  /**
-   * steps are what happened to the lead, in order, the first 200 of them: each stage that it entered, and its creations,
-   * contacts, conversions and losses. What happened twice at one time is there once. GetLead alone sets it.
-   */
-  steps: LeadStep[];
-  /** amount is what the lead adds to the figure of a rows_token. Unset: the list was asked for without one. */
-  amount?: number;
 }
 
-/** LeadStep is something that happened to a lead. */
-export interface LeadStep {
-  /** event_type is what happened, as on the event. */
+/** Funnel is a saved funnel. */
+export interface FunnelInit {
+  /**
+   * name is what it is called, and how it is asked for: at most 100 characters without control characters. Required.
+   */
+  name?: string | undefined;
+  /** definition says which stages it has. Required. */
+  definition?: FunnelDefinitionInit | undefined;
+  /** created_at is when it was saved. Set by the service. */
+  createdAt?: InstantInit | undefined;
+}
+
+/**
+ * FunnelDefinition says which stages a funnel has, and who goes through them.
+ *
+ * The cohort are those that entered the first stage in the period, each with its first entry in the period. From that
+ * entry on each stage counts with its earliest event that is not before the entry of the stage before it and not later
+ * than the window after the first entry. Events at the same time count as in order. An event that fits several stages
+ * counts for each of them; a stage that is defined like one before it must be entered again at a later time. So the
+ * figures do not depend on the order in which events arrive.
+ */
+export interface FunnelDefinition {
+  /** stages are the stages in their order, 2 to 20. Required. */
+  stages: FunnelStage[];
+  /** entity is who goes through the stages. Unset: leads. */
+  entity?: FunnelEntity;
+  /** order says whether the stages must be entered in their order. Unset: they must. */
+  order?: FunnelOrder;
+  /** window is how long after the first entry the last stage may be entered: 1 second to 366 days. Unset: 30 days. */
+  window?: Milliseconds;
+}
+
+/**
+ * FunnelDefinition says which stages a funnel has, and who goes through them.
+ *
+ * The cohort are those that entered the first stage in the period, each with its first entry in the period. From that
+ * entry on each stage counts with its earliest event that is not before the entry of the stage before it and not later
+ * than the window after the first entry. Events at the same time count as in order. An event that fits several stages
+ * counts for each of them; a stage that is defined like one before it must be entered again at a later time. So the
+ * figures do not depend on the order in which events arrive.
+ */
+export interface FunnelDefinitionInit {
+  /** stages are the stages in their order, 2 to 20. Required. */
+  stages?: readonly FunnelStageInit[] | undefined;
+  /** entity is who goes through the stages. Unset: leads. */
+  entity?: FunnelEntity | undefined;
+  /** order says whether the stages must be entered in their order. Unset: they must. */
+  order?: FunnelOrder | undefined;
+  /** window is how long after the first entry the last stage may be entered: 1 second to 366 days. Unset: 30 days. */
+  window?: Milliseconds | undefined;
+}
+
+/** FunnelStage is a stage of a funnel: an event of a type. */
+export interface FunnelStage {
+  /** event_type is the type of the event that enters the stage. Types of your own are fine. Required. */
   eventType: string;
-  /** stage is the stage that lead.stage_entered names. */
-  stage: string;
-  /** occurred_at is when. */
-  occurredAt?: Instant;
+  /** lead_stage is the stage that lead.stage_entered names; for that type alone. Unset: any. */
+  leadStage: string;
+  /** filter keeps the events that carry a value. Unset: all events of the type. */
+  filter?: FunnelFilter;
+  /** name is what people call the stage, at most 100 characters. Unset: lead_stage, or else event_type. */
+  name: string;
 }
 
-/** ListLeadsRequest asks for leads. Filters narrow the list together. */
-export interface ListLeadsRequest {
-  /** prefix keeps leads whose lead_id begins with it. At most 256 bytes. */
-  prefix?: string | undefined;
-  /** agent_id keeps leads of this agent. At most 256 bytes, as all ids and names here. */
-  agentId?: string | undefined;
-  /** channel keeps leads of this channel. */
-  channel?: string | undefined;
-  /** team_id keeps leads of this team. */
+/** FunnelStage is a stage of a funnel: an event of a type. */
+export interface FunnelStageInit {
+  /** event_type is the type of the event that enters the stage. Types of your own are fine. Required. */
+  eventType?: string | undefined;
+  /** lead_stage is the stage that lead.stage_entered names; for that type alone. Unset: any. */
+  leadStage?: string | undefined;
+  /** filter keeps the events that carry a value. Unset: all events of the type. */
+  filter?: FunnelFilterInit | undefined;
+  /** name is what people call the stage, at most 100 characters. Unset: lead_stage, or else event_type. */
+  name?: string | undefined;
+}
+
+/** FunnelFilter keeps the events that carry a value. */
+export interface FunnelFilter {
+  /**
+   * path is where the value is: "agent", "campaign", "channel" or "team" for what the event names, or a path, such as
+   * "properties.plan" or "detail.model", as in CustomMetric. Required.
+   */
+  path: string;
+  /** equals is what it must be, with the same kind; agent, campaign, channel and team are text. Required. */
+  equals?:
+    /** text is a text, at most 256 bytes. */
+    | { case: "text"; value: string }
+    /** number is a number. Enums of details are numbers, too. */
+    | { case: "number"; value: number }
+    /** truth is true or false. Fields of details that are false are not stored: they are as if they were not told. */
+    | { case: "truth"; value: boolean };
+}
+
+/** FunnelFilter keeps the events that carry a value. */
+export interface FunnelFilterInit {
+  /**
+   * path is where the value is: "agent", "campaign", "channel" or "team" for what the event names, or a path, such as
+   * "properties.plan" or "detail.model", as in CustomMetric. Required.
+   */
+  path?: string | undefined;
+  /** equals is what it must be, with the same kind; agent, campaign, channel and team are text. Required. */
+  equals?:
+    /** text is a text, at most 256 bytes. */
+    | { case: "text"; value: string }
+    /** number is a number. Enums of details are numbers, too. */
+    | { case: "number"; value: number }
+    /** truth is true or false. Fields of details that are false are not stored: they are as if they were not told. */
+    | { case: "truth"; value: boolean }
+    | undefined;
+}
+
+/** CreateFunnelRequest saves a funnel. */
+export interface CreateFunnelRequest {
+  /** funnel is the funnel. Required. */
+  funnel?: FunnelInit | undefined;
+  /**
+   * request_id makes it safe to send the request again: with the same id, name and definition it returns the funnel that
+   * is there. With the same id and something else it fails with ALREADY_EXISTS (FUNNEL_EXISTS). At most 128 visible ASCII
+   * characters. Unset: a second request fails, since there is a funnel of that name.
+   */
+  requestId?: string | undefined;
+}
+
+/** CreateFunnelResponse holds the funnel as it was saved. */
+export interface CreateFunnelResponse {
+  /** funnel is the funnel. */
+  funnel?: Funnel;
+}
+
+/** GetFunnelRequest asks for a saved funnel. */
+export interface GetFunnelRequest {
+  /** name is its name. Required. */
+  name?: string | undefined;
+}
+
+/** GetFunnelResponse holds a saved funnel. */
+export interface GetFunnelResponse {
+  /** funnel is the funnel. */
+  funnel?: Funnel;
+}
+
+/** ListFunnelsRequest asks for all saved funnels of the organization. */
+export type ListFunnelsRequest = Readonly<Record<string, never>>;
+
+/** ListFunnelsResponse holds the saved funnels of the organization. */
+export interface ListFunnelsResponse {
+  /** funnels are all of them, by name. */
+  funnels: Funnel[];
+}
+
+/** DeleteFunnelRequest names a saved funnel to delete. */
+export interface DeleteFunnelRequest {
+  /** name is its name. Required. */
+  name?: string | undefined;
+}
+
+/** DeleteFunnelResponse says that the funnel is deleted. */
+export type DeleteFunnelResponse = Readonly<Record<string, never>>;
+
+/**
+ * QueryFunnelRequest asks for the figures of a funnel. A breakdown, a filter or a stage of its own definition that names a
+ * path within details or properties needs the scope events.
+ */
+export interface QueryFunnelRequest {
+  /**
+   * time_range is the period in which the cohort entered the first stage. Its bounds hold to the microsecond. Required.
+   */
+  timeRange?: TimeRange;
+  /** funnel is which funnel. Required. */
+  funnel?:
+    /** name is that of a saved funnel (FUNNEL_NOT_FOUND). */
+    | { case: "name"; value: string }
+    /** definition is the funnel itself. */
+    | { case: "definition"; value: FunnelDefinition };
+  /**
+   * filters keep a part of the cohort, at most 5, all of which hold. Where the figures are read from what is kept of leads
+   * the filter is about the agent, campaign, channel or team that the lead began with. Else it is about the event of the
+   * first entry: the first that all filters keep.
+   */
+  filters: FunnelFilter[];
+  /**
+   * breakdown is by what the cohort is broken down: "agent", "campaign", "channel", "team" or a path, of what filters are
+   * about. Values are texts, numbers, and true and false, of at most 256 characters. Unset: it is not broken down.
+   */
+  breakdown: string;
+  /** top is the most rows of the breakdown: 1 to 100. Unset: 10. */
+  top: number;
+}
+
+/**
+ * QueryFunnelRequest asks for the figures of a funnel. A breakdown, a filter or a stage of its own definition that names a
+ * path within details or properties needs the scope events.
+ */
+export interface QueryFunnelRequest {
+  /**
+   * time_range is the period in which the cohort entered the first stage. Its bounds hold to the microsecond. Required.
+   */
+  timeRange?: TimeRangeInit | undefined;
+  /** funnel is which funnel. Required. */
+  funnel?:
+    /** name is that of a saved funnel (FUNNEL_NOT_FOUND). */
+    | { case: "name"; value: string }
+    /** definition is the funnel itself. */
+    | { case: "definition"; value: FunnelDefinitionInit }
+    | undefined;
+  /**
+   * filters keep a part of the cohort, at most 5, all of which hold. Where the figures are read from what is kept of leads
+   * the filter is about the agent, campaign, channel or team that the lead began with. Else it is about the event of the
+   * first entry: the first that all filters keep.
+   */
+  filters?: readonly FunnelFilterInit[] | undefined;
+  /**
+   * breakdown is by what the cohort is broken down: "agent", "campaign", "channel", "team" or a path, of what filters are
+   * about. Values are texts, numbers, and true and false, of at most 256 characters. Unset: it is not broken down.
+   */
+  breakdown?: string | undefined;
+  /** top is the most rows of the breakdown: 1 to 100. Unset: 10. */
+  top?: number | undefined;
+}
+
+/**
+ * QueryFunnelResponse holds the figures of a funnel, all of one revision. Of every count the rows + other +
+ * without_value = total.
+ */
+export interface QueryFunnelResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /** definition is the funnel that was asked for, with everything that was unset. */
+  definition?: FunnelDefinition;
+  /** total is about the whole cohort. */
+  total?: FunnelFigures;
+  /** rows are about the values of the breakdown with the largest cohorts, largest first, equal ones by value. */
+  rows: FunnelRow[];
+  /** other is about all other values together. Unset: there are none. */
+  other?: FunnelFigures;
+  /** without_value is about those without any value. Unset: there are none. */
+  withoutValue?: FunnelFigures;
+  /** value_count is how many values the breakdown has. */
+  valueCount: number;
+}
+
+/** FunnelRow is a value of a breakdown with its figures. */
+export interface FunnelRow {
+  /** value is the value; numbers, true and false as text. */
+  value: string;
+  /** figures are those of the part of the cohort with the value. */
+  figures?: FunnelFigures;
+}
+
+/** FunnelFigures are the figures of a funnel for a cohort. */
+export interface FunnelFigures {
+  /** stages has those of each stage, in order. */
+  stages: FunnelStageFigures[];
+}
+
+/** FunnelStageFigures are the figures of a stage. Of all but the last one converted + left + still_inside = entered. */
+export interface FunnelStageFigures {
+  /**
+   * name is what the stage is called. With FUNNEL_ORDER_ANY_ORDER it is the stage that is defined at this place, which
+   * reached is about, and nothing else is.
+   */
+  name: string;
+  /** entered is how many entered the stage; of the first stage the whole cohort. */
+  entered: number;
+  /** converted is how many of them entered the next stage. Unset: it is the last one. */
+  converted?: number;
+  /**
+   * left is how many of them can enter the next stage no more: their window is over, or the lead is lost at as_of_time
+   * (known where figures are read from what is kept of leads). Unset: it is the last one.
+   */
+  left?: number;
+  /** still_inside is how many of them may still enter the next stage. Unset: it is the last one. */
+  stillInside?: number;
+  /** conversion_rate is converted ÷ entered. Unset: nobody entered, or it is the last one. */
+  conversionRate?: number;
+  /** overall_conversion_rate is entered ÷ the cohort. Unset: there is no cohort. */
+  overallConversionRate?: number;
+  /** drop_off_rate is left ÷ entered. Unset: nobody entered, or it is the last one. */
+  dropOffRate?: number;
+  /**
+   * median_time_ms is the median time from the entry of the stage before to this one: of those that entered it, the time
+   * that half of them took at most (nearest rank), exact. Unset: nobody entered, or it is the first one.
+   */
+  medianTimeMs?: number;
+  /** p95_time_ms is the time that 95 % of them took at most. */
+  p95TimeMs?: number;
+  /**
+   * reached is how many of the cohort entered the stage that is defined at this place. With FUNNEL_ORDER_IN_ORDER it is
+   * entered.
+   */
+  reached: number;
+}
+
+/**
+ * LeaderboardSubject is who is ranked.
+ *
+ * - `AGENT`: Agents, by the agent_id of events.
+ * - `TEAM`: Teams, by the team_id of events.
+ */
+export type LeaderboardSubject =
+  | "AGENT"
+  | "TEAM"
+  | `UNKNOWN_${number}`;
+
+/**
+ * LeaderboardOrder is by what somebody is ranked.
+ *
+ * - `POINTS`: Points awarded.
+ * - `BADGES`: Badges earned.
+ * - `TASKS`: Tasks completed.
+ * - `CALLS`: Calls that ended.
+ * - `CONVERSIONS`: Leads converted.
+ */
+export type LeaderboardOrder =
+  | "POINTS"
+  | "BADGES"
+  | "TASKS"
+  | "CALLS"
+  | "CONVERSIONS"
+  | `UNKNOWN_${number}`;
+
+/** GetLeaderboardRequest asks for a ranking. */
+export interface GetLeaderboardRequest {
+  /** time_range is the period. Required. */
+  timeRange?: TimeRange;
+  /** subject says who is ranked. Unset: agents. */
+  subject?: LeaderboardSubject;
+  /** order says by what. Unset: points. */
+  order?: LeaderboardOrder;
+  /** top is the most rows: 1 to 1,000. Unset: 10. */
+  top: number;
+  /**
+   * team_id keeps what carries this team, when agents are ranked: the pair of agent and team must be kept
+   * (PAIR_NOT_KEPT). At most 256 bytes.
+   */
+  teamId: string;
+}
+
+/** GetLeaderboardRequest asks for a ranking. */
+export interface GetLeaderboardRequest {
+  /** time_range is the period. Required. */
+  timeRange?: TimeRangeInit | undefined;
+  /** subject says who is ranked. Unset: agents. */
+  subject?: LeaderboardSubject | undefined;
+  /** order says by what. Unset: points. */
+  order?: LeaderboardOrder | undefined;
+  /** top is the most rows: 1 to 1,000. Unset: 10. */
+  top?: number | undefined;
+  /**
+   * team_id keeps what carries this team, when agents are ranked: the pair of agent and team must be kept
+   * (PAIR_NOT_KEPT). At most 256 bytes.
+   */
   teamId?: string | undefined;
-  /** campaign_id keeps leads of this campaign. */
-  campaignId?: string | undefined;
-  /** reached_stage keeps leads that have entered this stage, whatever came later. */
-  reachedStage?: string | undefined;
-  /** stage keeps leads that entered this stage last. */
-  stage?: string | undefined;
-  /** outcome keeps leads that stand so. */
-  outcome?: LeadOutcome | undefined;
-  /**
-   * min_value_micros keeps leads with at least this value, in currency or, where that is unset, in any. At most
-   * max_value_micros (INVALID_VALUE).
-   */
-  minValueMicros?: number | bigint | undefined;
-  /** max_value_micros keeps leads with at most this value, in currency or, where that is unset, in any. */
-  maxValueMicros?: number | bigint | undefined;
-  /**
-   * currency keeps leads with a value in this currency (ISO 4217). Values that were told without one are in that of the
-   * organization.
-   */
-  currency?: string | undefined;
-  /** created_from keeps leads created at this instant or later. */
-  createdFrom?: InstantInit | undefined;
-  /** created_before keeps leads created before this instant. Later than created_from (INVALID_TIME_RANGE). */
-  createdBefore?: InstantInit | undefined;
-  /**
-   * order_by is the order. Unset: by created_at. At most 20,000 leads are put in order by last_seen_at or value_micros, or
-   * by created_at where prefix is set: where filters leave more the question is refused (TOO_MANY_VALUES).
-   */
-  orderBy?: LeadOrder | undefined;
-  /** direction is the direction of the order. Unset: descending, and ascending by lead_id. */
-  direction?: SortDirection | undefined;
-  /** page_size is the most leads to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
-  pageSize?: number | undefined;
-  /**
-   * page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
-   * was then (PAGE_TOKEN_MISMATCH).
-   */
-  pageToken?: string | undefined;
-  /**
-   * rows_token is that of a figure about leads: the list then has the leads that it was counted from. It goes without
-   * other filters, and in the order by created_at. Once events of leads have come in, or were corrected or retracted,
-   * since the figure was answered, or more than 100,000 events of any kind have come in, the leads of then cannot be told
-   * from those of now (ROWS_TOKEN_EXPIRED): ask for the figure again.
-   */
-  rowsToken?: string | undefined;
 }
 
-/** ListLeadsResponse holds a page of leads. */
-export interface ListLeadsResponse {
-  /** context says what the answer holds. It has no bounds. */
+/** GetLeaderboardResponse holds a ranking. */
+export interface GetLeaderboardResponse {
+  /** context says what was counted. */
   context?: AnswerContext;
   /**
-   * leads are those of the page, in order. A page looks at a bounded number of leads, so it may have fewer than page_size,
-   * even none, and still a next page.
+   * rows are the first ones in order. Nobody has a row who has none of what they are ranked by. Those with equally much
+   * share a rank and come in the order of their ids.
    */
-  leads: Lead[];
+  rows: LeaderboardRow[];
+  /** participants is how many agents or teams have any event in the period. */
+  participants: number;
+}
+
+/** LeaderboardRow is an agent or a team with its rank. */
+export interface LeaderboardRow {
+  /** rank is 1 for the most. Ranks are dense: the one after a rank that several share is one higher. */
+  rank: number;
+  /** id is the agent_id or team_id. */
+  id: string;
+  /** display_name is what people call the agent, where that was told. */
+  displayName: string;
+  /** Points awarded. */
+  points: number;
+  /** Badges earned. */
+  badges: number;
+  /** Tasks completed. */
+  tasksCompleted: number;
+  /** Calls that ended. */
+  callsHandled: number;
+  /** Leads converted. */
+  leadsConverted: number;
+}
+
+/**
+ * ConversationStatus is how a conversation stands.
+ *
+ * - `ACTIVE`: Not closed.
+ * - `RESOLVED`: Closed: the agent resolved it alone.
+ * - `ESCALATED`: Closed: a human took over.
+ * - `ABANDONED`: Closed: the user walked away.
+ * - `ENDED`: Closed without another outcome.
+ */
+export type ConversationStatus =
+  | "ACTIVE"
+  | "RESOLVED"
+  | "ESCALATED"
+  | "ABANDONED"
+  | "ENDED"
+  | `UNKNOWN_${number}`;
+
+/**
+ * ChangeDimension is what a cell is grouped by. Readers leave out the values that they do not know.
+ *
+ * - `TOTAL`: The organization.
+ * - `AGENT`: One agent.
+ * - `CHANNEL`: One channel.
+ * - `TEAM`: One team.
+ * - `EVENT_TYPE`: One event type.
+ * - `STORAGE_KIND`: One kind of storage.
+ * - `MODEL`: One language model.
+ * - `ENDPOINT`: One route of an interface with its method, as in "GET /orders/\{id\}".
+ * - `CAMPAIGN`: One campaign.
+ * - `QUEUE`: One queue of calls.
+ * - `TOPIC`: One topic.
+ * - `HANDOFF_REASON`: One reason of hand-overs.
+ * - `ERROR_CODE`: One error code of messages.
+ * - `STATUS_CLASS`: One class of statuses of calls of interfaces, as in "2xx".
+ * - `METHOD`: One method of calls of interfaces, as in "GET".
+ * - `CURRENCY`: One currency.
+ * - `RUBRIC`: One version of a rubric.
+ * - `SCORER`: One scorer of conversations.
+ * - `STAGE`: One stage of the funnel.
+ * - `BADGE`: One badge.
+ */
+export type ChangeDimension =
+  | "TOTAL"
+  | "AGENT"
+  | "CHANNEL"
+  | "TEAM"
+  | "EVENT_TYPE"
+  | "STORAGE_KIND"
+  | "MODEL"
+  | "ENDPOINT"
+  | "CAMPAIGN"
+  | "QUEUE"
+  | "TOPIC"
+  | "HANDOFF_REASON"
+  | "ERROR_CODE"
+  | "STATUS_CLASS"
+  | "METHOD"
+  | "CURRENCY"
+  | "RUBRIC"
+  | "SCORER"
+  | "STAGE"
+  | "BADGE"
+  | `UNKNOWN_${number}`;
+
+/**
+ * RealtimeFilter narrows a realtime request to one dimension: the events that carry any of the values that the filter
+ * names. Unset: the whole organization. All values must be of the same dimension, and at most 100 (TOO_MANY_FILTERS): what
+ * is happening now is not kept by pairs of dimensions. "_other" is not a value of events, and is refused (INVALID_VALUE).
+ */
+export interface RealtimeFilter {
+  /** agent_ids names agents: short for the dimension "agent". At most 256 bytes each. */
+  agentIds: string[];
+  /** channel names a channel: short for the dimension "channel". At most 256 bytes. */
+  channel: string;
   /**
-   * next_page_token asks for the next page. Empty: there is none. The list goes on after the last lead that was looked at:
-   * a lead whose place changes between two pages, by its value or its times, may come twice or not at all.
+   * dimensions names values of any dimension, as the filter of a question does. Several elements with the same
+   * dimension keep the events that carry any of their values: \{"dimension": "team", "value": "north"\} and \{"dimension":
+   * "team", "value": "south"\} keep those of both teams. GetRealtimeMetrics and WatchMetrics take the dimensions that
+   * ListMetrics marks with has_realtime; WatchUpdates takes every dimension of ListMetrics and "event_type"
+   * (UNKNOWN_DIMENSION, which lists them).
    */
-  nextPageToken: string;
-  /** figure says how the leads add up to the figure of rows_token. Unset without one. */
-  figure?: FigureRows;
+  dimensions: DimensionFilter[];
 }
 
-/** GetLeadRequest asks for one lead. */
-export interface GetLeadRequest {
-  /** lead_id is the lead, as on its events. Required, at most 256 bytes. */
-  leadId?: string | undefined;
+/**
+ * RealtimeFilter narrows a realtime request to one dimension: the events that carry any of the values that the filter
+ * names. Unset: the whole organization. All values must be of the same dimension, and at most 100 (TOO_MANY_FILTERS): what
+ * is happening now is not kept by pairs of dimensions. "_other" is not a value of events, and is refused (INVALID_VALUE).
+ */
+export interface RealtimeFilterInit {
+  /** agent_ids names agents: short for the dimension "agent". At most 256 bytes each. */
+  agentIds?: readonly string[] | undefined;
+  /** channel names a channel: short for the dimension "channel". At most 256 bytes. */
+  channel?: string | undefined;
+  /**
+   * dimensions names values of any dimension, as the filter of a question does. Several elements with the same
+   * dimension keep the events that carry any of their values: \{"dimension": "team", "value": "north"\} and \{"dimension":
+   * "team", "value": "south"\} keep those of both teams. GetRealtimeMetrics and WatchMetrics take the dimensions that
+   * ListMetrics marks with has_realtime; WatchUpdates takes every dimension of ListMetrics and "event_type"
+   * (UNKNOWN_DIMENSION, which lists them).
+   */
+  dimensions?: readonly DimensionFilterInit[] | undefined;
 }
 
-/** GetLeadResponse holds what a lead has come to. */
-export interface GetLeadResponse {
-  /** context says what the answer holds. It has no bounds. */
-  context?: AnswerContext;
-  /** lead is the lead. */
-  lead?: Lead;
+/** GetRealtimeMetricsRequest asks for the figures of now. */
+export interface GetRealtimeMetricsRequest {
+  /** filter narrows the figures to a part of the organization. */
+  filter?: RealtimeFilter;
+}
+
+/** GetRealtimeMetricsRequest asks for the figures of now. */
+export interface GetRealtimeMetricsRequest {
+  /** filter narrows the figures to a part of the organization. */
+  filter?: RealtimeFilterInit | undefined;
+}
+
+/** GetRealtimeMetricsResponse holds the figures of now. */
+export interface GetRealtimeMetricsResponse {
+  /** state holds the figures, and says as of when. */
+  state?: RealtimeState;
+}
+
+/** WatchMetricsRequest asks for the figures of now, again and again. */
+export interface WatchMetricsRequest {
+  /** filter narrows the figures to a part of the organization. */
+  filter?: RealtimeFilterInit | undefined;
+  /**
+   * min_interval is the least time between two states, 100 milliseconds to 1 minute (INTERVAL_OUT_OF_RANGE;
+   * INVALID_DURATION if seconds and nanos disagree in sign). Unset or 0: 1 second. If it is longer than 15 seconds,
+   * heartbeats come in between.
+   */
+  minInterval?: Milliseconds | undefined;
+}
+
+/**
+ * WatchMetricsResponse is a state, or a heartbeat, which says the newest revision and nothing else. Revisions never go
+ * back within a stream.
+ */
+export interface WatchMetricsResponse {
+  /** state is the newest state. Unset in a heartbeat. */
+  state?: RealtimeState;
+  /** revision is the organization's revision of the state or the heartbeat. */
+  revision: number;
+}
+
+/**
+ * RealtimeState is what is happening, as of a revision and an instant. Windows are by occurred_at and end at
+ * as_of_time; late events do not enter them. A window consists of whole slots and the slot that is running: slots of
+ * five seconds for the last minute (55 to 60 seconds) and the last 5 minutes, slots of a minute for the last hour (59
+ * to 60 minutes).
+ */
+export interface RealtimeState {
+  /** as_of_revision is the organization's revision up to which events are counted. */
+  asOfRevision: number;
+  /** as_of_time is the database's time at which the windows end. */
+  asOfTime?: Instant;
+  /** time_zone is the organization's zone, at whose midnight today begins. */
+  timeZone: string;
+  /** metrics are the figures. */
+  metrics?: RealtimeMetrics;
+  /**
+   * minutes are the last 60 minutes, oldest first; the last one is the minute that is running. Empty if the filter
+   * names a value without figures of its own (see CARDINALITY_OVERFLOW).
+   */
+  minutes: RealtimeMinute[];
+  /**
+   * conversations are the 20 conversations with the latest activity, latest first. Activity means being started, spoken
+   * in, closed or reopened. Those with activity in the last hour come first; if they are fewer than 20, more are looked
+   * for among the organization's latest 5,000 before that. A filter keeps the conversations whose latest value of its
+   * dimension is one of those that it names: that were last with one of its agents, teams or channels.
+   */
+  conversations: ConversationState[];
+}
+
+/**
+ * RealtimeMetrics are the figures of the last minutes and of today. A figure that cannot be computed is absent. If the
+ * filter names a value without figures of its own (see CARDINALITY_OVERFLOW), all but active_conversations are absent.
+ */
+export interface RealtimeMetrics {
+  /**
+   * Open conversations that were started, spoken in, handed over or reopened within the last hour. A hand-over to a
+   * human leaves a conversation open. With a filter: of the conversations whose latest value of its dimension is one of
+   * those that it names.
+   */
+  activeConversations?: number;
+  /** Messages received and sent in the last minute. */
+  messagesLastMinute?: number;
+  /** Messages received and sent in the last hour: the sum over minutes. */
+  messagesLastHour?: number;
+  /** Mean response time of the last 5 minutes, in milliseconds. */
+  avgResponseTimeMs?: number;
+  /** Median response time of the last 5 minutes, in milliseconds, at most 1 % off, as is the other percentile. */
+  p50ResponseTimeMs?: number;
+  /** 95th percentile of the response time of the last 5 minutes, in milliseconds. */
+  p95ResponseTimeMs?: number;
+  /** 1 − failed ÷ sent messages of the last hour. */
+  successRate?: number;
+  /**
+   * Messages received and sent since the organization's midnight; equal to total_messages of GetOverview over that day.
+   */
+  messagesToday?: number;
+  /** Conversations that began since midnight. */
+  conversationsToday?: number;
+  /** Prompt and completion tokens since midnight. */
+  tokensToday?: number;
+}
+
+/** RealtimeMinute is one minute of the last hour. */
+export interface RealtimeMinute {
+  /** start is the first instant of the minute. */
+  start?: Instant;
+  /** Messages received and sent. */
+  messages: number;
+  /** Median response time, in milliseconds. Absent without any. */
+  p50ResponseTimeMs?: number;
+  /** 95th percentile of the response time, in milliseconds. Absent without any. */
+  p95ResponseTimeMs?: number;
+}
+
+/** ConversationState is how a conversation stands. */
+export interface ConversationState {
+  /** conversation_id is the conversation. */
+  conversationId: string;
+  /** status is how the conversation stands. */
+  status?: ConversationStatus;
+  /**
+   * agent_id is the agent on the latest event that carries one, of those that start, close or reopen the conversation
+   * or are its messages.
+   */
+  agentId: string;
+  /** user_id is the user on the latest of these events that carries one. */
+  userId: string;
+  /** channel is the channel on the latest of these events that carries one. */
+  channel: string;
+  /** last_activity_at is when the latest of these events occurred. */
+  lastActivityAt?: Instant;
+  /** message_count is the number of its messages. */
+  messageCount: number;
+}
+
+/** WatchUpdatesRequest asks for every update from now on, or after a token. */
+export interface WatchUpdatesRequest {
+  /**
+   * resume_after is the resume_token of the last update that was received: the stream goes on with the next revision.
+   * Unset: the stream begins with the next revision after now. Refused are a token that is damaged, forged or of
+   * another organization (RESUME_TOKEN_INVALID), one older than the window (COMPACTED), and one from before a restore
+   * (RESTORED).
+   */
+  resumeAfter?: string | undefined;
+  /**
+   * filter narrows the changes and events; revisions without any still come, empty. Changes are those of the filter's
+   * dimension: by "event_type" the number of events alone is counted, and what is counted from whole conversations only
+   * by dimensions with has_conversations. The filter is part of the token and may not change on resuming
+   * (RESUME_TOKEN_INVALID); the order in which it names values does not matter. The stream ends with FAILED_PRECONDITION (CARDINALITY_OVERFLOW)
+   * as soon as the filter names a value without figures of its own.
+   */
+  filter?: RealtimeFilterInit | undefined;
+  /**
+   * include_events adds the events themselves, with their properties. It needs the scope events beside read
+   * (SCOPE_MISSING), and is part of the token, too.
+   */
+  includeEvents?: boolean | undefined;
+}
+
+/**
+ * WatchUpdatesResponse is a revision, or a bookmark: a token without a revision, sent once at the beginning and
+ * whenever nothing has happened for 15 seconds.
+ */
+export interface WatchUpdatesResponse {
+  /** resume_token is what to give as resume_after. Opaque. */
+  resumeToken: string;
+  /**
+   * revision is the revision, one more than the one before. In a bookmark it is the last revision that was sent. A
+   * revision may have no events: what depends on several events, as the outcome of a conversation does, changes figures
+   * in a revision of its own, after the one that stored the events.
+   */
+  revision: number;
+  /** bookmark is true if this is a bookmark and not an update. */
+  bookmark: boolean;
+  /** committed_at is when the revision was committed. */
+  committedAt?: Instant;
+  /** changes are what the revision added to the measures; what it took back is negative. */
+  changes: MeasureChange[];
+  /**
+   * events are those of the revision as they are stored, if they were asked for and are still kept. They lack the
+   * detail of custom event types.
+   */
+  events: Event[];
+  /**
+   * more is true if the changes and events of the revision come in several messages, each of about 2 MiB at most, and
+   * another one follows. Only the last one has the resume_token.
+   */
+  more: boolean;
+}
+
+/** MeasureChange is what a revision added to a measure in one cell: one quarter hour of one value of one dimension. */
+export interface MeasureChange {
+  /** bucket is the first instant of the quarter hour. */
+  bucket?: Instant;
+  /** dimension is the dimension that value belongs to. */
+  dimension?: ChangeDimension;
+  /**
+   * value is the value of the dimension, such as the agent. Empty for the total. "_other" stands for all
+   * values that were first seen after the limit of distinct values was reached.
+   */
+  value: string;
+  /** measure is the name of the measure, as in ListMetrics. */
+  measure: string;
+  /** count is how often the measure was taken; negative if it was taken back. */
+  count: number;
+  /** sum is the values added up, for measures with values. */
+  sum: number;
 }
 
 /**
@@ -4954,6 +6325,23 @@ export interface GetUserRetentionRequest {
    * touches, whole. What users did is kept by day of UTC, so these are days of UTC: time_zone must be unset or UTC. Weeks
    * begin on week_start. At most 120 cohorts (TOO_MANY_POINTS).
    */
+  timeRange?: TimeRange;
+  /**
+   * granularity is the length of cohorts and of the periods after them: GRANULARITY_DAY, GRANULARITY_WEEK or
+   * GRANULARITY_MONTH. Unset: weeks.
+   */
+  granularity?: Granularity;
+  /** periods is of how many periods after its own a cohort is told: 1 to 60. Unset: 12. */
+  periods: number;
+}
+
+/** GetUserRetentionRequest asks how many users came back. */
+export interface GetUserRetentionRequest {
+  /**
+   * time_range is when the users of all cohorts were first seen. Cohorts are those of the days, weeks or months that it
+   * touches, whole. What users did is kept by day of UTC, so these are days of UTC: time_zone must be unset or UTC. Weeks
+   * begin on week_start. At most 120 cohorts (TOO_MANY_POINTS).
+   */
   timeRange?: TimeRangeInit | undefined;
   /**
    * granularity is the length of cohorts and of the periods after them: GRANULARITY_DAY, GRANULARITY_WEEK or
@@ -4999,6 +6387,581 @@ export interface GetUserRetentionResponse {
   granularity?: Granularity;
   /** cohorts are those of the period without gaps, oldest first, as far as they have begun. */
   cohorts: UserCohort[];
+}
+
+/**
+ * DashboardVisibility says who sees a dashboard.
+ *
+ * - `PERSONAL`: Its owner alone.
+ * - `SHARED`: Everybody in the organization.
+ */
+export type DashboardVisibility =
+  | "PERSONAL"
+  | "SHARED"
+  | `UNKNOWN_${number}`;
+
+/**
+ * TileHeight is how high a tile is.
+ *
+ * - `SMALL`: As high as a card.
+ * - `MEDIUM`: Twice as high.
+ * - `LARGE`: Four times as high.
+ */
+export type TileHeight =
+  | "SMALL"
+  | "MEDIUM"
+  | "LARGE"
+  | `UNKNOWN_${number}`;
+
+/** Dashboard is a list of tiles. */
+export interface Dashboard {
+  /** dashboard_id names the dashboard. Set by the service. */
+  dashboardId: string;
+  /** title is what people call it, at most 200 characters. Required. */
+  title: string;
+  /** description says what it is for, at most 2,000 characters. */
+  description: string;
+  /** visibility says who sees it. Unset: personal. */
+  visibility?: DashboardVisibility;
+  /**
+   * tiles are its tiles in their order, at most 60. The order is the layout: tiles fill rows of twelve columns from left to
+   * right, and on a phone one column.
+   */
+  tiles: Tile[];
+  /**
+   * period is what the page begins with, and what all tiles without a period of their own show. Unset: the page decides.
+   */
+  period?: TilePeriod;
+  /** owner is the subject that created it. Set by the service. */
+  owner: string;
+  /** version counts the changes, from 1. Set by the service. */
+  version: number;
+  /** etag is different after each change. Set by the service. */
+  etag: string;
+  /** created_at is when it was created. Set by the service. */
+  createdAt?: Instant;
+  /** updated_at is when this version was stored. Set by the service. */
+  updatedAt?: Instant;
+  /** updated_by is the subject that stored this version. Set by the service. */
+  updatedBy: string;
+  /** may_edit says whether the caller may change and delete it. Set by the service. */
+  mayEdit: boolean;
+}
+
+/** Dashboard is a list of tiles. */
+export interface DashboardInit {
+  /** dashboard_id names the dashboard. Set by the service. */
+  dashboardId?: string | undefined;
+  /** title is what people call it, at most 200 characters. Required. */
+  title?: string | undefined;
+  /** description says what it is for, at most 2,000 characters. */
+  description?: string | undefined;
+  /** visibility says who sees it. Unset: personal. */
+  visibility?: DashboardVisibility | undefined;
+  /**
+   * tiles are its tiles in their order, at most 60. The order is the layout: tiles fill rows of twelve columns from left to
+   * right, and on a phone one column.
+   */
+  tiles?: readonly TileInit[] | undefined;
+  /**
+   * period is what the page begins with, and what all tiles without a period of their own show. Unset: the page decides.
+   */
+  period?: TilePeriodInit | undefined;
+  /** owner is the subject that created it. Set by the service. */
+  owner?: string | undefined;
+  /** version counts the changes, from 1. Set by the service. */
+  version?: number | bigint | undefined;
+  /** etag is different after each change. Set by the service. */
+  etag?: string | undefined;
+  /** created_at is when it was created. Set by the service. */
+  createdAt?: InstantInit | undefined;
+  /** updated_at is when this version was stored. Set by the service. */
+  updatedAt?: InstantInit | undefined;
+  /** updated_by is the subject that stored this version. Set by the service. */
+  updatedBy?: string | undefined;
+  /** may_edit says whether the caller may change and delete it. Set by the service. */
+  mayEdit?: boolean | undefined;
+}
+
+/** Tile is one question of a dashboard, and how its answer is shown. */
+export interface Tile {
+  /**
+   * tile_id names the tile within its dashboard: at most 64 letters, digits, hyphens and underscores, no two alike
+   * (INVALID_VALUE). Unset: the service makes one.
+   */
+  tileId: string;
+  /**
+   * kind is how the answer is shown: "card" (one figure with its change), "chart" (a series), "table", "bars" (a ranking),
+   * "heatmap" (weekday × hour), "live" (figures of now) or "note" (text, no question). Others of at most 64 small letters,
+   * digits and underscores are stored as they are: readers leave a tile that they do not know in its place. Required.
+   */
+  kind: string;
+  /** title is what stands above the tile, at most 200 characters. Unset: what the question makes of it. */
+  title: string;
+  /** width is the number of columns of twelve: 3, 4, 6, 8 or 12 (INVALID_VALUE). Unset: 4. */
+  width: number;
+  /** height is how high it is. Unset: medium. */
+  height?: TileHeight;
+  /** period is the tile's own period. Unset: the page's. */
+  period?: TilePeriod;
+  /**
+   * question is what the tile asks. The request is stored as it is, and only its form is checked: whether metrics and
+   * values exist shows when it is asked. A period within it is left out (INVALID_VALUE), since whoever reads the dashboard
+   * puts in the tile's or the page's: time_range, comparison, page_token and rows_token must be unset. Unset for a note
+   * alone (REQUIRED_FIELD).
+   */
+  question?:
+    /** overview asks for key figures. */
+    | { case: "overview"; value: GetOverviewRequest }
+    /** agent_metrics asks for the figures of an agent or a team. */
+    | { case: "agentMetrics"; value: GetAgentMetricsRequest }
+    /** usage_trends asks for series. */
+    | { case: "usageTrends"; value: GetUsageTrendsRequest }
+    /** query asks for a table by a dimension. */
+    | { case: "query"; value: QueryMetricsRequest }
+    /** daily_stats asks for a row for each day. */
+    | { case: "dailyStats"; value: GetDailyStatsRequest }
+    /** conversation_metrics asks how conversations went. */
+    | { case: "conversationMetrics"; value: GetConversationMetricsRequest }
+    /** costs asks for costs and tokens. */
+    | { case: "costs"; value: GetCostsRequest }
+    /** roi asks for the return of AI agents. */
+    | { case: "roi"; value: GetRoiRequest }
+    /** quota asks for the monthly quota of events. */
+    | { case: "quota"; value: GetQuotaRequest }
+    /** api_usage asks how APIs and tools are used. */
+    | { case: "apiUsage"; value: GetApiUsageRequest }
+    /** call_metrics asks how telephone calls went. */
+    | { case: "callMetrics"; value: GetCallMetricsRequest }
+    /** quality asks for scores. */
+    | { case: "quality"; value: GetQualityRequest }
+    /** leaderboard asks for a leaderboard. */
+    | { case: "leaderboard"; value: GetLeaderboardRequest }
+    /** funnel asks for the figures of a funnel. */
+    | { case: "funnel"; value: QueryFunnelRequest }
+    /** campaigns asks for campaigns. */
+    | { case: "campaigns"; value: ListCampaignsRequest }
+    /** campaign asks for one campaign. */
+    | { case: "campaign"; value: GetCampaignRequest }
+    /** user_retention asks how many users come back. */
+    | { case: "userRetention"; value: GetUserRetentionRequest }
+    /** agents asks for the list of agents. */
+    | { case: "agents"; value: ListAgentsRequest }
+    /** content_gaps asks for questions that the knowledge did not answer. It needs the scope events. */
+    | { case: "contentGaps"; value: ListContentGapsRequest }
+    /** conversations asks for a list of conversations. It needs the scope events. */
+    | { case: "conversations"; value: ListConversationsRequest }
+    /** realtime asks for the figures of now. Readers watch them. */
+    | { case: "realtime"; value: GetRealtimeMetricsRequest };
+  /**
+   * options say how the answer is shown, by kind, as \{"metric": "total_conversations"\}: at most 8 KiB as JSON. The service
+   * does not look into them.
+   */
+  options?: JsonObject;
+  /** note is text that stands in the tile, at most 4,000 characters. For a note it is the content. */
+  note: string;
+}
+
+/** Tile is one question of a dashboard, and how its answer is shown. */
+export interface TileInit {
+  /**
+   * tile_id names the tile within its dashboard: at most 64 letters, digits, hyphens and underscores, no two alike
+   * (INVALID_VALUE). Unset: the service makes one.
+   */
+  tileId?: string | undefined;
+  /**
+   * kind is how the answer is shown: "card" (one figure with its change), "chart" (a series), "table", "bars" (a ranking),
+   * "heatmap" (weekday × hour), "live" (figures of now) or "note" (text, no question). Others of at most 64 small letters,
+   * digits and underscores are stored as they are: readers leave a tile that they do not know in its place. Required.
+   */
+  kind?: string | undefined;
+  /** title is what stands above the tile, at most 200 characters. Unset: what the question makes of it. */
+  title?: string | undefined;
+  /** width is the number of columns of twelve: 3, 4, 6, 8 or 12 (INVALID_VALUE). Unset: 4. */
+  width?: number | undefined;
+  /** height is how high it is. Unset: medium. */
+  height?: TileHeight | undefined;
+  /** period is the tile's own period. Unset: the page's. */
+  period?: TilePeriodInit | undefined;
+  /**
+   * question is what the tile asks. The request is stored as it is, and only its form is checked: whether metrics and
+   * values exist shows when it is asked. A period within it is left out (INVALID_VALUE), since whoever reads the dashboard
+   * puts in the tile's or the page's: time_range, comparison, page_token and rows_token must be unset. Unset for a note
+   * alone (REQUIRED_FIELD).
+   */
+  question?:
+    /** overview asks for key figures. */
+    | { case: "overview"; value: GetOverviewRequest }
+    /** agent_metrics asks for the figures of an agent or a team. */
+    | { case: "agentMetrics"; value: GetAgentMetricsRequest }
+    /** usage_trends asks for series. */
+    | { case: "usageTrends"; value: GetUsageTrendsRequest }
+    /** query asks for a table by a dimension. */
+    | { case: "query"; value: QueryMetricsRequest }
+    /** daily_stats asks for a row for each day. */
+    | { case: "dailyStats"; value: GetDailyStatsRequest }
+    /** conversation_metrics asks how conversations went. */
+    | { case: "conversationMetrics"; value: GetConversationMetricsRequest }
+    /** costs asks for costs and tokens. */
+    | { case: "costs"; value: GetCostsRequest }
+    /** roi asks for the return of AI agents. */
+    | { case: "roi"; value: GetRoiRequest }
+    /** quota asks for the monthly quota of events. */
+    | { case: "quota"; value: GetQuotaRequest }
+    /** api_usage asks how APIs and tools are used. */
+    | { case: "apiUsage"; value: GetApiUsageRequest }
+    /** call_metrics asks how telephone calls went. */
+    | { case: "callMetrics"; value: GetCallMetricsRequest }
+    /** quality asks for scores. */
+    | { case: "quality"; value: GetQualityRequest }
+    /** leaderboard asks for a leaderboard. */
+    | { case: "leaderboard"; value: GetLeaderboardRequest }
+    /** funnel asks for the figures of a funnel. */
+    | { case: "funnel"; value: QueryFunnelRequest }
+    /** campaigns asks for campaigns. */
+    | { case: "campaigns"; value: ListCampaignsRequest }
+    /** campaign asks for one campaign. */
+    | { case: "campaign"; value: GetCampaignRequest }
+    /** user_retention asks how many users come back. */
+    | { case: "userRetention"; value: GetUserRetentionRequest }
+    /** agents asks for the list of agents. */
+    | { case: "agents"; value: ListAgentsRequest }
+    /** content_gaps asks for questions that the knowledge did not answer. It needs the scope events. */
+    | { case: "contentGaps"; value: ListContentGapsRequest }
+    /** conversations asks for a list of conversations. It needs the scope events. */
+    | { case: "conversations"; value: ListConversationsRequest }
+    /** realtime asks for the figures of now. Readers watch them. */
+    | { case: "realtime"; value: GetRealtimeMetricsRequest }
+    | undefined;
+  /**
+   * options say how the answer is shown, by kind, as \{"metric": "total_conversations"\}: at most 8 KiB as JSON. The service
+   * does not look into them.
+   */
+  options?: Properties | undefined;
+  /** note is text that stands in the tile, at most 4,000 characters. For a note it is the content. */
+  note?: string | undefined;
+}
+
+/** TilePeriod is a period as people choose it: relative to now, so that it moves on, or days of the calendar. */
+export interface TilePeriod {
+  /**
+   * range is "today", "yesterday", "24h", "7d", "28d", "90d", "month", "lastmonth", "year", or two days, both included, as
+   * "2026-11-01..2026-11-28" (INVALID_VALUE). Unset: the page's.
+   */
+  range: string;
+  /** comparison is "previous", "week", "year", "none", or two days as in range (INVALID_VALUE). Unset: the page's. */
+  comparison: string;
+  /** time_zone is the IANA zone of the days (INVALID_TIME_ZONE). Unset: the page's. */
+  timeZone: string;
+}
+
+/** TilePeriod is a period as people choose it: relative to now, so that it moves on, or days of the calendar. */
+export interface TilePeriodInit {
+  /**
+   * range is "today", "yesterday", "24h", "7d", "28d", "90d", "month", "lastmonth", "year", or two days, both included, as
+   * "2026-11-01..2026-11-28" (INVALID_VALUE). Unset: the page's.
+   */
+  range?: string | undefined;
+  /** comparison is "previous", "week", "year", "none", or two days as in range (INVALID_VALUE). Unset: the page's. */
+  comparison?: string | undefined;
+  /** time_zone is the IANA zone of the days (INVALID_TIME_ZONE). Unset: the page's. */
+  timeZone?: string | undefined;
+}
+
+/** CreateDashboardRequest stores a new dashboard. */
+export interface CreateDashboardRequest {
+  /**
+   * dashboard is what is stored. What the service sets is ignored, so the JSON of another dashboard can be given as it is.
+   * Required.
+   */
+  dashboard?: DashboardInit | undefined;
+}
+
+/** CreateDashboardResponse holds the dashboard. */
+export interface CreateDashboardResponse {
+  /** dashboard is as it was stored. */
+  dashboard?: Dashboard;
+}
+
+/** GetDashboardRequest asks for a dashboard. */
+export interface GetDashboardRequest {
+  /** dashboard_id names it. Required. */
+  dashboardId?: string | undefined;
+  /** version is the version that is wanted. Unset: the newest. */
+  version?: number | bigint | undefined;
+}
+
+/** GetDashboardResponse holds a dashboard. */
+export interface GetDashboardResponse {
+  /** dashboard is the dashboard. Its etag is that of the newest version, whichever version was asked for. */
+  dashboard?: Dashboard;
+}
+
+/** ListDashboardsRequest asks for all dashboards. */
+export type ListDashboardsRequest = Readonly<Record<string, never>>;
+
+/** ListDashboardsResponse holds dashboards. */
+export interface ListDashboardsResponse {
+  /** dashboards are those that the caller may see, by title, without tiles and period. */
+  dashboards: Dashboard[];
+}
+
+/** UpdateDashboardRequest stores a new version of a dashboard. */
+export interface UpdateDashboardRequest {
+  /**
+   * dashboard is the new version as a whole; dashboard_id says of which dashboard, and etag which version it was made from
+   * (ETAG_MISMATCH). Without an etag whatever was changed meanwhile is overwritten. Only the owner can make a shared
+   * dashboard personal (DASHBOARD_OWNER). Required.
+   */
+  dashboard?: DashboardInit | undefined;
+}
+
+/** UpdateDashboardResponse holds the dashboard. */
+export interface UpdateDashboardResponse {
+  /** dashboard is as it was stored. */
+  dashboard?: Dashboard;
+}
+
+/** DeleteDashboardRequest deletes a dashboard. */
+export interface DeleteDashboardRequest {
+  /** dashboard_id names it. Required. */
+  dashboardId?: string | undefined;
+  /** etag is that of the version that is known (ETAG_MISMATCH). Unset: it is deleted whatever it is now. */
+  etag?: string | undefined;
+}
+
+/** DeleteDashboardResponse says that the dashboard is deleted. */
+export type DeleteDashboardResponse = Readonly<Record<string, never>>;
+
+/** DuplicateDashboardRequest copies a dashboard. */
+export interface DuplicateDashboardRequest {
+  /** dashboard_id names the dashboard that is copied. Required. */
+  dashboardId?: string | undefined;
+  /** title is that of the copy, at most 200 characters. Unset: that of the original. */
+  title?: string | undefined;
+  /** visibility says who sees the copy. Unset: personal. */
+  visibility?: DashboardVisibility | undefined;
+}
+
+/** DuplicateDashboardResponse holds the copy. */
+export interface DuplicateDashboardResponse {
+  /** dashboard is the copy. */
+  dashboard?: Dashboard;
+}
+
+/** ListDashboardVersionsRequest asks for the versions of a dashboard. */
+export interface ListDashboardVersionsRequest {
+  /** dashboard_id names it. Required. */
+  dashboardId?: string | undefined;
+}
+
+/** ListDashboardVersionsResponse holds the versions of a dashboard. */
+export interface ListDashboardVersionsResponse {
+  /** versions are those that are kept, newest first. */
+  versions: DashboardVersion[];
+}
+
+/** DashboardVersion is a version of a dashboard. */
+export interface DashboardVersion {
+  /** version is its number. */
+  version: number;
+  /** title is the title that it had. */
+  title: string;
+  /** tiles is the number of its tiles. */
+  tiles: number;
+  /** updated_at is when it was stored. */
+  updatedAt?: Instant;
+  /** updated_by is the subject that stored it. */
+  updatedBy: string;
+}
+
+/** ListDashboardTemplatesRequest asks for dashboards to begin with. */
+export type ListDashboardTemplatesRequest = Readonly<Record<string, never>>;
+
+/** ListDashboardTemplatesResponse holds dashboards to begin with. */
+export interface ListDashboardTemplatesResponse {
+  /**
+   * templates are complete but for what the service sets; dashboard_id is a name such as "support". Titles are English.
+   */
+  templates: Dashboard[];
+}
+
+/**
+ * LeadOutcome is how a lead stands.
+ *
+ * - `OPEN`: Neither converted nor lost, or opened again after it was lost.
+ * - `CONVERTED`: Converted, and not lost later.
+ * - `LOST`: Lost.
+ */
+export type LeadOutcome =
+  | "OPEN"
+  | "CONVERTED"
+  | "LOST"
+  | `UNKNOWN_${number}`;
+
+/**
+ * LeadOrder is what leads are put in order by. Leads that are equal in it come by lead_id.
+ *
+ * - `CREATED`: By created_at.
+ * - `LAST_SEEN`: By last_seen_at.
+ * - `VALUE`: By value_micros, whatever the currency; leads without a value come last.
+ * - `LEAD_ID`: By lead_id, byte by byte.
+ */
+export type LeadOrder =
+  | "CREATED"
+  | "LAST_SEEN"
+  | "VALUE"
+  | "LEAD_ID"
+  | `UNKNOWN_${number}`;
+
+/** Lead is what a lead has come to, whatever the order in which its events arrived. */
+export interface Lead {
+  /** lead_id is the lead, as on its events. */
+  leadId: string;
+  /**
+   * created_at is when its earliest lead.created occurred, or where none was told its first event. In the period that
+   * holds it the lead counts as generated.
+   */
+  createdAt?: Instant;
+  /** first_seen_at is when its earliest event occurred. */
+  firstSeenAt?: Instant;
+  /** last_seen_at is when its latest event occurred. */
+  lastSeenAt?: Instant;
+  /** agent_id is the agent that the lead counts for: that of the event of created_at. Empty: it names none. */
+  agentId: string;
+  /** channel is the channel of that event. Empty: it names none. */
+  channel: string;
+  /** team_id is the team of that event. Empty: it names none. */
+  teamId: string;
+  /** campaign_id is the campaign of that event. Empty: it names none. */
+  campaignId: string;
+  /** latest_agent_id is the agent of its latest event that names one. Empty: none does. */
+  latestAgentId: string;
+  /** stage is the stage that it entered last. Empty: it entered none. */
+  stage: string;
+  /** stage_entered_at is when it entered that stage last. Unset: it entered none. */
+  stageEnteredAt?: Instant;
+  /** outcome is how it stands. */
+  outcome?: LeadOutcome;
+  /** contacted_at is when it was contacted first. Unset: it was not. */
+  contactedAt?: Instant;
+  /** converted_at is when it was converted first. Unset: it was not. */
+  convertedAt?: Instant;
+  /** lost_at is when it was lost last. Unset: it was not. It may have been opened again since. */
+  lostAt?: Instant;
+  /** value_micros is the newest value that was told, in millionths of currency. Unset: none was told. */
+  valueMicros?: number;
+  /**
+   * currency is the ISO 4217 code of that value: the organization's where it was told without one. Empty: there is no
+   * value.
+   */
+  currency: string;
+  /**
+   * steps are what happened to the lead, in order, the first 200 of them: each stage that it entered, and its creations,
+   * contacts, conversions and losses. What happened twice at one time is there once. GetLead alone sets it.
+   */
+  steps: LeadStep[];
+  /** amount is what the lead adds to the figure of a rows_token. Unset: the list was asked for without one. */
+  amount?: number;
+}
+
+/** LeadStep is something that happened to a lead. */
+export interface LeadStep {
+  /** event_type is what happened, as on the event. */
+  eventType: string;
+  /** stage is the stage that lead.stage_entered names. */
+  stage: string;
+  /** occurred_at is when. */
+  occurredAt?: Instant;
+}
+
+/** ListLeadsRequest asks for leads. Filters narrow the list together. */
+export interface ListLeadsRequest {
+  /** prefix keeps leads whose lead_id begins with it. At most 256 bytes. */
+  prefix?: string | undefined;
+  /** agent_id keeps leads of this agent. At most 256 bytes, as all ids and names here. */
+  agentId?: string | undefined;
+  /** channel keeps leads of this channel. */
+  channel?: string | undefined;
+  /** team_id keeps leads of this team. */
+  teamId?: string | undefined;
+  /** campaign_id keeps leads of this campaign. */
+  campaignId?: string | undefined;
+  /** reached_stage keeps leads that have entered this stage, whatever came later. */
+  reachedStage?: string | undefined;
+  /** stage keeps leads that entered this stage last. */
+  stage?: string | undefined;
+  /** outcome keeps leads that stand so. */
+  outcome?: LeadOutcome | undefined;
+  /**
+   * min_value_micros keeps leads with at least this value, in currency or, where that is unset, in any. At most
+   * max_value_micros (INVALID_VALUE).
+   */
+  minValueMicros?: number | bigint | undefined;
+  /** max_value_micros keeps leads with at most this value, in currency or, where that is unset, in any. */
+  maxValueMicros?: number | bigint | undefined;
+  /**
+   * currency keeps leads with a value in this currency (ISO 4217). Values that were told without one are in that of the
+   * organization.
+   */
+  currency?: string | undefined;
+  /** created_from keeps leads created at this instant or later. */
+  createdFrom?: InstantInit | undefined;
+  /** created_before keeps leads created before this instant. Later than created_from (INVALID_TIME_RANGE). */
+  createdBefore?: InstantInit | undefined;
+  /**
+   * order_by is the order. Unset: by created_at. At most 20,000 leads are put in order by last_seen_at or value_micros, or
+   * by created_at where prefix is set: where filters leave more the question is refused (TOO_MANY_VALUES).
+   */
+  orderBy?: LeadOrder | undefined;
+  /** direction is the direction of the order. Unset: descending, and ascending by lead_id. */
+  direction?: SortDirection | undefined;
+  /** page_size is the most leads to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /**
+   * page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
+   * was then (PAGE_TOKEN_MISMATCH).
+   */
+  pageToken?: string | undefined;
+  /**
+   * rows_token is that of a figure about leads: the list then has the leads that it was counted from. It goes without
+   * other filters, and in the order by created_at. Once events of leads have come in, or were corrected or retracted,
+   * since the figure was answered, or more than 100,000 events of any kind have come in, the leads of then cannot be told
+   * from those of now (ROWS_TOKEN_EXPIRED): ask for the figure again.
+   */
+  rowsToken?: string | undefined;
+}
+
+/** ListLeadsResponse holds a page of leads. */
+export interface ListLeadsResponse {
+  /** context says what the answer holds. It has no bounds. */
+  context?: AnswerContext;
+  /**
+   * leads are those of the page, in order. A page looks at a bounded number of leads, so it may have fewer than page_size,
+   * even none, and still a next page.
+   */
+  leads: Lead[];
+  /**
+   * next_page_token asks for the next page. Empty: there is none. The list goes on after the last lead that was looked at:
+   * a lead whose place changes between two pages, by its value or its times, may come twice or not at all.
+   */
+  nextPageToken: string;
+  /** figure says how the leads add up to the figure of rows_token. Unset without one. */
+  figure?: FigureRows;
+}
+
+/** GetLeadRequest asks for one lead. */
+export interface GetLeadRequest {
+  /** lead_id is the lead, as on its events. Required, at most 256 bytes. */
+  leadId?: string | undefined;
+}
+
+/** GetLeadResponse holds what a lead has come to. */
+export interface GetLeadResponse {
+  /** context says what the answer holds. It has no bounds. */
+  context?: AnswerContext;
+  /** lead is the lead. */
+  lead?: Lead;
 }
 
 /**
@@ -5104,6 +7067,11 @@ export interface GetUserRetentionResponse {
  * - `CONTENT_GAP_MERGED`: FAILED_PRECONDITION. The topic was merged into another one, or others were merged into it. Metadata: topic, and into_topic if it was merged.
  * - `CONTENT_GAP_NOT_MERGED`: FAILED_PRECONDITION. The topic was not merged into another one.
  * - `ETAG_MISMATCH`: FAILED_PRECONDITION. What is to be changed was changed since it was read: read it again. Metadata: etag, the one that it has now.
+ * - `KEY_REQUIRED`: PERMISSION_DENIED. The call needs an API key itself, and was made with a session or an embed token.
+ * - `EMBED_NOT_ALLOWED`: PERMISSION_DENIED. The embed token does not allow this RPC, or this filter. Metadata: rpc.
+ * - `DASHBOARD_NOT_FOUND`: NOT_FOUND. There is no dashboard of this id that the caller may see, or this version of it is no longer kept.
+ * - `DASHBOARD_LIMIT`: RESOURCE_EXHAUSTED without RetryInfo. There are as many dashboards as there may be: delete one. Metadata: limit.
+ * - `DASHBOARD_OWNER`: PERMISSION_DENIED. A shared dashboard is made personal by its owner alone. Metadata: owner.
  */
 export type ErrorReason =
   | "MALFORMED_MESSAGE"
@@ -5203,6 +7171,11 @@ export type ErrorReason =
   | "CONTENT_GAP_MERGED"
   | "CONTENT_GAP_NOT_MERGED"
   | "ETAG_MISMATCH"
+  | "KEY_REQUIRED"
+  | "EMBED_NOT_ALLOWED"
+  | "DASHBOARD_NOT_FOUND"
+  | "DASHBOARD_LIMIT"
+  | "DASHBOARD_OWNER"
   | `UNKNOWN_${number}`;
 
 /** ListEventsRequest asks for raw events. */
@@ -5567,383 +7540,6 @@ export interface Rejection {
 }
 
 /**
- * FunnelEntity is who goes through the stages of a funnel.
- *
- * - `LEAD`: Leads: the lead_id of lead events, or else their resource_id; and the resource_id of other events whose resource_type is "lead".
- * - `USER`: Users: the user_id of events.
- * - `CONVERSATION`: Conversations: the conversation_id of events.
- */
-export type FunnelEntity =
-  | "LEAD"
-  | "USER"
-  | "CONVERSATION"
-  | `UNKNOWN_${number}`;
-
-/**
- * FunnelOrder says whether the stages of a funnel must be entered in their order.
- *
- * - `IN_ORDER`: In their order.
- * - `ANY_ORDER`: In any order. The cohort are those that entered any of the stages in the period, and the window begins with the first one that they entered then. The figures of stage k are about those that entered k different stages by then, whichever these are. No two stages may be defined alike.
- */
-export type FunnelOrder =
-  | "IN_ORDER"
-  | "ANY_ORDER"
-  | `UNKNOWN_${number}`;
-
-/** Funnel is a saved funnel. */
-export interface Funnel {
-  /**
-   * name is what it is called, and how it is asked for: at most 100 characters without control characters. Required.
-   */
-  name: string;
-  /** definition says which stages it has. Required. */
-  definition?: FunnelDefinition;
-  /** created_at is when it was saved. Set by the service. */
-  createdAt?: Instant;
-}
-
-/** Funnel is a saved funnel. */
-export interface FunnelInit {
-  /**
-   * name is what it is called, and how it is asked for: at most 100 characters without control characters. Required.
-   */
-  name?: string | undefined;
-  /** definition says which stages it has. Required. */
-  definition?: FunnelDefinitionInit | undefined;
-  /** created_at is when it was saved. Set by the service. */
-  createdAt?: InstantInit | undefined;
-}
-
-/**
- * FunnelDefinition says which stages a funnel has, and who goes through them.
- *
- * The cohort are those that entered the first stage in the period, each with its first entry in the period. From that
- * entry on each stage counts with its earliest event that is not before the entry of the stage before it and not later
- * than the window after the first entry. Events at the same time count as in order. An event that fits several stages
- * counts for each of them; a stage that is defined like one before it must be entered again at a later time. So the
- * figures do not depend on the order in which events arrive.
- */
-export interface FunnelDefinition {
-  /** stages are the stages in their order, 2 to 20. Required. */
-  stages: FunnelStage[];
-  /** entity is who goes through the stages. Unset: leads. */
-  entity?: FunnelEntity;
-  /** order says whether the stages must be entered in their order. Unset: they must. */
-  order?: FunnelOrder;
-  /** window is how long after the first entry the last stage may be entered: 1 second to 366 days. Unset: 30 days. */
-  window?: Milliseconds;
-}
-
-/**
- * FunnelDefinition says which stages a funnel has, and who goes through them.
- *
- * The cohort are those that entered the first stage in the period, each with its first entry in the period. From that
- * entry on each stage counts with its earliest event that is not before the entry of the stage before it and not later
- * than the window after the first entry. Events at the same time count as in order. An event that fits several stages
- * counts for each of them; a stage that is defined like one before it must be entered again at a later time. So the
- * figures do not depend on the order in which events arrive.
- */
-export interface FunnelDefinitionInit {
-  /** stages are the stages in their order, 2 to 20. Required. */
-  stages?: readonly FunnelStageInit[] | undefined;
-  /** entity is who goes through the stages. Unset: leads. */
-  entity?: FunnelEntity | undefined;
-  /** order says whether the stages must be entered in their order. Unset: they must. */
-  order?: FunnelOrder | undefined;
-  /** window is how long after the first entry the last stage may be entered: 1 second to 366 days. Unset: 30 days. */
-  window?: Milliseconds | undefined;
-}
-
-/** FunnelStage is a stage of a funnel: an event of a type. */
-export interface FunnelStage {
-  /** event_type is the type of the event that enters the stage. Types of your own are fine. Required. */
-  eventType: string;
-  /** lead_stage is the stage that lead.stage_entered names; for that type alone. Unset: any. */
-  leadStage: string;
-  /** filter keeps the events that carry a value. Unset: all events of the type. */
-  filter?: FunnelFilter;
-  /** name is what people call the stage, at most 100 characters. Unset: lead_stage, or else event_type. */
-  name: string;
-}
-
-/** FunnelStage is a stage of a funnel: an event of a type. */
-export interface FunnelStageInit {
-  /** event_type is the type of the event that enters the stage. Types of your own are fine. Required. */
-  eventType?: string | undefined;
-  /** lead_stage is the stage that lead.stage_entered names; for that type alone. Unset: any. */
-  leadStage?: string | undefined;
-  /** filter keeps the events that carry a value. Unset: all events of the type. */
-  filter?: FunnelFilterInit | undefined;
-  /** name is what people call the stage, at most 100 characters. Unset: lead_stage, or else event_type. */
-  name?: string | undefined;
-}
-
-/** FunnelFilter keeps the events that carry a value. */
-export interface FunnelFilter {
-  /**
-   * path is where the value is: "agent", "campaign", "channel" or "team" for what the event names, or a path, such as
-   * "properties.plan" or "detail.model", as in CustomMetric. Required.
-   */
-  path: string;
-  /** equals is what it must be, with the same kind; agent, campaign, channel and team are text. Required. */
-  equals?:
-    /** text is a text, at most 256 bytes. */
-    | { case: "text"; value: string }
-    /** number is a number. Enums of details are numbers, too. */
-    | { case: "number"; value: number }
-    /** truth is true or false. Fields of details that are false are not stored: they are as if they were not told. */
-    | { case: "truth"; value: boolean };
-}
-
-/** FunnelFilter keeps the events that carry a value. */
-export interface FunnelFilterInit {
-  /**
-   * path is where the value is: "agent", "campaign", "channel" or "team" for what the event names, or a path, such as
-   * "properties.plan" or "detail.model", as in CustomMetric. Required.
-   */
-  path?: string | undefined;
-  /** equals is what it must be, with the same kind; agent, campaign, channel and team are text. Required. */
-  equals?:
-    /** text is a text, at most 256 bytes. */
-    | { case: "text"; value: string }
-    /** number is a number. Enums of details are numbers, too. */
-    | { case: "number"; value: number }
-    /** truth is true or false. Fields of details that are false are not stored: they are as if they were not told. */
-    | { case: "truth"; value: boolean }
-    | undefined;
-}
-
-/** CreateFunnelRequest saves a funnel. */
-export interface CreateFunnelRequest {
-  /** funnel is the funnel. Required. */
-  funnel?: FunnelInit | undefined;
-  /**
-   * request_id makes it safe to send the request again: with the same id, name and definition it returns the funnel that
-   * is there. With the same id and something else it fails with ALREADY_EXISTS (FUNNEL_EXISTS). At most 128 visible ASCII
-   * characters. Unset: a second request fails, since there is a funnel of that name.
-   */
-  requestId?: string | undefined;
-}
-
-/** CreateFunnelResponse holds the funnel as it was saved. */
-export interface CreateFunnelResponse {
-  /** funnel is the funnel. */
-  funnel?: Funnel;
-}
-
-/** GetFunnelRequest asks for a saved funnel. */
-export interface GetFunnelRequest {
-  /** name is its name. Required. */
-  name?: string | undefined;
-}
-
-/** GetFunnelResponse holds a saved funnel. */
-export interface GetFunnelResponse {
-  /** funnel is the funnel. */
-  funnel?: Funnel;
-}
-
-/** ListFunnelsRequest asks for all saved funnels of the organization. */
-export type ListFunnelsRequest = Readonly<Record<string, never>>;
-
-/** ListFunnelsResponse holds the saved funnels of the organization. */
-export interface ListFunnelsResponse {
-  /** funnels are all of them, by name. */
-  funnels: Funnel[];
-}
-
-/** DeleteFunnelRequest names a saved funnel to delete. */
-export interface DeleteFunnelRequest {
-  /** name is its name. Required. */
-  name?: string | undefined;
-}
-
-/** DeleteFunnelResponse says that the funnel is deleted. */
-export type DeleteFunnelResponse = Readonly<Record<string, never>>;
-
-/**
- * QueryFunnelRequest asks for the figures of a funnel. A breakdown, a filter or a stage of its own definition that names a
- * path within details or properties needs the scope events.
- */
-export interface QueryFunnelRequest {
-  /**
-   * time_range is the period in which the cohort entered the first stage. Its bounds hold to the microsecond. Required.
-   */
-  timeRange?: TimeRangeInit | undefined;
-  /** funnel is which funnel. Required. */
-  funnel?:
-    /** name is that of a saved funnel (FUNNEL_NOT_FOUND). */
-    | { case: "name"; value: string }
-    /** definition is the funnel itself. */
-    | { case: "definition"; value: FunnelDefinitionInit }
-    | undefined;
-  /**
-   * filters keep a part of the cohort, at most 5, all of which hold. Where the figures are read from what is kept of leads
-   * the filter is about the agent, campaign, channel or team that the lead began with. Else it is about the event of the
-   * first entry: the first that all filters keep.
-   */
-  filters?: readonly FunnelFilterInit[] | undefined;
-  /**
-   * breakdown is by what the cohort is broken down: "agent", "campaign", "channel", "team" or a path, of what filters are
-   * about. Values are texts, numbers, and true and false, of at most 256 characters. Unset: it is not broken down.
-   */
-  breakdown?: string | undefined;
-  /** top is the most rows of the breakdown: 1 to 100. Unset: 10. */
-  top?: number | undefined;
-}
-
-/**
- * QueryFunnelResponse holds the figures of a funnel, all of one revision. Of every count the rows + other +
- * without_value = total.
- */
-export interface QueryFunnelResponse {
-  /** context says what was counted. */
-  context?: AnswerContext;
-  /** definition is the funnel that was asked for, with everything that was unset. */
-  definition?: FunnelDefinition;
-  /** total is about the whole cohort. */
-  total?: FunnelFigures;
-  /** rows are about the values of the breakdown with the largest cohorts, largest first, equal ones by value. */
-  rows: FunnelRow[];
-  /** other is about all other values together. Unset: there are none. */
-  other?: FunnelFigures;
-  /** without_value is about those without any value. Unset: there are none. */
-  withoutValue?: FunnelFigures;
-  /** value_count is how many values the breakdown has. */
-  valueCount: number;
-}
-
-/** FunnelRow is a value of a breakdown with its figures. */
-export interface FunnelRow {
-  /** value is the value; numbers, true and false as text. */
-  value: string;
-  /** figures are those of the part of the cohort with the value. */
-  figures?: FunnelFigures;
-}
-
-/** FunnelFigures are the figures of a funnel for a cohort. */
-export interface FunnelFigures {
-  /** stages has those of each stage, in order. */
-  stages: FunnelStageFigures[];
-}
-
-/** FunnelStageFigures are the figures of a stage. Of all but the last one converted + left + still_inside = entered. */
-export interface FunnelStageFigures {
-  /**
-   * name is what the stage is called. With FUNNEL_ORDER_ANY_ORDER it is the stage that is defined at this place, which
-   * reached is about, and nothing else is.
-   */
-  name: string;
-  /** entered is how many entered the stage; of the first stage the whole cohort. */
-  entered: number;
-  /** converted is how many of them entered the next stage. Unset: it is the last one. */
-  converted?: number;
-  /**
-   * left is how many of them can enter the next stage no more: their window is over, or the lead is lost at as_of_time
-   * (known where figures are read from what is kept of leads). Unset: it is the last one.
-   */
-  left?: number;
-  /** still_inside is how many of them may still enter the next stage. Unset: it is the last one. */
-  stillInside?: number;
-  /** conversion_rate is converted ÷ entered. Unset: nobody entered, or it is the last one. */
-  conversionRate?: number;
-  /** overall_conversion_rate is entered ÷ the cohort. Unset: there is no cohort. */
-  overallConversionRate?: number;
-  /** drop_off_rate is left ÷ entered. Unset: nobody entered, or it is the last one. */
-  dropOffRate?: number;
-  /**
-   * median_time_ms is the median time from the entry of the stage before to this one: of those that entered it, the time
-   * that half of them took at most (nearest rank), exact. Unset: nobody entered, or it is the first one.
-   */
-  medianTimeMs?: number;
-  /** p95_time_ms is the time that 95 % of them took at most. */
-  p95TimeMs?: number;
-  /**
-   * reached is how many of the cohort entered the stage that is defined at this place. With FUNNEL_ORDER_IN_ORDER it is
-   * entered.
-   */
-  reached: number;
-}
-
-/**
- * LeaderboardSubject is who is ranked.
- *
- * - `AGENT`: Agents, by the agent_id of events.
- * - `TEAM`: Teams, by the team_id of events.
- */
-export type LeaderboardSubject =
-  | "AGENT"
-  | "TEAM"
-  | `UNKNOWN_${number}`;
-
-/**
- * LeaderboardOrder is by what somebody is ranked.
- *
- * - `POINTS`: Points awarded.
- * - `BADGES`: Badges earned.
- * - `TASKS`: Tasks completed.
- * - `CALLS`: Calls that ended.
- * - `CONVERSIONS`: Leads converted.
- */
-export type LeaderboardOrder =
-  | "POINTS"
-  | "BADGES"
-  | "TASKS"
-  | "CALLS"
-  | "CONVERSIONS"
-  | `UNKNOWN_${number}`;
-
-/** GetLeaderboardRequest asks for a ranking. */
-export interface GetLeaderboardRequest {
-  /** time_range is the period. Required. */
-  timeRange?: TimeRangeInit | undefined;
-  /** subject says who is ranked. Unset: agents. */
-  subject?: LeaderboardSubject | undefined;
-  /** order says by what. Unset: points. */
-  order?: LeaderboardOrder | undefined;
-  /** top is the most rows: 1 to 1,000. Unset: 10. */
-  top?: number | undefined;
-  /**
-   * team_id keeps what carries this team, when agents are ranked: the pair of agent and team must be kept
-   * (PAIR_NOT_KEPT). At most 256 bytes.
-   */
-  teamId?: string | undefined;
-}
-
-/** GetLeaderboardResponse holds a ranking. */
-export interface GetLeaderboardResponse {
-  /** context says what was counted. */
-  context?: AnswerContext;
-  /**
-   * rows are the first ones in order. Nobody has a row who has none of what they are ranked by. Those with equally much
-   * share a rank and come in the order of their ids.
-   */
-  rows: LeaderboardRow[];
-  /** participants is how many agents or teams have any event in the period. */
-  participants: number;
-}
-
-/** LeaderboardRow is an agent or a team with its rank. */
-export interface LeaderboardRow {
-  /** rank is 1 for the most. Ranks are dense: the one after a rank that several share is one higher. */
-  rank: number;
-  /** id is the agent_id or team_id. */
-  id: string;
-  /** display_name is what people call the agent, where that was told. */
-  displayName: string;
-  /** Points awarded. */
-  points: number;
-  /** Badges earned. */
-  badges: number;
-  /** Tasks completed. */
-  tasksCompleted: number;
-  /** Calls that ended. */
-  callsHandled: number;
-  /** Leads converted. */
-  leadsConverted: number;
-}
-
-/**
  * ErasureState says whether an erasure is done.
  *
  * - `RUNNING`: Workers are at it, or will be. Nothing comes in any more under the id.
@@ -6051,292 +7647,4 @@ export interface ExportUserResponse {
    * "conversation", "lead", "content_gap" or, as the last line of all, "counts".
    */
   lines: string[];
-}
-
-/**
- * ConversationStatus is how a conversation stands.
- *
- * - `ACTIVE`: Not closed.
- * - `RESOLVED`: Closed: the agent resolved it alone.
- * - `ESCALATED`: Closed: a human took over.
- * - `ABANDONED`: Closed: the user walked away.
- * - `ENDED`: Closed without another outcome.
- */
-export type ConversationStatus =
-  | "ACTIVE"
-  | "RESOLVED"
-  | "ESCALATED"
-  | "ABANDONED"
-  | "ENDED"
-  | `UNKNOWN_${number}`;
-
-/**
- * ChangeDimension is what a cell is grouped by. Readers leave out the values that they do not know.
- *
- * - `TOTAL`: The organization.
- * - `AGENT`: One agent.
- * - `CHANNEL`: One channel.
- * - `TEAM`: One team.
- * - `EVENT_TYPE`: One event type.
- * - `STORAGE_KIND`: One kind of storage.
- * - `MODEL`: One language model.
- * - `ENDPOINT`: One route of an interface with its method, as in "GET /orders/\{id\}".
- * - `CAMPAIGN`: One campaign.
- * - `QUEUE`: One queue of calls.
- * - `TOPIC`: One topic.
- * - `HANDOFF_REASON`: One reason of hand-overs.
- * - `ERROR_CODE`: One error code of messages.
- * - `STATUS_CLASS`: One class of statuses of calls of interfaces, as in "2xx".
- * - `METHOD`: One method of calls of interfaces, as in "GET".
- * - `CURRENCY`: One currency.
- * - `RUBRIC`: One version of a rubric.
- * - `SCORER`: One scorer of conversations.
- * - `STAGE`: One stage of the funnel.
- * - `BADGE`: One badge.
- */
-export type ChangeDimension =
-  | "TOTAL"
-  | "AGENT"
-  | "CHANNEL"
-  | "TEAM"
-  | "EVENT_TYPE"
-  | "STORAGE_KIND"
-  | "MODEL"
-  | "ENDPOINT"
-  | "CAMPAIGN"
-  | "QUEUE"
-  | "TOPIC"
-  | "HANDOFF_REASON"
-  | "ERROR_CODE"
-  | "STATUS_CLASS"
-  | "METHOD"
-  | "CURRENCY"
-  | "RUBRIC"
-  | "SCORER"
-  | "STAGE"
-  | "BADGE"
-  | `UNKNOWN_${number}`;
-
-/**
- * RealtimeFilter narrows a realtime request to one dimension: the events that carry any of the values that the filter
- * names. Unset: the whole organization. All values must be of the same dimension, and at most 100 (TOO_MANY_FILTERS): what
- * is happening now is not kept by pairs of dimensions. "_other" is not a value of events, and is refused (INVALID_VALUE).
- */
-export interface RealtimeFilterInit {
-  /** agent_ids names agents: short for the dimension "agent". At most 256 bytes each. */
-  agentIds?: readonly string[] | undefined;
-  /** channel names a channel: short for the dimension "channel". At most 256 bytes. */
-  channel?: string | undefined;
-  /**
-   * dimensions names values of any dimension, as the filter of a question does. Several elements with the same
-   * dimension keep the events that carry any of their values: \{"dimension": "team", "value": "north"\} and \{"dimension":
-   * "team", "value": "south"\} keep those of both teams. GetRealtimeMetrics and WatchMetrics take the dimensions that
-   * ListMetrics marks with has_realtime; WatchUpdates takes every dimension of ListMetrics and "event_type"
-   * (UNKNOWN_DIMENSION, which lists them).
-   */
-  dimensions?: readonly DimensionFilterInit[] | undefined;
-}
-
-/** GetRealtimeMetricsRequest asks for the figures of now. */
-export interface GetRealtimeMetricsRequest {
-  /** filter narrows the figures to a part of the organization. */
-  filter?: RealtimeFilterInit | undefined;
-}
-
-/** GetRealtimeMetricsResponse holds the figures of now. */
-export interface GetRealtimeMetricsResponse {
-  /** state holds the figures, and says as of when. */
-  state?: RealtimeState;
-}
-
-/** WatchMetricsRequest asks for the figures of now, again and again. */
-export interface WatchMetricsRequest {
-  /** filter narrows the figures to a part of the organization. */
-  filter?: RealtimeFilterInit | undefined;
-  /**
-   * min_interval is the least time between two states, 100 milliseconds to 1 minute (INTERVAL_OUT_OF_RANGE;
-   * INVALID_DURATION if seconds and nanos disagree in sign). Unset or 0: 1 second. If it is longer than 15 seconds,
-   * heartbeats come in between.
-   */
-  minInterval?: Milliseconds | undefined;
-}
-
-/**
- * WatchMetricsResponse is a state, or a heartbeat, which says the newest revision and nothing else. Revisions never go
- * back within a stream.
- */
-export interface WatchMetricsResponse {
-  /** state is the newest state. Unset in a heartbeat. */
-  state?: RealtimeState;
-  /** revision is the organization's revision of the state or the heartbeat. */
-  revision: number;
-}
-
-/**
- * RealtimeState is what is happening, as of a revision and an instant. Windows are by occurred_at and end at
- * as_of_time; late events do not enter them. A window consists of whole slots and the slot that is running: slots of
- * five seconds for the last minute (55 to 60 seconds) and the last 5 minutes, slots of a minute for the last hour (59
- * to 60 minutes).
- */
-export interface RealtimeState {
-  /** as_of_revision is the organization's revision up to which events are counted. */
-  asOfRevision: number;
-  /** as_of_time is the database's time at which the windows end. */
-  asOfTime?: Instant;
-  /** time_zone is the organization's zone, at whose midnight today begins. */
-  timeZone: string;
-  /** metrics are the figures. */
-  metrics?: RealtimeMetrics;
-  /**
-   * minutes are the last 60 minutes, oldest first; the last one is the minute that is running. Empty if the filter
-   * names a value without figures of its own (see CARDINALITY_OVERFLOW).
-   */
-  minutes: RealtimeMinute[];
-  /**
-   * conversations are the 20 conversations with the latest activity, latest first. Activity means being started, spoken
-   * in, closed or reopened. Those with activity in the last hour come first; if they are fewer than 20, more are looked
-   * for among the organization's latest 5,000 before that. A filter keeps the conversations whose latest value of its
-   * dimension is one of those that it names: that were last with one of its agents, teams or channels.
-   */
-  conversations: ConversationState[];
-}
-
-/**
- * RealtimeMetrics are the figures of the last minutes and of today. A figure that cannot be computed is absent. If the
- * filter names a value without figures of its own (see CARDINALITY_OVERFLOW), all but active_conversations are absent.
- */
-export interface RealtimeMetrics {
-  /**
-   * Open conversations that were started, spoken in, handed over or reopened within the last hour. A hand-over to a
-   * human leaves a conversation open. With a filter: of the conversations whose latest value of its dimension is one of
-   * those that it names.
-   */
-  activeConversations?: number;
-  /** Messages received and sent in the last minute. */
-  messagesLastMinute?: number;
-  /** Messages received and sent in the last hour: the sum over minutes. */
-  messagesLastHour?: number;
-  /** Mean response time of the last 5 minutes, in milliseconds. */
-  avgResponseTimeMs?: number;
-  /** Median response time of the last 5 minutes, in milliseconds, at most 1 % off, as is the other percentile. */
-  p50ResponseTimeMs?: number;
-  /** 95th percentile of the response time of the last 5 minutes, in milliseconds. */
-  p95ResponseTimeMs?: number;
-  /** 1 − failed ÷ sent messages of the last hour. */
-  successRate?: number;
-  /**
-   * Messages received and sent since the organization's midnight; equal to total_messages of GetOverview over that day.
-   */
-  messagesToday?: number;
-  /** Conversations that began since midnight. */
-  conversationsToday?: number;
-  /** Prompt and completion tokens since midnight. */
-  tokensToday?: number;
-}
-
-/** RealtimeMinute is one minute of the last hour. */
-export interface RealtimeMinute {
-  /** start is the first instant of the minute. */
-  start?: Instant;
-  /** Messages received and sent. */
-  messages: number;
-  /** Median response time, in milliseconds. Absent without any. */
-  p50ResponseTimeMs?: number;
-  /** 95th percentile of the response time, in milliseconds. Absent without any. */
-  p95ResponseTimeMs?: number;
-}
-
-/** ConversationState is how a conversation stands. */
-export interface ConversationState {
-  /** conversation_id is the conversation. */
-  conversationId: string;
-  /** status is how the conversation stands. */
-  status?: ConversationStatus;
-  /**
-   * agent_id is the agent on the latest event that carries one, of those that start, close or reopen the conversation
-   * or are its messages.
-   */
-  agentId: string;
-  /** user_id is the user on the latest of these events that carries one. */
-  userId: string;
-  /** channel is the channel on the latest of these events that carries one. */
-  channel: string;
-  /** last_activity_at is when the latest of these events occurred. */
-  lastActivityAt?: Instant;
-  /** message_count is the number of its messages. */
-  messageCount: number;
-}
-
-/** WatchUpdatesRequest asks for every update from now on, or after a token. */
-export interface WatchUpdatesRequest {
-  /**
-   * resume_after is the resume_token of the last update that was received: the stream goes on with the next revision.
-   * Unset: the stream begins with the next revision after now. Refused are a token that is damaged, forged or of
-   * another organization (RESUME_TOKEN_INVALID), one older than the window (COMPACTED), and one from before a restore
-   * (RESTORED).
-   */
-  resumeAfter?: string | undefined;
-  /**
-   * filter narrows the changes and events; revisions without any still come, empty. Changes are those of the filter's
-   * dimension: by "event_type" the number of events alone is counted, and what is counted from whole conversations only
-   * by dimensions with has_conversations. The filter is part of the token and may not change on resuming
-   * (RESUME_TOKEN_INVALID); the order in which it names values does not matter. The stream ends with FAILED_PRECONDITION (CARDINALITY_OVERFLOW)
-   * as soon as the filter names a value without figures of its own.
-   */
-  filter?: RealtimeFilterInit | undefined;
-  /**
-   * include_events adds the events themselves, with their properties. It needs the scope events beside read
-   * (SCOPE_MISSING), and is part of the token, too.
-   */
-  includeEvents?: boolean | undefined;
-}
-
-/**
- * WatchUpdatesResponse is a revision, or a bookmark: a token without a revision, sent once at the beginning and
- * whenever nothing has happened for 15 seconds.
- */
-export interface WatchUpdatesResponse {
-  /** resume_token is what to give as resume_after. Opaque. */
-  resumeToken: string;
-  /**
-   * revision is the revision, one more than the one before. In a bookmark it is the last revision that was sent. A
-   * revision may have no events: what depends on several events, as the outcome of a conversation does, changes figures
-   * in a revision of its own, after the one that stored the events.
-   */
-  revision: number;
-  /** bookmark is true if this is a bookmark and not an update. */
-  bookmark: boolean;
-  /** committed_at is when the revision was committed. */
-  committedAt?: Instant;
-  /** changes are what the revision added to the measures; what it took back is negative. */
-  changes: MeasureChange[];
-  /**
-   * events are those of the revision as they are stored, if they were asked for and are still kept. They lack the
-   * detail of custom event types.
-   */
-  events: Event[];
-  /**
-   * more is true if the changes and events of the revision come in several messages, each of about 2 MiB at most, and
-   * another one follows. Only the last one has the resume_token.
-   */
-  more: boolean;
-}
-
-/** MeasureChange is what a revision added to a measure in one cell: one quarter hour of one value of one dimension. */
-export interface MeasureChange {
-  /** bucket is the first instant of the quarter hour. */
-  bucket?: Instant;
-  /** dimension is the dimension that value belongs to. */
-  dimension?: ChangeDimension;
-  /**
-   * value is the value of the dimension, such as the agent. Empty for the total. "_other" stands for all
-   * values that were first seen after the limit of distinct values was reached.
-   */
-  value: string;
-  /** measure is the name of the measure, as in ListMetrics. */
-  measure: string;
-  /** count is how often the measure was taken; negative if it was taken back. */
-  count: number;
-  /** sum is the values added up, for measures with values. */
-  sum: number;
 }

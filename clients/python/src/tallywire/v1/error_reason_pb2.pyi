@@ -315,6 +315,16 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """FAILED_PRECONDITION. What is to be changed was changed since it was read: read it again. Metadata: etag, the one
     that it has now.
     """
+    ERROR_REASON_KEY_REQUIRED: _ErrorReason.ValueType  # 170
+    """PERMISSION_DENIED. The call needs an API key itself, and was made with a session or an embed token."""
+    ERROR_REASON_EMBED_NOT_ALLOWED: _ErrorReason.ValueType  # 171
+    """PERMISSION_DENIED. The embed token does not allow this RPC, or this filter. Metadata: rpc."""
+    ERROR_REASON_DASHBOARD_NOT_FOUND: _ErrorReason.ValueType  # 180
+    """NOT_FOUND. There is no dashboard of this id that the caller may see, or this version of it is no longer kept."""
+    ERROR_REASON_DASHBOARD_LIMIT: _ErrorReason.ValueType  # 181
+    """RESOURCE_EXHAUSTED without RetryInfo. There are as many dashboards as there may be: delete one. Metadata: limit."""
+    ERROR_REASON_DASHBOARD_OWNER: _ErrorReason.ValueType  # 182
+    """PERMISSION_DENIED. A shared dashboard is made personal by its owner alone. Metadata: owner."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -616,4 +626,14 @@ ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 163
 """FAILED_PRECONDITION. What is to be changed was changed since it was read: read it again. Metadata: etag, the one
 that it has now.
 """
+ERROR_REASON_KEY_REQUIRED: ErrorReason.ValueType  # 170
+"""PERMISSION_DENIED. The call needs an API key itself, and was made with a session or an embed token."""
+ERROR_REASON_EMBED_NOT_ALLOWED: ErrorReason.ValueType  # 171
+"""PERMISSION_DENIED. The embed token does not allow this RPC, or this filter. Metadata: rpc."""
+ERROR_REASON_DASHBOARD_NOT_FOUND: ErrorReason.ValueType  # 180
+"""NOT_FOUND. There is no dashboard of this id that the caller may see, or this version of it is no longer kept."""
+ERROR_REASON_DASHBOARD_LIMIT: ErrorReason.ValueType  # 181
+"""RESOURCE_EXHAUSTED without RetryInfo. There are as many dashboards as there may be: delete one. Metadata: limit."""
+ERROR_REASON_DASHBOARD_OWNER: ErrorReason.ValueType  # 182
+"""PERMISSION_DENIED. A shared dashboard is made personal by its owner alone. Metadata: owner."""
 global___ErrorReason = ErrorReason

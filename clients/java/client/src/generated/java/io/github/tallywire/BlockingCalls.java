@@ -8,9 +8,14 @@ import io.github.tallywire.answer.ContentGap;
 import io.github.tallywire.answer.Conversation;
 import io.github.tallywire.answer.CorrectEventsResponse;
 import io.github.tallywire.answer.CreateCustomMetricResponse;
+import io.github.tallywire.answer.CreateDashboardResponse;
+import io.github.tallywire.answer.CreateEmbedTokenResponse;
 import io.github.tallywire.answer.CreateFunnelResponse;
+import io.github.tallywire.answer.CreateSignInCodeResponse;
 import io.github.tallywire.answer.DeleteCustomMetricResponse;
+import io.github.tallywire.answer.DeleteDashboardResponse;
 import io.github.tallywire.answer.DeleteFunnelResponse;
+import io.github.tallywire.answer.DuplicateDashboardResponse;
 import io.github.tallywire.answer.EraseUserResponse;
 import io.github.tallywire.answer.EventRow;
 import io.github.tallywire.answer.ExportUserResponse;
@@ -25,16 +30,19 @@ import io.github.tallywire.answer.GetConversationResponse;
 import io.github.tallywire.answer.GetCostsResponse;
 import io.github.tallywire.answer.GetCustomMetricResponse;
 import io.github.tallywire.answer.GetDailyStatsResponse;
+import io.github.tallywire.answer.GetDashboardResponse;
 import io.github.tallywire.answer.GetErasureResponse;
 import io.github.tallywire.answer.GetEventResponse;
 import io.github.tallywire.answer.GetFunnelResponse;
 import io.github.tallywire.answer.GetLeadResponse;
 import io.github.tallywire.answer.GetLeaderboardResponse;
 import io.github.tallywire.answer.GetOverviewResponse;
+import io.github.tallywire.answer.GetPreferencesResponse;
 import io.github.tallywire.answer.GetQualityResponse;
 import io.github.tallywire.answer.GetQuotaResponse;
 import io.github.tallywire.answer.GetRealtimeMetricsResponse;
 import io.github.tallywire.answer.GetRoiResponse;
+import io.github.tallywire.answer.GetSessionResponse;
 import io.github.tallywire.answer.GetUsageTrendsResponse;
 import io.github.tallywire.answer.GetUserResponse;
 import io.github.tallywire.answer.GetUserRetentionResponse;
@@ -45,6 +53,9 @@ import io.github.tallywire.answer.ListCampaignsResponse;
 import io.github.tallywire.answer.ListContentGapsResponse;
 import io.github.tallywire.answer.ListConversationsResponse;
 import io.github.tallywire.answer.ListCustomMetricsResponse;
+import io.github.tallywire.answer.ListDashboardTemplatesResponse;
+import io.github.tallywire.answer.ListDashboardVersionsResponse;
+import io.github.tallywire.answer.ListDashboardsResponse;
 import io.github.tallywire.answer.ListDimensionValuesResponse;
 import io.github.tallywire.answer.ListEventsResponse;
 import io.github.tallywire.answer.ListFunnelsResponse;
@@ -58,11 +69,15 @@ import io.github.tallywire.answer.QueryFunnelResponse;
 import io.github.tallywire.answer.QueryMetricsResponse;
 import io.github.tallywire.answer.RepairMetricsResponse;
 import io.github.tallywire.answer.RetractEventsResponse;
+import io.github.tallywire.answer.SignInResponse;
+import io.github.tallywire.answer.SignOutResponse;
 import io.github.tallywire.answer.TimelineEvent;
 import io.github.tallywire.answer.TrackEventResponse;
 import io.github.tallywire.answer.TrackEventsResponse;
 import io.github.tallywire.answer.UndoContentGapMergeResponse;
 import io.github.tallywire.answer.UpdateContentGapResponse;
+import io.github.tallywire.answer.UpdateDashboardResponse;
+import io.github.tallywire.answer.UpdatePreferencesResponse;
 import io.github.tallywire.answer.User;
 import io.github.tallywire.answer.UserActivity;
 import io.github.tallywire.answer.VerifyMetricsResponse;
@@ -74,6 +89,184 @@ abstract class BlockingCalls {
 
   abstract <Q, R, T> ServerStream<T> stream(
       io.grpc.MethodDescriptor<Q, R> method, Q request, java.util.function.Function<R, T> answer);
+
+  /**
+   * SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no
+   * "authorization" metadata, and ignores it. A credential that is not good is refused with
+   * UNAUTHENTICATED (CREDENTIALS_INVALID), and with AUTH_RATE_LIMIT where one address repeats it
+   * too often; a key without the scope read with PERMISSION_DENIED (SCOPE_MISSING). Sign-ins are in
+   * the audit trail. A call whose outcome is unknown may be repeated with an API key: it makes
+   * another session. With a code it may not.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public SignInResponse signIn(io.github.tallywire.v1.SignInRequest request) {
+    return SignInResponse.of(call(io.github.tallywire.v1.AccountServiceGrpc.getSignInMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no
+   * "authorization" metadata, and ignores it. A credential that is not good is refused with
+   * UNAUTHENTICATED (CREDENTIALS_INVALID), and with AUTH_RATE_LIMIT where one address repeats it
+   * too often; a key without the scope read with PERMISSION_DENIED (SCOPE_MISSING). Sign-ins are in
+   * the audit trail. A call whose outcome is unknown may be repeated with an API key: it makes
+   * another session. With a code it may not.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public SignInResponse signIn(Consumer<io.github.tallywire.v1.SignInRequest.Builder> request) {
+    return signIn(Requests.filled(io.github.tallywire.v1.SignInRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * SignOut ends the session that makes the call, for good; servers refuse it within 10 seconds. To
+   * call it with an API key or an embed token changes nothing.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public SignOutResponse signOut(io.github.tallywire.v1.SignOutRequest request) {
+    return SignOutResponse.of(call(io.github.tallywire.v1.AccountServiceGrpc.getSignOutMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * SignOut ends the session that makes the call, for good; servers refuse it within 10 seconds. To
+   * call it with an API key or an embed token changes nothing.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public SignOutResponse signOut(Consumer<io.github.tallywire.v1.SignOutRequest.Builder> request) {
+    return signOut(Requests.filled(io.github.tallywire.v1.SignOutRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetSession says who the caller is, what it may do, and what pages need to know of its
+   * organization. API keys and embed tokens may call it, too.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetSessionResponse getSession(io.github.tallywire.v1.GetSessionRequest request) {
+    return GetSessionResponse.of(call(io.github.tallywire.v1.AccountServiceGrpc.getGetSessionMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * GetSession says who the caller is, what it may do, and what pages need to know of its
+   * organization. API keys and embed tokens may call it, too.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetSessionResponse getSession(Consumer<io.github.tallywire.v1.GetSessionRequest.Builder> request) {
+    return getSession(Requests.filled(io.github.tallywire.v1.GetSessionRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into
+   * the fragment of a link (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an
+   * API key itself: a call with a session or an embed token is refused (KEY_REQUIRED).
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CreateSignInCodeResponse createSignInCode(io.github.tallywire.v1.CreateSignInCodeRequest request) {
+    return CreateSignInCodeResponse.of(call(io.github.tallywire.v1.AccountServiceGrpc.getCreateSignInCodeMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into
+   * the fragment of a link (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an
+   * API key itself: a call with a session or an embed token is refused (KEY_REQUIRED).
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CreateSignInCodeResponse createSignInCode(Consumer<io.github.tallywire.v1.CreateSignInCodeRequest.Builder> request) {
+    return createSignInCode(Requests.filled(io.github.tallywire.v1.CreateSignInCodeRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs,
+   * is tied to a filter that it cannot leave off, and ends after an hour at most. Your backend
+   * calls this for a person whom it has signed in, and hands the token to the page. Nothing is
+   * stored: a token ends with its time, with its key, or with the session that made it.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CreateEmbedTokenResponse createEmbedToken(io.github.tallywire.v1.CreateEmbedTokenRequest request) {
+    return CreateEmbedTokenResponse.of(call(io.github.tallywire.v1.AccountServiceGrpc.getCreateEmbedTokenMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs,
+   * is tied to a filter that it cannot leave off, and ends after an hour at most. Your backend
+   * calls this for a person whom it has signed in, and hands the token to the page. Nothing is
+   * stored: a token ends with its time, with its key, or with the session that made it.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CreateEmbedTokenResponse createEmbedToken(Consumer<io.github.tallywire.v1.CreateEmbedTokenRequest.Builder> request) {
+    return createEmbedToken(Requests.filled(io.github.tallywire.v1.CreateEmbedTokenRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetPreferences returns what the caller's subject has chosen.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetPreferencesResponse getPreferences(io.github.tallywire.v1.GetPreferencesRequest request) {
+    return GetPreferencesResponse.of(call(io.github.tallywire.v1.AccountServiceGrpc.getGetPreferencesMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * GetPreferences returns what the caller's subject has chosen.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetPreferencesResponse getPreferences(Consumer<io.github.tallywire.v1.GetPreferencesRequest.Builder> request) {
+    return getPreferences(Requests.filled(io.github.tallywire.v1.GetPreferencesRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * UpdatePreferences changes what the caller's subject has chosen.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public UpdatePreferencesResponse updatePreferences(io.github.tallywire.v1.UpdatePreferencesRequest request) {
+    return UpdatePreferencesResponse.of(call(io.github.tallywire.v1.AccountServiceGrpc.getUpdatePreferencesMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * UpdatePreferences changes what the caller's subject has chosen.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public UpdatePreferencesResponse updatePreferences(Consumer<io.github.tallywire.v1.UpdatePreferencesRequest.Builder> request) {
+    return updatePreferences(Requests.filled(io.github.tallywire.v1.UpdatePreferencesRequest.newBuilder(), request).build());
+  }
 
   /**
    * GetOverview returns the key figures of the organization, or of one value of a dimension, such
@@ -706,6 +899,374 @@ abstract class BlockingCalls {
    */
   public DeleteCustomMetricResponse deleteCustomMetric(Consumer<io.github.tallywire.v1.DeleteCustomMetricRequest.Builder> request) {
     return deleteCustomMetric(Requests.filled(io.github.tallywire.v1.DeleteCustomMetricRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the
+   * organization has one of this name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A
+   * saved funnel never changes: to change one, delete it and save it again.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CreateFunnelResponse createFunnel(io.github.tallywire.v1.CreateFunnelRequest request) {
+    return CreateFunnelResponse.of(call(io.github.tallywire.v1.FunnelServiceGrpc.getCreateFunnelMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the
+   * organization has one of this name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A
+   * saved funnel never changes: to change one, delete it and save it again.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CreateFunnelResponse createFunnel(Consumer<io.github.tallywire.v1.CreateFunnelRequest.Builder> request) {
+    return createFunnel(Requests.filled(io.github.tallywire.v1.CreateFunnelRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetFunnel returns a saved funnel. If there is none of this name, the call fails with NOT_FOUND
+   * (FUNNEL_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetFunnelResponse getFunnel(io.github.tallywire.v1.GetFunnelRequest request) {
+    return GetFunnelResponse.of(call(io.github.tallywire.v1.FunnelServiceGrpc.getGetFunnelMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * GetFunnel returns a saved funnel. If there is none of this name, the call fails with NOT_FOUND
+   * (FUNNEL_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetFunnelResponse getFunnel(Consumer<io.github.tallywire.v1.GetFunnelRequest.Builder> request) {
+    return getFunnel(Requests.filled(io.github.tallywire.v1.GetFunnelRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListFunnels returns all of the organization's saved funnels, by name.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListFunnelsResponse listFunnels(io.github.tallywire.v1.ListFunnelsRequest request) {
+    return ListFunnelsResponse.of(call(io.github.tallywire.v1.FunnelServiceGrpc.getListFunnelsMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * ListFunnels returns all of the organization's saved funnels, by name.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListFunnelsResponse listFunnels(Consumer<io.github.tallywire.v1.ListFunnelsRequest.Builder> request) {
+    return listFunnels(Requests.filled(io.github.tallywire.v1.ListFunnelsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * DeleteFunnel deletes a saved funnel. If there is none of this name, the call fails with
+   * NOT_FOUND (FUNNEL_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public DeleteFunnelResponse deleteFunnel(io.github.tallywire.v1.DeleteFunnelRequest request) {
+    return DeleteFunnelResponse.of(call(io.github.tallywire.v1.FunnelServiceGrpc.getDeleteFunnelMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * DeleteFunnel deletes a saved funnel. If there is none of this name, the call fails with
+   * NOT_FOUND (FUNNEL_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public DeleteFunnelResponse deleteFunnel(Consumer<io.github.tallywire.v1.DeleteFunnelRequest.Builder> request) {
+    return deleteFunnel(Requests.filled(io.github.tallywire.v1.DeleteFunnelRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * QueryFunnel returns the figures of a funnel, a saved one or one that the request defines.
+   * Funnels of leads through stages and outcomes are read from what is kept of each lead. All
+   * others are counted from raw events: where these are gone the call fails with
+   * FAILED_PRECONDITION (RAW_EVENTS_GONE), and where the organization has more than 1,000,000
+   * events of any type from the start of the period to the end of the last window, with
+   * TOO_MANY_RAW_EVENTS.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public QueryFunnelResponse queryFunnel(io.github.tallywire.v1.QueryFunnelRequest request) {
+    return QueryFunnelResponse.of(call(io.github.tallywire.v1.FunnelServiceGrpc.getQueryFunnelMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * QueryFunnel returns the figures of a funnel, a saved one or one that the request defines.
+   * Funnels of leads through stages and outcomes are read from what is kept of each lead. All
+   * others are counted from raw events: where these are gone the call fails with
+   * FAILED_PRECONDITION (RAW_EVENTS_GONE), and where the organization has more than 1,000,000
+   * events of any type from the start of the period to the end of the last window, with
+   * TOO_MANY_RAW_EVENTS.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public QueryFunnelResponse queryFunnel(Consumer<io.github.tallywire.v1.QueryFunnelRequest.Builder> request) {
+    return queryFunnel(Requests.filled(io.github.tallywire.v1.QueryFunnelRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetLeaderboard returns the agents or teams with the most points, badges, tasks, calls or
+   * conversions in a period.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetLeaderboardResponse getLeaderboard(io.github.tallywire.v1.GetLeaderboardRequest request) {
+    return GetLeaderboardResponse.of(call(io.github.tallywire.v1.LeaderboardServiceGrpc.getGetLeaderboardMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * GetLeaderboard returns the agents or teams with the most points, badges, tasks, calls or
+   * conversions in a period.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetLeaderboardResponse getLeaderboard(Consumer<io.github.tallywire.v1.GetLeaderboardRequest.Builder> request) {
+    return getLeaderboard(Requests.filled(io.github.tallywire.v1.GetLeaderboardRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of
+   * it. The answer may be up to 2 seconds old; as_of_revision says what is in it.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetRealtimeMetricsResponse getRealtimeMetrics(io.github.tallywire.v1.GetRealtimeMetricsRequest request) {
+    return GetRealtimeMetricsResponse.of(call(io.github.tallywire.v1.RealtimeServiceGrpc.getGetRealtimeMetricsMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of
+   * it. The answer may be up to 2 seconds old; as_of_revision says what is in it.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetRealtimeMetricsResponse getRealtimeMetrics(Consumer<io.github.tallywire.v1.GetRealtimeMetricsRequest.Builder> request) {
+    return getRealtimeMetrics(Requests.filled(io.github.tallywire.v1.GetRealtimeMetricsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * CreateDashboard stores a new dashboard. The call fails with RESOURCE_EXHAUSTED
+   * (DASHBOARD_LIMIT) if the subject has 100 personal dashboards, or the organization 500 shared
+   * ones.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CreateDashboardResponse createDashboard(io.github.tallywire.v1.CreateDashboardRequest request) {
+    return CreateDashboardResponse.of(call(io.github.tallywire.v1.DashboardServiceGrpc.getCreateDashboardMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * CreateDashboard stores a new dashboard. The call fails with RESOURCE_EXHAUSTED
+   * (DASHBOARD_LIMIT) if the subject has 100 personal dashboards, or the organization 500 shared
+   * ones.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CreateDashboardResponse createDashboard(Consumer<io.github.tallywire.v1.CreateDashboardRequest.Builder> request) {
+    return createDashboard(Requests.filled(io.github.tallywire.v1.CreateDashboardRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetDashboard returns a dashboard, as it is or as an earlier version was. If there is none of
+   * this id that the caller may see, or no longer that version, the call fails with NOT_FOUND
+   * (DASHBOARD_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetDashboardResponse getDashboard(io.github.tallywire.v1.GetDashboardRequest request) {
+    return GetDashboardResponse.of(call(io.github.tallywire.v1.DashboardServiceGrpc.getGetDashboardMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * GetDashboard returns a dashboard, as it is or as an earlier version was. If there is none of
+   * this id that the caller may see, or no longer that version, the call fails with NOT_FOUND
+   * (DASHBOARD_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetDashboardResponse getDashboard(Consumer<io.github.tallywire.v1.GetDashboardRequest.Builder> request) {
+    return getDashboard(Requests.filled(io.github.tallywire.v1.GetDashboardRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListDashboards returns all dashboards that the caller may see, without their tiles: by title.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListDashboardsResponse listDashboards(io.github.tallywire.v1.ListDashboardsRequest request) {
+    return ListDashboardsResponse.of(call(io.github.tallywire.v1.DashboardServiceGrpc.getListDashboardsMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * ListDashboards returns all dashboards that the caller may see, without their tiles: by title.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListDashboardsResponse listDashboards(Consumer<io.github.tallywire.v1.ListDashboardsRequest.Builder> request) {
+    return listDashboards(Requests.filled(io.github.tallywire.v1.ListDashboardsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * UpdateDashboard stores a new version of a dashboard, as a whole. If the etag is not that of the
+   * newest version, the call fails with FAILED_PRECONDITION (ETAG_MISMATCH), so that nobody
+   * overwrites what somebody else has changed.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public UpdateDashboardResponse updateDashboard(io.github.tallywire.v1.UpdateDashboardRequest request) {
+    return UpdateDashboardResponse.of(call(io.github.tallywire.v1.DashboardServiceGrpc.getUpdateDashboardMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * UpdateDashboard stores a new version of a dashboard, as a whole. If the etag is not that of the
+   * newest version, the call fails with FAILED_PRECONDITION (ETAG_MISMATCH), so that nobody
+   * overwrites what somebody else has changed.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public UpdateDashboardResponse updateDashboard(Consumer<io.github.tallywire.v1.UpdateDashboardRequest.Builder> request) {
+    return updateDashboard(Requests.filled(io.github.tallywire.v1.UpdateDashboardRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * DeleteDashboard deletes a dashboard with all its versions.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public DeleteDashboardResponse deleteDashboard(io.github.tallywire.v1.DeleteDashboardRequest request) {
+    return DeleteDashboardResponse.of(call(io.github.tallywire.v1.DashboardServiceGrpc.getDeleteDashboardMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * DeleteDashboard deletes a dashboard with all its versions.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public DeleteDashboardResponse deleteDashboard(Consumer<io.github.tallywire.v1.DeleteDashboardRequest.Builder> request) {
+    return deleteDashboard(Requests.filled(io.github.tallywire.v1.DeleteDashboardRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * DuplicateDashboard stores a copy of a dashboard that the caller may see, as a new one that
+   * belongs to the caller.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public DuplicateDashboardResponse duplicateDashboard(io.github.tallywire.v1.DuplicateDashboardRequest request) {
+    return DuplicateDashboardResponse.of(call(io.github.tallywire.v1.DashboardServiceGrpc.getDuplicateDashboardMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * DuplicateDashboard stores a copy of a dashboard that the caller may see, as a new one that
+   * belongs to the caller.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public DuplicateDashboardResponse duplicateDashboard(Consumer<io.github.tallywire.v1.DuplicateDashboardRequest.Builder> request) {
+    return duplicateDashboard(Requests.filled(io.github.tallywire.v1.DuplicateDashboardRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListDashboardVersions returns the versions of a dashboard, newest first: the newest 50 are
+   * kept. To go back to one, get it and store it again.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListDashboardVersionsResponse listDashboardVersions(io.github.tallywire.v1.ListDashboardVersionsRequest request) {
+    return ListDashboardVersionsResponse.of(call(io.github.tallywire.v1.DashboardServiceGrpc.getListDashboardVersionsMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * ListDashboardVersions returns the versions of a dashboard, newest first: the newest 50 are
+   * kept. To go back to one, get it and store it again.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListDashboardVersionsResponse listDashboardVersions(Consumer<io.github.tallywire.v1.ListDashboardVersionsRequest.Builder> request) {
+    return listDashboardVersions(Requests.filled(io.github.tallywire.v1.ListDashboardVersionsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListDashboardTemplates returns dashboards to begin with. To use one, create it.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListDashboardTemplatesResponse listDashboardTemplates(io.github.tallywire.v1.ListDashboardTemplatesRequest request) {
+    return ListDashboardTemplatesResponse.of(call(io.github.tallywire.v1.DashboardServiceGrpc.getListDashboardTemplatesMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * ListDashboardTemplates returns dashboards to begin with. To use one, create it.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListDashboardTemplatesResponse listDashboardTemplates(Consumer<io.github.tallywire.v1.ListDashboardTemplatesRequest.Builder> request) {
+    return listDashboardTemplates(Requests.filled(io.github.tallywire.v1.ListDashboardTemplatesRequest.newBuilder(), request).build());
   }
 
   /**
@@ -1343,158 +1904,6 @@ abstract class BlockingCalls {
   }
 
   /**
-   * CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the
-   * organization has one of this name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A
-   * saved funnel never changes: to change one, delete it and save it again.
-   *
-   * @param request the request
-   * @return the answer
-   * @throws TallywireException if the call fails
-   */
-  public CreateFunnelResponse createFunnel(io.github.tallywire.v1.CreateFunnelRequest request) {
-    return CreateFunnelResponse.of(call(io.github.tallywire.v1.FunnelServiceGrpc.getCreateFunnelMethod(), request, CallKind.CHANGE));
-  }
-
-  /**
-   * CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the
-   * organization has one of this name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A
-   * saved funnel never changes: to change one, delete it and save it again.
-   *
-   * @param request fills the request in
-   * @return the answer
-   * @throws TallywireException if the call fails
-   */
-  public CreateFunnelResponse createFunnel(Consumer<io.github.tallywire.v1.CreateFunnelRequest.Builder> request) {
-    return createFunnel(Requests.filled(io.github.tallywire.v1.CreateFunnelRequest.newBuilder(), request).build());
-  }
-
-  /**
-   * GetFunnel returns a saved funnel. If there is none of this name, the call fails with NOT_FOUND
-   * (FUNNEL_NOT_FOUND).
-   *
-   * @param request the request
-   * @return the answer
-   * @throws TallywireException if the call fails
-   */
-  public GetFunnelResponse getFunnel(io.github.tallywire.v1.GetFunnelRequest request) {
-    return GetFunnelResponse.of(call(io.github.tallywire.v1.FunnelServiceGrpc.getGetFunnelMethod(), request, CallKind.QUESTION));
-  }
-
-  /**
-   * GetFunnel returns a saved funnel. If there is none of this name, the call fails with NOT_FOUND
-   * (FUNNEL_NOT_FOUND).
-   *
-   * @param request fills the request in
-   * @return the answer
-   * @throws TallywireException if the call fails
-   */
-  public GetFunnelResponse getFunnel(Consumer<io.github.tallywire.v1.GetFunnelRequest.Builder> request) {
-    return getFunnel(Requests.filled(io.github.tallywire.v1.GetFunnelRequest.newBuilder(), request).build());
-  }
-
-  /**
-   * ListFunnels returns all of the organization's saved funnels, by name.
-   *
-   * @param request the request
-   * @return the answer
-   * @throws TallywireException if the call fails
-   */
-  public ListFunnelsResponse listFunnels(io.github.tallywire.v1.ListFunnelsRequest request) {
-    return ListFunnelsResponse.of(call(io.github.tallywire.v1.FunnelServiceGrpc.getListFunnelsMethod(), request, CallKind.QUESTION));
-  }
-
-  /**
-   * ListFunnels returns all of the organization's saved funnels, by name.
-   *
-   * @param request fills the request in
-   * @return the answer
-   * @throws TallywireException if the call fails
-   */
-  public ListFunnelsResponse listFunnels(Consumer<io.github.tallywire.v1.ListFunnelsRequest.Builder> request) {
-    return listFunnels(Requests.filled(io.github.tallywire.v1.ListFunnelsRequest.newBuilder(), request).build());
-  }
-
-  /**
-   * DeleteFunnel deletes a saved funnel. If there is none of this name, the call fails with
-   * NOT_FOUND (FUNNEL_NOT_FOUND).
-   *
-   * @param request the request
-   * @return the answer
-   * @throws TallywireException if the call fails
-   */
-  public DeleteFunnelResponse deleteFunnel(io.github.tallywire.v1.DeleteFunnelRequest request) {
-    return DeleteFunnelResponse.of(call(io.github.tallywire.v1.FunnelServiceGrpc.getDeleteFunnelMethod(), request, CallKind.CHANGE));
-  }
-
-  /**
-   * DeleteFunnel deletes a saved funnel. If there is none of this name, the call fails with
-   * NOT_FOUND (FUNNEL_NOT_FOUND).
-   *
-   * @param request fills the request in
-   * @return the answer
-   * @throws TallywireException if the call fails
-   */
-  public DeleteFunnelResponse deleteFunnel(Consumer<io.github.tallywire.v1.DeleteFunnelRequest.Builder> request) {
-    return deleteFunnel(Requests.filled(io.github.tallywire.v1.DeleteFunnelRequest.newBuilder(), request).build());
-  }
-
-  /**
-   * QueryFunnel returns the figures of a funnel, a saved one or one that the request defines.
-   * Funnels of leads through stages and outcomes are read from what is kept of each lead. All
-   * others are counted from raw events: where these are gone the call fails with
-   * FAILED_PRECONDITION (RAW_EVENTS_GONE), and where the organization has more than 1,000,000
-   * events of any type from the start of the period to the end of the last window, with
-   * TOO_MANY_RAW_EVENTS.
-   *
-   * @param request the request
-   * @return the answer
-   * @throws TallywireException if the call fails
-   */
-  public QueryFunnelResponse queryFunnel(io.github.tallywire.v1.QueryFunnelRequest request) {
-    return QueryFunnelResponse.of(call(io.github.tallywire.v1.FunnelServiceGrpc.getQueryFunnelMethod(), request, CallKind.QUESTION));
-  }
-
-  /**
-   * QueryFunnel returns the figures of a funnel, a saved one or one that the request defines.
-   * Funnels of leads through stages and outcomes are read from what is kept of each lead. All
-   * others are counted from raw events: where these are gone the call fails with
-   * FAILED_PRECONDITION (RAW_EVENTS_GONE), and where the organization has more than 1,000,000
-   * events of any type from the start of the period to the end of the last window, with
-   * TOO_MANY_RAW_EVENTS.
-   *
-   * @param request fills the request in
-   * @return the answer
-   * @throws TallywireException if the call fails
-   */
-  public QueryFunnelResponse queryFunnel(Consumer<io.github.tallywire.v1.QueryFunnelRequest.Builder> request) {
-    return queryFunnel(Requests.filled(io.github.tallywire.v1.QueryFunnelRequest.newBuilder(), request).build());
-  }
-
-  /**
-   * GetLeaderboard returns the agents or teams with the most points, badges, tasks, calls or
-   * conversions in a period.
-   *
-   * @param request the request
-   * @return the answer
-   * @throws TallywireException if the call fails
-   */
-  public GetLeaderboardResponse getLeaderboard(io.github.tallywire.v1.GetLeaderboardRequest request) {
-    return GetLeaderboardResponse.of(call(io.github.tallywire.v1.LeaderboardServiceGrpc.getGetLeaderboardMethod(), request, CallKind.QUESTION));
-  }
-
-  /**
-   * GetLeaderboard returns the agents or teams with the most points, badges, tasks, calls or
-   * conversions in a period.
-   *
-   * @param request fills the request in
-   * @return the answer
-   * @throws TallywireException if the call fails
-   */
-  public GetLeaderboardResponse getLeaderboard(Consumer<io.github.tallywire.v1.GetLeaderboardRequest.Builder> request) {
-    return getLeaderboard(Requests.filled(io.github.tallywire.v1.GetLeaderboardRequest.newBuilder(), request).build());
-  }
-
-  /**
    * EraseUser begins to erase a person and returns how far that is. Figures stay as they are: an
    * alias takes the place of the id, and answers that name a user show "_erased". Once the call has
    * returned, nothing is stored any more under the id, on any server: later events are stored under
@@ -1578,29 +1987,5 @@ abstract class BlockingCalls {
    */
   public ServerStream<ExportUserResponse> exportUser(Consumer<io.github.tallywire.v1.ExportUserRequest.Builder> request) {
     return exportUser(Requests.filled(io.github.tallywire.v1.ExportUserRequest.newBuilder(), request).build());
-  }
-
-  /**
-   * GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of
-   * it. The answer may be up to 2 seconds old; as_of_revision says what is in it.
-   *
-   * @param request the request
-   * @return the answer
-   * @throws TallywireException if the call fails
-   */
-  public GetRealtimeMetricsResponse getRealtimeMetrics(io.github.tallywire.v1.GetRealtimeMetricsRequest request) {
-    return GetRealtimeMetricsResponse.of(call(io.github.tallywire.v1.RealtimeServiceGrpc.getGetRealtimeMetricsMethod(), request, CallKind.QUESTION));
-  }
-
-  /**
-   * GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of
-   * it. The answer may be up to 2 seconds old; as_of_revision says what is in it.
-   *
-   * @param request fills the request in
-   * @return the answer
-   * @throws TallywireException if the call fails
-   */
-  public GetRealtimeMetricsResponse getRealtimeMetrics(Consumer<io.github.tallywire.v1.GetRealtimeMetricsRequest.Builder> request) {
-    return getRealtimeMetrics(Requests.filled(io.github.tallywire.v1.GetRealtimeMetricsRequest.newBuilder(), request).build());
   }
 }

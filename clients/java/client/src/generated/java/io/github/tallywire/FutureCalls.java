@@ -3,9 +3,14 @@ package io.github.tallywire;
 
 import io.github.tallywire.answer.CorrectEventsResponse;
 import io.github.tallywire.answer.CreateCustomMetricResponse;
+import io.github.tallywire.answer.CreateDashboardResponse;
+import io.github.tallywire.answer.CreateEmbedTokenResponse;
 import io.github.tallywire.answer.CreateFunnelResponse;
+import io.github.tallywire.answer.CreateSignInCodeResponse;
 import io.github.tallywire.answer.DeleteCustomMetricResponse;
+import io.github.tallywire.answer.DeleteDashboardResponse;
 import io.github.tallywire.answer.DeleteFunnelResponse;
+import io.github.tallywire.answer.DuplicateDashboardResponse;
 import io.github.tallywire.answer.EraseUserResponse;
 import io.github.tallywire.answer.GetAgentMetricsResponse;
 import io.github.tallywire.answer.GetAgentResponse;
@@ -18,16 +23,19 @@ import io.github.tallywire.answer.GetConversationResponse;
 import io.github.tallywire.answer.GetCostsResponse;
 import io.github.tallywire.answer.GetCustomMetricResponse;
 import io.github.tallywire.answer.GetDailyStatsResponse;
+import io.github.tallywire.answer.GetDashboardResponse;
 import io.github.tallywire.answer.GetErasureResponse;
 import io.github.tallywire.answer.GetEventResponse;
 import io.github.tallywire.answer.GetFunnelResponse;
 import io.github.tallywire.answer.GetLeadResponse;
 import io.github.tallywire.answer.GetLeaderboardResponse;
 import io.github.tallywire.answer.GetOverviewResponse;
+import io.github.tallywire.answer.GetPreferencesResponse;
 import io.github.tallywire.answer.GetQualityResponse;
 import io.github.tallywire.answer.GetQuotaResponse;
 import io.github.tallywire.answer.GetRealtimeMetricsResponse;
 import io.github.tallywire.answer.GetRoiResponse;
+import io.github.tallywire.answer.GetSessionResponse;
 import io.github.tallywire.answer.GetUsageTrendsResponse;
 import io.github.tallywire.answer.GetUserResponse;
 import io.github.tallywire.answer.GetUserRetentionResponse;
@@ -37,6 +45,9 @@ import io.github.tallywire.answer.ListCampaignsResponse;
 import io.github.tallywire.answer.ListContentGapsResponse;
 import io.github.tallywire.answer.ListConversationsResponse;
 import io.github.tallywire.answer.ListCustomMetricsResponse;
+import io.github.tallywire.answer.ListDashboardTemplatesResponse;
+import io.github.tallywire.answer.ListDashboardVersionsResponse;
+import io.github.tallywire.answer.ListDashboardsResponse;
 import io.github.tallywire.answer.ListDimensionValuesResponse;
 import io.github.tallywire.answer.ListEventsResponse;
 import io.github.tallywire.answer.ListFunnelsResponse;
@@ -48,10 +59,14 @@ import io.github.tallywire.answer.MergeContentGapsResponse;
 import io.github.tallywire.answer.QueryFunnelResponse;
 import io.github.tallywire.answer.QueryMetricsResponse;
 import io.github.tallywire.answer.RetractEventsResponse;
+import io.github.tallywire.answer.SignInResponse;
+import io.github.tallywire.answer.SignOutResponse;
 import io.github.tallywire.answer.TrackEventResponse;
 import io.github.tallywire.answer.TrackEventsResponse;
 import io.github.tallywire.answer.UndoContentGapMergeResponse;
 import io.github.tallywire.answer.UpdateContentGapResponse;
+import io.github.tallywire.answer.UpdateDashboardResponse;
+import io.github.tallywire.answer.UpdatePreferencesResponse;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
@@ -62,6 +77,170 @@ abstract class FutureCalls {
       Q request,
       CallKind kind,
       java.util.function.Function<R, T> answer);
+
+  /**
+   * SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no
+   * "authorization" metadata, and ignores it. A credential that is not good is refused with
+   * UNAUTHENTICATED (CREDENTIALS_INVALID), and with AUTH_RATE_LIMIT where one address repeats it
+   * too often; a key without the scope read with PERMISSION_DENIED (SCOPE_MISSING). Sign-ins are in
+   * the audit trail. A call whose outcome is unknown may be repeated with an API key: it makes
+   * another session. With a code it may not.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<SignInResponse> signIn(io.github.tallywire.v1.SignInRequest request) {
+    return call(io.github.tallywire.v1.AccountServiceGrpc.getSignInMethod(), request, CallKind.CHANGE, SignInResponse::of);
+  }
+
+  /**
+   * SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no
+   * "authorization" metadata, and ignores it. A credential that is not good is refused with
+   * UNAUTHENTICATED (CREDENTIALS_INVALID), and with AUTH_RATE_LIMIT where one address repeats it
+   * too often; a key without the scope read with PERMISSION_DENIED (SCOPE_MISSING). Sign-ins are in
+   * the audit trail. A call whose outcome is unknown may be repeated with an API key: it makes
+   * another session. With a code it may not.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<SignInResponse> signIn(Consumer<io.github.tallywire.v1.SignInRequest.Builder> request) {
+    return signIn(Requests.filled(io.github.tallywire.v1.SignInRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * SignOut ends the session that makes the call, for good; servers refuse it within 10 seconds. To
+   * call it with an API key or an embed token changes nothing.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<SignOutResponse> signOut(io.github.tallywire.v1.SignOutRequest request) {
+    return call(io.github.tallywire.v1.AccountServiceGrpc.getSignOutMethod(), request, CallKind.CHANGE, SignOutResponse::of);
+  }
+
+  /**
+   * SignOut ends the session that makes the call, for good; servers refuse it within 10 seconds. To
+   * call it with an API key or an embed token changes nothing.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<SignOutResponse> signOut(Consumer<io.github.tallywire.v1.SignOutRequest.Builder> request) {
+    return signOut(Requests.filled(io.github.tallywire.v1.SignOutRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetSession says who the caller is, what it may do, and what pages need to know of its
+   * organization. API keys and embed tokens may call it, too.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetSessionResponse> getSession(io.github.tallywire.v1.GetSessionRequest request) {
+    return call(io.github.tallywire.v1.AccountServiceGrpc.getGetSessionMethod(), request, CallKind.QUESTION, GetSessionResponse::of);
+  }
+
+  /**
+   * GetSession says who the caller is, what it may do, and what pages need to know of its
+   * organization. API keys and embed tokens may call it, too.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetSessionResponse> getSession(Consumer<io.github.tallywire.v1.GetSessionRequest.Builder> request) {
+    return getSession(Requests.filled(io.github.tallywire.v1.GetSessionRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into
+   * the fragment of a link (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an
+   * API key itself: a call with a session or an embed token is refused (KEY_REQUIRED).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<CreateSignInCodeResponse> createSignInCode(io.github.tallywire.v1.CreateSignInCodeRequest request) {
+    return call(io.github.tallywire.v1.AccountServiceGrpc.getCreateSignInCodeMethod(), request, CallKind.CHANGE, CreateSignInCodeResponse::of);
+  }
+
+  /**
+   * CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into
+   * the fragment of a link (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an
+   * API key itself: a call with a session or an embed token is refused (KEY_REQUIRED).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<CreateSignInCodeResponse> createSignInCode(Consumer<io.github.tallywire.v1.CreateSignInCodeRequest.Builder> request) {
+    return createSignInCode(Requests.filled(io.github.tallywire.v1.CreateSignInCodeRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs,
+   * is tied to a filter that it cannot leave off, and ends after an hour at most. Your backend
+   * calls this for a person whom it has signed in, and hands the token to the page. Nothing is
+   * stored: a token ends with its time, with its key, or with the session that made it.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<CreateEmbedTokenResponse> createEmbedToken(io.github.tallywire.v1.CreateEmbedTokenRequest request) {
+    return call(io.github.tallywire.v1.AccountServiceGrpc.getCreateEmbedTokenMethod(), request, CallKind.CHANGE, CreateEmbedTokenResponse::of);
+  }
+
+  /**
+   * CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs,
+   * is tied to a filter that it cannot leave off, and ends after an hour at most. Your backend
+   * calls this for a person whom it has signed in, and hands the token to the page. Nothing is
+   * stored: a token ends with its time, with its key, or with the session that made it.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<CreateEmbedTokenResponse> createEmbedToken(Consumer<io.github.tallywire.v1.CreateEmbedTokenRequest.Builder> request) {
+    return createEmbedToken(Requests.filled(io.github.tallywire.v1.CreateEmbedTokenRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetPreferences returns what the caller's subject has chosen.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetPreferencesResponse> getPreferences(io.github.tallywire.v1.GetPreferencesRequest request) {
+    return call(io.github.tallywire.v1.AccountServiceGrpc.getGetPreferencesMethod(), request, CallKind.QUESTION, GetPreferencesResponse::of);
+  }
+
+  /**
+   * GetPreferences returns what the caller's subject has chosen.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetPreferencesResponse> getPreferences(Consumer<io.github.tallywire.v1.GetPreferencesRequest.Builder> request) {
+    return getPreferences(Requests.filled(io.github.tallywire.v1.GetPreferencesRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * UpdatePreferences changes what the caller's subject has chosen.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<UpdatePreferencesResponse> updatePreferences(io.github.tallywire.v1.UpdatePreferencesRequest request) {
+    return call(io.github.tallywire.v1.AccountServiceGrpc.getUpdatePreferencesMethod(), request, CallKind.CHANGE, UpdatePreferencesResponse::of);
+  }
+
+  /**
+   * UpdatePreferences changes what the caller's subject has chosen.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<UpdatePreferencesResponse> updatePreferences(Consumer<io.github.tallywire.v1.UpdatePreferencesRequest.Builder> request) {
+    return updatePreferences(Requests.filled(io.github.tallywire.v1.UpdatePreferencesRequest.newBuilder(), request).build());
+  }
 
   /**
    * GetOverview returns the key figures of the organization, or of one value of a dimension, such
@@ -548,6 +727,344 @@ abstract class FutureCalls {
   }
 
   /**
+   * CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the
+   * organization has one of this name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A
+   * saved funnel never changes: to change one, delete it and save it again.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<CreateFunnelResponse> createFunnel(io.github.tallywire.v1.CreateFunnelRequest request) {
+    return call(io.github.tallywire.v1.FunnelServiceGrpc.getCreateFunnelMethod(), request, CallKind.CHANGE, CreateFunnelResponse::of);
+  }
+
+  /**
+   * CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the
+   * organization has one of this name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A
+   * saved funnel never changes: to change one, delete it and save it again.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<CreateFunnelResponse> createFunnel(Consumer<io.github.tallywire.v1.CreateFunnelRequest.Builder> request) {
+    return createFunnel(Requests.filled(io.github.tallywire.v1.CreateFunnelRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetFunnel returns a saved funnel. If there is none of this name, the call fails with NOT_FOUND
+   * (FUNNEL_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetFunnelResponse> getFunnel(io.github.tallywire.v1.GetFunnelRequest request) {
+    return call(io.github.tallywire.v1.FunnelServiceGrpc.getGetFunnelMethod(), request, CallKind.QUESTION, GetFunnelResponse::of);
+  }
+
+  /**
+   * GetFunnel returns a saved funnel. If there is none of this name, the call fails with NOT_FOUND
+   * (FUNNEL_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetFunnelResponse> getFunnel(Consumer<io.github.tallywire.v1.GetFunnelRequest.Builder> request) {
+    return getFunnel(Requests.filled(io.github.tallywire.v1.GetFunnelRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListFunnels returns all of the organization's saved funnels, by name.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListFunnelsResponse> listFunnels(io.github.tallywire.v1.ListFunnelsRequest request) {
+    return call(io.github.tallywire.v1.FunnelServiceGrpc.getListFunnelsMethod(), request, CallKind.QUESTION, ListFunnelsResponse::of);
+  }
+
+  /**
+   * ListFunnels returns all of the organization's saved funnels, by name.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListFunnelsResponse> listFunnels(Consumer<io.github.tallywire.v1.ListFunnelsRequest.Builder> request) {
+    return listFunnels(Requests.filled(io.github.tallywire.v1.ListFunnelsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * DeleteFunnel deletes a saved funnel. If there is none of this name, the call fails with
+   * NOT_FOUND (FUNNEL_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<DeleteFunnelResponse> deleteFunnel(io.github.tallywire.v1.DeleteFunnelRequest request) {
+    return call(io.github.tallywire.v1.FunnelServiceGrpc.getDeleteFunnelMethod(), request, CallKind.CHANGE, DeleteFunnelResponse::of);
+  }
+
+  /**
+   * DeleteFunnel deletes a saved funnel. If there is none of this name, the call fails with
+   * NOT_FOUND (FUNNEL_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<DeleteFunnelResponse> deleteFunnel(Consumer<io.github.tallywire.v1.DeleteFunnelRequest.Builder> request) {
+    return deleteFunnel(Requests.filled(io.github.tallywire.v1.DeleteFunnelRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * QueryFunnel returns the figures of a funnel, a saved one or one that the request defines.
+   * Funnels of leads through stages and outcomes are read from what is kept of each lead. All
+   * others are counted from raw events: where these are gone the call fails with
+   * FAILED_PRECONDITION (RAW_EVENTS_GONE), and where the organization has more than 1,000,000
+   * events of any type from the start of the period to the end of the last window, with
+   * TOO_MANY_RAW_EVENTS.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<QueryFunnelResponse> queryFunnel(io.github.tallywire.v1.QueryFunnelRequest request) {
+    return call(io.github.tallywire.v1.FunnelServiceGrpc.getQueryFunnelMethod(), request, CallKind.QUESTION, QueryFunnelResponse::of);
+  }
+
+  /**
+   * QueryFunnel returns the figures of a funnel, a saved one or one that the request defines.
+   * Funnels of leads through stages and outcomes are read from what is kept of each lead. All
+   * others are counted from raw events: where these are gone the call fails with
+   * FAILED_PRECONDITION (RAW_EVENTS_GONE), and where the organization has more than 1,000,000
+   * events of any type from the start of the period to the end of the last window, with
+   * TOO_MANY_RAW_EVENTS.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<QueryFunnelResponse> queryFunnel(Consumer<io.github.tallywire.v1.QueryFunnelRequest.Builder> request) {
+    return queryFunnel(Requests.filled(io.github.tallywire.v1.QueryFunnelRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetLeaderboard returns the agents or teams with the most points, badges, tasks, calls or
+   * conversions in a period.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetLeaderboardResponse> getLeaderboard(io.github.tallywire.v1.GetLeaderboardRequest request) {
+    return call(io.github.tallywire.v1.LeaderboardServiceGrpc.getGetLeaderboardMethod(), request, CallKind.QUESTION, GetLeaderboardResponse::of);
+  }
+
+  /**
+   * GetLeaderboard returns the agents or teams with the most points, badges, tasks, calls or
+   * conversions in a period.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetLeaderboardResponse> getLeaderboard(Consumer<io.github.tallywire.v1.GetLeaderboardRequest.Builder> request) {
+    return getLeaderboard(Requests.filled(io.github.tallywire.v1.GetLeaderboardRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of
+   * it. The answer may be up to 2 seconds old; as_of_revision says what is in it.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetRealtimeMetricsResponse> getRealtimeMetrics(io.github.tallywire.v1.GetRealtimeMetricsRequest request) {
+    return call(io.github.tallywire.v1.RealtimeServiceGrpc.getGetRealtimeMetricsMethod(), request, CallKind.QUESTION, GetRealtimeMetricsResponse::of);
+  }
+
+  /**
+   * GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of
+   * it. The answer may be up to 2 seconds old; as_of_revision says what is in it.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetRealtimeMetricsResponse> getRealtimeMetrics(Consumer<io.github.tallywire.v1.GetRealtimeMetricsRequest.Builder> request) {
+    return getRealtimeMetrics(Requests.filled(io.github.tallywire.v1.GetRealtimeMetricsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * CreateDashboard stores a new dashboard. The call fails with RESOURCE_EXHAUSTED
+   * (DASHBOARD_LIMIT) if the subject has 100 personal dashboards, or the organization 500 shared
+   * ones.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<CreateDashboardResponse> createDashboard(io.github.tallywire.v1.CreateDashboardRequest request) {
+    return call(io.github.tallywire.v1.DashboardServiceGrpc.getCreateDashboardMethod(), request, CallKind.CHANGE, CreateDashboardResponse::of);
+  }
+
+  /**
+   * CreateDashboard stores a new dashboard. The call fails with RESOURCE_EXHAUSTED
+   * (DASHBOARD_LIMIT) if the subject has 100 personal dashboards, or the organization 500 shared
+   * ones.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<CreateDashboardResponse> createDashboard(Consumer<io.github.tallywire.v1.CreateDashboardRequest.Builder> request) {
+    return createDashboard(Requests.filled(io.github.tallywire.v1.CreateDashboardRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetDashboard returns a dashboard, as it is or as an earlier version was. If there is none of
+   * this id that the caller may see, or no longer that version, the call fails with NOT_FOUND
+   * (DASHBOARD_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetDashboardResponse> getDashboard(io.github.tallywire.v1.GetDashboardRequest request) {
+    return call(io.github.tallywire.v1.DashboardServiceGrpc.getGetDashboardMethod(), request, CallKind.QUESTION, GetDashboardResponse::of);
+  }
+
+  /**
+   * GetDashboard returns a dashboard, as it is or as an earlier version was. If there is none of
+   * this id that the caller may see, or no longer that version, the call fails with NOT_FOUND
+   * (DASHBOARD_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetDashboardResponse> getDashboard(Consumer<io.github.tallywire.v1.GetDashboardRequest.Builder> request) {
+    return getDashboard(Requests.filled(io.github.tallywire.v1.GetDashboardRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListDashboards returns all dashboards that the caller may see, without their tiles: by title.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListDashboardsResponse> listDashboards(io.github.tallywire.v1.ListDashboardsRequest request) {
+    return call(io.github.tallywire.v1.DashboardServiceGrpc.getListDashboardsMethod(), request, CallKind.QUESTION, ListDashboardsResponse::of);
+  }
+
+  /**
+   * ListDashboards returns all dashboards that the caller may see, without their tiles: by title.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListDashboardsResponse> listDashboards(Consumer<io.github.tallywire.v1.ListDashboardsRequest.Builder> request) {
+    return listDashboards(Requests.filled(io.github.tallywire.v1.ListDashboardsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * UpdateDashboard stores a new version of a dashboard, as a whole. If the etag is not that of the
+   * newest version, the call fails with FAILED_PRECONDITION (ETAG_MISMATCH), so that nobody
+   * overwrites what somebody else has changed.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<UpdateDashboardResponse> updateDashboard(io.github.tallywire.v1.UpdateDashboardRequest request) {
+    return call(io.github.tallywire.v1.DashboardServiceGrpc.getUpdateDashboardMethod(), request, CallKind.CHANGE, UpdateDashboardResponse::of);
+  }
+
+  /**
+   * UpdateDashboard stores a new version of a dashboard, as a whole. If the etag is not that of the
+   * newest version, the call fails with FAILED_PRECONDITION (ETAG_MISMATCH), so that nobody
+   * overwrites what somebody else has changed.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<UpdateDashboardResponse> updateDashboard(Consumer<io.github.tallywire.v1.UpdateDashboardRequest.Builder> request) {
+    return updateDashboard(Requests.filled(io.github.tallywire.v1.UpdateDashboardRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * DeleteDashboard deletes a dashboard with all its versions.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<DeleteDashboardResponse> deleteDashboard(io.github.tallywire.v1.DeleteDashboardRequest request) {
+    return call(io.github.tallywire.v1.DashboardServiceGrpc.getDeleteDashboardMethod(), request, CallKind.CHANGE, DeleteDashboardResponse::of);
+  }
+
+  /**
+   * DeleteDashboard deletes a dashboard with all its versions.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<DeleteDashboardResponse> deleteDashboard(Consumer<io.github.tallywire.v1.DeleteDashboardRequest.Builder> request) {
+    return deleteDashboard(Requests.filled(io.github.tallywire.v1.DeleteDashboardRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * DuplicateDashboard stores a copy of a dashboard that the caller may see, as a new one that
+   * belongs to the caller.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<DuplicateDashboardResponse> duplicateDashboard(io.github.tallywire.v1.DuplicateDashboardRequest request) {
+    return call(io.github.tallywire.v1.DashboardServiceGrpc.getDuplicateDashboardMethod(), request, CallKind.CHANGE, DuplicateDashboardResponse::of);
+  }
+
+  /**
+   * DuplicateDashboard stores a copy of a dashboard that the caller may see, as a new one that
+   * belongs to the caller.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<DuplicateDashboardResponse> duplicateDashboard(Consumer<io.github.tallywire.v1.DuplicateDashboardRequest.Builder> request) {
+    return duplicateDashboard(Requests.filled(io.github.tallywire.v1.DuplicateDashboardRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListDashboardVersions returns the versions of a dashboard, newest first: the newest 50 are
+   * kept. To go back to one, get it and store it again.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListDashboardVersionsResponse> listDashboardVersions(io.github.tallywire.v1.ListDashboardVersionsRequest request) {
+    return call(io.github.tallywire.v1.DashboardServiceGrpc.getListDashboardVersionsMethod(), request, CallKind.QUESTION, ListDashboardVersionsResponse::of);
+  }
+
+  /**
+   * ListDashboardVersions returns the versions of a dashboard, newest first: the newest 50 are
+   * kept. To go back to one, get it and store it again.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListDashboardVersionsResponse> listDashboardVersions(Consumer<io.github.tallywire.v1.ListDashboardVersionsRequest.Builder> request) {
+    return listDashboardVersions(Requests.filled(io.github.tallywire.v1.ListDashboardVersionsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListDashboardTemplates returns dashboards to begin with. To use one, create it.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListDashboardTemplatesResponse> listDashboardTemplates(io.github.tallywire.v1.ListDashboardTemplatesRequest request) {
+    return call(io.github.tallywire.v1.DashboardServiceGrpc.getListDashboardTemplatesMethod(), request, CallKind.QUESTION, ListDashboardTemplatesResponse::of);
+  }
+
+  /**
+   * ListDashboardTemplates returns dashboards to begin with. To use one, create it.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListDashboardTemplatesResponse> listDashboardTemplates(Consumer<io.github.tallywire.v1.ListDashboardTemplatesRequest.Builder> request) {
+    return listDashboardTemplates(Requests.filled(io.github.tallywire.v1.ListDashboardTemplatesRequest.newBuilder(), request).build());
+  }
+
+  /**
    * ListAgents returns a page of the organization's agents.
    *
    * @param request the request
@@ -1018,146 +1535,6 @@ abstract class FutureCalls {
   }
 
   /**
-   * CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the
-   * organization has one of this name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A
-   * saved funnel never changes: to change one, delete it and save it again.
-   *
-   * @param request the request
-   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
-   */
-  public CompletableFuture<CreateFunnelResponse> createFunnel(io.github.tallywire.v1.CreateFunnelRequest request) {
-    return call(io.github.tallywire.v1.FunnelServiceGrpc.getCreateFunnelMethod(), request, CallKind.CHANGE, CreateFunnelResponse::of);
-  }
-
-  /**
-   * CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the
-   * organization has one of this name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A
-   * saved funnel never changes: to change one, delete it and save it again.
-   *
-   * @param request fills the request in
-   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
-   */
-  public CompletableFuture<CreateFunnelResponse> createFunnel(Consumer<io.github.tallywire.v1.CreateFunnelRequest.Builder> request) {
-    return createFunnel(Requests.filled(io.github.tallywire.v1.CreateFunnelRequest.newBuilder(), request).build());
-  }
-
-  /**
-   * GetFunnel returns a saved funnel. If there is none of this name, the call fails with NOT_FOUND
-   * (FUNNEL_NOT_FOUND).
-   *
-   * @param request the request
-   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
-   */
-  public CompletableFuture<GetFunnelResponse> getFunnel(io.github.tallywire.v1.GetFunnelRequest request) {
-    return call(io.github.tallywire.v1.FunnelServiceGrpc.getGetFunnelMethod(), request, CallKind.QUESTION, GetFunnelResponse::of);
-  }
-
-  /**
-   * GetFunnel returns a saved funnel. If there is none of this name, the call fails with NOT_FOUND
-   * (FUNNEL_NOT_FOUND).
-   *
-   * @param request fills the request in
-   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
-   */
-  public CompletableFuture<GetFunnelResponse> getFunnel(Consumer<io.github.tallywire.v1.GetFunnelRequest.Builder> request) {
-    return getFunnel(Requests.filled(io.github.tallywire.v1.GetFunnelRequest.newBuilder(), request).build());
-  }
-
-  /**
-   * ListFunnels returns all of the organization's saved funnels, by name.
-   *
-   * @param request the request
-   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
-   */
-  public CompletableFuture<ListFunnelsResponse> listFunnels(io.github.tallywire.v1.ListFunnelsRequest request) {
-    return call(io.github.tallywire.v1.FunnelServiceGrpc.getListFunnelsMethod(), request, CallKind.QUESTION, ListFunnelsResponse::of);
-  }
-
-  /**
-   * ListFunnels returns all of the organization's saved funnels, by name.
-   *
-   * @param request fills the request in
-   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
-   */
-  public CompletableFuture<ListFunnelsResponse> listFunnels(Consumer<io.github.tallywire.v1.ListFunnelsRequest.Builder> request) {
-    return listFunnels(Requests.filled(io.github.tallywire.v1.ListFunnelsRequest.newBuilder(), request).build());
-  }
-
-  /**
-   * DeleteFunnel deletes a saved funnel. If there is none of this name, the call fails with
-   * NOT_FOUND (FUNNEL_NOT_FOUND).
-   *
-   * @param request the request
-   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
-   */
-  public CompletableFuture<DeleteFunnelResponse> deleteFunnel(io.github.tallywire.v1.DeleteFunnelRequest request) {
-    return call(io.github.tallywire.v1.FunnelServiceGrpc.getDeleteFunnelMethod(), request, CallKind.CHANGE, DeleteFunnelResponse::of);
-  }
-
-  /**
-   * DeleteFunnel deletes a saved funnel. If there is none of this name, the call fails with
-   * NOT_FOUND (FUNNEL_NOT_FOUND).
-   *
-   * @param request fills the request in
-   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
-   */
-  public CompletableFuture<DeleteFunnelResponse> deleteFunnel(Consumer<io.github.tallywire.v1.DeleteFunnelRequest.Builder> request) {
-    return deleteFunnel(Requests.filled(io.github.tallywire.v1.DeleteFunnelRequest.newBuilder(), request).build());
-  }
-
-  /**
-   * QueryFunnel returns the figures of a funnel, a saved one or one that the request defines.
-   * Funnels of leads through stages and outcomes are read from what is kept of each lead. All
-   * others are counted from raw events: where these are gone the call fails with
-   * FAILED_PRECONDITION (RAW_EVENTS_GONE), and where the organization has more than 1,000,000
-   * events of any type from the start of the period to the end of the last window, with
-   * TOO_MANY_RAW_EVENTS.
-   *
-   * @param request the request
-   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
-   */
-  public CompletableFuture<QueryFunnelResponse> queryFunnel(io.github.tallywire.v1.QueryFunnelRequest request) {
-    return call(io.github.tallywire.v1.FunnelServiceGrpc.getQueryFunnelMethod(), request, CallKind.QUESTION, QueryFunnelResponse::of);
-  }
-
-  /**
-   * QueryFunnel returns the figures of a funnel, a saved one or one that the request defines.
-   * Funnels of leads through stages and outcomes are read from what is kept of each lead. All
-   * others are counted from raw events: where these are gone the call fails with
-   * FAILED_PRECONDITION (RAW_EVENTS_GONE), and where the organization has more than 1,000,000
-   * events of any type from the start of the period to the end of the last window, with
-   * TOO_MANY_RAW_EVENTS.
-   *
-   * @param request fills the request in
-   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
-   */
-  public CompletableFuture<QueryFunnelResponse> queryFunnel(Consumer<io.github.tallywire.v1.QueryFunnelRequest.Builder> request) {
-    return queryFunnel(Requests.filled(io.github.tallywire.v1.QueryFunnelRequest.newBuilder(), request).build());
-  }
-
-  /**
-   * GetLeaderboard returns the agents or teams with the most points, badges, tasks, calls or
-   * conversions in a period.
-   *
-   * @param request the request
-   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
-   */
-  public CompletableFuture<GetLeaderboardResponse> getLeaderboard(io.github.tallywire.v1.GetLeaderboardRequest request) {
-    return call(io.github.tallywire.v1.LeaderboardServiceGrpc.getGetLeaderboardMethod(), request, CallKind.QUESTION, GetLeaderboardResponse::of);
-  }
-
-  /**
-   * GetLeaderboard returns the agents or teams with the most points, badges, tasks, calls or
-   * conversions in a period.
-   *
-   * @param request fills the request in
-   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
-   */
-  public CompletableFuture<GetLeaderboardResponse> getLeaderboard(Consumer<io.github.tallywire.v1.GetLeaderboardRequest.Builder> request) {
-    return getLeaderboard(Requests.filled(io.github.tallywire.v1.GetLeaderboardRequest.newBuilder(), request).build());
-  }
-
-  /**
    * EraseUser begins to erase a person and returns how far that is. Figures stay as they are: an
    * alias takes the place of the id, and answers that name a user show "_erased". Once the call has
    * returned, nothing is stored any more under the id, on any server: later events are stored under
@@ -1213,27 +1590,5 @@ abstract class FutureCalls {
    */
   public CompletableFuture<GetErasureResponse> getErasure(Consumer<io.github.tallywire.v1.GetErasureRequest.Builder> request) {
     return getErasure(Requests.filled(io.github.tallywire.v1.GetErasureRequest.newBuilder(), request).build());
-  }
-
-  /**
-   * GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of
-   * it. The answer may be up to 2 seconds old; as_of_revision says what is in it.
-   *
-   * @param request the request
-   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
-   */
-  public CompletableFuture<GetRealtimeMetricsResponse> getRealtimeMetrics(io.github.tallywire.v1.GetRealtimeMetricsRequest request) {
-    return call(io.github.tallywire.v1.RealtimeServiceGrpc.getGetRealtimeMetricsMethod(), request, CallKind.QUESTION, GetRealtimeMetricsResponse::of);
-  }
-
-  /**
-   * GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of
-   * it. The answer may be up to 2 seconds old; as_of_revision says what is in it.
-   *
-   * @param request fills the request in
-   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
-   */
-  public CompletableFuture<GetRealtimeMetricsResponse> getRealtimeMetrics(Consumer<io.github.tallywire.v1.GetRealtimeMetricsRequest.Builder> request) {
-    return getRealtimeMetrics(Requests.filled(io.github.tallywire.v1.GetRealtimeMetricsRequest.newBuilder(), request).build());
   }
 }
