@@ -1,0 +1,52 @@
+#![doc = include_str!("../README.md")]
+
+mod address;
+mod batch;
+mod call;
+mod client;
+mod connection;
+mod connector;
+mod conversation;
+mod error;
+pub mod events;
+mod pacing;
+mod paging;
+mod properties;
+pub mod realtime;
+mod retry;
+mod server_stream;
+mod status;
+mod time;
+pub mod tracker;
+
+#[path = "generated/methods.rs"]
+#[rustfmt::skip]
+#[allow(clippy::all, clippy::pedantic)]
+mod methods;
+
+/// The messages of the contract, and the stubs that tonic makes of it for those who want no client.
+///
+/// A field that the contract calls optional is an `Option`: a figure that cannot be computed is `None`, never 0.
+#[allow(missing_docs, unreachable_pub)]
+#[allow(clippy::all, clippy::pedantic)]
+pub mod v1 {
+    include!("generated/tallywire.v1.rs");
+}
+
+/// The version of this crate.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// How the user agent of every call begins.
+pub const USER_AGENT: &str = connection::USER_AGENT;
+
+pub use address::IntoAddresses;
+pub use client::{Client, ClientBuilder};
+pub use conversation::Conversation;
+pub use error::{Error, ErrorKind, Result, RetryAfter};
+pub use events::IntoEvent;
+pub use paging::Rows;
+pub use properties::Property;
+pub use realtime::{Updates, Watch};
+pub use server_stream::ServerStream;
+pub use time::{TimestampExt, ToTimestamp};
+pub use tonic::Code;
+pub use tracker::{Stats, Tracker, TrackerBuilder};
