@@ -4,6 +4,88 @@ use crate::paging::Rows;
 use crate::server_stream::ServerStream;
 use crate::{Client, Error, v1};
 impl Client {
+    /// SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no "authorization"
+    /// metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
+    /// with AUTH_RATE_LIMIT where one address repeats it too often; a key without the scope read with PERMISSION_DENIED
+    /// (SCOPE_MISSING). Sign-ins are in the audit trail. A call whose outcome is unknown may be repeated with an API key: it
+    /// makes another session. With a code it may not.
+    pub async fn sign_in(
+        &self,
+        request: impl Into<v1::SignInRequest>,
+    ) -> Result<v1::SignInResponse, Error> {
+        self.unary(&Rpc::change("/tallywire.v1.AccountService/SignIn"), &request.into())
+            .await
+    }
+    /// SignOut ends the session that makes the call, for good; servers refuse it within 10 seconds. To call it with an API
+    /// key or an embed token changes nothing.
+    pub async fn sign_out(
+        &self,
+        request: impl Into<v1::SignOutRequest>,
+    ) -> Result<v1::SignOutResponse, Error> {
+        self.unary(&Rpc::change("/tallywire.v1.AccountService/SignOut"), &request.into())
+            .await
+    }
+    /// GetSession says who the caller is, what it may do, and what pages need to know of its organization. API keys and
+    /// embed tokens may call it, too.
+    pub async fn get_session(
+        &self,
+        request: impl Into<v1::GetSessionRequest>,
+    ) -> Result<v1::GetSessionResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AccountService/GetSession"),
+                &request.into(),
+            )
+            .await
+    }
+    /// CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into the fragment of a link
+    /// (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session or an
+    /// embed token is refused (KEY_REQUIRED).
+    pub async fn create_sign_in_code(
+        &self,
+        request: impl Into<v1::CreateSignInCodeRequest>,
+    ) -> Result<v1::CreateSignInCodeResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AccountService/CreateSignInCode"),
+                &request.into(),
+            )
+            .await
+    }
+    /// CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs, is tied to a filter
+    /// that it cannot leave off, and ends after an hour at most. Your backend calls this for a person whom it has signed in,
+    /// and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the session
+    /// that made it.
+    pub async fn create_embed_token(
+        &self,
+        request: impl Into<v1::CreateEmbedTokenRequest>,
+    ) -> Result<v1::CreateEmbedTokenResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AccountService/CreateEmbedToken"),
+                &request.into(),
+            )
+            .await
+    }
+    /// GetPreferences returns what the caller's subject has chosen.
+    pub async fn get_preferences(
+        &self,
+        request: impl Into<v1::GetPreferencesRequest>,
+    ) -> Result<v1::GetPreferencesResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AccountService/GetPreferences"),
+                &request.into(),
+            )
+            .await
+    }
+    /// UpdatePreferences changes what the caller's subject has chosen.
+    pub async fn update_preferences(
+        &self,
+        request: impl Into<v1::UpdatePreferencesRequest>,
+    ) -> Result<v1::UpdatePreferencesResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AccountService/UpdatePreferences"),
+                &request.into(),
+            )
+            .await
+    }
     /// GetOverview returns the key figures of the organization, or of one value of a dimension, such as an agent.
     pub async fn get_overview(
         &self,
@@ -354,6 +436,182 @@ impl Client {
     ) -> Result<v1::DeleteCustomMetricResponse, Error> {
         self.unary(
                 &Rpc::change("/tallywire.v1.CustomMetricService/DeleteCustomMetric"),
+                &request.into(),
+            )
+            .await
+    }
+    /// CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the organization has one of this
+    /// name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A saved funnel never changes: to change one, delete
+    /// it and save it again.
+    pub async fn create_funnel(
+        &self,
+        request: impl Into<v1::CreateFunnelRequest>,
+    ) -> Result<v1::CreateFunnelResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.FunnelService/CreateFunnel"),
+                &request.into(),
+            )
+            .await
+    }
+    /// GetFunnel returns a saved funnel. If there is none of this name, the call fails with NOT_FOUND (FUNNEL_NOT_FOUND).
+    pub async fn get_funnel(
+        &self,
+        request: impl Into<v1::GetFunnelRequest>,
+    ) -> Result<v1::GetFunnelResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.FunnelService/GetFunnel"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListFunnels returns all of the organization's saved funnels, by name.
+    pub async fn list_funnels(
+        &self,
+        request: impl Into<v1::ListFunnelsRequest>,
+    ) -> Result<v1::ListFunnelsResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.FunnelService/ListFunnels"),
+                &request.into(),
+            )
+            .await
+    }
+    /// DeleteFunnel deletes a saved funnel. If there is none of this name, the call fails with NOT_FOUND
+    /// (FUNNEL_NOT_FOUND).
+    pub async fn delete_funnel(
+        &self,
+        request: impl Into<v1::DeleteFunnelRequest>,
+    ) -> Result<v1::DeleteFunnelResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.FunnelService/DeleteFunnel"),
+                &request.into(),
+            )
+            .await
+    }
+    /// QueryFunnel returns the figures of a funnel, a saved one or one that the request defines. Funnels of leads through
+    /// stages and outcomes are read from what is kept of each lead. All others are counted from raw events: where these are
+    /// gone the call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE), and where the organization has more than 1,000,000
+    /// events of any type from the start of the period to the end of the last window, with TOO_MANY_RAW_EVENTS.
+    pub async fn query_funnel(
+        &self,
+        request: impl Into<v1::QueryFunnelRequest>,
+    ) -> Result<v1::QueryFunnelResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.FunnelService/QueryFunnel"),
+                &request.into(),
+            )
+            .await
+    }
+    /// GetLeaderboard returns the agents or teams with the most points, badges, tasks, calls or conversions in a period.
+    pub async fn get_leaderboard(
+        &self,
+        request: impl Into<v1::GetLeaderboardRequest>,
+    ) -> Result<v1::GetLeaderboardResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.LeaderboardService/GetLeaderboard"),
+                &request.into(),
+            )
+            .await
+    }
+    /// GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of it. The answer may be
+    /// up to 2 seconds old; as_of_revision says what is in it.
+    pub async fn get_realtime_metrics(
+        &self,
+        request: impl Into<v1::GetRealtimeMetricsRequest>,
+    ) -> Result<v1::GetRealtimeMetricsResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.RealtimeService/GetRealtimeMetrics"),
+                &request.into(),
+            )
+            .await
+    }
+    /// CreateDashboard stores a new dashboard. The call fails with RESOURCE_EXHAUSTED (DASHBOARD_LIMIT) if the subject has
+    /// 100 personal dashboards, or the organization 500 shared ones.
+    pub async fn create_dashboard(
+        &self,
+        request: impl Into<v1::CreateDashboardRequest>,
+    ) -> Result<v1::CreateDashboardResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.DashboardService/CreateDashboard"),
+                &request.into(),
+            )
+            .await
+    }
+    /// GetDashboard returns a dashboard, as it is or as an earlier version was. If there is none of this id that the caller
+    /// may see, or no longer that version, the call fails with NOT_FOUND (DASHBOARD_NOT_FOUND).
+    pub async fn get_dashboard(
+        &self,
+        request: impl Into<v1::GetDashboardRequest>,
+    ) -> Result<v1::GetDashboardResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.DashboardService/GetDashboard"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListDashboards returns all dashboards that the caller may see, without their tiles: by title.
+    pub async fn list_dashboards(
+        &self,
+        request: impl Into<v1::ListDashboardsRequest>,
+    ) -> Result<v1::ListDashboardsResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.DashboardService/ListDashboards"),
+                &request.into(),
+            )
+            .await
+    }
+    /// UpdateDashboard stores a new version of a dashboard, as a whole. If the etag is not that of the newest version, the
+    /// call fails with FAILED_PRECONDITION (ETAG_MISMATCH), so that nobody overwrites what somebody else has changed.
+    pub async fn update_dashboard(
+        &self,
+        request: impl Into<v1::UpdateDashboardRequest>,
+    ) -> Result<v1::UpdateDashboardResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.DashboardService/UpdateDashboard"),
+                &request.into(),
+            )
+            .await
+    }
+    /// DeleteDashboard deletes a dashboard with all its versions.
+    pub async fn delete_dashboard(
+        &self,
+        request: impl Into<v1::DeleteDashboardRequest>,
+    ) -> Result<v1::DeleteDashboardResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.DashboardService/DeleteDashboard"),
+                &request.into(),
+            )
+            .await
+    }
+    /// DuplicateDashboard stores a copy of a dashboard that the caller may see, as a new one that belongs to the caller.
+    pub async fn duplicate_dashboard(
+        &self,
+        request: impl Into<v1::DuplicateDashboardRequest>,
+    ) -> Result<v1::DuplicateDashboardResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.DashboardService/DuplicateDashboard"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListDashboardVersions returns the versions of a dashboard, newest first: the newest 50 are kept. To go back to one,
+    /// get it and store it again.
+    pub async fn list_dashboard_versions(
+        &self,
+        request: impl Into<v1::ListDashboardVersionsRequest>,
+    ) -> Result<v1::ListDashboardVersionsResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.DashboardService/ListDashboardVersions"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListDashboardTemplates returns dashboards to begin with. To use one, create it.
+    pub async fn list_dashboard_templates(
+        &self,
+        request: impl Into<v1::ListDashboardTemplatesRequest>,
+    ) -> Result<v1::ListDashboardTemplatesResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.DashboardService/ListDashboardTemplates"),
                 &request.into(),
             )
             .await
@@ -776,78 +1034,6 @@ impl Client {
             )
             .await
     }
-    /// CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the organization has one of this
-    /// name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A saved funnel never changes: to change one, delete
-    /// it and save it again.
-    pub async fn create_funnel(
-        &self,
-        request: impl Into<v1::CreateFunnelRequest>,
-    ) -> Result<v1::CreateFunnelResponse, Error> {
-        self.unary(
-                &Rpc::change("/tallywire.v1.FunnelService/CreateFunnel"),
-                &request.into(),
-            )
-            .await
-    }
-    /// GetFunnel returns a saved funnel. If there is none of this name, the call fails with NOT_FOUND (FUNNEL_NOT_FOUND).
-    pub async fn get_funnel(
-        &self,
-        request: impl Into<v1::GetFunnelRequest>,
-    ) -> Result<v1::GetFunnelResponse, Error> {
-        self.unary(
-                &Rpc::question("/tallywire.v1.FunnelService/GetFunnel"),
-                &request.into(),
-            )
-            .await
-    }
-    /// ListFunnels returns all of the organization's saved funnels, by name.
-    pub async fn list_funnels(
-        &self,
-        request: impl Into<v1::ListFunnelsRequest>,
-    ) -> Result<v1::ListFunnelsResponse, Error> {
-        self.unary(
-                &Rpc::question("/tallywire.v1.FunnelService/ListFunnels"),
-                &request.into(),
-            )
-            .await
-    }
-    /// DeleteFunnel deletes a saved funnel. If there is none of this name, the call fails with NOT_FOUND
-    /// (FUNNEL_NOT_FOUND).
-    pub async fn delete_funnel(
-        &self,
-        request: impl Into<v1::DeleteFunnelRequest>,
-    ) -> Result<v1::DeleteFunnelResponse, Error> {
-        self.unary(
-                &Rpc::change("/tallywire.v1.FunnelService/DeleteFunnel"),
-                &request.into(),
-            )
-            .await
-    }
-    /// QueryFunnel returns the figures of a funnel, a saved one or one that the request defines. Funnels of leads through
-    /// stages and outcomes are read from what is kept of each lead. All others are counted from raw events: where these are
-    /// gone the call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE), and where the organization has more than 1,000,000
-    /// events of any type from the start of the period to the end of the last window, with TOO_MANY_RAW_EVENTS.
-    pub async fn query_funnel(
-        &self,
-        request: impl Into<v1::QueryFunnelRequest>,
-    ) -> Result<v1::QueryFunnelResponse, Error> {
-        self.unary(
-                &Rpc::question("/tallywire.v1.FunnelService/QueryFunnel"),
-                &request.into(),
-            )
-            .await
-    }
-    /// GetLeaderboard returns the agents or teams with the most points, badges, tasks, calls or conversions in a period.
-    pub async fn get_leaderboard(
-        &self,
-        request: impl Into<v1::GetLeaderboardRequest>,
-    ) -> Result<v1::GetLeaderboardResponse, Error> {
-        self.unary(
-                &Rpc::question("/tallywire.v1.LeaderboardService/GetLeaderboard"),
-                &request.into(),
-            )
-            .await
-    }
     /// EraseUser begins to erase a person and returns how far that is. Figures stay as they are: an alias takes the place
     /// of the id, and answers that name a user show "_erased". Once the call has returned, nothing is stored any more under
     /// the id, on any server: later events are stored under the alias, without properties and what is personal, or refused
@@ -887,18 +1073,6 @@ impl Client {
     ) -> Result<ServerStream<v1::ExportUserResponse>, Error> {
         self.open_stream(
                 &Rpc::question("/tallywire.v1.PrivacyService/ExportUser"),
-                &request.into(),
-            )
-            .await
-    }
-    /// GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of it. The answer may be
-    /// up to 2 seconds old; as_of_revision says what is in it.
-    pub async fn get_realtime_metrics(
-        &self,
-        request: impl Into<v1::GetRealtimeMetricsRequest>,
-    ) -> Result<v1::GetRealtimeMetricsResponse, Error> {
-        self.unary(
-                &Rpc::question("/tallywire.v1.RealtimeService/GetRealtimeMetrics"),
                 &request.into(),
             )
             .await

@@ -442,6 +442,588 @@ impl AbsenceReason {
         }
     }
 }
+/// SignInRequest asks for a session.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignInRequest {
+    /// scopes are those that the session gets: at most those of the credential (SCOPE_MISSING). Unset: all of them but
+    /// ingest and backfill, which pages do not need.
+    #[prost(string, repeated, tag = "4")]
+    pub scopes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// credential is what the session comes from. Required.
+    #[prost(oneof = "sign_in_request::Credential", tags = "1, 2")]
+    pub credential: ::core::option::Option<sign_in_request::Credential>,
+}
+/// Nested message and enum types in `SignInRequest`.
+pub mod sign_in_request {
+    /// credential is what the session comes from. Required.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Credential {
+        /// api_key is an API key.
+        #[prost(string, tag = "1")]
+        ApiKey(::prost::alloc::string::String),
+        /// code is a one-time code of CreateSignInCode.
+        #[prost(string, tag = "2")]
+        Code(::prost::alloc::string::String),
+    }
+}
+/// SignInResponse holds a session.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SignInResponse {
+    /// credential is what the session's calls send as "authorization: Bearer CREDENTIAL". It is shown once. Web servers keep
+    /// it in a cookie that scripts cannot read, and do not pass it on to pages.
+    #[prost(string, tag = "1")]
+    pub credential: ::prost::alloc::string::String,
+    /// session says whose session it is.
+    #[prost(message, optional, tag = "2")]
+    pub session: ::core::option::Option<Session>,
+}
+/// SignOutRequest ends the session of the caller.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignOutRequest {}
+/// SignOutResponse says that the session has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignOutResponse {}
+/// GetSessionRequest asks who the caller is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSessionRequest {}
+/// GetSessionResponse says who the caller is.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSessionResponse {
+    /// session is the caller.
+    #[prost(message, optional, tag = "1")]
+    pub session: ::core::option::Option<Session>,
+}
+/// Session is who makes calls with a credential, and what it needs to know of its organization.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Session {
+    /// session_id is the public id of the session or key: it tells sessions apart, and opens nothing. For an embed token an
+    /// id of its own.
+    #[prost(string, tag = "1")]
+    pub session_id: ::prost::alloc::string::String,
+    /// kind is what the credential is.
+    #[prost(enumeration = "CredentialKind", tag = "2")]
+    pub kind: i32,
+    /// subject is whom personal things belong to. For a key, and for sessions from it, "key:" and the key's id, unless a
+    /// code named somebody else ("user:" and that name). Empty for an embed token, which has nothing personal.
+    #[prost(string, tag = "3")]
+    pub subject: ::prost::alloc::string::String,
+    /// scopes are what the caller may do: "read", "events", "edit", "admin" and so on. admin contains all others.
+    #[prost(string, repeated, tag = "4")]
+    pub scopes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// expires_at is when the credential ends at the latest. Unset: never.
+    #[prost(message, optional, tag = "5")]
+    pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// idle_until is when a session ends without further calls. Unset for keys and embed tokens.
+    #[prost(message, optional, tag = "6")]
+    pub idle_until: ::core::option::Option<::prost_types::Timestamp>,
+    /// organization is the caller's organization.
+    #[prost(message, optional, tag = "7")]
+    pub organization: ::core::option::Option<SessionOrganization>,
+    /// embed is what an embed token is tied to. Unset for others.
+    #[prost(message, optional, tag = "8")]
+    pub embed: ::core::option::Option<EmbedScope>,
+}
+/// SessionOrganization is what pages need to know of an organization.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SessionOrganization {
+    /// name is what the operator calls it. Empty for an embed token.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// time_zone is its IANA time zone.
+    #[prost(string, tag = "2")]
+    pub time_zone: ::prost::alloc::string::String,
+    /// currency is the code in ISO 4217 that all its money is in.
+    #[prost(string, tag = "3")]
+    pub currency: ::prost::alloc::string::String,
+    /// week_start is the day on which its weeks begin.
+    #[prost(enumeration = "Weekday", tag = "4")]
+    pub week_start: i32,
+    /// first_event_at is the start of the first quarter hour in which it has any event. Unset: it has none yet.
+    #[prost(message, optional, tag = "5")]
+    pub first_event_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// now is the database's time of this answer.
+    #[prost(message, optional, tag = "6")]
+    pub now: ::core::option::Option<::prost_types::Timestamp>,
+    /// month_events is how many events it has stored in this calendar month of UTC. Unset for an embed token.
+    #[prost(int64, optional, tag = "7")]
+    pub month_events: ::core::option::Option<i64>,
+    /// monthly_events is the most that it may store in a month. Unset: there is no limit, or this is an embed token.
+    #[prost(int64, optional, tag = "8")]
+    pub monthly_events: ::core::option::Option<i64>,
+    /// events_per_second is the most events a second that it may send over time. Unset as monthly_events.
+    #[prost(int64, optional, tag = "9")]
+    pub events_per_second: ::core::option::Option<i64>,
+    /// raw_retention_days is for how many days its raw events are kept. Unset: for ever, or this is an embed token.
+    #[prost(int32, optional, tag = "10")]
+    pub raw_retention_days: ::core::option::Option<i32>,
+}
+/// CreateSignInCodeRequest asks for a one-time code.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateSignInCodeRequest {
+    /// scopes are those that the session will have: at most those of the caller (SCOPE_MISSING). Unset: all of them but
+    /// ingest and backfill.
+    #[prost(string, repeated, tag = "1")]
+    pub scopes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// subject names the person whom the session is for, as your own system names people: at most 200 characters without
+    /// control characters. It needs the scope admin (SCOPE_MISSING). Unset: the session belongs to the key.
+    #[prost(string, tag = "2")]
+    pub subject: ::prost::alloc::string::String,
+}
+/// CreateSignInCodeResponse holds a one-time code.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateSignInCodeResponse {
+    /// code is the code. It is shown once.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    /// expires_at is when it ends, used or not.
+    #[prost(message, optional, tag = "2")]
+    pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// CreateEmbedTokenRequest asks for a token for an embedded panel.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateEmbedTokenRequest {
+    /// filter is the part of the organization that the token sees: one value of a dimension, or of two that are kept as a
+    /// pair. Requests with the token that leave their filter out get this one; requests with another filter are refused
+    /// (EMBED_NOT_ALLOWED). What is happening now is not kept by pairs, nor by every dimension: with such a filter the
+    /// realtime RPCs are refused. Unset: the whole organization.
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<Filter>,
+    /// rpcs are those that the token may call, as "GetOverview": some of GetOverview, GetUsageTrends, QueryMetrics,
+    /// ListMetrics, GetRealtimeMetrics and WatchMetrics (INVALID_VALUE). Unset: all of these. GetSession is always allowed.
+    #[prost(string, repeated, tag = "2")]
+    pub rpcs: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// origins are the pages that may show the panel, as "<https://app.example.com":> at most 10, of at most 255 bytes each.
+    /// The panel sends its messages to these alone, and shows nothing elsewhere. Required. The web server's operator
+    /// must allow them, too (TALLYWIRE_WEB_EMBED_ORIGINS).
+    #[prost(string, repeated, tag = "3")]
+    pub origins: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// lifetime_seconds is for how long the token is good: 60 to 3,600. Unset: 3,600.
+    #[prost(int32, tag = "4")]
+    pub lifetime_seconds: i32,
+}
+/// CreateEmbedTokenResponse holds a token for an embedded panel.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateEmbedTokenResponse {
+    /// token is the token. It belongs into the fragment of the panel's address (ORIGIN/embed/panel#t=TOKEN), and is sent as
+    /// "authorization: Bearer TOKEN".
+    #[prost(string, tag = "1")]
+    pub token: ::prost::alloc::string::String,
+    /// expires_at is when it ends.
+    #[prost(message, optional, tag = "2")]
+    pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// EmbedScope is what an embed token is tied to.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EmbedScope {
+    /// filter is the part of the organization that it sees. Unset: all of it.
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<Filter>,
+    /// rpcs are those that it may call, beside GetSession.
+    #[prost(string, repeated, tag = "2")]
+    pub rpcs: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// origins are the pages that may show the panel.
+    #[prost(string, repeated, tag = "3")]
+    pub origins: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Preferences are what a person has chosen. They change nothing for others.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Preferences {
+    /// time_zone is the IANA zone of the pages (INVALID_TIME_ZONE). Empty: the organization's.
+    #[prost(string, tag = "1")]
+    pub time_zone: ::prost::alloc::string::String,
+    /// language is a language tag such as "en" or "pt-BR", at most 35 characters. Empty: the browser's.
+    #[prost(string, tag = "2")]
+    pub language: ::prost::alloc::string::String,
+    /// theme is how pages look. Unset: as the system does.
+    #[prost(enumeration = "Theme", tag = "3")]
+    pub theme: i32,
+    /// shortcuts_off turns the keyboard shortcuts of single letters off.
+    #[prost(bool, tag = "4")]
+    pub shortcuts_off: bool,
+    /// home_dashboard_id is the dashboard to begin with. Empty: the overview. One that was deleted since stays named here.
+    #[prost(string, tag = "5")]
+    pub home_dashboard_id: ::prost::alloc::string::String,
+}
+/// GetPreferencesRequest asks for the preferences of the caller's subject.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetPreferencesRequest {}
+/// GetPreferencesResponse holds preferences.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetPreferencesResponse {
+    /// preferences are what was chosen; all fields are empty where nothing was.
+    #[prost(message, optional, tag = "1")]
+    pub preferences: ::core::option::Option<Preferences>,
+}
+/// UpdatePreferencesRequest changes the preferences of the caller's subject.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdatePreferencesRequest {
+    /// preferences hold the new values.
+    #[prost(message, optional, tag = "1")]
+    pub preferences: ::core::option::Option<Preferences>,
+    /// update_mask names the fields of preferences that change, as "theme" (INVALID_VALUE); the others stay as they are.
+    /// Unset: all of them change.
+    #[prost(message, optional, tag = "2")]
+    pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
+}
+/// UpdatePreferencesResponse holds preferences.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdatePreferencesResponse {
+    /// preferences are what is chosen now.
+    #[prost(message, optional, tag = "1")]
+    pub preferences: ::core::option::Option<Preferences>,
+}
+/// CredentialKind is a kind of credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CredentialKind {
+    /// Never sent.
+    Unspecified = 0,
+    /// An API key.
+    ApiKey = 1,
+    /// A session.
+    Session = 2,
+    /// An embed token.
+    EmbedToken = 3,
+}
+impl CredentialKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CREDENTIAL_KIND_UNSPECIFIED",
+            Self::ApiKey => "CREDENTIAL_KIND_API_KEY",
+            Self::Session => "CREDENTIAL_KIND_SESSION",
+            Self::EmbedToken => "CREDENTIAL_KIND_EMBED_TOKEN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CREDENTIAL_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "CREDENTIAL_KIND_API_KEY" => Some(Self::ApiKey),
+            "CREDENTIAL_KIND_SESSION" => Some(Self::Session),
+            "CREDENTIAL_KIND_EMBED_TOKEN" => Some(Self::EmbedToken),
+            _ => None,
+        }
+    }
+}
+/// Theme is how pages look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Theme {
+    /// As the system does.
+    Unspecified = 0,
+    /// Light.
+    Light = 1,
+    /// Dark.
+    Dark = 2,
+}
+impl Theme {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "THEME_UNSPECIFIED",
+            Self::Light => "THEME_LIGHT",
+            Self::Dark => "THEME_DARK",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "THEME_UNSPECIFIED" => Some(Self::Unspecified),
+            "THEME_LIGHT" => Some(Self::Light),
+            "THEME_DARK" => Some(Self::Dark),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod account_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// AccountService is for programs with people in front of them, such as the web pages: it exchanges an API key for a
+    /// session, says whose session it is, and keeps what a person prefers.
+    ///
+    /// A session is a short-lived key: its credential is sent as "authorization: Bearer CREDENTIAL" like an API key, is
+    /// checked by the same code, and is refused within the same 10 seconds once it, or the key that it comes from, is
+    /// revoked. It ends after 12 hours without a call, 7 days after the sign-in at the latest, and never later than its key.
+    ///
+    /// Personal things (preferences, personal dashboards) belong to the subject of the caller, which is never shared between
+    /// organizations. All RPCs but SignIn need the scope read.
+    #[derive(Debug, Clone)]
+    pub struct AccountServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> AccountServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> AccountServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            AccountServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no "authorization"
+        /// metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
+        /// with AUTH_RATE_LIMIT where one address repeats it too often; a key without the scope read with PERMISSION_DENIED
+        /// (SCOPE_MISSING). Sign-ins are in the audit trail. A call whose outcome is unknown may be repeated with an API key: it
+        /// makes another session. With a code it may not.
+        pub async fn sign_in(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SignInRequest>,
+        ) -> std::result::Result<tonic::Response<super::SignInResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AccountService/SignIn",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AccountService", "SignIn"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// SignOut ends the session that makes the call, for good; servers refuse it within 10 seconds. To call it with an API
+        /// key or an embed token changes nothing.
+        pub async fn sign_out(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SignOutRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SignOutResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AccountService/SignOut",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AccountService", "SignOut"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetSession says who the caller is, what it may do, and what pages need to know of its organization. API keys and
+        /// embed tokens may call it, too.
+        pub async fn get_session(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetSessionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSessionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AccountService/GetSession",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AccountService", "GetSession"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into the fragment of a link
+        /// (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session or an
+        /// embed token is refused (KEY_REQUIRED).
+        pub async fn create_sign_in_code(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateSignInCodeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateSignInCodeResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AccountService/CreateSignInCode",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.AccountService", "CreateSignInCode"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs, is tied to a filter
+        /// that it cannot leave off, and ends after an hour at most. Your backend calls this for a person whom it has signed in,
+        /// and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the session
+        /// that made it.
+        pub async fn create_embed_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateEmbedTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateEmbedTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AccountService/CreateEmbedToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.AccountService", "CreateEmbedToken"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetPreferences returns what the caller's subject has chosen.
+        pub async fn get_preferences(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetPreferencesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetPreferencesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AccountService/GetPreferences",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.AccountService", "GetPreferences"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// UpdatePreferences changes what the caller's subject has chosen.
+        pub async fn update_preferences(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdatePreferencesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdatePreferencesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AccountService/UpdatePreferences",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.AccountService", "UpdatePreferences"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
 /// Event is something that happened: a message was sent, a call ended, a workflow ran. Its identity is (organization,
 /// event_id). The organization comes from the credential alone.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -6513,258 +7095,1348 @@ pub mod custom_metric_service_client {
         }
     }
 }
-/// Lead is what a lead has come to, whatever the order in which its events arrived.
+/// Funnel is a saved funnel.
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Lead {
-    /// lead_id is the lead, as on its events.
+pub struct Funnel {
+    /// name is what it is called, and how it is asked for: at most 100 characters without control characters. Required.
     #[prost(string, tag = "1")]
-    pub lead_id: ::prost::alloc::string::String,
-    /// created_at is when its earliest lead.created occurred, or where none was told its first event. In the period that
-    /// holds it the lead counts as generated.
+    pub name: ::prost::alloc::string::String,
+    /// definition says which stages it has. Required.
     #[prost(message, optional, tag = "2")]
-    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// first_seen_at is when its earliest event occurred.
+    pub definition: ::core::option::Option<FunnelDefinition>,
+    /// created_at is when it was saved. Set by the service.
     #[prost(message, optional, tag = "3")]
-    pub first_seen_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// last_seen_at is when its latest event occurred.
-    #[prost(message, optional, tag = "4")]
-    pub last_seen_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// agent_id is the agent that the lead counts for: that of the event of created_at. Empty: it names none.
-    #[prost(string, tag = "5")]
-    pub agent_id: ::prost::alloc::string::String,
-    /// channel is the channel of that event. Empty: it names none.
-    #[prost(string, tag = "6")]
-    pub channel: ::prost::alloc::string::String,
-    /// team_id is the team of that event. Empty: it names none.
-    #[prost(string, tag = "7")]
-    pub team_id: ::prost::alloc::string::String,
-    /// campaign_id is the campaign of that event. Empty: it names none.
-    #[prost(string, tag = "8")]
-    pub campaign_id: ::prost::alloc::string::String,
-    /// latest_agent_id is the agent of its latest event that names one. Empty: none does.
-    #[prost(string, tag = "9")]
-    pub latest_agent_id: ::prost::alloc::string::String,
-    /// stage is the stage that it entered last. Empty: it entered none.
-    #[prost(string, tag = "10")]
-    pub stage: ::prost::alloc::string::String,
-    /// stage_entered_at is when it entered that stage last. Unset: it entered none.
-    #[prost(message, optional, tag = "11")]
-    pub stage_entered_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// outcome is how it stands.
-    #[prost(enumeration = "LeadOutcome", tag = "12")]
-    pub outcome: i32,
-    /// contacted_at is when it was contacted first. Unset: it was not.
-    #[prost(message, optional, tag = "13")]
-    pub contacted_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// converted_at is when it was converted first. Unset: it was not.
-    #[prost(message, optional, tag = "14")]
-    pub converted_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// lost_at is when it was lost last. Unset: it was not. It may have been opened again since.
-    #[prost(message, optional, tag = "15")]
-    pub lost_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// value_micros is the newest value that was told, in millionths of currency. Unset: none was told.
-    #[prost(int64, optional, tag = "16")]
-    pub value_micros: ::core::option::Option<i64>,
-    /// currency is the ISO 4217 code of that value: the organization's where it was told without one. Empty: there is no
-    /// value.
-    #[prost(string, tag = "17")]
-    pub currency: ::prost::alloc::string::String,
-    /// steps are what happened to the lead, in order, the first 200 of them: each stage that it entered, and its creations,
-    /// contacts, conversions and losses. What happened twice at one time is there once. GetLead alone sets it.
-    #[prost(message, repeated, tag = "18")]
-    pub steps: ::prost::alloc::vec::Vec<LeadStep>,
-    /// amount is what the lead adds to the figure of a rows_token. Unset: the list was asked for without one.
-    #[prost(int64, optional, tag = "19")]
-    pub amount: ::core::option::Option<i64>,
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
 }
-/// LeadStep is something that happened to a lead.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct LeadStep {
-    /// event_type is what happened, as on the event.
+/// FunnelDefinition says which stages a funnel has, and who goes through them.
+///
+/// The cohort are those that entered the first stage in the period, each with its first entry in the period. From that
+/// entry on each stage counts with its earliest event that is not before the entry of the stage before it and not later
+/// than the window after the first entry. Events at the same time count as in order. An event that fits several stages
+/// counts for each of them; a stage that is defined like one before it must be entered again at a later time. So the
+/// figures do not depend on the order in which events arrive.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FunnelDefinition {
+    /// stages are the stages in their order, 2 to 20. Required.
+    #[prost(message, repeated, tag = "1")]
+    pub stages: ::prost::alloc::vec::Vec<FunnelStage>,
+    /// entity is who goes through the stages. Unset: leads.
+    #[prost(enumeration = "FunnelEntity", tag = "2")]
+    pub entity: i32,
+    /// order says whether the stages must be entered in their order. Unset: they must.
+    #[prost(enumeration = "FunnelOrder", tag = "3")]
+    pub order: i32,
+    /// window is how long after the first entry the last stage may be entered: 1 second to 366 days. Unset: 30 days.
+    #[prost(message, optional, tag = "4")]
+    pub window: ::core::option::Option<::prost_types::Duration>,
+}
+/// FunnelStage is a stage of a funnel: an event of a type.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FunnelStage {
+    /// event_type is the type of the event that enters the stage. Types of your own are fine. Required.
     #[prost(string, tag = "1")]
     pub event_type: ::prost::alloc::string::String,
-    /// stage is the stage that lead.stage_entered names.
+    /// lead_stage is the stage that lead.stage_entered names; for that type alone. Unset: any.
     #[prost(string, tag = "2")]
-    pub stage: ::prost::alloc::string::String,
-    /// occurred_at is when.
+    pub lead_stage: ::prost::alloc::string::String,
+    /// filter keeps the events that carry a value. Unset: all events of the type.
     #[prost(message, optional, tag = "3")]
-    pub occurred_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-/// ListLeadsRequest asks for leads. Filters narrow the list together.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListLeadsRequest {
-    /// prefix keeps leads whose lead_id begins with it. At most 256 bytes.
-    #[prost(string, tag = "1")]
-    pub prefix: ::prost::alloc::string::String,
-    /// agent_id keeps leads of this agent. At most 256 bytes, as all ids and names here.
-    #[prost(string, tag = "2")]
-    pub agent_id: ::prost::alloc::string::String,
-    /// channel keeps leads of this channel.
-    #[prost(string, tag = "3")]
-    pub channel: ::prost::alloc::string::String,
-    /// team_id keeps leads of this team.
+    pub filter: ::core::option::Option<FunnelFilter>,
+    /// name is what people call the stage, at most 100 characters. Unset: lead_stage, or else event_type.
     #[prost(string, tag = "4")]
-    pub team_id: ::prost::alloc::string::String,
-    /// campaign_id keeps leads of this campaign.
-    #[prost(string, tag = "5")]
-    pub campaign_id: ::prost::alloc::string::String,
-    /// reached_stage keeps leads that have entered this stage, whatever came later.
-    #[prost(string, tag = "6")]
-    pub reached_stage: ::prost::alloc::string::String,
-    /// stage keeps leads that entered this stage last.
-    #[prost(string, tag = "7")]
-    pub stage: ::prost::alloc::string::String,
-    /// outcome keeps leads that stand so.
-    #[prost(enumeration = "LeadOutcome", tag = "8")]
-    pub outcome: i32,
-    /// min_value_micros keeps leads with at least this value, in currency or, where that is unset, in any. At most
-    /// max_value_micros (INVALID_VALUE).
-    #[prost(int64, optional, tag = "9")]
-    pub min_value_micros: ::core::option::Option<i64>,
-    /// max_value_micros keeps leads with at most this value, in currency or, where that is unset, in any.
-    #[prost(int64, optional, tag = "10")]
-    pub max_value_micros: ::core::option::Option<i64>,
-    /// currency keeps leads with a value in this currency (ISO 4217). Values that were told without one are in that of the
-    /// organization.
-    #[prost(string, tag = "11")]
-    pub currency: ::prost::alloc::string::String,
-    /// created_from keeps leads created at this instant or later.
-    #[prost(message, optional, tag = "12")]
-    pub created_from: ::core::option::Option<::prost_types::Timestamp>,
-    /// created_before keeps leads created before this instant. Later than created_from (INVALID_TIME_RANGE).
-    #[prost(message, optional, tag = "13")]
-    pub created_before: ::core::option::Option<::prost_types::Timestamp>,
-    /// order_by is the order. Unset: by created_at. At most 20,000 leads are put in order by last_seen_at or value_micros, or
-    /// by created_at where prefix is set: where filters leave more the question is refused (TOO_MANY_VALUES).
-    #[prost(enumeration = "LeadOrder", tag = "14")]
-    pub order_by: i32,
-    /// direction is the direction of the order. Unset: descending, and ascending by lead_id.
-    #[prost(enumeration = "SortDirection", tag = "15")]
-    pub direction: i32,
-    /// page_size is the most leads to return: 1 to 1,000, more are taken as 1,000. Unset: 100.
-    #[prost(int32, tag = "16")]
-    pub page_size: i32,
-    /// page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
-    /// was then (PAGE_TOKEN_MISMATCH).
-    #[prost(string, tag = "17")]
-    pub page_token: ::prost::alloc::string::String,
-    /// rows_token is that of a figure about leads: the list then has the leads that it was counted from. It goes without
-    /// other filters, and in the order by created_at. Once events of leads have come in, or were corrected or retracted,
-    /// since the figure was answered, or more than 100,000 events of any kind have come in, the leads of then cannot be told
-    /// from those of now (ROWS_TOKEN_EXPIRED): ask for the figure again.
-    #[prost(string, tag = "18")]
-    pub rows_token: ::prost::alloc::string::String,
+    pub name: ::prost::alloc::string::String,
 }
-/// ListLeadsResponse holds a page of leads.
+/// FunnelFilter keeps the events that carry a value.
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListLeadsResponse {
-    /// context says what the answer holds. It has no bounds.
-    #[prost(message, optional, tag = "1")]
-    pub context: ::core::option::Option<AnswerContext>,
-    /// leads are those of the page, in order. A page looks at a bounded number of leads, so it may have fewer than page_size,
-    /// even none, and still a next page.
-    #[prost(message, repeated, tag = "2")]
-    pub leads: ::prost::alloc::vec::Vec<Lead>,
-    /// next_page_token asks for the next page. Empty: there is none. The list goes on after the last lead that was looked at:
-    /// a lead whose place changes between two pages, by its value or its times, may come twice or not at all.
-    #[prost(string, tag = "3")]
-    pub next_page_token: ::prost::alloc::string::String,
-    /// figure says how the leads add up to the figure of rows_token. Unset without one.
-    #[prost(message, optional, tag = "4")]
-    pub figure: ::core::option::Option<FigureRows>,
-}
-/// GetLeadRequest asks for one lead.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetLeadRequest {
-    /// lead_id is the lead, as on its events. Required, at most 256 bytes.
+pub struct FunnelFilter {
+    /// path is where the value is: "agent", "campaign", "channel" or "team" for what the event names, or a path, such as
+    /// "properties.plan" or "detail.model", as in CustomMetric. Required.
     #[prost(string, tag = "1")]
-    pub lead_id: ::prost::alloc::string::String,
+    pub path: ::prost::alloc::string::String,
+    /// equals is what it must be, with the same kind; agent, campaign, channel and team are text. Required.
+    #[prost(oneof = "funnel_filter::Equals", tags = "2, 3, 4")]
+    pub equals: ::core::option::Option<funnel_filter::Equals>,
 }
-/// GetLeadResponse holds what a lead has come to.
+/// Nested message and enum types in `FunnelFilter`.
+pub mod funnel_filter {
+    /// equals is what it must be, with the same kind; agent, campaign, channel and team are text. Required.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Equals {
+        /// text is a text, at most 256 bytes.
+        #[prost(string, tag = "2")]
+        Text(::prost::alloc::string::String),
+        /// number is a number. Enums of details are numbers, too.
+        #[prost(double, tag = "3")]
+        Number(f64),
+        /// truth is true or false. Fields of details that are false are not stored: they are as if they were not told.
+        #[prost(bool, tag = "4")]
+        Truth(bool),
+    }
+}
+/// CreateFunnelRequest saves a funnel.
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetLeadResponse {
-    /// context says what the answer holds. It has no bounds.
+pub struct CreateFunnelRequest {
+    /// funnel is the funnel. Required.
+    #[prost(message, optional, tag = "1")]
+    pub funnel: ::core::option::Option<Funnel>,
+    /// request_id makes it safe to send the request again: with the same id, name and definition it returns the funnel that
+    /// is there. With the same id and something else it fails with ALREADY_EXISTS (FUNNEL_EXISTS). At most 128 visible ASCII
+    /// characters. Unset: a second request fails, since there is a funnel of that name.
+    #[prost(string, tag = "2")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// CreateFunnelResponse holds the funnel as it was saved.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateFunnelResponse {
+    /// funnel is the funnel.
+    #[prost(message, optional, tag = "1")]
+    pub funnel: ::core::option::Option<Funnel>,
+}
+/// GetFunnelRequest asks for a saved funnel.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetFunnelRequest {
+    /// name is its name. Required.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+/// GetFunnelResponse holds a saved funnel.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetFunnelResponse {
+    /// funnel is the funnel.
+    #[prost(message, optional, tag = "1")]
+    pub funnel: ::core::option::Option<Funnel>,
+}
+/// ListFunnelsRequest asks for all saved funnels of the organization.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListFunnelsRequest {}
+/// ListFunnelsResponse holds the saved funnels of the organization.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListFunnelsResponse {
+    /// funnels are all of them, by name.
+    #[prost(message, repeated, tag = "1")]
+    pub funnels: ::prost::alloc::vec::Vec<Funnel>,
+}
+/// DeleteFunnelRequest names a saved funnel to delete.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteFunnelRequest {
+    /// name is its name. Required.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+/// DeleteFunnelResponse says that the funnel is deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteFunnelResponse {}
+/// QueryFunnelRequest asks for the figures of a funnel. A breakdown, a filter or a stage of its own definition that names a
+/// path within details or properties needs the scope events.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct QueryFunnelRequest {
+    /// time_range is the period in which the cohort entered the first stage. Its bounds hold to the microsecond. Required.
+    #[prost(message, optional, tag = "1")]
+    pub time_range: ::core::option::Option<TimeRange>,
+    /// filters keep a part of the cohort, at most 5, all of which hold. Where the figures are read from what is kept of leads
+    /// the filter is about the agent, campaign, channel or team that the lead began with. Else it is about the event of the
+    /// first entry: the first that all filters keep.
+    #[prost(message, repeated, tag = "4")]
+    pub filters: ::prost::alloc::vec::Vec<FunnelFilter>,
+    /// breakdown is by what the cohort is broken down: "agent", "campaign", "channel", "team" or a path, of what filters are
+    /// about. Values are texts, numbers, and true and false, of at most 256 characters. Unset: it is not broken down.
+    #[prost(string, tag = "5")]
+    pub breakdown: ::prost::alloc::string::String,
+    /// top is the most rows of the breakdown: 1 to 100. Unset: 10.
+    #[prost(int32, tag = "6")]
+    pub top: i32,
+    /// funnel is which funnel. Required.
+    #[prost(oneof = "query_funnel_request::Funnel", tags = "2, 3")]
+    pub funnel: ::core::option::Option<query_funnel_request::Funnel>,
+}
+/// Nested message and enum types in `QueryFunnelRequest`.
+pub mod query_funnel_request {
+    /// funnel is which funnel. Required.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Funnel {
+        /// name is that of a saved funnel (FUNNEL_NOT_FOUND).
+        #[prost(string, tag = "2")]
+        Name(::prost::alloc::string::String),
+        /// definition is the funnel itself.
+        #[prost(message, tag = "3")]
+        Definition(super::FunnelDefinition),
+    }
+}
+/// QueryFunnelResponse holds the figures of a funnel, all of one revision. Of every count the rows + other +
+/// without_value = total.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct QueryFunnelResponse {
+    /// context says what was counted.
     #[prost(message, optional, tag = "1")]
     pub context: ::core::option::Option<AnswerContext>,
-    /// lead is the lead.
+    /// definition is the funnel that was asked for, with everything that was unset.
     #[prost(message, optional, tag = "2")]
-    pub lead: ::core::option::Option<Lead>,
+    pub definition: ::core::option::Option<FunnelDefinition>,
+    /// total is about the whole cohort.
+    #[prost(message, optional, tag = "3")]
+    pub total: ::core::option::Option<FunnelFigures>,
+    /// rows are about the values of the breakdown with the largest cohorts, largest first, equal ones by value.
+    #[prost(message, repeated, tag = "4")]
+    pub rows: ::prost::alloc::vec::Vec<FunnelRow>,
+    /// other is about all other values together. Unset: there are none.
+    #[prost(message, optional, tag = "5")]
+    pub other: ::core::option::Option<FunnelFigures>,
+    /// without_value is about those without any value. Unset: there are none.
+    #[prost(message, optional, tag = "6")]
+    pub without_value: ::core::option::Option<FunnelFigures>,
+    /// value_count is how many values the breakdown has.
+    #[prost(int64, tag = "7")]
+    pub value_count: i64,
 }
-/// LeadOutcome is how a lead stands.
+/// FunnelRow is a value of a breakdown with its figures.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FunnelRow {
+    /// value is the value; numbers, true and false as text.
+    #[prost(string, tag = "1")]
+    pub value: ::prost::alloc::string::String,
+    /// figures are those of the part of the cohort with the value.
+    #[prost(message, optional, tag = "2")]
+    pub figures: ::core::option::Option<FunnelFigures>,
+}
+/// FunnelFigures are the figures of a funnel for a cohort.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FunnelFigures {
+    /// stages has those of each stage, in order.
+    #[prost(message, repeated, tag = "1")]
+    pub stages: ::prost::alloc::vec::Vec<FunnelStageFigures>,
+}
+/// FunnelStageFigures are the figures of a stage. Of all but the last one converted + left + still_inside = entered.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FunnelStageFigures {
+    /// name is what the stage is called. With FUNNEL_ORDER_ANY_ORDER it is the stage that is defined at this place, which
+    /// reached is about, and nothing else is.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// entered is how many entered the stage; of the first stage the whole cohort.
+    #[prost(int64, tag = "2")]
+    pub entered: i64,
+    /// converted is how many of them entered the next stage. Unset: it is the last one.
+    #[prost(int64, optional, tag = "3")]
+    pub converted: ::core::option::Option<i64>,
+    /// left is how many of them can enter the next stage no more: their window is over, or the lead is lost at as_of_time
+    /// (known where figures are read from what is kept of leads). Unset: it is the last one.
+    #[prost(int64, optional, tag = "4")]
+    pub left: ::core::option::Option<i64>,
+    /// still_inside is how many of them may still enter the next stage. Unset: it is the last one.
+    #[prost(int64, optional, tag = "5")]
+    pub still_inside: ::core::option::Option<i64>,
+    /// conversion_rate is converted ÷ entered. Unset: nobody entered, or it is the last one.
+    #[prost(double, optional, tag = "6")]
+    pub conversion_rate: ::core::option::Option<f64>,
+    /// overall_conversion_rate is entered ÷ the cohort. Unset: there is no cohort.
+    #[prost(double, optional, tag = "7")]
+    pub overall_conversion_rate: ::core::option::Option<f64>,
+    /// drop_off_rate is left ÷ entered. Unset: nobody entered, or it is the last one.
+    #[prost(double, optional, tag = "8")]
+    pub drop_off_rate: ::core::option::Option<f64>,
+    /// median_time_ms is the median time from the entry of the stage before to this one: of those that entered it, the time
+    /// that half of them took at most (nearest rank), exact. Unset: nobody entered, or it is the first one.
+    #[prost(int64, optional, tag = "9")]
+    pub median_time_ms: ::core::option::Option<i64>,
+    /// p95_time_ms is the time that 95 % of them took at most.
+    #[prost(int64, optional, tag = "10")]
+    pub p95_time_ms: ::core::option::Option<i64>,
+    /// reached is how many of the cohort entered the stage that is defined at this place. With FUNNEL_ORDER_IN_ORDER it is
+    /// entered.
+    #[prost(int64, tag = "11")]
+    pub reached: i64,
+}
+/// FunnelEntity is who goes through the stages of a funnel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
-pub enum LeadOutcome {
-    /// In a filter: any. Never sent otherwise.
+pub enum FunnelEntity {
+    /// As FUNNEL_ENTITY_LEAD.
     Unspecified = 0,
-    /// Neither converted nor lost, or opened again after it was lost.
-    Open = 1,
-    /// Converted, and not lost later.
-    Converted = 2,
-    /// Lost.
-    Lost = 3,
+    /// Leads: the lead_id of lead events, or else their resource_id; and the resource_id of other events whose resource_type
+    /// is "lead".
+    Lead = 1,
+    /// Users: the user_id of events.
+    User = 2,
+    /// Conversations: the conversation_id of events.
+    Conversation = 3,
 }
-impl LeadOutcome {
+impl FunnelEntity {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
     /// The values are not transformed in any way and thus are considered stable
     /// (if the ProtoBuf definition does not change) and safe for programmatic use.
     pub fn as_str_name(&self) -> &'static str {
         match self {
-            Self::Unspecified => "LEAD_OUTCOME_UNSPECIFIED",
-            Self::Open => "LEAD_OUTCOME_OPEN",
-            Self::Converted => "LEAD_OUTCOME_CONVERTED",
-            Self::Lost => "LEAD_OUTCOME_LOST",
+            Self::Unspecified => "FUNNEL_ENTITY_UNSPECIFIED",
+            Self::Lead => "FUNNEL_ENTITY_LEAD",
+            Self::User => "FUNNEL_ENTITY_USER",
+            Self::Conversation => "FUNNEL_ENTITY_CONVERSATION",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
     pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
         match value {
-            "LEAD_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
-            "LEAD_OUTCOME_OPEN" => Some(Self::Open),
-            "LEAD_OUTCOME_CONVERTED" => Some(Self::Converted),
-            "LEAD_OUTCOME_LOST" => Some(Self::Lost),
+            "FUNNEL_ENTITY_UNSPECIFIED" => Some(Self::Unspecified),
+            "FUNNEL_ENTITY_LEAD" => Some(Self::Lead),
+            "FUNNEL_ENTITY_USER" => Some(Self::User),
+            "FUNNEL_ENTITY_CONVERSATION" => Some(Self::Conversation),
             _ => None,
         }
     }
 }
-/// LeadOrder is what leads are put in order by. Leads that are equal in it come by lead_id.
+/// FunnelOrder says whether the stages of a funnel must be entered in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
-pub enum LeadOrder {
-    /// By created_at.
+pub enum FunnelOrder {
+    /// As FUNNEL_ORDER_IN_ORDER.
     Unspecified = 0,
-    /// By created_at.
-    Created = 1,
-    /// By last_seen_at.
-    LastSeen = 2,
-    /// By value_micros, whatever the currency; leads without a value come last.
-    Value = 3,
-    /// By lead_id, byte by byte.
-    LeadId = 4,
+    /// In their order.
+    InOrder = 1,
+    /// In any order. The cohort are those that entered any of the stages in the period, and the window begins with the first
+    /// one that they entered then. The figures of stage k are about those that entered k different stages by then, whichever
+    /// these are. No two stages may be defined alike.
+    AnyOrder = 2,
 }
-impl LeadOrder {
+impl FunnelOrder {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
     /// The values are not transformed in any way and thus are considered stable
     /// (if the ProtoBuf definition does not change) and safe for programmatic use.
     pub fn as_str_name(&self) -> &'static str {
         match self {
-            Self::Unspecified => "LEAD_ORDER_UNSPECIFIED",
-            Self::Created => "LEAD_ORDER_CREATED",
-            Self::LastSeen => "LEAD_ORDER_LAST_SEEN",
-            Self::Value => "LEAD_ORDER_VALUE",
-            Self::LeadId => "LEAD_ORDER_LEAD_ID",
+            Self::Unspecified => "FUNNEL_ORDER_UNSPECIFIED",
+            Self::InOrder => "FUNNEL_ORDER_IN_ORDER",
+            Self::AnyOrder => "FUNNEL_ORDER_ANY_ORDER",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
     pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
         match value {
-            "LEAD_ORDER_UNSPECIFIED" => Some(Self::Unspecified),
-            "LEAD_ORDER_CREATED" => Some(Self::Created),
-            "LEAD_ORDER_LAST_SEEN" => Some(Self::LastSeen),
-            "LEAD_ORDER_VALUE" => Some(Self::Value),
-            "LEAD_ORDER_LEAD_ID" => Some(Self::LeadId),
+            "FUNNEL_ORDER_UNSPECIFIED" => Some(Self::Unspecified),
+            "FUNNEL_ORDER_IN_ORDER" => Some(Self::InOrder),
+            "FUNNEL_ORDER_ANY_ORDER" => Some(Self::AnyOrder),
             _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod funnel_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// FunnelService follows leads, users and conversations through stages: how many enter each, how many go on to the next,
+    /// how long that takes, and where they are lost. Funnels can be saved by name, and asked about without being saved. To
+    /// save and delete funnels needs the scope admin, everything else the scope read.
+    #[derive(Debug, Clone)]
+    pub struct FunnelServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> FunnelServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> FunnelServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            FunnelServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the organization has one of this
+        /// name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A saved funnel never changes: to change one, delete
+        /// it and save it again.
+        pub async fn create_funnel(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateFunnelRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateFunnelResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.FunnelService/CreateFunnel",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.FunnelService", "CreateFunnel"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetFunnel returns a saved funnel. If there is none of this name, the call fails with NOT_FOUND (FUNNEL_NOT_FOUND).
+        pub async fn get_funnel(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetFunnelRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetFunnelResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.FunnelService/GetFunnel",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.FunnelService", "GetFunnel"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListFunnels returns all of the organization's saved funnels, by name.
+        pub async fn list_funnels(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListFunnelsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListFunnelsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.FunnelService/ListFunnels",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.FunnelService", "ListFunnels"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// DeleteFunnel deletes a saved funnel. If there is none of this name, the call fails with NOT_FOUND
+        /// (FUNNEL_NOT_FOUND).
+        pub async fn delete_funnel(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteFunnelRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteFunnelResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.FunnelService/DeleteFunnel",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.FunnelService", "DeleteFunnel"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// QueryFunnel returns the figures of a funnel, a saved one or one that the request defines. Funnels of leads through
+        /// stages and outcomes are read from what is kept of each lead. All others are counted from raw events: where these are
+        /// gone the call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE), and where the organization has more than 1,000,000
+        /// events of any type from the start of the period to the end of the last window, with TOO_MANY_RAW_EVENTS.
+        pub async fn query_funnel(
+            &mut self,
+            request: impl tonic::IntoRequest<super::QueryFunnelRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::QueryFunnelResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.FunnelService/QueryFunnel",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.FunnelService", "QueryFunnel"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// GetLeaderboardRequest asks for a ranking.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetLeaderboardRequest {
+    /// time_range is the period. Required.
+    #[prost(message, optional, tag = "1")]
+    pub time_range: ::core::option::Option<TimeRange>,
+    /// subject says who is ranked. Unset: agents.
+    #[prost(enumeration = "LeaderboardSubject", tag = "2")]
+    pub subject: i32,
+    /// order says by what. Unset: points.
+    #[prost(enumeration = "LeaderboardOrder", tag = "3")]
+    pub order: i32,
+    /// top is the most rows: 1 to 1,000. Unset: 10.
+    #[prost(int32, tag = "4")]
+    pub top: i32,
+    /// team_id keeps what carries this team, when agents are ranked: the pair of agent and team must be kept
+    /// (PAIR_NOT_KEPT). At most 256 bytes.
+    #[prost(string, tag = "5")]
+    pub team_id: ::prost::alloc::string::String,
+}
+/// GetLeaderboardResponse holds a ranking.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetLeaderboardResponse {
+    /// context says what was counted.
+    #[prost(message, optional, tag = "1")]
+    pub context: ::core::option::Option<AnswerContext>,
+    /// rows are the first ones in order. Nobody has a row who has none of what they are ranked by. Those with equally much
+    /// share a rank and come in the order of their ids.
+    #[prost(message, repeated, tag = "2")]
+    pub rows: ::prost::alloc::vec::Vec<LeaderboardRow>,
+    /// participants is how many agents or teams have any event in the period.
+    #[prost(int64, tag = "3")]
+    pub participants: i64,
+}
+/// LeaderboardRow is an agent or a team with its rank.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LeaderboardRow {
+    /// rank is 1 for the most. Ranks are dense: the one after a rank that several share is one higher.
+    #[prost(int32, tag = "1")]
+    pub rank: i32,
+    /// id is the agent_id or team_id.
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+    /// display_name is what people call the agent, where that was told.
+    #[prost(string, tag = "3")]
+    pub display_name: ::prost::alloc::string::String,
+    /// Points awarded.
+    #[prost(int64, tag = "4")]
+    pub points: i64,
+    /// Badges earned.
+    #[prost(int64, tag = "5")]
+    pub badges: i64,
+    /// Tasks completed.
+    #[prost(int64, tag = "6")]
+    pub tasks_completed: i64,
+    /// Calls that ended.
+    #[prost(int64, tag = "7")]
+    pub calls_handled: i64,
+    /// Leads converted.
+    #[prost(int64, tag = "8")]
+    pub leads_converted: i64,
+}
+/// LeaderboardSubject is who is ranked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LeaderboardSubject {
+    /// As LEADERBOARD_SUBJECT_AGENT.
+    Unspecified = 0,
+    /// Agents, by the agent_id of events.
+    Agent = 1,
+    /// Teams, by the team_id of events.
+    Team = 2,
+}
+impl LeaderboardSubject {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LEADERBOARD_SUBJECT_UNSPECIFIED",
+            Self::Agent => "LEADERBOARD_SUBJECT_AGENT",
+            Self::Team => "LEADERBOARD_SUBJECT_TEAM",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LEADERBOARD_SUBJECT_UNSPECIFIED" => Some(Self::Unspecified),
+            "LEADERBOARD_SUBJECT_AGENT" => Some(Self::Agent),
+            "LEADERBOARD_SUBJECT_TEAM" => Some(Self::Team),
+            _ => None,
+        }
+    }
+}
+/// LeaderboardOrder is by what somebody is ranked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LeaderboardOrder {
+    /// As LEADERBOARD_ORDER_POINTS.
+    Unspecified = 0,
+    /// Points awarded.
+    Points = 1,
+    /// Badges earned.
+    Badges = 2,
+    /// Tasks completed.
+    Tasks = 3,
+    /// Calls that ended.
+    Calls = 4,
+    /// Leads converted.
+    Conversions = 5,
+}
+impl LeaderboardOrder {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LEADERBOARD_ORDER_UNSPECIFIED",
+            Self::Points => "LEADERBOARD_ORDER_POINTS",
+            Self::Badges => "LEADERBOARD_ORDER_BADGES",
+            Self::Tasks => "LEADERBOARD_ORDER_TASKS",
+            Self::Calls => "LEADERBOARD_ORDER_CALLS",
+            Self::Conversions => "LEADERBOARD_ORDER_CONVERSIONS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LEADERBOARD_ORDER_UNSPECIFIED" => Some(Self::Unspecified),
+            "LEADERBOARD_ORDER_POINTS" => Some(Self::Points),
+            "LEADERBOARD_ORDER_BADGES" => Some(Self::Badges),
+            "LEADERBOARD_ORDER_TASKS" => Some(Self::Tasks),
+            "LEADERBOARD_ORDER_CALLS" => Some(Self::Calls),
+            "LEADERBOARD_ORDER_CONVERSIONS" => Some(Self::Conversions),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod leaderboard_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// LeaderboardService ranks agents and teams by what they have done. It needs the scope read.
+    #[derive(Debug, Clone)]
+    pub struct LeaderboardServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> LeaderboardServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> LeaderboardServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            LeaderboardServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// GetLeaderboard returns the agents or teams with the most points, badges, tasks, calls or conversions in a period.
+        pub async fn get_leaderboard(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetLeaderboardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetLeaderboardResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.LeaderboardService/GetLeaderboard",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.LeaderboardService", "GetLeaderboard"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// RealtimeFilter narrows a realtime request to one dimension: the events that carry any of the values that the filter
+/// names. Unset: the whole organization. All values must be of the same dimension, and at most 100 (TOO_MANY_FILTERS): what
+/// is happening now is not kept by pairs of dimensions. "_other" is not a value of events, and is refused (INVALID_VALUE).
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RealtimeFilter {
+    /// agent_ids names agents: short for the dimension "agent". At most 256 bytes each.
+    #[prost(string, repeated, tag = "1")]
+    pub agent_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// channel names a channel: short for the dimension "channel". At most 256 bytes.
+    #[prost(string, tag = "2")]
+    pub channel: ::prost::alloc::string::String,
+    /// dimensions names values of any dimension, as the filter of a question does. Several elements with the same
+    /// dimension keep the events that carry any of their values: {"dimension": "team", "value": "north"} and {"dimension":
+    /// "team", "value": "south"} keep those of both teams. GetRealtimeMetrics and WatchMetrics take the dimensions that
+    /// ListMetrics marks with has_realtime; WatchUpdates takes every dimension of ListMetrics and "event_type"
+    /// (UNKNOWN_DIMENSION, which lists them).
+    #[prost(message, repeated, tag = "3")]
+    pub dimensions: ::prost::alloc::vec::Vec<DimensionFilter>,
+}
+/// GetRealtimeMetricsRequest asks for the figures of now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetRealtimeMetricsRequest {
+    /// filter narrows the figures to a part of the organization.
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<RealtimeFilter>,
+}
+/// GetRealtimeMetricsResponse holds the figures of now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetRealtimeMetricsResponse {
+    /// state holds the figures, and says as of when.
+    #[prost(message, optional, tag = "1")]
+    pub state: ::core::option::Option<RealtimeState>,
+}
+/// WatchMetricsRequest asks for the figures of now, again and again.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchMetricsRequest {
+    /// filter narrows the figures to a part of the organization.
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<RealtimeFilter>,
+    /// min_interval is the least time between two states, 100 milliseconds to 1 minute (INTERVAL_OUT_OF_RANGE;
+    /// INVALID_DURATION if seconds and nanos disagree in sign). Unset or 0: 1 second. If it is longer than 15 seconds,
+    /// heartbeats come in between.
+    #[prost(message, optional, tag = "2")]
+    pub min_interval: ::core::option::Option<::prost_types::Duration>,
+}
+/// WatchMetricsResponse is a state, or a heartbeat, which says the newest revision and nothing else. Revisions never go
+/// back within a stream.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchMetricsResponse {
+    /// state is the newest state. Unset in a heartbeat.
+    #[prost(message, optional, tag = "1")]
+    pub state: ::core::option::Option<RealtimeState>,
+    /// revision is the organization's revision of the state or the heartbeat.
+    #[prost(int64, tag = "2")]
+    pub revision: i64,
+}
+/// RealtimeState is what is happening, as of a revision and an instant. Windows are by occurred_at and end at
+/// as_of_time; late events do not enter them. A window consists of whole slots and the slot that is running: slots of
+/// five seconds for the last minute (55 to 60 seconds) and the last 5 minutes, slots of a minute for the last hour (59
+/// to 60 minutes).
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RealtimeState {
+    /// as_of_revision is the organization's revision up to which events are counted.
+    #[prost(int64, tag = "1")]
+    pub as_of_revision: i64,
+    /// as_of_time is the database's time at which the windows end.
+    #[prost(message, optional, tag = "2")]
+    pub as_of_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// time_zone is the organization's zone, at whose midnight today begins.
+    #[prost(string, tag = "3")]
+    pub time_zone: ::prost::alloc::string::String,
+    /// metrics are the figures.
+    #[prost(message, optional, tag = "4")]
+    pub metrics: ::core::option::Option<RealtimeMetrics>,
+    /// minutes are the last 60 minutes, oldest first; the last one is the minute that is running. Empty if the filter
+    /// names a value without figures of its own (see CARDINALITY_OVERFLOW).
+    #[prost(message, repeated, tag = "5")]
+    pub minutes: ::prost::alloc::vec::Vec<RealtimeMinute>,
+    /// conversations are the 20 conversations with the latest activity, latest first. Activity means being started, spoken
+    /// in, closed or reopened. Those with activity in the last hour come first; if they are fewer than 20, more are looked
+    /// for among the organization's latest 5,000 before that. A filter keeps the conversations whose latest value of its
+    /// dimension is one of those that it names: that were last with one of its agents, teams or channels.
+    #[prost(message, repeated, tag = "6")]
+    pub conversations: ::prost::alloc::vec::Vec<ConversationState>,
+}
+/// RealtimeMetrics are the figures of the last minutes and of today. A figure that cannot be computed is absent. If the
+/// filter names a value without figures of its own (see CARDINALITY_OVERFLOW), all but active_conversations are absent.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct RealtimeMetrics {
+    /// Open conversations that were started, spoken in, handed over or reopened within the last hour. A hand-over to a
+    /// human leaves a conversation open. With a filter: of the conversations whose latest value of its dimension is one of
+    /// those that it names.
+    #[prost(int64, optional, tag = "1")]
+    pub active_conversations: ::core::option::Option<i64>,
+    /// Messages received and sent in the last minute.
+    #[prost(int64, optional, tag = "2")]
+    pub messages_last_minute: ::core::option::Option<i64>,
+    /// Messages received and sent in the last hour: the sum over minutes.
+    #[prost(int64, optional, tag = "3")]
+    pub messages_last_hour: ::core::option::Option<i64>,
+    /// Mean response time of the last 5 minutes, in milliseconds.
+    #[prost(double, optional, tag = "4")]
+    pub avg_response_time_ms: ::core::option::Option<f64>,
+    /// Median response time of the last 5 minutes, in milliseconds, at most 1 % off, as is the other percentile.
+    #[prost(double, optional, tag = "5")]
+    pub p50_response_time_ms: ::core::option::Option<f64>,
+    /// 95th percentile of the response time of the last 5 minutes, in milliseconds.
+    #[prost(double, optional, tag = "6")]
+    pub p95_response_time_ms: ::core::option::Option<f64>,
+    /// 1 − failed ÷ sent messages of the last hour.
+    #[prost(double, optional, tag = "7")]
+    pub success_rate: ::core::option::Option<f64>,
+    /// Messages received and sent since the organization's midnight; equal to total_messages of GetOverview over that day.
+    #[prost(int64, optional, tag = "8")]
+    pub messages_today: ::core::option::Option<i64>,
+    /// Conversations that began since midnight.
+    #[prost(int64, optional, tag = "9")]
+    pub conversations_today: ::core::option::Option<i64>,
+    /// Prompt and completion tokens since midnight.
+    #[prost(int64, optional, tag = "10")]
+    pub tokens_today: ::core::option::Option<i64>,
+}
+/// RealtimeMinute is one minute of the last hour.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct RealtimeMinute {
+    /// start is the first instant of the minute.
+    #[prost(message, optional, tag = "1")]
+    pub start: ::core::option::Option<::prost_types::Timestamp>,
+    /// Messages received and sent.
+    #[prost(int64, tag = "2")]
+    pub messages: i64,
+    /// Median response time, in milliseconds. Absent without any.
+    #[prost(double, optional, tag = "3")]
+    pub p50_response_time_ms: ::core::option::Option<f64>,
+    /// 95th percentile of the response time, in milliseconds. Absent without any.
+    #[prost(double, optional, tag = "4")]
+    pub p95_response_time_ms: ::core::option::Option<f64>,
+}
+/// ConversationState is how a conversation stands.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConversationState {
+    /// conversation_id is the conversation.
+    #[prost(string, tag = "1")]
+    pub conversation_id: ::prost::alloc::string::String,
+    /// status is how the conversation stands.
+    #[prost(enumeration = "ConversationStatus", tag = "2")]
+    pub status: i32,
+    /// agent_id is the agent on the latest event that carries one, of those that start, close or reopen the conversation
+    /// or are its messages.
+    #[prost(string, tag = "3")]
+    pub agent_id: ::prost::alloc::string::String,
+    /// user_id is the user on the latest of these events that carries one.
+    #[prost(string, tag = "4")]
+    pub user_id: ::prost::alloc::string::String,
+    /// channel is the channel on the latest of these events that carries one.
+    #[prost(string, tag = "5")]
+    pub channel: ::prost::alloc::string::String,
+    /// last_activity_at is when the latest of these events occurred.
+    #[prost(message, optional, tag = "6")]
+    pub last_activity_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// message_count is the number of its messages.
+    #[prost(int64, tag = "7")]
+    pub message_count: i64,
+}
+/// WatchUpdatesRequest asks for every update from now on, or after a token.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchUpdatesRequest {
+    /// resume_after is the resume_token of the last update that was received: the stream goes on with the next revision.
+    /// Unset: the stream begins with the next revision after now. Refused are a token that is damaged, forged or of
+    /// another organization (RESUME_TOKEN_INVALID), one older than the window (COMPACTED), and one from before a restore
+    /// (RESTORED).
+    #[prost(string, tag = "1")]
+    pub resume_after: ::prost::alloc::string::String,
+    /// filter narrows the changes and events; revisions without any still come, empty. Changes are those of the filter's
+    /// dimension: by "event_type" the number of events alone is counted, and what is counted from whole conversations only
+    /// by dimensions with has_conversations. The filter is part of the token and may not change on resuming
+    /// (RESUME_TOKEN_INVALID); the order in which it names values does not matter. The stream ends with FAILED_PRECONDITION (CARDINALITY_OVERFLOW)
+    /// as soon as the filter names a value without figures of its own.
+    #[prost(message, optional, tag = "2")]
+    pub filter: ::core::option::Option<RealtimeFilter>,
+    /// include_events adds the events themselves, with their properties. It needs the scope events beside read
+    /// (SCOPE_MISSING), and is part of the token, too.
+    #[prost(bool, tag = "3")]
+    pub include_events: bool,
+}
+/// WatchUpdatesResponse is a revision, or a bookmark: a token without a revision, sent once at the beginning and
+/// whenever nothing has happened for 15 seconds.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchUpdatesResponse {
+    /// resume_token is what to give as resume_after. Opaque.
+    #[prost(string, tag = "1")]
+    pub resume_token: ::prost::alloc::string::String,
+    /// revision is the revision, one more than the one before. In a bookmark it is the last revision that was sent. A
+    /// revision may have no events: what depends on several events, as the outcome of a conversation does, changes figures
+    /// in a revision of its own, after the one that stored the events.
+    #[prost(int64, tag = "2")]
+    pub revision: i64,
+    /// bookmark is true if this is a bookmark and not an update.
+    #[prost(bool, tag = "3")]
+    pub bookmark: bool,
+    /// committed_at is when the revision was committed.
+    #[prost(message, optional, tag = "4")]
+    pub committed_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// changes are what the revision added to the measures; what it took back is negative.
+    #[prost(message, repeated, tag = "5")]
+    pub changes: ::prost::alloc::vec::Vec<MeasureChange>,
+    /// events are those of the revision as they are stored, if they were asked for and are still kept. They lack the
+    /// detail of custom event types.
+    #[prost(message, repeated, tag = "6")]
+    pub events: ::prost::alloc::vec::Vec<Event>,
+    /// more is true if the changes and events of the revision come in several messages, each of about 2 MiB at most, and
+    /// another one follows. Only the last one has the resume_token.
+    #[prost(bool, tag = "7")]
+    pub more: bool,
+}
+/// MeasureChange is what a revision added to a measure in one cell: one quarter hour of one value of one dimension.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MeasureChange {
+    /// bucket is the first instant of the quarter hour.
+    #[prost(message, optional, tag = "1")]
+    pub bucket: ::core::option::Option<::prost_types::Timestamp>,
+    /// dimension is the dimension that value belongs to.
+    #[prost(enumeration = "ChangeDimension", tag = "2")]
+    pub dimension: i32,
+    /// value is the value of the dimension, such as the agent. Empty for the total. "_other" stands for all
+    /// values that were first seen after the limit of distinct values was reached.
+    #[prost(string, tag = "3")]
+    pub value: ::prost::alloc::string::String,
+    /// measure is the name of the measure, as in ListMetrics.
+    #[prost(string, tag = "4")]
+    pub measure: ::prost::alloc::string::String,
+    /// count is how often the measure was taken; negative if it was taken back.
+    #[prost(int64, tag = "5")]
+    pub count: i64,
+    /// sum is the values added up, for measures with values.
+    #[prost(int64, tag = "6")]
+    pub sum: i64,
+}
+/// ConversationStatus is how a conversation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ConversationStatus {
+    /// Never sent.
+    Unspecified = 0,
+    /// Not closed.
+    Active = 1,
+    /// Closed: the agent resolved it alone.
+    Resolved = 2,
+    /// Closed: a human took over.
+    Escalated = 3,
+    /// Closed: the user walked away.
+    Abandoned = 4,
+    /// Closed without another outcome.
+    Ended = 5,
+}
+impl ConversationStatus {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONVERSATION_STATUS_UNSPECIFIED",
+            Self::Active => "CONVERSATION_STATUS_ACTIVE",
+            Self::Resolved => "CONVERSATION_STATUS_RESOLVED",
+            Self::Escalated => "CONVERSATION_STATUS_ESCALATED",
+            Self::Abandoned => "CONVERSATION_STATUS_ABANDONED",
+            Self::Ended => "CONVERSATION_STATUS_ENDED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONVERSATION_STATUS_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONVERSATION_STATUS_ACTIVE" => Some(Self::Active),
+            "CONVERSATION_STATUS_RESOLVED" => Some(Self::Resolved),
+            "CONVERSATION_STATUS_ESCALATED" => Some(Self::Escalated),
+            "CONVERSATION_STATUS_ABANDONED" => Some(Self::Abandoned),
+            "CONVERSATION_STATUS_ENDED" => Some(Self::Ended),
+            _ => None,
+        }
+    }
+}
+/// ChangeDimension is what a cell is grouped by. Readers leave out the values that they do not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ChangeDimension {
+    /// Never sent.
+    Unspecified = 0,
+    /// The organization.
+    Total = 1,
+    /// One agent.
+    Agent = 2,
+    /// One channel.
+    Channel = 3,
+    /// One team.
+    Team = 4,
+    /// One event type.
+    EventType = 5,
+    /// One kind of storage.
+    StorageKind = 6,
+    /// One language model.
+    Model = 7,
+    /// One route of an interface with its method, as in "GET /orders/{id}".
+    Endpoint = 8,
+    /// One campaign.
+    Campaign = 9,
+    /// One queue of calls.
+    Queue = 10,
+    /// One topic.
+    Topic = 11,
+    /// One reason of hand-overs.
+    HandoffReason = 12,
+    /// One error code of messages.
+    ErrorCode = 13,
+    /// One class of statuses of calls of interfaces, as in "2xx".
+    StatusClass = 14,
+    /// One method of calls of interfaces, as in "GET".
+    Method = 15,
+    /// One currency.
+    Currency = 16,
+    /// One version of a rubric.
+    Rubric = 17,
+    /// One scorer of conversations.
+    Scorer = 18,
+    /// One stage of the funnel.
+    Stage = 19,
+    /// One badge.
+    Badge = 20,
+}
+impl ChangeDimension {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CHANGE_DIMENSION_UNSPECIFIED",
+            Self::Total => "CHANGE_DIMENSION_TOTAL",
+            Self::Agent => "CHANGE_DIMENSION_AGENT",
+            Self::Channel => "CHANGE_DIMENSION_CHANNEL",
+            Self::Team => "CHANGE_DIMENSION_TEAM",
+            Self::EventType => "CHANGE_DIMENSION_EVENT_TYPE",
+            Self::StorageKind => "CHANGE_DIMENSION_STORAGE_KIND",
+            Self::Model => "CHANGE_DIMENSION_MODEL",
+            Self::Endpoint => "CHANGE_DIMENSION_ENDPOINT",
+            Self::Campaign => "CHANGE_DIMENSION_CAMPAIGN",
+            Self::Queue => "CHANGE_DIMENSION_QUEUE",
+            Self::Topic => "CHANGE_DIMENSION_TOPIC",
+            Self::HandoffReason => "CHANGE_DIMENSION_HANDOFF_REASON",
+            Self::ErrorCode => "CHANGE_DIMENSION_ERROR_CODE",
+            Self::StatusClass => "CHANGE_DIMENSION_STATUS_CLASS",
+            Self::Method => "CHANGE_DIMENSION_METHOD",
+            Self::Currency => "CHANGE_DIMENSION_CURRENCY",
+            Self::Rubric => "CHANGE_DIMENSION_RUBRIC",
+            Self::Scorer => "CHANGE_DIMENSION_SCORER",
+            Self::Stage => "CHANGE_DIMENSION_STAGE",
+            Self::Badge => "CHANGE_DIMENSION_BADGE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CHANGE_DIMENSION_UNSPECIFIED" => Some(Self::Unspecified),
+            "CHANGE_DIMENSION_TOTAL" => Some(Self::Total),
+            "CHANGE_DIMENSION_AGENT" => Some(Self::Agent),
+            "CHANGE_DIMENSION_CHANNEL" => Some(Self::Channel),
+            "CHANGE_DIMENSION_TEAM" => Some(Self::Team),
+            "CHANGE_DIMENSION_EVENT_TYPE" => Some(Self::EventType),
+            "CHANGE_DIMENSION_STORAGE_KIND" => Some(Self::StorageKind),
+            "CHANGE_DIMENSION_MODEL" => Some(Self::Model),
+            "CHANGE_DIMENSION_ENDPOINT" => Some(Self::Endpoint),
+            "CHANGE_DIMENSION_CAMPAIGN" => Some(Self::Campaign),
+            "CHANGE_DIMENSION_QUEUE" => Some(Self::Queue),
+            "CHANGE_DIMENSION_TOPIC" => Some(Self::Topic),
+            "CHANGE_DIMENSION_HANDOFF_REASON" => Some(Self::HandoffReason),
+            "CHANGE_DIMENSION_ERROR_CODE" => Some(Self::ErrorCode),
+            "CHANGE_DIMENSION_STATUS_CLASS" => Some(Self::StatusClass),
+            "CHANGE_DIMENSION_METHOD" => Some(Self::Method),
+            "CHANGE_DIMENSION_CURRENCY" => Some(Self::Currency),
+            "CHANGE_DIMENSION_RUBRIC" => Some(Self::Rubric),
+            "CHANGE_DIMENSION_SCORER" => Some(Self::Scorer),
+            "CHANGE_DIMENSION_STAGE" => Some(Self::Stage),
+            "CHANGE_DIMENSION_BADGE" => Some(Self::Badge),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod realtime_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// RealtimeService says what is happening now. It counts the same accepted, deduplicated events as every other answer,
+    /// in the order of their revisions. All RPCs need the scope read; raw events need the scope events, too.
+    #[derive(Debug, Clone)]
+    pub struct RealtimeServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> RealtimeServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> RealtimeServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            RealtimeServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of it. The answer may be
+        /// up to 2 seconds old; as_of_revision says what is in it.
+        pub async fn get_realtime_metrics(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetRealtimeMetricsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRealtimeMetricsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.RealtimeService/GetRealtimeMetrics",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.RealtimeService", "GetRealtimeMetrics"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// WatchMetrics sends the figures at once, and again whenever they have changed, at most once per min_interval. A slow
+        /// reader gets the newest state, and never a queue of old ones. After 15 seconds without a state comes a heartbeat.
+        /// The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
+        pub async fn watch_metrics(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchMetricsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchMetricsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.RealtimeService/WatchMetrics",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.RealtimeService", "WatchMetrics"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// WatchUpdates sends every revision of the organization once, in order, without a gap, with what it changed. To go on
+        /// after the stream has ended, call again with the last resume_token, on any server. The stream ends with UNAVAILABLE
+        /// (DRAINING) before the server stops, and with OUT_OF_RANGE (COMPACTED) if the reader has fallen behind the window
+        /// that is kept (24 hours, unless the operator chose longer).
+        pub async fn watch_updates(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchUpdatesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchUpdatesResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.RealtimeService/WatchUpdates",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.RealtimeService", "WatchUpdates"));
+            self.inner.server_streaming(req, path, codec).await
         }
     }
 }
@@ -7159,6 +8831,956 @@ impl UserOrder {
             "USER_ORDER_RATING_COUNT" => Some(Self::RatingCount),
             "USER_ORDER_SATISFACTION_SCORE" => Some(Self::SatisfactionScore),
             "USER_ORDER_ACTIVE_DAYS" => Some(Self::ActiveDays),
+            _ => None,
+        }
+    }
+}
+/// Dashboard is a list of tiles.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Dashboard {
+    /// dashboard_id names the dashboard. Set by the service.
+    #[prost(string, tag = "1")]
+    pub dashboard_id: ::prost::alloc::string::String,
+    /// title is what people call it, at most 200 characters. Required.
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    /// description says what it is for, at most 2,000 characters.
+    #[prost(string, tag = "3")]
+    pub description: ::prost::alloc::string::String,
+    /// visibility says who sees it. Unset: personal.
+    #[prost(enumeration = "DashboardVisibility", tag = "4")]
+    pub visibility: i32,
+    /// tiles are its tiles in their order, at most 60. The order is the layout: tiles fill rows of twelve columns from left to
+    /// right, and on a phone one column.
+    #[prost(message, repeated, tag = "5")]
+    pub tiles: ::prost::alloc::vec::Vec<Tile>,
+    /// period is what the page begins with, and what all tiles without a period of their own show. Unset: the page decides.
+    #[prost(message, optional, tag = "6")]
+    pub period: ::core::option::Option<TilePeriod>,
+    /// owner is the subject that created it. Set by the service.
+    #[prost(string, tag = "7")]
+    pub owner: ::prost::alloc::string::String,
+    /// version counts the changes, from 1. Set by the service.
+    #[prost(int64, tag = "8")]
+    pub version: i64,
+    /// etag is different after each change. Set by the service.
+    #[prost(string, tag = "9")]
+    pub etag: ::prost::alloc::string::String,
+    /// created_at is when it was created. Set by the service.
+    #[prost(message, optional, tag = "10")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// updated_at is when this version was stored. Set by the service.
+    #[prost(message, optional, tag = "11")]
+    pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// updated_by is the subject that stored this version. Set by the service.
+    #[prost(string, tag = "12")]
+    pub updated_by: ::prost::alloc::string::String,
+    /// may_edit says whether the caller may change and delete it. Set by the service.
+    #[prost(bool, tag = "13")]
+    pub may_edit: bool,
+}
+/// Tile is one question of a dashboard, and how its answer is shown.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Tile {
+    /// tile_id names the tile within its dashboard: at most 64 letters, digits, hyphens and underscores, no two alike
+    /// (INVALID_VALUE). Unset: the service makes one.
+    #[prost(string, tag = "1")]
+    pub tile_id: ::prost::alloc::string::String,
+    /// kind is how the answer is shown: "card" (one figure with its change), "chart" (a series), "table", "bars" (a ranking),
+    /// "heatmap" (weekday × hour), "live" (figures of now) or "note" (text, no question). Others of at most 64 small letters,
+    /// digits and underscores are stored as they are: readers leave a tile that they do not know in its place. Required.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// title is what stands above the tile, at most 200 characters. Unset: what the question makes of it.
+    #[prost(string, tag = "3")]
+    pub title: ::prost::alloc::string::String,
+    /// width is the number of columns of twelve: 3, 4, 6, 8 or 12 (INVALID_VALUE). Unset: 4.
+    #[prost(int32, tag = "4")]
+    pub width: i32,
+    /// height is how high it is. Unset: medium.
+    #[prost(enumeration = "TileHeight", tag = "5")]
+    pub height: i32,
+    /// period is the tile's own period. Unset: the page's.
+    #[prost(message, optional, tag = "6")]
+    pub period: ::core::option::Option<TilePeriod>,
+    /// options say how the answer is shown, by kind, as {"metric": "total_conversations"}: at most 8 KiB as JSON. The service
+    /// does not look into them.
+    #[prost(message, optional, tag = "7")]
+    pub options: ::core::option::Option<::prost_types::Struct>,
+    /// note is text that stands in the tile, at most 4,000 characters. For a note it is the content.
+    #[prost(string, tag = "8")]
+    pub note: ::prost::alloc::string::String,
+    /// question is what the tile asks. The request is stored as it is, and only its form is checked: whether metrics and
+    /// values exist shows when it is asked. A period within it is left out (INVALID_VALUE), since whoever reads the dashboard
+    /// puts in the tile's or the page's: time_range, comparison, page_token and rows_token must be unset. Unset for a note
+    /// alone (REQUIRED_FIELD).
+    #[prost(
+        oneof = "tile::Question",
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30"
+    )]
+    pub question: ::core::option::Option<tile::Question>,
+}
+/// Nested message and enum types in `Tile`.
+pub mod tile {
+    /// question is what the tile asks. The request is stored as it is, and only its form is checked: whether metrics and
+    /// values exist shows when it is asked. A period within it is left out (INVALID_VALUE), since whoever reads the dashboard
+    /// puts in the tile's or the page's: time_range, comparison, page_token and rows_token must be unset. Unset for a note
+    /// alone (REQUIRED_FIELD).
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Question {
+        /// overview asks for key figures.
+        #[prost(message, tag = "10")]
+        Overview(super::GetOverviewRequest),
+        /// agent_metrics asks for the figures of an agent or a team.
+        #[prost(message, tag = "11")]
+        AgentMetrics(super::GetAgentMetricsRequest),
+        /// usage_trends asks for series.
+        #[prost(message, tag = "12")]
+        UsageTrends(super::GetUsageTrendsRequest),
+        /// query asks for a table by a dimension.
+        #[prost(message, tag = "13")]
+        Query(super::QueryMetricsRequest),
+        /// daily_stats asks for a row for each day.
+        #[prost(message, tag = "14")]
+        DailyStats(super::GetDailyStatsRequest),
+        /// conversation_metrics asks how conversations went.
+        #[prost(message, tag = "15")]
+        ConversationMetrics(super::GetConversationMetricsRequest),
+        /// costs asks for costs and tokens.
+        #[prost(message, tag = "16")]
+        Costs(super::GetCostsRequest),
+        /// roi asks for the return of AI agents.
+        #[prost(message, tag = "17")]
+        Roi(super::GetRoiRequest),
+        /// quota asks for the monthly quota of events.
+        #[prost(message, tag = "18")]
+        Quota(super::GetQuotaRequest),
+        /// api_usage asks how APIs and tools are used.
+        #[prost(message, tag = "19")]
+        ApiUsage(super::GetApiUsageRequest),
+        /// call_metrics asks how telephone calls went.
+        #[prost(message, tag = "20")]
+        CallMetrics(super::GetCallMetricsRequest),
+        /// quality asks for scores.
+        #[prost(message, tag = "21")]
+        Quality(super::GetQualityRequest),
+        /// leaderboard asks for a leaderboard.
+        #[prost(message, tag = "22")]
+        Leaderboard(super::GetLeaderboardRequest),
+        /// funnel asks for the figures of a funnel.
+        #[prost(message, tag = "23")]
+        Funnel(super::QueryFunnelRequest),
+        /// campaigns asks for campaigns.
+        #[prost(message, tag = "24")]
+        Campaigns(super::ListCampaignsRequest),
+        /// campaign asks for one campaign.
+        #[prost(message, tag = "25")]
+        Campaign(super::GetCampaignRequest),
+        /// user_retention asks how many users come back.
+        #[prost(message, tag = "26")]
+        UserRetention(super::GetUserRetentionRequest),
+        /// agents asks for the list of agents.
+        #[prost(message, tag = "27")]
+        Agents(super::ListAgentsRequest),
+        /// content_gaps asks for questions that the knowledge did not answer. It needs the scope events.
+        #[prost(message, tag = "28")]
+        ContentGaps(super::ListContentGapsRequest),
+        /// conversations asks for a list of conversations. It needs the scope events.
+        #[prost(message, tag = "29")]
+        Conversations(super::ListConversationsRequest),
+        /// realtime asks for the figures of now. Readers watch them.
+        #[prost(message, tag = "30")]
+        Realtime(super::GetRealtimeMetricsRequest),
+    }
+}
+/// TilePeriod is a period as people choose it: relative to now, so that it moves on, or days of the calendar.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TilePeriod {
+    /// range is "today", "yesterday", "24h", "7d", "28d", "90d", "month", "lastmonth", "year", or two days, both included, as
+    /// "2026-11-01..2026-11-28" (INVALID_VALUE). Unset: the page's.
+    #[prost(string, tag = "1")]
+    pub range: ::prost::alloc::string::String,
+    /// comparison is "previous", "week", "year", "none", or two days as in range (INVALID_VALUE). Unset: the page's.
+    #[prost(string, tag = "2")]
+    pub comparison: ::prost::alloc::string::String,
+    /// time_zone is the IANA zone of the days (INVALID_TIME_ZONE). Unset: the page's.
+    #[prost(string, tag = "3")]
+    pub time_zone: ::prost::alloc::string::String,
+}
+/// CreateDashboardRequest stores a new dashboard.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateDashboardRequest {
+    /// dashboard is what is stored. What the service sets is ignored, so the JSON of another dashboard can be given as it is.
+    /// Required.
+    #[prost(message, optional, tag = "1")]
+    pub dashboard: ::core::option::Option<Dashboard>,
+}
+/// CreateDashboardResponse holds the dashboard.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateDashboardResponse {
+    /// dashboard is as it was stored.
+    #[prost(message, optional, tag = "1")]
+    pub dashboard: ::core::option::Option<Dashboard>,
+}
+/// GetDashboardRequest asks for a dashboard.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDashboardRequest {
+    /// dashboard_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub dashboard_id: ::prost::alloc::string::String,
+    /// version is the version that is wanted. Unset: the newest.
+    #[prost(int64, tag = "2")]
+    pub version: i64,
+}
+/// GetDashboardResponse holds a dashboard.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetDashboardResponse {
+    /// dashboard is the dashboard. Its etag is that of the newest version, whichever version was asked for.
+    #[prost(message, optional, tag = "1")]
+    pub dashboard: ::core::option::Option<Dashboard>,
+}
+/// ListDashboardsRequest asks for all dashboards.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDashboardsRequest {}
+/// ListDashboardsResponse holds dashboards.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDashboardsResponse {
+    /// dashboards are those that the caller may see, by title, without tiles and period.
+    #[prost(message, repeated, tag = "1")]
+    pub dashboards: ::prost::alloc::vec::Vec<Dashboard>,
+}
+/// UpdateDashboardRequest stores a new version of a dashboard.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateDashboardRequest {
+    /// dashboard is the new version as a whole; dashboard_id says of which dashboard, and etag which version it was made from
+    /// (ETAG_MISMATCH). Without an etag whatever was changed meanwhile is overwritten. Only the owner can make a shared
+    /// dashboard personal (DASHBOARD_OWNER). Required.
+    #[prost(message, optional, tag = "1")]
+    pub dashboard: ::core::option::Option<Dashboard>,
+}
+/// UpdateDashboardResponse holds the dashboard.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateDashboardResponse {
+    /// dashboard is as it was stored.
+    #[prost(message, optional, tag = "1")]
+    pub dashboard: ::core::option::Option<Dashboard>,
+}
+/// DeleteDashboardRequest deletes a dashboard.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteDashboardRequest {
+    /// dashboard_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub dashboard_id: ::prost::alloc::string::String,
+    /// etag is that of the version that is known (ETAG_MISMATCH). Unset: it is deleted whatever it is now.
+    #[prost(string, tag = "2")]
+    pub etag: ::prost::alloc::string::String,
+}
+/// DeleteDashboardResponse says that the dashboard is deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteDashboardResponse {}
+/// DuplicateDashboardRequest copies a dashboard.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DuplicateDashboardRequest {
+    /// dashboard_id names the dashboard that is copied. Required.
+    #[prost(string, tag = "1")]
+    pub dashboard_id: ::prost::alloc::string::String,
+    /// title is that of the copy, at most 200 characters. Unset: that of the original.
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    /// visibility says who sees the copy. Unset: personal.
+    #[prost(enumeration = "DashboardVisibility", tag = "3")]
+    pub visibility: i32,
+}
+/// DuplicateDashboardResponse holds the copy.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DuplicateDashboardResponse {
+    /// dashboard is the copy.
+    #[prost(message, optional, tag = "1")]
+    pub dashboard: ::core::option::Option<Dashboard>,
+}
+/// ListDashboardVersionsRequest asks for the versions of a dashboard.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDashboardVersionsRequest {
+    /// dashboard_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub dashboard_id: ::prost::alloc::string::String,
+}
+/// ListDashboardVersionsResponse holds the versions of a dashboard.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDashboardVersionsResponse {
+    /// versions are those that are kept, newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub versions: ::prost::alloc::vec::Vec<DashboardVersion>,
+}
+/// DashboardVersion is a version of a dashboard.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DashboardVersion {
+    /// version is its number.
+    #[prost(int64, tag = "1")]
+    pub version: i64,
+    /// title is the title that it had.
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    /// tiles is the number of its tiles.
+    #[prost(int32, tag = "3")]
+    pub tiles: i32,
+    /// updated_at is when it was stored.
+    #[prost(message, optional, tag = "4")]
+    pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// updated_by is the subject that stored it.
+    #[prost(string, tag = "5")]
+    pub updated_by: ::prost::alloc::string::String,
+}
+/// ListDashboardTemplatesRequest asks for dashboards to begin with.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDashboardTemplatesRequest {}
+/// ListDashboardTemplatesResponse holds dashboards to begin with.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDashboardTemplatesResponse {
+    /// templates are complete but for what the service sets; dashboard_id is a name such as "support". Titles are English.
+    #[prost(message, repeated, tag = "1")]
+    pub templates: ::prost::alloc::vec::Vec<Dashboard>,
+}
+/// DashboardVisibility says who sees a dashboard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DashboardVisibility {
+    /// As DASHBOARD_VISIBILITY_PERSONAL.
+    Unspecified = 0,
+    /// Its owner alone.
+    Personal = 1,
+    /// Everybody in the organization.
+    Shared = 2,
+}
+impl DashboardVisibility {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DASHBOARD_VISIBILITY_UNSPECIFIED",
+            Self::Personal => "DASHBOARD_VISIBILITY_PERSONAL",
+            Self::Shared => "DASHBOARD_VISIBILITY_SHARED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DASHBOARD_VISIBILITY_UNSPECIFIED" => Some(Self::Unspecified),
+            "DASHBOARD_VISIBILITY_PERSONAL" => Some(Self::Personal),
+            "DASHBOARD_VISIBILITY_SHARED" => Some(Self::Shared),
+            _ => None,
+        }
+    }
+}
+/// TileHeight is how high a tile is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum TileHeight {
+    /// As TILE_HEIGHT_MEDIUM.
+    Unspecified = 0,
+    /// As high as a card.
+    Small = 1,
+    /// Twice as high.
+    Medium = 2,
+    /// Four times as high.
+    Large = 3,
+}
+impl TileHeight {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TILE_HEIGHT_UNSPECIFIED",
+            Self::Small => "TILE_HEIGHT_SMALL",
+            Self::Medium => "TILE_HEIGHT_MEDIUM",
+            Self::Large => "TILE_HEIGHT_LARGE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TILE_HEIGHT_UNSPECIFIED" => Some(Self::Unspecified),
+            "TILE_HEIGHT_SMALL" => Some(Self::Small),
+            "TILE_HEIGHT_MEDIUM" => Some(Self::Medium),
+            "TILE_HEIGHT_LARGE" => Some(Self::Large),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod dashboard_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// DashboardService keeps dashboards. A dashboard is a list of tiles, and a tile is stored as what it asks, never as what
+    /// it shows: one of the questions of this contract, for a period of its own or the page's. So figures are always new, and
+    /// a tile shows no more than its reader may ask for.
+    ///
+    /// A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
+    /// not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
+    /// All RPCs need the scope read. The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
+    /// JSON of Dashboard.
+    #[derive(Debug, Clone)]
+    pub struct DashboardServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> DashboardServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> DashboardServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            DashboardServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// CreateDashboard stores a new dashboard. The call fails with RESOURCE_EXHAUSTED (DASHBOARD_LIMIT) if the subject has
+        /// 100 personal dashboards, or the organization 500 shared ones.
+        pub async fn create_dashboard(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateDashboardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateDashboardResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DashboardService/CreateDashboard",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.DashboardService", "CreateDashboard"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetDashboard returns a dashboard, as it is or as an earlier version was. If there is none of this id that the caller
+        /// may see, or no longer that version, the call fails with NOT_FOUND (DASHBOARD_NOT_FOUND).
+        pub async fn get_dashboard(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetDashboardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetDashboardResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DashboardService/GetDashboard",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.DashboardService", "GetDashboard"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListDashboards returns all dashboards that the caller may see, without their tiles: by title.
+        pub async fn list_dashboards(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDashboardsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDashboardsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DashboardService/ListDashboards",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.DashboardService", "ListDashboards"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// UpdateDashboard stores a new version of a dashboard, as a whole. If the etag is not that of the newest version, the
+        /// call fails with FAILED_PRECONDITION (ETAG_MISMATCH), so that nobody overwrites what somebody else has changed.
+        pub async fn update_dashboard(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateDashboardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateDashboardResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DashboardService/UpdateDashboard",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.DashboardService", "UpdateDashboard"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// DeleteDashboard deletes a dashboard with all its versions.
+        pub async fn delete_dashboard(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteDashboardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteDashboardResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DashboardService/DeleteDashboard",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.DashboardService", "DeleteDashboard"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// DuplicateDashboard stores a copy of a dashboard that the caller may see, as a new one that belongs to the caller.
+        pub async fn duplicate_dashboard(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DuplicateDashboardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DuplicateDashboardResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DashboardService/DuplicateDashboard",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "tallywire.v1.DashboardService",
+                        "DuplicateDashboard",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListDashboardVersions returns the versions of a dashboard, newest first: the newest 50 are kept. To go back to one,
+        /// get it and store it again.
+        pub async fn list_dashboard_versions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDashboardVersionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDashboardVersionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DashboardService/ListDashboardVersions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "tallywire.v1.DashboardService",
+                        "ListDashboardVersions",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListDashboardTemplates returns dashboards to begin with. To use one, create it.
+        pub async fn list_dashboard_templates(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDashboardTemplatesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDashboardTemplatesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DashboardService/ListDashboardTemplates",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "tallywire.v1.DashboardService",
+                        "ListDashboardTemplates",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Lead is what a lead has come to, whatever the order in which its events arrived.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Lead {
+    /// lead_id is the lead, as on its events.
+    #[prost(string, tag = "1")]
+    pub lead_id: ::prost::alloc::string::String,
+    /// created_at is when its earliest lead.created occurred, or where none was told its first event. In the period that
+    /// holds it the lead counts as generated.
+    #[prost(message, optional, tag = "2")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// first_seen_at is when its earliest event occurred.
+    #[prost(message, optional, tag = "3")]
+    pub first_seen_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// last_seen_at is when its latest event occurred.
+    #[prost(message, optional, tag = "4")]
+    pub last_seen_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// agent_id is the agent that the lead counts for: that of the event of created_at. Empty: it names none.
+    #[prost(string, tag = "5")]
+    pub agent_id: ::prost::alloc::string::String,
+    /// channel is the channel of that event. Empty: it names none.
+    #[prost(string, tag = "6")]
+    pub channel: ::prost::alloc::string::String,
+    /// team_id is the team of that event. Empty: it names none.
+    #[prost(string, tag = "7")]
+    pub team_id: ::prost::alloc::string::String,
+    /// campaign_id is the campaign of that event. Empty: it names none.
+    #[prost(string, tag = "8")]
+    pub campaign_id: ::prost::alloc::string::String,
+    /// latest_agent_id is the agent of its latest event that names one. Empty: none does.
+    #[prost(string, tag = "9")]
+    pub latest_agent_id: ::prost::alloc::string::String,
+    /// stage is the stage that it entered last. Empty: it entered none.
+    #[prost(string, tag = "10")]
+    pub stage: ::prost::alloc::string::String,
+    /// stage_entered_at is when it entered that stage last. Unset: it entered none.
+    #[prost(message, optional, tag = "11")]
+    pub stage_entered_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// outcome is how it stands.
+    #[prost(enumeration = "LeadOutcome", tag = "12")]
+    pub outcome: i32,
+    /// contacted_at is when it was contacted first. Unset: it was not.
+    #[prost(message, optional, tag = "13")]
+    pub contacted_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// converted_at is when it was converted first. Unset: it was not.
+    #[prost(message, optional, tag = "14")]
+    pub converted_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// lost_at is when it was lost last. Unset: it was not. It may have been opened again since.
+    #[prost(message, optional, tag = "15")]
+    pub lost_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// value_micros is the newest value that was told, in millionths of currency. Unset: none was told.
+    #[prost(int64, optional, tag = "16")]
+    pub value_micros: ::core::option::Option<i64>,
+    /// currency is the ISO 4217 code of that value: the organization's where it was told without one. Empty: there is no
+    /// value.
+    #[prost(string, tag = "17")]
+    pub currency: ::prost::alloc::string::String,
+    /// steps are what happened to the lead, in order, the first 200 of them: each stage that it entered, and its creations,
+    /// contacts, conversions and losses. What happened twice at one time is there once. GetLead alone sets it.
+    #[prost(message, repeated, tag = "18")]
+    pub steps: ::prost::alloc::vec::Vec<LeadStep>,
+    /// amount is what the lead adds to the figure of a rows_token. Unset: the list was asked for without one.
+    #[prost(int64, optional, tag = "19")]
+    pub amount: ::core::option::Option<i64>,
+}
+/// LeadStep is something that happened to a lead.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LeadStep {
+    /// event_type is what happened, as on the event.
+    #[prost(string, tag = "1")]
+    pub event_type: ::prost::alloc::string::String,
+    /// stage is the stage that lead.stage_entered names.
+    #[prost(string, tag = "2")]
+    pub stage: ::prost::alloc::string::String,
+    /// occurred_at is when.
+    #[prost(message, optional, tag = "3")]
+    pub occurred_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// ListLeadsRequest asks for leads. Filters narrow the list together.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListLeadsRequest {
+    /// prefix keeps leads whose lead_id begins with it. At most 256 bytes.
+    #[prost(string, tag = "1")]
+    pub prefix: ::prost::alloc::string::String,
+    /// agent_id keeps leads of this agent. At most 256 bytes, as all ids and names here.
+    #[prost(string, tag = "2")]
+    pub agent_id: ::prost::alloc::string::String,
+    /// channel keeps leads of this channel.
+    #[prost(string, tag = "3")]
+    pub channel: ::prost::alloc::string::String,
+    /// team_id keeps leads of this team.
+    #[prost(string, tag = "4")]
+    pub team_id: ::prost::alloc::string::String,
+    /// campaign_id keeps leads of this campaign.
+    #[prost(string, tag = "5")]
+    pub campaign_id: ::prost::alloc::string::String,
+    /// reached_stage keeps leads that have entered this stage, whatever came later.
+    #[prost(string, tag = "6")]
+    pub reached_stage: ::prost::alloc::string::String,
+    /// stage keeps leads that entered this stage last.
+    #[prost(string, tag = "7")]
+    pub stage: ::prost::alloc::string::String,
+    /// outcome keeps leads that stand so.
+    #[prost(enumeration = "LeadOutcome", tag = "8")]
+    pub outcome: i32,
+    /// min_value_micros keeps leads with at least this value, in currency or, where that is unset, in any. At most
+    /// max_value_micros (INVALID_VALUE).
+    #[prost(int64, optional, tag = "9")]
+    pub min_value_micros: ::core::option::Option<i64>,
+    /// max_value_micros keeps leads with at most this value, in currency or, where that is unset, in any.
+    #[prost(int64, optional, tag = "10")]
+    pub max_value_micros: ::core::option::Option<i64>,
+    /// currency keeps leads with a value in this currency (ISO 4217). Values that were told without one are in that of the
+    /// organization.
+    #[prost(string, tag = "11")]
+    pub currency: ::prost::alloc::string::String,
+    /// created_from keeps leads created at this instant or later.
+    #[prost(message, optional, tag = "12")]
+    pub created_from: ::core::option::Option<::prost_types::Timestamp>,
+    /// created_before keeps leads created before this instant. Later than created_from (INVALID_TIME_RANGE).
+    #[prost(message, optional, tag = "13")]
+    pub created_before: ::core::option::Option<::prost_types::Timestamp>,
+    /// order_by is the order. Unset: by created_at. At most 20,000 leads are put in order by last_seen_at or value_micros, or
+    /// by created_at where prefix is set: where filters leave more the question is refused (TOO_MANY_VALUES).
+    #[prost(enumeration = "LeadOrder", tag = "14")]
+    pub order_by: i32,
+    /// direction is the direction of the order. Unset: descending, and ascending by lead_id.
+    #[prost(enumeration = "SortDirection", tag = "15")]
+    pub direction: i32,
+    /// page_size is the most leads to return: 1 to 1,000, more are taken as 1,000. Unset: 100.
+    #[prost(int32, tag = "16")]
+    pub page_size: i32,
+    /// page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it
+    /// was then (PAGE_TOKEN_MISMATCH).
+    #[prost(string, tag = "17")]
+    pub page_token: ::prost::alloc::string::String,
+    /// rows_token is that of a figure about leads: the list then has the leads that it was counted from. It goes without
+    /// other filters, and in the order by created_at. Once events of leads have come in, or were corrected or retracted,
+    /// since the figure was answered, or more than 100,000 events of any kind have come in, the leads of then cannot be told
+    /// from those of now (ROWS_TOKEN_EXPIRED): ask for the figure again.
+    #[prost(string, tag = "18")]
+    pub rows_token: ::prost::alloc::string::String,
+}
+/// ListLeadsResponse holds a page of leads.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListLeadsResponse {
+    /// context says what the answer holds. It has no bounds.
+    #[prost(message, optional, tag = "1")]
+    pub context: ::core::option::Option<AnswerContext>,
+    /// leads are those of the page, in order. A page looks at a bounded number of leads, so it may have fewer than page_size,
+    /// even none, and still a next page.
+    #[prost(message, repeated, tag = "2")]
+    pub leads: ::prost::alloc::vec::Vec<Lead>,
+    /// next_page_token asks for the next page. Empty: there is none. The list goes on after the last lead that was looked at:
+    /// a lead whose place changes between two pages, by its value or its times, may come twice or not at all.
+    #[prost(string, tag = "3")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// figure says how the leads add up to the figure of rows_token. Unset without one.
+    #[prost(message, optional, tag = "4")]
+    pub figure: ::core::option::Option<FigureRows>,
+}
+/// GetLeadRequest asks for one lead.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetLeadRequest {
+    /// lead_id is the lead, as on its events. Required, at most 256 bytes.
+    #[prost(string, tag = "1")]
+    pub lead_id: ::prost::alloc::string::String,
+}
+/// GetLeadResponse holds what a lead has come to.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetLeadResponse {
+    /// context says what the answer holds. It has no bounds.
+    #[prost(message, optional, tag = "1")]
+    pub context: ::core::option::Option<AnswerContext>,
+    /// lead is the lead.
+    #[prost(message, optional, tag = "2")]
+    pub lead: ::core::option::Option<Lead>,
+}
+/// LeadOutcome is how a lead stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LeadOutcome {
+    /// In a filter: any. Never sent otherwise.
+    Unspecified = 0,
+    /// Neither converted nor lost, or opened again after it was lost.
+    Open = 1,
+    /// Converted, and not lost later.
+    Converted = 2,
+    /// Lost.
+    Lost = 3,
+}
+impl LeadOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LEAD_OUTCOME_UNSPECIFIED",
+            Self::Open => "LEAD_OUTCOME_OPEN",
+            Self::Converted => "LEAD_OUTCOME_CONVERTED",
+            Self::Lost => "LEAD_OUTCOME_LOST",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LEAD_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "LEAD_OUTCOME_OPEN" => Some(Self::Open),
+            "LEAD_OUTCOME_CONVERTED" => Some(Self::Converted),
+            "LEAD_OUTCOME_LOST" => Some(Self::Lost),
+            _ => None,
+        }
+    }
+}
+/// LeadOrder is what leads are put in order by. Leads that are equal in it come by lead_id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LeadOrder {
+    /// By created_at.
+    Unspecified = 0,
+    /// By created_at.
+    Created = 1,
+    /// By last_seen_at.
+    LastSeen = 2,
+    /// By value_micros, whatever the currency; leads without a value come last.
+    Value = 3,
+    /// By lead_id, byte by byte.
+    LeadId = 4,
+}
+impl LeadOrder {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LEAD_ORDER_UNSPECIFIED",
+            Self::Created => "LEAD_ORDER_CREATED",
+            Self::LastSeen => "LEAD_ORDER_LAST_SEEN",
+            Self::Value => "LEAD_ORDER_VALUE",
+            Self::LeadId => "LEAD_ORDER_LEAD_ID",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LEAD_ORDER_UNSPECIFIED" => Some(Self::Unspecified),
+            "LEAD_ORDER_CREATED" => Some(Self::Created),
+            "LEAD_ORDER_LAST_SEEN" => Some(Self::LastSeen),
+            "LEAD_ORDER_VALUE" => Some(Self::Value),
+            "LEAD_ORDER_LEAD_ID" => Some(Self::LeadId),
             _ => None,
         }
     }
@@ -7913,6 +10535,16 @@ pub enum ErrorReason {
     /// FAILED_PRECONDITION. What is to be changed was changed since it was read: read it again. Metadata: etag, the one
     /// that it has now.
     EtagMismatch = 163,
+    /// PERMISSION_DENIED. The call needs an API key itself, and was made with a session or an embed token.
+    KeyRequired = 170,
+    /// PERMISSION_DENIED. The embed token does not allow this RPC, or this filter. Metadata: rpc.
+    EmbedNotAllowed = 171,
+    /// NOT_FOUND. There is no dashboard of this id that the caller may see, or this version of it is no longer kept.
+    DashboardNotFound = 180,
+    /// RESOURCE_EXHAUSTED without RetryInfo. There are as many dashboards as there may be: delete one. Metadata: limit.
+    DashboardLimit = 181,
+    /// PERMISSION_DENIED. A shared dashboard is made personal by its owner alone. Metadata: owner.
+    DashboardOwner = 182,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -8019,6 +10651,11 @@ impl ErrorReason {
             Self::ContentGapMerged => "ERROR_REASON_CONTENT_GAP_MERGED",
             Self::ContentGapNotMerged => "ERROR_REASON_CONTENT_GAP_NOT_MERGED",
             Self::EtagMismatch => "ERROR_REASON_ETAG_MISMATCH",
+            Self::KeyRequired => "ERROR_REASON_KEY_REQUIRED",
+            Self::EmbedNotAllowed => "ERROR_REASON_EMBED_NOT_ALLOWED",
+            Self::DashboardNotFound => "ERROR_REASON_DASHBOARD_NOT_FOUND",
+            Self::DashboardLimit => "ERROR_REASON_DASHBOARD_LIMIT",
+            Self::DashboardOwner => "ERROR_REASON_DASHBOARD_OWNER",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -8122,6 +10759,11 @@ impl ErrorReason {
             "ERROR_REASON_CONTENT_GAP_MERGED" => Some(Self::ContentGapMerged),
             "ERROR_REASON_CONTENT_GAP_NOT_MERGED" => Some(Self::ContentGapNotMerged),
             "ERROR_REASON_ETAG_MISMATCH" => Some(Self::EtagMismatch),
+            "ERROR_REASON_KEY_REQUIRED" => Some(Self::KeyRequired),
+            "ERROR_REASON_EMBED_NOT_ALLOWED" => Some(Self::EmbedNotAllowed),
+            "ERROR_REASON_DASHBOARD_NOT_FOUND" => Some(Self::DashboardNotFound),
+            "ERROR_REASON_DASHBOARD_LIMIT" => Some(Self::DashboardLimit),
+            "ERROR_REASON_DASHBOARD_OWNER" => Some(Self::DashboardOwner),
             _ => None,
         }
     }
@@ -8914,796 +11556,6 @@ pub mod event_service_client {
         }
     }
 }
-/// Funnel is a saved funnel.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Funnel {
-    /// name is what it is called, and how it is asked for: at most 100 characters without control characters. Required.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    /// definition says which stages it has. Required.
-    #[prost(message, optional, tag = "2")]
-    pub definition: ::core::option::Option<FunnelDefinition>,
-    /// created_at is when it was saved. Set by the service.
-    #[prost(message, optional, tag = "3")]
-    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
-}
-/// FunnelDefinition says which stages a funnel has, and who goes through them.
-///
-/// The cohort are those that entered the first stage in the period, each with its first entry in the period. From that
-/// entry on each stage counts with its earliest event that is not before the entry of the stage before it and not later
-/// than the window after the first entry. Events at the same time count as in order. An event that fits several stages
-/// counts for each of them; a stage that is defined like one before it must be entered again at a later time. So the
-/// figures do not depend on the order in which events arrive.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct FunnelDefinition {
-    /// stages are the stages in their order, 2 to 20. Required.
-    #[prost(message, repeated, tag = "1")]
-    pub stages: ::prost::alloc::vec::Vec<FunnelStage>,
-    /// entity is who goes through the stages. Unset: leads.
-    #[prost(enumeration = "FunnelEntity", tag = "2")]
-    pub entity: i32,
-    /// order says whether the stages must be entered in their order. Unset: they must.
-    #[prost(enumeration = "FunnelOrder", tag = "3")]
-    pub order: i32,
-    /// window is how long after the first entry the last stage may be entered: 1 second to 366 days. Unset: 30 days.
-    #[prost(message, optional, tag = "4")]
-    pub window: ::core::option::Option<::prost_types::Duration>,
-}
-/// FunnelStage is a stage of a funnel: an event of a type.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct FunnelStage {
-    /// event_type is the type of the event that enters the stage. Types of your own are fine. Required.
-    #[prost(string, tag = "1")]
-    pub event_type: ::prost::alloc::string::String,
-    /// lead_stage is the stage that lead.stage_entered names; for that type alone. Unset: any.
-    #[prost(string, tag = "2")]
-    pub lead_stage: ::prost::alloc::string::String,
-    /// filter keeps the events that carry a value. Unset: all events of the type.
-    #[prost(message, optional, tag = "3")]
-    pub filter: ::core::option::Option<FunnelFilter>,
-    /// name is what people call the stage, at most 100 characters. Unset: lead_stage, or else event_type.
-    #[prost(string, tag = "4")]
-    pub name: ::prost::alloc::string::String,
-}
-/// FunnelFilter keeps the events that carry a value.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct FunnelFilter {
-    /// path is where the value is: "agent", "campaign", "channel" or "team" for what the event names, or a path, such as
-    /// "properties.plan" or "detail.model", as in CustomMetric. Required.
-    #[prost(string, tag = "1")]
-    pub path: ::prost::alloc::string::String,
-    /// equals is what it must be, with the same kind; agent, campaign, channel and team are text. Required.
-    #[prost(oneof = "funnel_filter::Equals", tags = "2, 3, 4")]
-    pub equals: ::core::option::Option<funnel_filter::Equals>,
-}
-/// Nested message and enum types in `FunnelFilter`.
-pub mod funnel_filter {
-    /// equals is what it must be, with the same kind; agent, campaign, channel and team are text. Required.
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Equals {
-        /// text is a text, at most 256 bytes.
-        #[prost(string, tag = "2")]
-        Text(::prost::alloc::string::String),
-        /// number is a number. Enums of details are numbers, too.
-        #[prost(double, tag = "3")]
-        Number(f64),
-        /// truth is true or false. Fields of details that are false are not stored: they are as if they were not told.
-        #[prost(bool, tag = "4")]
-        Truth(bool),
-    }
-}
-/// CreateFunnelRequest saves a funnel.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct CreateFunnelRequest {
-    /// funnel is the funnel. Required.
-    #[prost(message, optional, tag = "1")]
-    pub funnel: ::core::option::Option<Funnel>,
-    /// request_id makes it safe to send the request again: with the same id, name and definition it returns the funnel that
-    /// is there. With the same id and something else it fails with ALREADY_EXISTS (FUNNEL_EXISTS). At most 128 visible ASCII
-    /// characters. Unset: a second request fails, since there is a funnel of that name.
-    #[prost(string, tag = "2")]
-    pub request_id: ::prost::alloc::string::String,
-}
-/// CreateFunnelResponse holds the funnel as it was saved.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct CreateFunnelResponse {
-    /// funnel is the funnel.
-    #[prost(message, optional, tag = "1")]
-    pub funnel: ::core::option::Option<Funnel>,
-}
-/// GetFunnelRequest asks for a saved funnel.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetFunnelRequest {
-    /// name is its name. Required.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-}
-/// GetFunnelResponse holds a saved funnel.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetFunnelResponse {
-    /// funnel is the funnel.
-    #[prost(message, optional, tag = "1")]
-    pub funnel: ::core::option::Option<Funnel>,
-}
-/// ListFunnelsRequest asks for all saved funnels of the organization.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListFunnelsRequest {}
-/// ListFunnelsResponse holds the saved funnels of the organization.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListFunnelsResponse {
-    /// funnels are all of them, by name.
-    #[prost(message, repeated, tag = "1")]
-    pub funnels: ::prost::alloc::vec::Vec<Funnel>,
-}
-/// DeleteFunnelRequest names a saved funnel to delete.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DeleteFunnelRequest {
-    /// name is its name. Required.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-}
-/// DeleteFunnelResponse says that the funnel is deleted.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DeleteFunnelResponse {}
-/// QueryFunnelRequest asks for the figures of a funnel. A breakdown, a filter or a stage of its own definition that names a
-/// path within details or properties needs the scope events.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct QueryFunnelRequest {
-    /// time_range is the period in which the cohort entered the first stage. Its bounds hold to the microsecond. Required.
-    #[prost(message, optional, tag = "1")]
-    pub time_range: ::core::option::Option<TimeRange>,
-    /// filters keep a part of the cohort, at most 5, all of which hold. Where the figures are read from what is kept of leads
-    /// the filter is about the agent, campaign, channel or team that the lead began with. Else it is about the event of the
-    /// first entry: the first that all filters keep.
-    #[prost(message, repeated, tag = "4")]
-    pub filters: ::prost::alloc::vec::Vec<FunnelFilter>,
-    /// breakdown is by what the cohort is broken down: "agent", "campaign", "channel", "team" or a path, of what filters are
-    /// about. Values are texts, numbers, and true and false, of at most 256 characters. Unset: it is not broken down.
-    #[prost(string, tag = "5")]
-    pub breakdown: ::prost::alloc::string::String,
-    /// top is the most rows of the breakdown: 1 to 100. Unset: 10.
-    #[prost(int32, tag = "6")]
-    pub top: i32,
-    /// funnel is which funnel. Required.
-    #[prost(oneof = "query_funnel_request::Funnel", tags = "2, 3")]
-    pub funnel: ::core::option::Option<query_funnel_request::Funnel>,
-}
-/// Nested message and enum types in `QueryFunnelRequest`.
-pub mod query_funnel_request {
-    /// funnel is which funnel. Required.
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Funnel {
-        /// name is that of a saved funnel (FUNNEL_NOT_FOUND).
-        #[prost(string, tag = "2")]
-        Name(::prost::alloc::string::String),
-        /// definition is the funnel itself.
-        #[prost(message, tag = "3")]
-        Definition(super::FunnelDefinition),
-    }
-}
-/// QueryFunnelResponse holds the figures of a funnel, all of one revision. Of every count the rows + other +
-/// without_value = total.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct QueryFunnelResponse {
-    /// context says what was counted.
-    #[prost(message, optional, tag = "1")]
-    pub context: ::core::option::Option<AnswerContext>,
-    /// definition is the funnel that was asked for, with everything that was unset.
-    #[prost(message, optional, tag = "2")]
-    pub definition: ::core::option::Option<FunnelDefinition>,
-    /// total is about the whole cohort.
-    #[prost(message, optional, tag = "3")]
-    pub total: ::core::option::Option<FunnelFigures>,
-    /// rows are about the values of the breakdown with the largest cohorts, largest first, equal ones by value.
-    #[prost(message, repeated, tag = "4")]
-    pub rows: ::prost::alloc::vec::Vec<FunnelRow>,
-    /// other is about all other values together. Unset: there are none.
-    #[prost(message, optional, tag = "5")]
-    pub other: ::core::option::Option<FunnelFigures>,
-    /// without_value is about those without any value. Unset: there are none.
-    #[prost(message, optional, tag = "6")]
-    pub without_value: ::core::option::Option<FunnelFigures>,
-    /// value_count is how many values the breakdown has.
-    #[prost(int64, tag = "7")]
-    pub value_count: i64,
-}
-/// FunnelRow is a value of a breakdown with its figures.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct FunnelRow {
-    /// value is the value; numbers, true and false as text.
-    #[prost(string, tag = "1")]
-    pub value: ::prost::alloc::string::String,
-    /// figures are those of the part of the cohort with the value.
-    #[prost(message, optional, tag = "2")]
-    pub figures: ::core::option::Option<FunnelFigures>,
-}
-/// FunnelFigures are the figures of a funnel for a cohort.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct FunnelFigures {
-    /// stages has those of each stage, in order.
-    #[prost(message, repeated, tag = "1")]
-    pub stages: ::prost::alloc::vec::Vec<FunnelStageFigures>,
-}
-/// FunnelStageFigures are the figures of a stage. Of all but the last one converted + left + still_inside = entered.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct FunnelStageFigures {
-    /// name is what the stage is called. With FUNNEL_ORDER_ANY_ORDER it is the stage that is defined at this place, which
-    /// reached is about, and nothing else is.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    /// entered is how many entered the stage; of the first stage the whole cohort.
-    #[prost(int64, tag = "2")]
-    pub entered: i64,
-    /// converted is how many of them entered the next stage. Unset: it is the last one.
-    #[prost(int64, optional, tag = "3")]
-    pub converted: ::core::option::Option<i64>,
-    /// left is how many of them can enter the next stage no more: their window is over, or the lead is lost at as_of_time
-    /// (known where figures are read from what is kept of leads). Unset: it is the last one.
-    #[prost(int64, optional, tag = "4")]
-    pub left: ::core::option::Option<i64>,
-    /// still_inside is how many of them may still enter the next stage. Unset: it is the last one.
-    #[prost(int64, optional, tag = "5")]
-    pub still_inside: ::core::option::Option<i64>,
-    /// conversion_rate is converted ÷ entered. Unset: nobody entered, or it is the last one.
-    #[prost(double, optional, tag = "6")]
-    pub conversion_rate: ::core::option::Option<f64>,
-    /// overall_conversion_rate is entered ÷ the cohort. Unset: there is no cohort.
-    #[prost(double, optional, tag = "7")]
-    pub overall_conversion_rate: ::core::option::Option<f64>,
-    /// drop_off_rate is left ÷ entered. Unset: nobody entered, or it is the last one.
-    #[prost(double, optional, tag = "8")]
-    pub drop_off_rate: ::core::option::Option<f64>,
-    /// median_time_ms is the median time from the entry of the stage before to this one: of those that entered it, the time
-    /// that half of them took at most (nearest rank), exact. Unset: nobody entered, or it is the first one.
-    #[prost(int64, optional, tag = "9")]
-    pub median_time_ms: ::core::option::Option<i64>,
-    /// p95_time_ms is the time that 95 % of them took at most.
-    #[prost(int64, optional, tag = "10")]
-    pub p95_time_ms: ::core::option::Option<i64>,
-    /// reached is how many of the cohort entered the stage that is defined at this place. With FUNNEL_ORDER_IN_ORDER it is
-    /// entered.
-    #[prost(int64, tag = "11")]
-    pub reached: i64,
-}
-/// FunnelEntity is who goes through the stages of a funnel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum FunnelEntity {
-    /// As FUNNEL_ENTITY_LEAD.
-    Unspecified = 0,
-    /// Leads: the lead_id of lead events, or else their resource_id; and the resource_id of other events whose resource_type
-    /// is "lead".
-    Lead = 1,
-    /// Users: the user_id of events.
-    User = 2,
-    /// Conversations: the conversation_id of events.
-    Conversation = 3,
-}
-impl FunnelEntity {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "FUNNEL_ENTITY_UNSPECIFIED",
-            Self::Lead => "FUNNEL_ENTITY_LEAD",
-            Self::User => "FUNNEL_ENTITY_USER",
-            Self::Conversation => "FUNNEL_ENTITY_CONVERSATION",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "FUNNEL_ENTITY_UNSPECIFIED" => Some(Self::Unspecified),
-            "FUNNEL_ENTITY_LEAD" => Some(Self::Lead),
-            "FUNNEL_ENTITY_USER" => Some(Self::User),
-            "FUNNEL_ENTITY_CONVERSATION" => Some(Self::Conversation),
-            _ => None,
-        }
-    }
-}
-/// FunnelOrder says whether the stages of a funnel must be entered in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum FunnelOrder {
-    /// As FUNNEL_ORDER_IN_ORDER.
-    Unspecified = 0,
-    /// In their order.
-    InOrder = 1,
-    /// In any order. The cohort are those that entered any of the stages in the period, and the window begins with the first
-    /// one that they entered then. The figures of stage k are about those that entered k different stages by then, whichever
-    /// these are. No two stages may be defined alike.
-    AnyOrder = 2,
-}
-impl FunnelOrder {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "FUNNEL_ORDER_UNSPECIFIED",
-            Self::InOrder => "FUNNEL_ORDER_IN_ORDER",
-            Self::AnyOrder => "FUNNEL_ORDER_ANY_ORDER",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "FUNNEL_ORDER_UNSPECIFIED" => Some(Self::Unspecified),
-            "FUNNEL_ORDER_IN_ORDER" => Some(Self::InOrder),
-            "FUNNEL_ORDER_ANY_ORDER" => Some(Self::AnyOrder),
-            _ => None,
-        }
-    }
-}
-/// Generated client implementations.
-pub mod funnel_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// FunnelService follows leads, users and conversations through stages: how many enter each, how many go on to the next,
-    /// how long that takes, and where they are lost. Funnels can be saved by name, and asked about without being saved. To
-    /// save and delete funnels needs the scope admin, everything else the scope read.
-    #[derive(Debug, Clone)]
-    pub struct FunnelServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> FunnelServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> FunnelServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            FunnelServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the organization has one of this
-        /// name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A saved funnel never changes: to change one, delete
-        /// it and save it again.
-        pub async fn create_funnel(
-            &mut self,
-            request: impl tonic::IntoRequest<super::CreateFunnelRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::CreateFunnelResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tallywire.v1.FunnelService/CreateFunnel",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("tallywire.v1.FunnelService", "CreateFunnel"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// GetFunnel returns a saved funnel. If there is none of this name, the call fails with NOT_FOUND (FUNNEL_NOT_FOUND).
-        pub async fn get_funnel(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetFunnelRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetFunnelResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tallywire.v1.FunnelService/GetFunnel",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("tallywire.v1.FunnelService", "GetFunnel"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// ListFunnels returns all of the organization's saved funnels, by name.
-        pub async fn list_funnels(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListFunnelsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListFunnelsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tallywire.v1.FunnelService/ListFunnels",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("tallywire.v1.FunnelService", "ListFunnels"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// DeleteFunnel deletes a saved funnel. If there is none of this name, the call fails with NOT_FOUND
-        /// (FUNNEL_NOT_FOUND).
-        pub async fn delete_funnel(
-            &mut self,
-            request: impl tonic::IntoRequest<super::DeleteFunnelRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::DeleteFunnelResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tallywire.v1.FunnelService/DeleteFunnel",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("tallywire.v1.FunnelService", "DeleteFunnel"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// QueryFunnel returns the figures of a funnel, a saved one or one that the request defines. Funnels of leads through
-        /// stages and outcomes are read from what is kept of each lead. All others are counted from raw events: where these are
-        /// gone the call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE), and where the organization has more than 1,000,000
-        /// events of any type from the start of the period to the end of the last window, with TOO_MANY_RAW_EVENTS.
-        pub async fn query_funnel(
-            &mut self,
-            request: impl tonic::IntoRequest<super::QueryFunnelRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::QueryFunnelResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tallywire.v1.FunnelService/QueryFunnel",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("tallywire.v1.FunnelService", "QueryFunnel"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// GetLeaderboardRequest asks for a ranking.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetLeaderboardRequest {
-    /// time_range is the period. Required.
-    #[prost(message, optional, tag = "1")]
-    pub time_range: ::core::option::Option<TimeRange>,
-    /// subject says who is ranked. Unset: agents.
-    #[prost(enumeration = "LeaderboardSubject", tag = "2")]
-    pub subject: i32,
-    /// order says by what. Unset: points.
-    #[prost(enumeration = "LeaderboardOrder", tag = "3")]
-    pub order: i32,
-    /// top is the most rows: 1 to 1,000. Unset: 10.
-    #[prost(int32, tag = "4")]
-    pub top: i32,
-    /// team_id keeps what carries this team, when agents are ranked: the pair of agent and team must be kept
-    /// (PAIR_NOT_KEPT). At most 256 bytes.
-    #[prost(string, tag = "5")]
-    pub team_id: ::prost::alloc::string::String,
-}
-/// GetLeaderboardResponse holds a ranking.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetLeaderboardResponse {
-    /// context says what was counted.
-    #[prost(message, optional, tag = "1")]
-    pub context: ::core::option::Option<AnswerContext>,
-    /// rows are the first ones in order. Nobody has a row who has none of what they are ranked by. Those with equally much
-    /// share a rank and come in the order of their ids.
-    #[prost(message, repeated, tag = "2")]
-    pub rows: ::prost::alloc::vec::Vec<LeaderboardRow>,
-    /// participants is how many agents or teams have any event in the period.
-    #[prost(int64, tag = "3")]
-    pub participants: i64,
-}
-/// LeaderboardRow is an agent or a team with its rank.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct LeaderboardRow {
-    /// rank is 1 for the most. Ranks are dense: the one after a rank that several share is one higher.
-    #[prost(int32, tag = "1")]
-    pub rank: i32,
-    /// id is the agent_id or team_id.
-    #[prost(string, tag = "2")]
-    pub id: ::prost::alloc::string::String,
-    /// display_name is what people call the agent, where that was told.
-    #[prost(string, tag = "3")]
-    pub display_name: ::prost::alloc::string::String,
-    /// Points awarded.
-    #[prost(int64, tag = "4")]
-    pub points: i64,
-    /// Badges earned.
-    #[prost(int64, tag = "5")]
-    pub badges: i64,
-    /// Tasks completed.
-    #[prost(int64, tag = "6")]
-    pub tasks_completed: i64,
-    /// Calls that ended.
-    #[prost(int64, tag = "7")]
-    pub calls_handled: i64,
-    /// Leads converted.
-    #[prost(int64, tag = "8")]
-    pub leads_converted: i64,
-}
-/// LeaderboardSubject is who is ranked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum LeaderboardSubject {
-    /// As LEADERBOARD_SUBJECT_AGENT.
-    Unspecified = 0,
-    /// Agents, by the agent_id of events.
-    Agent = 1,
-    /// Teams, by the team_id of events.
-    Team = 2,
-}
-impl LeaderboardSubject {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "LEADERBOARD_SUBJECT_UNSPECIFIED",
-            Self::Agent => "LEADERBOARD_SUBJECT_AGENT",
-            Self::Team => "LEADERBOARD_SUBJECT_TEAM",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "LEADERBOARD_SUBJECT_UNSPECIFIED" => Some(Self::Unspecified),
-            "LEADERBOARD_SUBJECT_AGENT" => Some(Self::Agent),
-            "LEADERBOARD_SUBJECT_TEAM" => Some(Self::Team),
-            _ => None,
-        }
-    }
-}
-/// LeaderboardOrder is by what somebody is ranked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum LeaderboardOrder {
-    /// As LEADERBOARD_ORDER_POINTS.
-    Unspecified = 0,
-    /// Points awarded.
-    Points = 1,
-    /// Badges earned.
-    Badges = 2,
-    /// Tasks completed.
-    Tasks = 3,
-    /// Calls that ended.
-    Calls = 4,
-    /// Leads converted.
-    Conversions = 5,
-}
-impl LeaderboardOrder {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "LEADERBOARD_ORDER_UNSPECIFIED",
-            Self::Points => "LEADERBOARD_ORDER_POINTS",
-            Self::Badges => "LEADERBOARD_ORDER_BADGES",
-            Self::Tasks => "LEADERBOARD_ORDER_TASKS",
-            Self::Calls => "LEADERBOARD_ORDER_CALLS",
-            Self::Conversions => "LEADERBOARD_ORDER_CONVERSIONS",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "LEADERBOARD_ORDER_UNSPECIFIED" => Some(Self::Unspecified),
-            "LEADERBOARD_ORDER_POINTS" => Some(Self::Points),
-            "LEADERBOARD_ORDER_BADGES" => Some(Self::Badges),
-            "LEADERBOARD_ORDER_TASKS" => Some(Self::Tasks),
-            "LEADERBOARD_ORDER_CALLS" => Some(Self::Calls),
-            "LEADERBOARD_ORDER_CONVERSIONS" => Some(Self::Conversions),
-            _ => None,
-        }
-    }
-}
-/// Generated client implementations.
-pub mod leaderboard_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// LeaderboardService ranks agents and teams by what they have done. It needs the scope read.
-    #[derive(Debug, Clone)]
-    pub struct LeaderboardServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> LeaderboardServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> LeaderboardServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            LeaderboardServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// GetLeaderboard returns the agents or teams with the most points, badges, tasks, calls or conversions in a period.
-        pub async fn get_leaderboard(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetLeaderboardRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetLeaderboardResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tallywire.v1.LeaderboardService/GetLeaderboard",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("tallywire.v1.LeaderboardService", "GetLeaderboard"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
 /// EraseUserRequest names a person.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EraseUserRequest {
@@ -10008,561 +11860,6 @@ pub mod privacy_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("tallywire.v1.PrivacyService", "ExportUser"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-    }
-}
-/// RealtimeFilter narrows a realtime request to one dimension: the events that carry any of the values that the filter
-/// names. Unset: the whole organization. All values must be of the same dimension, and at most 100 (TOO_MANY_FILTERS): what
-/// is happening now is not kept by pairs of dimensions. "_other" is not a value of events, and is refused (INVALID_VALUE).
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct RealtimeFilter {
-    /// agent_ids names agents: short for the dimension "agent". At most 256 bytes each.
-    #[prost(string, repeated, tag = "1")]
-    pub agent_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// channel names a channel: short for the dimension "channel". At most 256 bytes.
-    #[prost(string, tag = "2")]
-    pub channel: ::prost::alloc::string::String,
-    /// dimensions names values of any dimension, as the filter of a question does. Several elements with the same
-    /// dimension keep the events that carry any of their values: {"dimension": "team", "value": "north"} and {"dimension":
-    /// "team", "value": "south"} keep those of both teams. GetRealtimeMetrics and WatchMetrics take the dimensions that
-    /// ListMetrics marks with has_realtime; WatchUpdates takes every dimension of ListMetrics and "event_type"
-    /// (UNKNOWN_DIMENSION, which lists them).
-    #[prost(message, repeated, tag = "3")]
-    pub dimensions: ::prost::alloc::vec::Vec<DimensionFilter>,
-}
-/// GetRealtimeMetricsRequest asks for the figures of now.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetRealtimeMetricsRequest {
-    /// filter narrows the figures to a part of the organization.
-    #[prost(message, optional, tag = "1")]
-    pub filter: ::core::option::Option<RealtimeFilter>,
-}
-/// GetRealtimeMetricsResponse holds the figures of now.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetRealtimeMetricsResponse {
-    /// state holds the figures, and says as of when.
-    #[prost(message, optional, tag = "1")]
-    pub state: ::core::option::Option<RealtimeState>,
-}
-/// WatchMetricsRequest asks for the figures of now, again and again.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct WatchMetricsRequest {
-    /// filter narrows the figures to a part of the organization.
-    #[prost(message, optional, tag = "1")]
-    pub filter: ::core::option::Option<RealtimeFilter>,
-    /// min_interval is the least time between two states, 100 milliseconds to 1 minute (INTERVAL_OUT_OF_RANGE;
-    /// INVALID_DURATION if seconds and nanos disagree in sign). Unset or 0: 1 second. If it is longer than 15 seconds,
-    /// heartbeats come in between.
-    #[prost(message, optional, tag = "2")]
-    pub min_interval: ::core::option::Option<::prost_types::Duration>,
-}
-/// WatchMetricsResponse is a state, or a heartbeat, which says the newest revision and nothing else. Revisions never go
-/// back within a stream.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct WatchMetricsResponse {
-    /// state is the newest state. Unset in a heartbeat.
-    #[prost(message, optional, tag = "1")]
-    pub state: ::core::option::Option<RealtimeState>,
-    /// revision is the organization's revision of the state or the heartbeat.
-    #[prost(int64, tag = "2")]
-    pub revision: i64,
-}
-/// RealtimeState is what is happening, as of a revision and an instant. Windows are by occurred_at and end at
-/// as_of_time; late events do not enter them. A window consists of whole slots and the slot that is running: slots of
-/// five seconds for the last minute (55 to 60 seconds) and the last 5 minutes, slots of a minute for the last hour (59
-/// to 60 minutes).
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct RealtimeState {
-    /// as_of_revision is the organization's revision up to which events are counted.
-    #[prost(int64, tag = "1")]
-    pub as_of_revision: i64,
-    /// as_of_time is the database's time at which the windows end.
-    #[prost(message, optional, tag = "2")]
-    pub as_of_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// time_zone is the organization's zone, at whose midnight today begins.
-    #[prost(string, tag = "3")]
-    pub time_zone: ::prost::alloc::string::String,
-    /// metrics are the figures.
-    #[prost(message, optional, tag = "4")]
-    pub metrics: ::core::option::Option<RealtimeMetrics>,
-    /// minutes are the last 60 minutes, oldest first; the last one is the minute that is running. Empty if the filter
-    /// names a value without figures of its own (see CARDINALITY_OVERFLOW).
-    #[prost(message, repeated, tag = "5")]
-    pub minutes: ::prost::alloc::vec::Vec<RealtimeMinute>,
-    /// conversations are the 20 conversations with the latest activity, latest first. Activity means being started, spoken
-    /// in, closed or reopened. Those with activity in the last hour come first; if they are fewer than 20, more are looked
-    /// for among the organization's latest 5,000 before that. A filter keeps the conversations whose latest value of its
-    /// dimension is one of those that it names: that were last with one of its agents, teams or channels.
-    #[prost(message, repeated, tag = "6")]
-    pub conversations: ::prost::alloc::vec::Vec<ConversationState>,
-}
-/// RealtimeMetrics are the figures of the last minutes and of today. A figure that cannot be computed is absent. If the
-/// filter names a value without figures of its own (see CARDINALITY_OVERFLOW), all but active_conversations are absent.
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
-pub struct RealtimeMetrics {
-    /// Open conversations that were started, spoken in, handed over or reopened within the last hour. A hand-over to a
-    /// human leaves a conversation open. With a filter: of the conversations whose latest value of its dimension is one of
-    /// those that it names.
-    #[prost(int64, optional, tag = "1")]
-    pub active_conversations: ::core::option::Option<i64>,
-    /// Messages received and sent in the last minute.
-    #[prost(int64, optional, tag = "2")]
-    pub messages_last_minute: ::core::option::Option<i64>,
-    /// Messages received and sent in the last hour: the sum over minutes.
-    #[prost(int64, optional, tag = "3")]
-    pub messages_last_hour: ::core::option::Option<i64>,
-    /// Mean response time of the last 5 minutes, in milliseconds.
-    #[prost(double, optional, tag = "4")]
-    pub avg_response_time_ms: ::core::option::Option<f64>,
-    /// Median response time of the last 5 minutes, in milliseconds, at most 1 % off, as is the other percentile.
-    #[prost(double, optional, tag = "5")]
-    pub p50_response_time_ms: ::core::option::Option<f64>,
-    /// 95th percentile of the response time of the last 5 minutes, in milliseconds.
-    #[prost(double, optional, tag = "6")]
-    pub p95_response_time_ms: ::core::option::Option<f64>,
-    /// 1 − failed ÷ sent messages of the last hour.
-    #[prost(double, optional, tag = "7")]
-    pub success_rate: ::core::option::Option<f64>,
-    /// Messages received and sent since the organization's midnight; equal to total_messages of GetOverview over that day.
-    #[prost(int64, optional, tag = "8")]
-    pub messages_today: ::core::option::Option<i64>,
-    /// Conversations that began since midnight.
-    #[prost(int64, optional, tag = "9")]
-    pub conversations_today: ::core::option::Option<i64>,
-    /// Prompt and completion tokens since midnight.
-    #[prost(int64, optional, tag = "10")]
-    pub tokens_today: ::core::option::Option<i64>,
-}
-/// RealtimeMinute is one minute of the last hour.
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
-pub struct RealtimeMinute {
-    /// start is the first instant of the minute.
-    #[prost(message, optional, tag = "1")]
-    pub start: ::core::option::Option<::prost_types::Timestamp>,
-    /// Messages received and sent.
-    #[prost(int64, tag = "2")]
-    pub messages: i64,
-    /// Median response time, in milliseconds. Absent without any.
-    #[prost(double, optional, tag = "3")]
-    pub p50_response_time_ms: ::core::option::Option<f64>,
-    /// 95th percentile of the response time, in milliseconds. Absent without any.
-    #[prost(double, optional, tag = "4")]
-    pub p95_response_time_ms: ::core::option::Option<f64>,
-}
-/// ConversationState is how a conversation stands.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ConversationState {
-    /// conversation_id is the conversation.
-    #[prost(string, tag = "1")]
-    pub conversation_id: ::prost::alloc::string::String,
-    /// status is how the conversation stands.
-    #[prost(enumeration = "ConversationStatus", tag = "2")]
-    pub status: i32,
-    /// agent_id is the agent on the latest event that carries one, of those that start, close or reopen the conversation
-    /// or are its messages.
-    #[prost(string, tag = "3")]
-    pub agent_id: ::prost::alloc::string::String,
-    /// user_id is the user on the latest of these events that carries one.
-    #[prost(string, tag = "4")]
-    pub user_id: ::prost::alloc::string::String,
-    /// channel is the channel on the latest of these events that carries one.
-    #[prost(string, tag = "5")]
-    pub channel: ::prost::alloc::string::String,
-    /// last_activity_at is when the latest of these events occurred.
-    #[prost(message, optional, tag = "6")]
-    pub last_activity_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// message_count is the number of its messages.
-    #[prost(int64, tag = "7")]
-    pub message_count: i64,
-}
-/// WatchUpdatesRequest asks for every update from now on, or after a token.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct WatchUpdatesRequest {
-    /// resume_after is the resume_token of the last update that was received: the stream goes on with the next revision.
-    /// Unset: the stream begins with the next revision after now. Refused are a token that is damaged, forged or of
-    /// another organization (RESUME_TOKEN_INVALID), one older than the window (COMPACTED), and one from before a restore
-    /// (RESTORED).
-    #[prost(string, tag = "1")]
-    pub resume_after: ::prost::alloc::string::String,
-    /// filter narrows the changes and events; revisions without any still come, empty. Changes are those of the filter's
-    /// dimension: by "event_type" the number of events alone is counted, and what is counted from whole conversations only
-    /// by dimensions with has_conversations. The filter is part of the token and may not change on resuming
-    /// (RESUME_TOKEN_INVALID); the order in which it names values does not matter. The stream ends with FAILED_PRECONDITION (CARDINALITY_OVERFLOW)
-    /// as soon as the filter names a value without figures of its own.
-    #[prost(message, optional, tag = "2")]
-    pub filter: ::core::option::Option<RealtimeFilter>,
-    /// include_events adds the events themselves, with their properties. It needs the scope events beside read
-    /// (SCOPE_MISSING), and is part of the token, too.
-    #[prost(bool, tag = "3")]
-    pub include_events: bool,
-}
-/// WatchUpdatesResponse is a revision, or a bookmark: a token without a revision, sent once at the beginning and
-/// whenever nothing has happened for 15 seconds.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct WatchUpdatesResponse {
-    /// resume_token is what to give as resume_after. Opaque.
-    #[prost(string, tag = "1")]
-    pub resume_token: ::prost::alloc::string::String,
-    /// revision is the revision, one more than the one before. In a bookmark it is the last revision that was sent. A
-    /// revision may have no events: what depends on several events, as the outcome of a conversation does, changes figures
-    /// in a revision of its own, after the one that stored the events.
-    #[prost(int64, tag = "2")]
-    pub revision: i64,
-    /// bookmark is true if this is a bookmark and not an update.
-    #[prost(bool, tag = "3")]
-    pub bookmark: bool,
-    /// committed_at is when the revision was committed.
-    #[prost(message, optional, tag = "4")]
-    pub committed_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// changes are what the revision added to the measures; what it took back is negative.
-    #[prost(message, repeated, tag = "5")]
-    pub changes: ::prost::alloc::vec::Vec<MeasureChange>,
-    /// events are those of the revision as they are stored, if they were asked for and are still kept. They lack the
-    /// detail of custom event types.
-    #[prost(message, repeated, tag = "6")]
-    pub events: ::prost::alloc::vec::Vec<Event>,
-    /// more is true if the changes and events of the revision come in several messages, each of about 2 MiB at most, and
-    /// another one follows. Only the last one has the resume_token.
-    #[prost(bool, tag = "7")]
-    pub more: bool,
-}
-/// MeasureChange is what a revision added to a measure in one cell: one quarter hour of one value of one dimension.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct MeasureChange {
-    /// bucket is the first instant of the quarter hour.
-    #[prost(message, optional, tag = "1")]
-    pub bucket: ::core::option::Option<::prost_types::Timestamp>,
-    /// dimension is the dimension that value belongs to.
-    #[prost(enumeration = "ChangeDimension", tag = "2")]
-    pub dimension: i32,
-    /// value is the value of the dimension, such as the agent. Empty for the total. "_other" stands for all
-    /// values that were first seen after the limit of distinct values was reached.
-    #[prost(string, tag = "3")]
-    pub value: ::prost::alloc::string::String,
-    /// measure is the name of the measure, as in ListMetrics.
-    #[prost(string, tag = "4")]
-    pub measure: ::prost::alloc::string::String,
-    /// count is how often the measure was taken; negative if it was taken back.
-    #[prost(int64, tag = "5")]
-    pub count: i64,
-    /// sum is the values added up, for measures with values.
-    #[prost(int64, tag = "6")]
-    pub sum: i64,
-}
-/// ConversationStatus is how a conversation stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum ConversationStatus {
-    /// Never sent.
-    Unspecified = 0,
-    /// Not closed.
-    Active = 1,
-    /// Closed: the agent resolved it alone.
-    Resolved = 2,
-    /// Closed: a human took over.
-    Escalated = 3,
-    /// Closed: the user walked away.
-    Abandoned = 4,
-    /// Closed without another outcome.
-    Ended = 5,
-}
-impl ConversationStatus {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "CONVERSATION_STATUS_UNSPECIFIED",
-            Self::Active => "CONVERSATION_STATUS_ACTIVE",
-            Self::Resolved => "CONVERSATION_STATUS_RESOLVED",
-            Self::Escalated => "CONVERSATION_STATUS_ESCALATED",
-            Self::Abandoned => "CONVERSATION_STATUS_ABANDONED",
-            Self::Ended => "CONVERSATION_STATUS_ENDED",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "CONVERSATION_STATUS_UNSPECIFIED" => Some(Self::Unspecified),
-            "CONVERSATION_STATUS_ACTIVE" => Some(Self::Active),
-            "CONVERSATION_STATUS_RESOLVED" => Some(Self::Resolved),
-            "CONVERSATION_STATUS_ESCALATED" => Some(Self::Escalated),
-            "CONVERSATION_STATUS_ABANDONED" => Some(Self::Abandoned),
-            "CONVERSATION_STATUS_ENDED" => Some(Self::Ended),
-            _ => None,
-        }
-    }
-}
-/// ChangeDimension is what a cell is grouped by. Readers leave out the values that they do not know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum ChangeDimension {
-    /// Never sent.
-    Unspecified = 0,
-    /// The organization.
-    Total = 1,
-    /// One agent.
-    Agent = 2,
-    /// One channel.
-    Channel = 3,
-    /// One team.
-    Team = 4,
-    /// One event type.
-    EventType = 5,
-    /// One kind of storage.
-    StorageKind = 6,
-    /// One language model.
-    Model = 7,
-    /// One route of an interface with its method, as in "GET /orders/{id}".
-    Endpoint = 8,
-    /// One campaign.
-    Campaign = 9,
-    /// One queue of calls.
-    Queue = 10,
-    /// One topic.
-    Topic = 11,
-    /// One reason of hand-overs.
-    HandoffReason = 12,
-    /// One error code of messages.
-    ErrorCode = 13,
-    /// One class of statuses of calls of interfaces, as in "2xx".
-    StatusClass = 14,
-    /// One method of calls of interfaces, as in "GET".
-    Method = 15,
-    /// One currency.
-    Currency = 16,
-    /// One version of a rubric.
-    Rubric = 17,
-    /// One scorer of conversations.
-    Scorer = 18,
-    /// One stage of the funnel.
-    Stage = 19,
-    /// One badge.
-    Badge = 20,
-}
-impl ChangeDimension {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "CHANGE_DIMENSION_UNSPECIFIED",
-            Self::Total => "CHANGE_DIMENSION_TOTAL",
-            Self::Agent => "CHANGE_DIMENSION_AGENT",
-            Self::Channel => "CHANGE_DIMENSION_CHANNEL",
-            Self::Team => "CHANGE_DIMENSION_TEAM",
-            Self::EventType => "CHANGE_DIMENSION_EVENT_TYPE",
-            Self::StorageKind => "CHANGE_DIMENSION_STORAGE_KIND",
-            Self::Model => "CHANGE_DIMENSION_MODEL",
-            Self::Endpoint => "CHANGE_DIMENSION_ENDPOINT",
-            Self::Campaign => "CHANGE_DIMENSION_CAMPAIGN",
-            Self::Queue => "CHANGE_DIMENSION_QUEUE",
-            Self::Topic => "CHANGE_DIMENSION_TOPIC",
-            Self::HandoffReason => "CHANGE_DIMENSION_HANDOFF_REASON",
-            Self::ErrorCode => "CHANGE_DIMENSION_ERROR_CODE",
-            Self::StatusClass => "CHANGE_DIMENSION_STATUS_CLASS",
-            Self::Method => "CHANGE_DIMENSION_METHOD",
-            Self::Currency => "CHANGE_DIMENSION_CURRENCY",
-            Self::Rubric => "CHANGE_DIMENSION_RUBRIC",
-            Self::Scorer => "CHANGE_DIMENSION_SCORER",
-            Self::Stage => "CHANGE_DIMENSION_STAGE",
-            Self::Badge => "CHANGE_DIMENSION_BADGE",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "CHANGE_DIMENSION_UNSPECIFIED" => Some(Self::Unspecified),
-            "CHANGE_DIMENSION_TOTAL" => Some(Self::Total),
-            "CHANGE_DIMENSION_AGENT" => Some(Self::Agent),
-            "CHANGE_DIMENSION_CHANNEL" => Some(Self::Channel),
-            "CHANGE_DIMENSION_TEAM" => Some(Self::Team),
-            "CHANGE_DIMENSION_EVENT_TYPE" => Some(Self::EventType),
-            "CHANGE_DIMENSION_STORAGE_KIND" => Some(Self::StorageKind),
-            "CHANGE_DIMENSION_MODEL" => Some(Self::Model),
-            "CHANGE_DIMENSION_ENDPOINT" => Some(Self::Endpoint),
-            "CHANGE_DIMENSION_CAMPAIGN" => Some(Self::Campaign),
-            "CHANGE_DIMENSION_QUEUE" => Some(Self::Queue),
-            "CHANGE_DIMENSION_TOPIC" => Some(Self::Topic),
-            "CHANGE_DIMENSION_HANDOFF_REASON" => Some(Self::HandoffReason),
-            "CHANGE_DIMENSION_ERROR_CODE" => Some(Self::ErrorCode),
-            "CHANGE_DIMENSION_STATUS_CLASS" => Some(Self::StatusClass),
-            "CHANGE_DIMENSION_METHOD" => Some(Self::Method),
-            "CHANGE_DIMENSION_CURRENCY" => Some(Self::Currency),
-            "CHANGE_DIMENSION_RUBRIC" => Some(Self::Rubric),
-            "CHANGE_DIMENSION_SCORER" => Some(Self::Scorer),
-            "CHANGE_DIMENSION_STAGE" => Some(Self::Stage),
-            "CHANGE_DIMENSION_BADGE" => Some(Self::Badge),
-            _ => None,
-        }
-    }
-}
-/// Generated client implementations.
-pub mod realtime_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// RealtimeService says what is happening now. It counts the same accepted, deduplicated events as every other answer,
-    /// in the order of their revisions. All RPCs need the scope read; raw events need the scope events, too.
-    #[derive(Debug, Clone)]
-    pub struct RealtimeServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> RealtimeServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> RealtimeServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            RealtimeServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// GetRealtimeMetrics returns the figures of the last minutes, of the organization or a part of it. The answer may be
-        /// up to 2 seconds old; as_of_revision says what is in it.
-        pub async fn get_realtime_metrics(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetRealtimeMetricsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetRealtimeMetricsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tallywire.v1.RealtimeService/GetRealtimeMetrics",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("tallywire.v1.RealtimeService", "GetRealtimeMetrics"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-        /// WatchMetrics sends the figures at once, and again whenever they have changed, at most once per min_interval. A slow
-        /// reader gets the newest state, and never a queue of old ones. After 15 seconds without a state comes a heartbeat.
-        /// The stream ends with UNAVAILABLE (DRAINING) before the server stops: call again, on any server.
-        pub async fn watch_metrics(
-            &mut self,
-            request: impl tonic::IntoRequest<super::WatchMetricsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::WatchMetricsResponse>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tallywire.v1.RealtimeService/WatchMetrics",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("tallywire.v1.RealtimeService", "WatchMetrics"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-        /// WatchUpdates sends every revision of the organization once, in order, without a gap, with what it changed. To go on
-        /// after the stream has ended, call again with the last resume_token, on any server. The stream ends with UNAVAILABLE
-        /// (DRAINING) before the server stops, and with OUT_OF_RANGE (COMPACTED) if the reader has fallen behind the window
-        /// that is kept (24 hours, unless the operator chose longer).
-        pub async fn watch_updates(
-            &mut self,
-            request: impl tonic::IntoRequest<super::WatchUpdatesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::WatchUpdatesResponse>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tallywire.v1.RealtimeService/WatchUpdates",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("tallywire.v1.RealtimeService", "WatchUpdates"));
             self.inner.server_streaming(req, path, codec).await
         }
     }

@@ -9,6 +9,60 @@ pub(crate) async fn call(
     request: &[u8],
 ) -> Result<Value, Failure> {
     match method {
+        "tallywire.v1.AccountService/SignIn" => {
+            answered(
+                "SignInResponse",
+                client.sign_in(decoded::<v1::SignInRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AccountService/SignOut" => {
+            answered(
+                "SignOutResponse",
+                client.sign_out(decoded::<v1::SignOutRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AccountService/GetSession" => {
+            answered(
+                "GetSessionResponse",
+                client.get_session(decoded::<v1::GetSessionRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AccountService/CreateSignInCode" => {
+            answered(
+                "CreateSignInCodeResponse",
+                client
+                    .create_sign_in_code(
+                        decoded::<v1::CreateSignInCodeRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.AccountService/CreateEmbedToken" => {
+            answered(
+                "CreateEmbedTokenResponse",
+                client
+                    .create_embed_token(decoded::<v1::CreateEmbedTokenRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.AccountService/GetPreferences" => {
+            answered(
+                "GetPreferencesResponse",
+                client
+                    .get_preferences(decoded::<v1::GetPreferencesRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.AccountService/UpdatePreferences" => {
+            answered(
+                "UpdatePreferencesResponse",
+                client
+                    .update_preferences(
+                        decoded::<v1::UpdatePreferencesRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
         "tallywire.v1.MetricsService/GetOverview" => {
             answered(
                 "GetOverviewResponse",
@@ -187,6 +241,122 @@ pub(crate) async fn call(
                     .await,
             )
         }
+        "tallywire.v1.FunnelService/CreateFunnel" => {
+            answered(
+                "CreateFunnelResponse",
+                client.create_funnel(decoded::<v1::CreateFunnelRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.FunnelService/GetFunnel" => {
+            answered(
+                "GetFunnelResponse",
+                client.get_funnel(decoded::<v1::GetFunnelRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.FunnelService/ListFunnels" => {
+            answered(
+                "ListFunnelsResponse",
+                client.list_funnels(decoded::<v1::ListFunnelsRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.FunnelService/DeleteFunnel" => {
+            answered(
+                "DeleteFunnelResponse",
+                client.delete_funnel(decoded::<v1::DeleteFunnelRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.FunnelService/QueryFunnel" => {
+            answered(
+                "QueryFunnelResponse",
+                client.query_funnel(decoded::<v1::QueryFunnelRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.LeaderboardService/GetLeaderboard" => {
+            answered(
+                "GetLeaderboardResponse",
+                client
+                    .get_leaderboard(decoded::<v1::GetLeaderboardRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.RealtimeService/GetRealtimeMetrics" => {
+            answered(
+                "GetRealtimeMetricsResponse",
+                client
+                    .get_realtime_metrics(
+                        decoded::<v1::GetRealtimeMetricsRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.DashboardService/CreateDashboard" => {
+            answered(
+                "CreateDashboardResponse",
+                client
+                    .create_dashboard(decoded::<v1::CreateDashboardRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.DashboardService/GetDashboard" => {
+            answered(
+                "GetDashboardResponse",
+                client.get_dashboard(decoded::<v1::GetDashboardRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.DashboardService/ListDashboards" => {
+            answered(
+                "ListDashboardsResponse",
+                client
+                    .list_dashboards(decoded::<v1::ListDashboardsRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.DashboardService/UpdateDashboard" => {
+            answered(
+                "UpdateDashboardResponse",
+                client
+                    .update_dashboard(decoded::<v1::UpdateDashboardRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.DashboardService/DeleteDashboard" => {
+            answered(
+                "DeleteDashboardResponse",
+                client
+                    .delete_dashboard(decoded::<v1::DeleteDashboardRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.DashboardService/DuplicateDashboard" => {
+            answered(
+                "DuplicateDashboardResponse",
+                client
+                    .duplicate_dashboard(
+                        decoded::<v1::DuplicateDashboardRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.DashboardService/ListDashboardVersions" => {
+            answered(
+                "ListDashboardVersionsResponse",
+                client
+                    .list_dashboard_versions(
+                        decoded::<v1::ListDashboardVersionsRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.DashboardService/ListDashboardTemplates" => {
+            answered(
+                "ListDashboardTemplatesResponse",
+                client
+                    .list_dashboard_templates(
+                        decoded::<v1::ListDashboardTemplatesRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
         "tallywire.v1.DirectoryService/ListAgents" => {
             answered(
                 "ListAgentsResponse",
@@ -341,44 +511,6 @@ pub(crate) async fn call(
                 client.get_event(decoded::<v1::GetEventRequest>(request)?).await,
             )
         }
-        "tallywire.v1.FunnelService/CreateFunnel" => {
-            answered(
-                "CreateFunnelResponse",
-                client.create_funnel(decoded::<v1::CreateFunnelRequest>(request)?).await,
-            )
-        }
-        "tallywire.v1.FunnelService/GetFunnel" => {
-            answered(
-                "GetFunnelResponse",
-                client.get_funnel(decoded::<v1::GetFunnelRequest>(request)?).await,
-            )
-        }
-        "tallywire.v1.FunnelService/ListFunnels" => {
-            answered(
-                "ListFunnelsResponse",
-                client.list_funnels(decoded::<v1::ListFunnelsRequest>(request)?).await,
-            )
-        }
-        "tallywire.v1.FunnelService/DeleteFunnel" => {
-            answered(
-                "DeleteFunnelResponse",
-                client.delete_funnel(decoded::<v1::DeleteFunnelRequest>(request)?).await,
-            )
-        }
-        "tallywire.v1.FunnelService/QueryFunnel" => {
-            answered(
-                "QueryFunnelResponse",
-                client.query_funnel(decoded::<v1::QueryFunnelRequest>(request)?).await,
-            )
-        }
-        "tallywire.v1.LeaderboardService/GetLeaderboard" => {
-            answered(
-                "GetLeaderboardResponse",
-                client
-                    .get_leaderboard(decoded::<v1::GetLeaderboardRequest>(request)?)
-                    .await,
-            )
-        }
         "tallywire.v1.PrivacyService/EraseUser" => {
             answered(
                 "EraseUserResponse",
@@ -397,16 +529,6 @@ pub(crate) async fn call(
                     client.export_user(decoded::<v1::ExportUserRequest>(request)?).await,
                 )
                 .await
-        }
-        "tallywire.v1.RealtimeService/GetRealtimeMetrics" => {
-            answered(
-                "GetRealtimeMetricsResponse",
-                client
-                    .get_realtime_metrics(
-                        decoded::<v1::GetRealtimeMetricsRequest>(request)?,
-                    )
-                    .await,
-            )
         }
         _ => Err(unknown(method)),
     }
