@@ -118,6 +118,11 @@ async def _against_real(arguments: argparse.Namespace, ready: list[languages.Lan
             if arguments.servers:
                 for testee in testees:
                     wrong += await _servers(testee, real, folder)
+                keys = {testee.language.name: (await real.make_tenant()).key for testee in testees}
+                async with server_process.started(real.settings, folder) as server:
+                    resumed = await journeys.resume_across_restarts(testees, server, keys)
+                print("\n".join(f"{name}: restarts: {problem or 'ok'}" for name, problem in resumed.items()))
+                wrong += [f"{name}: restarts: {problem}" for name, problem in resumed.items() if problem]
             if arguments.soak:
                 keys = {testee.language.name: (await real.make_tenant()).key for testee in testees}
                 async with server_process.started(real.settings, folder) as server:
@@ -144,8 +149,6 @@ async def _servers(testee: languages.Testee, real: real_server.Alone, folder: pa
 
     key = (await real.make_tenant()).key
     await tried("many calls at once", journeys.many_calls_at_once(testee, real.address, key))
-    async with server_process.started(real.settings, folder) as server:
-        await tried("restarts", journeys.resume_across_restarts(testee, server, (await real.make_tenant()).key))
     made = folder / f"certificates-{testee.language.name}"
     made.mkdir()
     certified = certificates.make(made)

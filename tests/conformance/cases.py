@@ -117,7 +117,8 @@ class _Run:
         self._prefix = f"{case.name}-{uuid.uuid4().hex[:6]}/"
         self._ids: dict[str, str] = {}
         self._saved: dict[str, Any] = {}
-        self._now = datetime.now(UTC)
+        # With all six digits: JSON leaves out zeros at the end.
+        self._now = datetime.now(UTC).replace(microsecond=123_457)
         self._began = time.monotonic()
         self._running: dict[str, tuple[int, asyncio.Task[dict[str, Any]]]] = {}
         self._open: dict[tuple[str, str], None] = {}

@@ -1,18 +1,20 @@
 """What the conformance tests share: the scripted server and each language's outcomes, made once."""
 
+import asyncio
 import pathlib
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from clients.conformance.scripted_server import ScriptedServer
-from tests.conformance import cases, languages, real_server
+from tests.conformance import cases, conformance, real_server
+from tests.conformance.languages import BuildFailed, Language, Testee
 from tests.conftest import PEPPER
 
 
 class Results:
-    """The outcomes of all cases by language: all of a language's cases run at once, when the first is asked for."""
+    """The outcomes of all cases by language; a text instead where a testee could not be built or run."""
 
     def __init__(self, scripted: ScriptedServer, real: real_server.MakeServer, logs: pathlib.Path) -> None:
         self._scripted = scripted
@@ -20,36 +22,49 @@ class Results:
         self._logs = logs
         self._found: dict[str, dict[str, cases.Outcome] | str] = {}
 
-    async def of(self, language: languages.Language) -> dict[str, cases.Outcome]:
-        """Returns the outcomes by case. Skips the test without the language's toolchain; fails it if all are wanted."""
-        if language.name not in self._found:
-            self._found[language.name] = await self._run(language)
-        found = self._found[language.name]
-        if isinstance(found, dict):
-            return found
-        if found.startswith("not on PATH") and not languages.are_all_wanted():
-            pytest.skip(found)
-        pytest.fail(found, pytrace=False)
+    async def run(self, languages: Sequence[Language]) -> None:
+        """Runs all cases of all languages at once: what they do is wait, for the most part."""
+        for language in languages:
+            if not language.missing():
+                try:
+                    await language.make()
+                except BuildFailed as failed:
+                    self._found[language.name] = str(failed)
+        ready = [one for one in languages if one.name not in self._found and not one.missing()]
+        found = await asyncio.gather(*map(self._run, ready))
+        self._found |= {language.name: outcomes for language, outcomes in zip(ready, found, strict=True)}
 
-    async def _run(self, language: languages.Language) -> dict[str, cases.Outcome] | str:
-        if missing := language.missing():
-            return f"not on PATH: {', '.join(missing)}"
+    def of(self, language: Language) -> dict[str, cases.Outcome]:
+        """Returns the outcomes by case. Skips the test without the language's toolchain; fails it if all are wanted."""
+        if language.missing():
+            conformance.without_toolchain(language)
+        found = self._found[language.name]
+        if isinstance(found, str):
+            pytest.fail(found, pytrace=False)
+        return found
+
+    async def _run(self, language: Language) -> dict[str, cases.Outcome] | str:
         try:
-            await language.make()
-            async with languages.Testee(language, self._logs) as testee:
+            async with Testee(language, self._logs) as testee:
                 found = await cases.run_behaviour(cases.load("behaviour"), testee, self._scripted)
                 return found | await cases.run_contract(cases.load("contract"), testee, self._real)
-        except (languages.BuildFailed, RuntimeError) as failed:
+        except RuntimeError as failed:
             return str(failed)
 
 
 @pytest.fixture(scope="session")
 async def results(
-    server: Any, database: Any, make_tenant: Any, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Results]:
-    """The outcomes of the cases."""
+    request: pytest.FixtureRequest,
+    server: Any,
+    database: Any,
+    make_tenant: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Results:
+    """The outcomes of the cases in the languages that are tested."""
     scripted = ScriptedServer()
     await scripted.start()
     real = real_server.servers(server.address, database, make_tenant, PEPPER)
-    yield Results(scripted, real, tmp_path_factory.mktemp("testees"))
+    results = Results(scripted, real, tmp_path_factory.mktemp("testees"))
+    await results.run(conformance.chosen(request))
     await scripted.stop()
+    return results

@@ -78,20 +78,68 @@ async def many_calls_at_once(testee: Testee, address: str, key: str, calls: int 
     await done(testee, "close", client="many")
 
 
-async def resume_across_restarts(testee: Testee, server: ServerProcess, key: str, events: int = 30) -> None:
+class Phases:
+    """The phases that several journeys go through together; one that has failed keeps nobody waiting."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._reached = dict.fromkeys(names, 0)
+        self._changed = asyncio.Condition()
+
+    async def reach(self, name: str, phase: int) -> None:
+        """Says that a journey has come to a phase."""
+        async with self._changed:
+            self._reached[name] = phase
+            self._changed.notify_all()
+
+    async def all_at(self, phase: int) -> None:
+        """Waits until all journeys have come to a phase."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: min(self._reached.values()) >= phase)
+
+
+async def resume_across_restarts(
+    testees: list[Testee], server: ServerProcess, keys: dict[str, str], events: int = 30
+) -> dict[str, str]:
     """Reads updates while events are sent, and the server is stopped once and killed once: each revision once, in
-    order, with all events.
+    order, with all events. Returns what is wrong, by language; empty texts where nothing is.
     """
-    await done(testee, "open", client="r", addresses=[server.address], key=key)
-    await done(
-        testee, "stream_open", client="r", stream="r", kind="updates", bookmarks=True, request={"include_events": True}
-    )
-    sent = [event() for _ in range(events)]
-    revisions: list[int] = []
-    seen: list[str] = []
+    names = [testee.language.name for testee in testees]
+    phases = Phases(names)
+
+    async def one(testee: Testee, name: str) -> str:
+        try:
+            async with asyncio.timeout(2 * PATIENCE):
+                await _read_and_write(testee, server.address, keys[name], events, phases)
+        except (Refused, RuntimeError, TimeoutError) as error:
+            return repr(error)
+        finally:
+            await phases.reach(name, 2)
+        return ""
+
+    async def disturb() -> None:
+        await phases.all_at(1)
+        await server.stop()
+        await server.start()
+        await phases.all_at(2)
+        await server.kill()
+        await server.start()
+
+    *wrong, _ = await asyncio.gather(*map(one, testees, names), disturb())
+    return dict(zip(names, map(str, wrong), strict=True))
+
+
+async def _read_and_write(testee: Testee, address: str, key: str, events: int, phases: Phases) -> None:
+    """Sends events one by one, reads them in updates, and tells of a third and two thirds of them."""
+    name = testee.language.name
+    await done(testee, "open", client="r", addresses=[address], key=key)
+    reading = {"client": "r", "stream": "r", "kind": "updates", "request": {"include_events": True}}
+    await done(testee, "stream_open", bookmarks=True, **reading)
     first = (await done(testee, "stream_next", stream="r", timeout_ms=60_000))["update"]
     if not first.get("bookmark"):
         raise Refused(f"the first message is no bookmark: {first}")
+    sent = [event() for _ in range(events)]
+    revisions: list[int] = []
+    seen: list[str] = []
 
     async def read() -> None:
         while len(seen) < events:
@@ -104,16 +152,11 @@ async def resume_across_restarts(testee: Testee, server: ServerProcess, key: str
 
     async def write() -> None:
         for number, one in enumerate(sent):
-            if number == events // 3:
-                await server.stop()
-                await server.start()
-            elif number == 2 * events // 3:
-                await server.kill()
-                await server.start()
+            if number in (events // 3, 2 * events // 3):
+                await phases.reach(name, number * 3 // events)
             await done(testee, "track", client="r", single=True, events=[one], timeout_ms=60_000)
 
-    async with asyncio.timeout(2 * PATIENCE):
-        await asyncio.gather(read(), write())
+    await asyncio.gather(read(), write())
     begin = int(first.get("revision", 0))  # absent for 0
     if revisions != list(range(begin + 1, begin + 1 + len(revisions))):
         raise Refused(f"revisions after {begin} are {revisions}")

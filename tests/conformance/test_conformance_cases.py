@@ -79,5 +79,5 @@ def test_names_of_cases_are_unique() -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.name)
 async def test_case(language: languages.Language, case: cases.Case, results: Any) -> None:
-    outcome = (await results.of(language))[case.name]
+    outcome = results.of(language)[case.name]
     assert not outcome.problems, outcome.report()

@@ -1,13 +1,12 @@
 """Every client against a real server: many calls at once, restarts of the server, TLS and mutual TLS."""
 
 import contextlib
-import pathlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.conformance import journeys, languages, server_process
+from tests.conformance import conformance, journeys, languages, server_process
 from tests.support import certificates, serving
 
 LANGUAGES = languages.all_of_them()
@@ -15,23 +14,40 @@ pytestmark = pytest.mark.parametrize("language", LANGUAGES, ids=lambda language:
 
 
 @pytest.fixture(scope="module")
-async def testee_of(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Callable[[languages.Language], Any]]:
-    """Returns the testee of a language, which is built and started once."""
-    running: dict[str, languages.Testee] = {}
+async def testees(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[dict[str, languages.Testee]]:
+    """The testees of the languages that are tested, by name, without those that have no toolchain or do not build."""
+    logs = tmp_path_factory.mktemp("testees")
     async with contextlib.AsyncExitStack() as stack:
-
-        async def of(language: languages.Language) -> languages.Testee:
-            if (missing := language.missing()) and not languages.are_all_wanted():
-                pytest.skip(f"not on PATH: {', '.join(missing)}")
-            if language.name not in running:
+        running = {}
+        for language in conformance.chosen(request):
+            if not language.missing():
                 await language.make()
-                testee = languages.Testee(language, tmp_path_factory.mktemp("testees"))
-                running[language.name] = await stack.enter_async_context(testee)
-            return running[language.name]
+                running[language.name] = await stack.enter_async_context(languages.Testee(language, logs))
+        yield running
 
-        yield of
+
+@pytest.fixture
+def testee(language: languages.Language, testees: dict[str, languages.Testee]) -> languages.Testee:
+    """The testee of the test's language."""
+    if language.missing():
+        conformance.without_toolchain(language)
+    return testees[language.name]
+
+
+@pytest.fixture(scope="module")
+async def resumed(
+    testees: dict[str, languages.Testee],
+    settings: Any,
+    database: Any,
+    make_tenant: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, str]:
+    """What went wrong as all languages read updates through the restarts of one server, by language."""
+    keys = {name: (await make_tenant()).key for name in testees}
+    async with server_process.started(settings, tmp_path_factory.mktemp("server")) as server:
+        return await journeys.resume_across_restarts(list(testees.values()), server, keys)
 
 
 @pytest.fixture(scope="module")
@@ -40,29 +56,29 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> certificates.Certific
     return certificates.make(tmp_path_factory.mktemp("certificates"))
 
 
-async def test_many_calls_at_once(language: languages.Language, testee_of: Any, server: Any, tenant: Any) -> None:
-    await journeys.many_calls_at_once(await testee_of(language), server.address, tenant.key)
+async def test_many_calls_at_once(testee: languages.Testee, server: Any, tenant: Any) -> None:
+    await journeys.many_calls_at_once(testee, server.address, tenant.key)
 
 
-async def test_updates_resume_across_restarts(
-    language: languages.Language, testee_of: Any, settings: Any, database: Any, tenant: Any, tmp_path: pathlib.Path
-) -> None:
-    testee = await testee_of(language)
-    async with server_process.started(settings, tmp_path) as server:
-        await journeys.resume_across_restarts(testee, server, tenant.key)
+async def test_updates_resume_across_restarts(testee: languages.Testee, resumed: dict[str, str]) -> None:
+    assert resumed[testee.language.name] == ""
 
 
 @pytest.mark.parametrize("mutual", [False, True], ids=["tls", "mutual_tls"])
 async def test_tls(
-    language: languages.Language,
+    testee: languages.Testee,
     mutual: bool,
-    testee_of: Any,
     settings: Any,
     database: Any,
     tenant: Any,
     certified: certificates.Certificates,
 ) -> None:
-    testee = await testee_of(language)
     async with serving.running(settings, **journeys.tls_settings(certified, mutual=mutual)) as server:
         address = server.address.replace("127.0.0.1", "localhost")
-        await journeys.tls(testee, address, tenant.key, certified, mutual=mutual)
+        problem = None
+        try:
+            await journeys.tls(testee, address, tenant.key, certified, mutual=mutual)
+        except journeys.Refused as refused:  # raised once the server has stopped in order
+            problem = refused
+    if problem is not None:
+        raise problem
