@@ -4,6 +4,7 @@ import json
 
 import grpc
 import pytest
+import scripted
 
 import tallywire
 from tallywire import connection
@@ -70,6 +71,8 @@ def test_contradictions_are_refused() -> None:
         connection.connection("a:1", api_key="k", certificate_chain=b"x")
     with pytest.raises(ValueError, match="contradicts"):
         connection.connection("a:1", api_key="k", root_certificates=b"x", insecure=True)
+    with pytest.raises(ValueError, match="connections is at least 1, not 0"):
+        connection.connection("a:1", api_key="k", connections=0)
     with pytest.raises(ValueError, match="host:port"):
         connection.connection("", api_key="k")
 
@@ -120,3 +123,19 @@ def test_grpc_takes_the_service_config(nobody: str) -> None:
         client.metrics(timeout=5)
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE
     assert "service config" not in caught.value.message.lower()
+
+
+async def test_several_connections_are_one_client(running: scripted.Running, script: scripted.Script) -> None:
+    with tallywire.Client(running.address, api_key="k", connections=3) as client:
+        client.connect()
+        for _ in range(4):
+            client.track(tallywire.event("a.b"))
+        assert len(list(client.stream([[tallywire.event("a.b")]]))) == 1
+    with pytest.raises(tallywire.Cancelled):
+        client.track(tallywire.event("a.b"))
+    async with tallywire.AsyncClient(running.address, api_key="k", connections=3) as asynchronous:
+        await asynchronous.connect()
+        for _ in range(4):
+            await asynchronous.track(tallywire.event("a.b"))
+    assert len(script.requests) == 8
+    assert len({metadata["user-agent"] for metadata in script.metadata}) == 2
