@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
+import reported
 import scripted
 from typer.testing import CliRunner, Result
 
@@ -31,6 +32,13 @@ def client(running: scripted.Running) -> Iterator[tallywire.Client]:
     """A client of the server."""
     with tallywire.Client(running.address, api_key=scripted.KEY, timeout=10) as client:
         yield client
+
+
+@pytest.fixture
+def observed(running: scripted.Running, script: scripted.Script) -> Iterator[reported.Reported]:
+    """A tracker for middleware, and what has come from it."""
+    with tallywire.Tracker(running.address, api_key="k", flush_interval=60) as tracker:
+        yield reported.Reported(tracker=tracker, script=script)
 
 
 @pytest.fixture
