@@ -68,20 +68,22 @@ async def _testee(language: languages.Language) -> AsyncIterator[languages.Teste
                 print(f"stderr of {language.name}:\n{said}", file=sys.stderr)
 
 
-async def _ready(arguments: argparse.Namespace) -> list[languages.Language]:
-    """Returns the languages that were asked for, built; those without a toolchain are left out."""
+async def _ready(arguments: argparse.Namespace) -> tuple[list[languages.Language], int]:
+    """Returns the languages that were asked for, built, and how many do not build. Others lack a toolchain."""
     wanted = [one for one in languages.all_of_them() if not arguments.language or one.name in arguments.language]
-    found = []
+    found, broken = [], 0
     for language in wanted:
         if missing := language.missing():
             print(f"{language.name} is left out: not on PATH: {', '.join(missing)}", file=sys.stderr)
             continue
-        if not arguments.no_build:
-            await language.make()
-        found.append(language)
-    if not found:
-        raise languages.BuildFailed("there is no client of that name")
-    return found
+        try:
+            if not arguments.no_build:
+                await language.make()
+            found.append(language)
+        except languages.BuildFailed as failed:
+            print(failed, file=sys.stderr)
+            broken += 1
+    return found, broken
 
 
 async def _run(arguments: argparse.Namespace) -> int:
@@ -89,14 +91,13 @@ async def _run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         print("\n".join(f"{case.kind:9} {case.name:35} {case.data['about']}" for case in chosen))
         return 0
-    try:
-        ready = await _ready(arguments)
-    except languages.BuildFailed as failed:
-        print(failed, file=sys.stderr)
+    ready, broken = await _ready(arguments)
+    if not ready or not chosen:
+        print("no client or no case of such a name can be run", file=sys.stderr)
         return 1
     if arguments.servers or arguments.soak or arguments.throughput:
         async with real_server.alone() as real:
-            return await _against_real(arguments, ready, real)
+            return await _against_real(arguments, ready, real) or min(broken, 1)
     found: dict[str, dict[str, cases.Outcome]] = {}
     async with contextlib.AsyncExitStack() as stack:
         scripted = ScriptedServer()
@@ -106,7 +107,7 @@ async def _run(arguments: argparse.Namespace) -> int:
         real_or_none = await stack.enter_async_context(real_server.alone()) if needs_real else None
         for language in ready:
             found[language.name] = await _outcomes(language, chosen, scripted, real_or_none)
-    return _print(arguments, found, ready)
+    return _print(arguments, found, ready) or min(broken, 1)
 
 
 async def _against_real(arguments: argparse.Namespace, ready: list[languages.Language], real: real_server.Alone) -> int:
