@@ -35,9 +35,11 @@ from server.realtime.hubs import Hubs
 from server.realtime.notifications import Notifications
 from server.rollups.member_numbers import Limits
 from server.rpc import realtime_conversion, transport
+from server.rpc.account_service import AccountService
 from server.rpc.audit_service import AuditService
 from server.rpc.campaign_service import CampaignService
 from server.rpc.custom_metric_service import CustomMetricService
+from server.rpc.dashboard_service import DashboardService
 from server.rpc.directory_service import DirectoryService
 from server.rpc.endings import StreamLimits
 from server.rpc.event_service import EventService
@@ -47,7 +49,7 @@ from server.rpc.leaderboard_service import LeaderboardService
 from server.rpc.metrics_service import MetricsService
 from server.rpc.privacy_service import PrivacyService
 from server.rpc.realtime_service import RealtimeService
-from server.rpc.services import FIELD_SCOPES, SCOPES, Services
+from server.rpc.services import FIELD_SCOPES, OPEN, SCOPES, Services
 from server.rpc.trace_service import TraceService
 from server.settings import Settings
 from server.store import sessions
@@ -56,8 +58,13 @@ from server.tasks.wakeups import Wakeups
 from server.tenancy.authentication import Authenticator
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.limits import DefaultLimits
+from server.tenancy.sign_ins import SignIns
+from server.workspace.dashboards import Dashboards
+from server.workspace.preferences import PreferenceChoices
 
 _PATIENCE_SECONDS = 5.0  # for looks at keys and at the database's condition
+# Of what people keep (preferences, dashboards): few ask at once, and they take no connections of questions.
+_WORKSPACE_AT_ONCE, _WORKSPACE_WAITING, _WORKSPACE_EACH = 4, 200, 50
 _TAKE_IN_SECONDS = 1.0  # at most, of a server that stops, in which calls that have reached it are let in
 _log = structlog.get_logger(__name__)
 
@@ -138,6 +145,7 @@ class Running:
             limit=settings.max_subscriptions,
             limit_each=settings.max_subscriptions_per_organization,
         )
+        self._authenticator = Authenticator(database, self._secrets, self._clock)
         self.services = self._make_services()
         self._server = self._make_server()
         self._watch = DatabaseWatch(database, self._clock, on_look=self._report_memory, on_state=self._follow)
@@ -175,9 +183,22 @@ class Running:
         verifications = Verifications(
             self.database, queries, slots, Limits.from_settings(settings), on_commit=self._after_commit
         )
+        limits_of, kept = (
+            DefaultLimits.from_settings(settings),
+            QuerySlots(_WORKSPACE_AT_ONCE, limit=_WORKSPACE_WAITING, limit_each=_WORKSPACE_EACH),
+        )
         return Services(
             events=events,
-            metrics=MetricsService(queries, tokens, rows, DefaultLimits.from_settings(settings)),
+            metrics=MetricsService(queries, tokens, rows, limits_of),
+            accounts=AccountService(
+                self._authenticator,
+                SignIns(self.database, self._secrets),
+                PreferenceChoices(self.database, kept),
+                queries,
+                limits_of,
+                self._clock,
+            ),
+            dashboards=DashboardService(Dashboards(self.database, kept)),
             leaderboards=LeaderboardService(queries),
             campaigns=CampaignService(queries, tokens),
             directory=DirectoryService(queries, tokens, rows, GapChanges(self.database, queries), self._secrets),
@@ -195,10 +216,11 @@ class Running:
 
     def _make_server(self) -> grpc.aio.Server:
         gate = Gate(
-            Authenticator(self.database, self._secrets, self._clock),
+            self._authenticator,
             SCOPES,
             self._admission,
             field_scopes=FIELD_SCOPES,
+            open_methods=OPEN,
             max_call_seconds=self._settings.max_call_seconds,
         )
         server = grpc.aio.server(interceptors=(gate,), options=transport.options(self._settings))

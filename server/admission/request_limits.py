@@ -101,6 +101,15 @@ FUNNEL_FILTERS = Most(
     message=f"a cohort is narrowed by at most {funnels.MOST_FILTERS} filters",
     field="filters",
 )
+SCOPES = Most(count=10, reason=Reason.TOO_MANY_VALUES, message="more than 10 scopes", field="scopes")
+RPCS = Most(count=20, reason=Reason.TOO_MANY_VALUES, message="more than 20 RPCs", field="rpcs")
+ORIGINS = Most(count=10, reason=Reason.TOO_MANY_VALUES, message="more than 10 origins", field="origins")
+UPDATE_MASK = Most(
+    count=20, reason=Reason.TOO_MANY_VALUES, message="a mask names at most 20 fields", field="update_mask"
+)
+TILES = Most(
+    count=60, reason=Reason.TOO_MANY_VALUES, message="a dashboard has at most 60 tiles", field="dashboard.tiles"
+)
 PROPERTIES = Most(
     count=rules.MAX_PROPERTIES,
     reason=Reason.TOO_MANY_PROPERTIES,
@@ -134,6 +143,12 @@ REPEATED: Mapping[str, Most] = {
     "tallywire.v1.EventFilter.event_types": LISTED_TYPES,
     "tallywire.v1.EventFilter.dimensions": LISTED_VALUES,
     "tallywire.v1.EventFilter.properties": LISTED_PROPERTIES,
+    "tallywire.v1.SignInRequest.scopes": SCOPES,
+    "tallywire.v1.CreateSignInCodeRequest.scopes": SCOPES,
+    "tallywire.v1.CreateEmbedTokenRequest.rpcs": RPCS,
+    "tallywire.v1.CreateEmbedTokenRequest.origins": ORIGINS,
+    "tallywire.v1.Dashboard.tiles": TILES,
+    "google.protobuf.FieldMask.paths": UPDATE_MASK,
     "google.protobuf.Struct.fields": PROPERTIES,
     "google.protobuf.ListValue.values": PROPERTY_VALUES,
 }

@@ -25,7 +25,7 @@ from server.tenancy.principal import Scope
 Say = Callable[[str], None]
 
 ORGANIZATION = "default"
-SCOPES = (Scope.INGEST, Scope.READ, Scope.EVENTS, Scope.BACKFILL)
+SCOPES = (Scope.INGEST, Scope.READ, Scope.EVENTS, Scope.BACKFILL, Scope.EDIT)
 _WORKER_GRACE = 15.0  # seconds for the transaction at hand; whatever is cut off is done again later
 
 

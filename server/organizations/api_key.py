@@ -1,12 +1,28 @@
-"""The credential of an organization's services."""
+"""The credentials of an organization: keys of its services, and what people get in exchange for one."""
 
+import enum
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
+
+SESSION_IDLE: Final = timedelta(hours=12)  # a session ends after so long without a call
+SESSION_LIFETIME: Final = timedelta(days=7)
+CODE_LIFETIME: Final = timedelta(minutes=10)
+
+
+class KeyKind(enum.StrEnum):
+    """What a stored credential is for."""
+
+    KEY = "key"  # an API key
+    SESSION = "session"  # calls of somebody who has signed in
+    CODE = "code"  # one sign-in, and nothing else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A credential as it is stored; the secret itself is not stored."""
+    """A credential as it is stored; the secret itself is not stored. Sessions and codes have a parent, the API key that
+    they come from, and a subject, whom they are for. idle_until is when a session ends without further calls.
+    """
 
     key_id: str
     organization_id: int
@@ -17,3 +33,21 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    kind: KeyKind = KeyKind.KEY
+    parent_key_id: str | None = None
+    subject: str = ""
+    idle_until: datetime | None = None
+
+    @property
+    def owner(self) -> str:
+        """Returns the subject that personal things of its calls belong to: the key itself unless it was made for
+        somebody.
+        """
+        return self.subject or f"key:{self.parent_key_id or self.key_id}"
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """Returns when it ends if no call is made any more; None: never."""
+        if self.expires_at is None or self.idle_until is None:
+            return self.expires_at or self.idle_until
+        return min(self.expires_at, self.idle_until)

@@ -25,3 +25,13 @@ class Organization:
     settings: OrganizationSettings
     raw_from_bucket: int
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganizationFacts:
+    """What somebody who has signed in needs to know of an organization beside its settings, at the database's time."""
+
+    name: str
+    now: datetime
+    month_events: int
+    first_bucket: int | None  # the first quarter hour with any event

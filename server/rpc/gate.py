@@ -7,7 +7,7 @@ import functools
 import time
 import urllib.parse
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -19,7 +19,8 @@ from server import errors, log_throttle, telemetry
 from server.admission.admission import Admission
 from server.errors import Reason, Refused
 from server.organizations.audit_trail import Actor, ActorKind
-from server.rpc import keyless, requests, statuses, unknown_fields
+from server.rpc import embedding, keyless, requests, statuses, unknown_fields
+from server.tenancy import sign_ins
 from server.tenancy.authentication import Authenticator
 from server.tenancy.principal import Principal, Scope
 
@@ -32,6 +33,7 @@ _Refusal: TypeAlias = "Refused | Callable[[_Context], Refused]"  # made for the 
 # For so long a stream that cannot be let in is not read, which slows its sender down; then it is refused.
 _STREAM_PATIENCE = 5.0
 _STREAM_LOOKS_EVERY = 0.1
+_MOST_SIGNING_IN = 32  # calls without a key that exchange one
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +83,19 @@ def caller() -> Caller:
 
 def actor(context: _Context) -> Actor:
     """Returns the caller of the current call as the audit trail names it."""
-    address = _peer(context)
-    return Actor(kind=ActorKind.API_KEY, id=caller().principal.key_id, peer=address.partition(":")[2] or address)
+    return actor_of(caller().principal, context)
+
+
+def actor_of(principal: Principal, context: _Context) -> Actor:
+    """Returns the maker of a call as the audit trail names it."""
+    address = peer(context)
+    return Actor(kind=ActorKind.API_KEY, id=principal.key_id, peer=address.partition(":")[2] or address)
 
 
 def require(scope: Scope, what: str) -> None:
     """Refuses the current call if its key does not have a scope that something in it needs."""
     if not caller().principal.may(scope):
-        raise _scope_missing(scope, what)
+        raise sign_ins.missing(scope, what)
 
 
 class Gate(grpc.aio.ServerInterceptor):
@@ -101,11 +108,14 @@ class Gate(grpc.aio.ServerInterceptor):
         admission: Admission,
         *,
         field_scopes: Mapping[str, Mapping[str, Scope]],
+        open_methods: Collection[str] = (),
         max_call_seconds: float,
     ) -> None:
         self._authenticator = authenticator
         self._scopes = scopes
         self._field_scopes = field_scopes
+        self._open_methods = open_methods
+        self._signing_in = keyless.Places(_MOST_SIGNING_IN)
         self._admission = admission
         self._max_call_seconds = max_call_seconds
         self._wrapped: dict[str, _Handler] = {}
@@ -142,6 +152,8 @@ class Gate(grpc.aio.ServerInterceptor):
         """Returns the handler for all calls of a method."""
         keep = functools.partial(_Raw, parser=requests.parser(method, handler.request_deserializer))
         serialize = _serializer(handler.response_serializer)
+        if method in self._open_methods:
+            return grpc.unary_unary_rpc_method_handler(self._signs_in(method, handler.unary_unary), keep, serialize)
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(self._unary(method, handler.unary_unary), keep, serialize)
         if handler.stream_stream:
@@ -167,7 +179,23 @@ class Gate(grpc.aio.ServerInterceptor):
         return None
 
     def _bad_credential(self, text: str, context: _Context) -> Refused:
-        return self._authenticator.refusal(text, _peer(context))
+        return self._authenticator.refusal(text, peer(context))
+
+    def _signs_in(self, method: str, handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """Wraps a handler whose request is the credential. Anybody can call it, so few calls are under way at once."""
+
+        async def call(request: _Raw, context: _Context) -> object:
+            async with _Answering(method, context):
+                async with asyncio.timeout(self._max_call_seconds):
+                    with self._signing_in.one() as free:
+                        if not free:
+                            raise Refused(Reason.OVERLOADED, "too many sign-ins at once", retry_after=1.0)
+                        message = request.parse()
+                        unknown_fields.refuse(message)
+                        return await handle(message, context)
+            return None  # refused: nobody reads an answer
+
+        return call
 
     def _unary(self, method: str, handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def call(request: _Raw, context: _Context) -> object:
@@ -231,25 +259,19 @@ class Gate(grpc.aio.ServerInterceptor):
 
     def _check_scope(self, method: str, principal: Principal) -> None:
         if not principal.may(self._scopes[method]):
-            raise _scope_missing(self._scopes[method])
+            raise sign_ins.missing(self._scopes[method])
+        if principal.embed is not None:
+            embedding.check(method, principal.embed)
 
     def _question(self, method: str, request: _Raw) -> Any:
-        message = request.parse()
+        message, principal = request.parse(), caller().principal
         unknown_fields.refuse(message)
         for name, scope in self._field_scopes.get(method, {}).items():
-            if getattr(message, name) and not caller().principal.may(scope):
-                raise _scope_missing(scope, name)
+            if getattr(message, name) and not principal.may(scope):
+                raise sign_ins.missing(scope, name)
+        if principal.embed is not None:
+            embedding.narrow(message, principal.embed)
         return message
-
-
-def _scope_missing(scope: Scope, field: str = "") -> Refused:
-    why = f", which {field} needs" if field else ""
-    return Refused(
-        Reason.SCOPE_MISSING,
-        f"the API key does not have the scope {scope}{why}",
-        field=field,
-        metadata={"scope": scope},
-    )
 
 
 def _serializer(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
@@ -269,7 +291,7 @@ def _credential(metadata: _Metadata) -> str:
     return credential
 
 
-def _peer(context: _Context) -> str:
+def peer(context: _Context) -> str:
     """Returns the caller's address without its port."""
     return urllib.parse.unquote(context.peer()).rpartition(":")[0]
 

@@ -30,8 +30,8 @@ class Keyless:
     """The limits of what calls without a key occupy on a server."""
 
     def __init__(self) -> None:
-        self._watches = _Places(_MOST_WATCHES)
-        self._tools = _Places(_MOST_TOOLS)
+        self._watches = Places(_MOST_WATCHES)
+        self._tools = Places(_MOST_TOOLS)
 
     def wrap(self, handler: Any) -> _Handler:
         """Returns the handler of a method, within these limits."""
@@ -70,7 +70,7 @@ class Keyless:
         return call
 
 
-class _Places:
+class Places:
     """A limited number of places for calls that last."""
 
     def __init__(self, most: int) -> None:

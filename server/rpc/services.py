@@ -6,9 +6,11 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from server.rpc import reflection, trace_requests
+from server.rpc.account_service import AccountService
 from server.rpc.audit_service import AuditService
 from server.rpc.campaign_service import CampaignService
 from server.rpc.custom_metric_service import CustomMetricService
+from server.rpc.dashboard_service import DashboardService
 from server.rpc.directory_service import DirectoryService
 from server.rpc.event_service import EventService
 from server.rpc.funnel_service import FunnelService
@@ -19,12 +21,16 @@ from server.rpc.realtime_service import RealtimeService
 from server.rpc.trace_service import TraceService
 from server.tenancy.principal import Scope
 from tallywire.v1 import (
+    account_service_pb2,
+    account_service_pb2_grpc,
     audit_service_pb2,
     audit_service_pb2_grpc,
     campaign_service_pb2,
     campaign_service_pb2_grpc,
     custom_metric_service_pb2,
     custom_metric_service_pb2_grpc,
+    dashboard_service_pb2,
+    dashboard_service_pb2_grpc,
     directory_service_pb2,
     directory_service_pb2_grpc,
     event_service_pb2,
@@ -50,6 +56,8 @@ _FUNNELS = funnel_service_pb2.DESCRIPTOR.services_by_name["FunnelService"]
 _CUSTOM = custom_metric_service_pb2.DESCRIPTOR.services_by_name["CustomMetricService"]
 _AUDIT = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
 _PRIVACY = privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"]
+_ACCOUNTS = account_service_pb2.DESCRIPTOR.services_by_name["AccountService"]
+_DASHBOARDS = dashboard_service_pb2.DESCRIPTOR.services_by_name["DashboardService"]
 _REALTIME = realtime_service_pb2.DESCRIPTOR.services_by_name["RealtimeService"]
 
 SCOPES = {
@@ -133,6 +141,31 @@ SCOPES = {
             {"VerifyMetrics": Scope.READ, "RepairMetrics": Scope.ADMIN, "ListAuditEntries": Scope.ADMIN},
         ),
         (
+            _ACCOUNTS,
+            {
+                "SignOut": Scope.READ,
+                "GetSession": Scope.READ,
+                "CreateSignInCode": Scope.READ,
+                "CreateEmbedToken": Scope.READ,
+                "GetPreferences": Scope.READ,
+                "UpdatePreferences": Scope.READ,
+            },
+        ),
+        # Changes of shared dashboards need edit, too, which depends on the dashboard.
+        (
+            _DASHBOARDS,
+            {
+                "CreateDashboard": Scope.READ,
+                "GetDashboard": Scope.READ,
+                "ListDashboards": Scope.READ,
+                "UpdateDashboard": Scope.READ,
+                "DeleteDashboard": Scope.READ,
+                "DuplicateDashboard": Scope.READ,
+                "ListDashboardVersions": Scope.READ,
+                "ListDashboardTemplates": Scope.READ,
+            },
+        ),
+        (
             _REALTIME,
             {"GetRealtimeMetrics": Scope.READ, "WatchMetrics": Scope.READ, "WatchUpdates": Scope.READ},
         ),
@@ -140,6 +173,8 @@ SCOPES = {
     )
     for method, scope in methods.items()
 }
+# What needs no key, since its request is one.
+OPEN = frozenset({f"/{_ACCOUNTS.full_name}/SignIn"})
 # Fields of requests that need one more scope where they are set.
 FIELD_SCOPES = {f"/{_REALTIME.full_name}/WatchUpdates": {"include_events": Scope.EVENTS}}
 MEMORY = "tallywire.memory"  # for health checks alone
@@ -158,6 +193,8 @@ _NAMES = (
             _CUSTOM,
             _AUDIT,
             _PRIVACY,
+            _ACCOUNTS,
+            _DASHBOARDS,
             _REALTIME,
         )
     ),
@@ -177,6 +214,8 @@ class Services:
     custom_metrics: CustomMetricService
     audit: AuditService
     privacy: PrivacyService
+    accounts: AccountService
+    dashboards: DashboardService
     realtime: RealtimeService
     traces: TraceService | None  # None: switched off
     health: health.aio.HealthServicer
@@ -192,6 +231,8 @@ class Services:
         custom_metric_service_pb2_grpc.add_CustomMetricServiceServicer_to_server(self.custom_metrics, server)
         audit_service_pb2_grpc.add_AuditServiceServicer_to_server(self.audit, server)
         privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server(self.privacy, server)
+        account_service_pb2_grpc.add_AccountServiceServicer_to_server(self.accounts, server)
+        dashboard_service_pb2_grpc.add_DashboardServiceServicer_to_server(self.dashboards, server)
         realtime_service_pb2_grpc.add_RealtimeServiceServicer_to_server(self.realtime, server)
         if self.traces is not None:
             self.traces.register(server)

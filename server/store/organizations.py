@@ -6,7 +6,7 @@ from datetime import datetime
 
 import asyncpg
 
-from server.organizations.api_key import ApiKey
+from server.organizations.api_key import ApiKey, KeyKind
 from server.organizations.organization import Organization, OrganizationState
 from server.organizations.setting import Value
 from server.organizations.settings import OrganizationSettings
@@ -19,7 +19,7 @@ _ORGANIZATION = (
 )
 _API_KEY = (
     "k.key_id, k.organization_id, k.name AS key_name, k.secret_hmac, k.pepper_id, k.scopes,"
-    " k.created_at AS key_created_at, k.expires_at, k.revoked_at"
+    " k.created_at AS key_created_at, k.expires_at, k.revoked_at, k.kind, k.parent_key_id, k.subject, k.idle_until"
 )
 
 
@@ -45,6 +45,10 @@ def _api_key(row: asyncpg.Record) -> ApiKey:
         created_at=row["key_created_at"],
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
+        kind=KeyKind(row["kind"]),
+        parent_key_id=row["parent_key_id"],
+        subject=row["subject"],
+        idle_until=row["idle_until"],
     )
 
 
@@ -194,8 +198,8 @@ async def time_zone(driver: Driver, organization_id: int) -> str | None:
 async def add_key(driver: Driver, key: ApiKey) -> None:
     """Stores a credential."""
     await driver.execute(
-        "INSERT INTO api_keys (key_id, organization_id, name, secret_hmac, pepper_id, scopes, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO api_keys (key_id, organization_id, name, secret_hmac, pepper_id, scopes, expires_at, kind,"
+        " parent_key_id, subject, idle_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         key.key_id,
         key.organization_id,
         key.name,
@@ -203,6 +207,10 @@ async def add_key(driver: Driver, key: ApiKey) -> None:
         key.pepper_id,
         key.scopes,
         key.expires_at,
+        key.kind.value,
+        key.parent_key_id,
+        key.subject,
+        key.idle_until,
     )
 
 
@@ -217,9 +225,10 @@ async def keys_with_organizations(driver: Driver, key_ids: Sequence[str]) -> lis
 
 
 async def keys(driver: Driver, organization_id: int) -> Sequence[ApiKey]:
-    """Returns the organization's credentials, oldest first."""
+    """Returns the organization's API keys, oldest first, without sessions and codes that come from them."""
     rows = await driver.fetch(
-        f"SELECT {_API_KEY} FROM api_keys k WHERE organization_id = $1 ORDER BY k.created_at, k.key_id",  # noqa: S608
+        f"SELECT {_API_KEY} FROM api_keys k"  # noqa: S608
+        " WHERE organization_id = $1 AND kind = 'key' ORDER BY k.created_at, k.key_id",
         organization_id,
     )
     return [_api_key(row) for row in rows]
@@ -234,14 +243,20 @@ class Revoked:
 
 
 async def revoke_key(driver: Driver, key_id: str) -> Revoked | None:
-    """Revokes a credential for good; None where there is none of that id."""
+    """Revokes a credential for good, and those that come from it; None where there is none of that id."""
     row = await driver.fetchrow(
         "UPDATE api_keys AS k SET revoked_at = coalesce(k.revoked_at, now())"
         " FROM (SELECT key_id, revoked_at FROM api_keys WHERE key_id = $1 FOR UPDATE) AS before"
         " WHERE k.key_id = before.key_id RETURNING k.organization_id, before.revoked_at IS NULL",
         key_id,
     )
-    return Revoked(organization_id=row[0], is_new=row[1]) if row else None
+    if row is None:
+        return None
+    # A statement of its own: it sees the sessions of those who signed in while this one waited for the row.
+    await driver.execute(
+        "UPDATE api_keys SET revoked_at = now() WHERE parent_key_id = $1 AND revoked_at IS NULL", key_id
+    )
+    return Revoked(organization_id=row[0], is_new=row[1])
 
 
 async def renew_key_hash(driver: Driver, key: ApiKey, *, instead_of: str) -> None:

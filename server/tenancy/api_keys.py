@@ -27,7 +27,7 @@ class NewKey:
 
 
 def new_key() -> NewKey:
-    """Returns a key of 256 random bits, behind a public id by which it can be listed and revoked."""
+    """Returns a credential of 256 random bits, behind a public id by which it can be listed and revoked."""
     key_id = base64.b32encode(secrets.token_bytes(10)).decode().lower()
     return NewKey(key_id=key_id, secret=f"{KEY_PREFIX}_{key_id}_{secrets.token_urlsafe(32)}")
 

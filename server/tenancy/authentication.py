@@ -11,20 +11,21 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from server import errors
 from server.clock import Clock
 from server.errors import Reason, Refused
-from server.organizations.api_key import ApiKey
+from server.organizations.api_key import SESSION_IDLE, ApiKey, KeyKind
 from server.organizations.organization import Organization, OrganizationState
-from server.store import organizations
+from server.store import organizations, sign_ins
 from server.store.database import Database
-from server.tenancy import api_keys
+from server.tenancy import api_keys, embed_tokens
+from server.tenancy.embed_tokens import EmbedTokens
 from server.tenancy.key_lookups import KeyLookups
 from server.tenancy.keyed_hashes import KeyedHashes
-from server.tenancy.principal import Principal, Scope
+from server.tenancy.principal import CallerKind, EmbedGrant, Principal, Scope
 
 _FRESH_SECONDS = 5.0  # a revoked key is refused everywhere after this and one look-up
 _MOST_KEYS = 20_000  # that are remembered, and as many ids that are none
@@ -33,6 +34,8 @@ _STRANGERS_PAUSE = 0.05
 _MOST_WAITING = 5_000
 # A call in progress waits so long for a look-up of its key, and goes on with the last result if there is none.
 _CONFIRM_SECONDS, _ASK_AGAIN_SECONDS = 1.0, 2.0
+# A session that is used is kept awake, but is not written at each call.
+_AWAKE_EVERY = timedelta(minutes=10)
 _BAD_PER_WINDOW, _WINDOW_SECONDS, _MOST_WINDOWS = 100, 10.0, 10_000
 
 _K = TypeVar("_K")
@@ -65,21 +68,48 @@ class Authenticator:
         self._unknown: OrderedDict[str, float] = OrderedDict()  # until when an id is taken for none
         self._again = KeyLookups(self._look_up, pause=0.0, most=_MOST_KEYS)
         self._strangers = KeyLookups(self._look_up, pause=_STRANGERS_PAUSE, most=_MOST_WAITING)
+        self._embeds = EmbedTokens(hashes)
         self._bad = BadCredentials()
         self._ask_again_at = 0.0
 
     async def authenticate(self, credential: str) -> Principal | None:
-        """Returns the principal of a credential; None if the credential is bad."""
-        key_id = _key_id(credential)
-        known = await self._current(key_id) if key_id is not None else None
-        principal = self._principal(known, credential)
-        if known is not None and principal is not None and known.key.pepper_id != self._hashes.pepper_id:
-            await self._renew(known, credential)
+        """Returns the principal of a credential that makes calls; None if the credential is bad."""
+        known, principal = await self._found(credential)
+        if known is None or principal is None or principal.kind is CallerKind.CODE:
+            return None
+        if principal.kind is CallerKind.SESSION:
+            principal = await self._stay_awake(known, principal)
         return principal
+
+    async def exchanged(self, credential: str) -> Principal | None:
+        """Returns the principal of a credential that signs in: of an API key, or of a one-time code, which may have
+        been used; None if it is bad.
+        """
+        _, principal = await self._found(credential)
+        if principal is None or principal.kind not in (CallerKind.API_KEY, CallerKind.CODE):
+            return None
+        return principal
+
+    async def _found(self, credential: str) -> tuple[_Known | None, Principal | None]:
+        """Returns what is known of a credential, and its principal if it is good."""
+        row_id, grant = self._row(credential)
+        known = await self._current(row_id) if row_id is not None else None
+        principal = self._principal(known, credential, grant)
+        is_own = known is not None and principal is not None and grant is None
+        if known is not None and is_own and known.key.pepper_id != self._hashes.pepper_id:
+            await self._renew(known, credential)
+        return known, principal
+
+    def _row(self, credential: str) -> tuple[str | None, EmbedGrant | None]:
+        """Returns the id of the row that a credential stands on, and what it grants if it is an embed token."""
+        if credential.startswith(embed_tokens.PREFIX):
+            grant = self._embeds.opened(credential)
+            return (None, None) if grant is None else (grant.maker_id, grant)
+        return _key_id(credential), None
 
     def refusal(self, credential: str, peer: str) -> Refused:
         """Counts a bad credential and returns its refusal; a peer that repeats one too often is asked to wait."""
-        return self._bad.refusal(peer, _key_id(credential))
+        return self._bad.refusal(peer, self._row(credential)[0])
 
     async def confirm(self, credential: str, last: Principal) -> Principal:
         """Returns the current principal of a call in progress; last is what an earlier check returned.
@@ -91,35 +121,52 @@ class Authenticator:
             known = await self._current_soon(last.key_id)
         except errors.StorageUnavailable:
             known = self._known.get(last.key_id)
-            if known is None and not _is_past(last.expires_at, self._clock.now()):
+            if known is None and not any(_is_past(at, self._clock.now()) for at in (last.expires_at, last.idle_until)):
                 return last
-        principal = self._principal(known, credential)
+        principal = self._principal(known, credential, self._row(credential)[1])
         if principal is None:
             raise _invalid()
         return principal
 
     def known(self, credential: str) -> Principal | None:
         """Returns the principal of a good credential that was seen lately; None says nothing about the credential."""
-        known = self._known.get(_key_id(credential) or "")
-        if known is None or known.fresh_until < time.monotonic():
+        row_id, grant = self._row(credential)
+        known = self._known.get(row_id or "")
+        if known is None or known.fresh_until < time.monotonic() or known.key.kind is KeyKind.CODE:
             return None
         if known.organization.state is not OrganizationState.ACTIVE:
             return None
-        return self._principal(known, credential)
+        return self._principal(known, credential, grant)
 
-    def _principal(self, known: _Known | None, credential: str) -> Principal | None:
+    def _principal(self, known: _Known | None, credential: str, grant: EmbedGrant | None) -> Principal | None:
         """Returns the principal if the credential matches the key and the key is valid, else None; refuses suspended
-        organizations.
+        organizations. An embed token was proved when it was opened, and its key must still be good.
         """
-        if known is None or not self._hashes.opens(credential, known.key):
+        if known is None or (grant is None and not self._hashes.opens(credential, known.key)):
             return None
-        state = known.organization.state
+        state, now = known.organization.state, self._clock.now()
         if known.key.revoked_at is not None or state is OrganizationState.REVOKED:
             return None
-        if _is_past(known.key.expires_at, self._clock.now()):
+        if _is_past(known.key.ends_at, now):
+            return None
+        if grant is not None and (
+            _is_past(grant.expires_at, now) or grant.organization_id != known.organization.organization_id
+        ):
             return None
         if state is OrganizationState.SUSPENDED:
             raise Refused(Reason.TENANT_SUSPENDED, "the organization is suspended; ask the operator")
+        return known.principal if grant is None else _embedded(known.principal, grant)
+
+    async def _stay_awake(self, known: _Known, principal: Principal) -> Principal:
+        """Lets a session that is used go on; returns its principal."""
+        until = self._clock.now() + SESSION_IDLE
+        if known.key.idle_until is None or until - known.key.idle_until < _AWAKE_EVERY:
+            return principal
+        known.key = dataclasses.replace(known.key, idle_until=until)
+        known.principal = dataclasses.replace(principal, idle_until=until)
+        with contextlib.suppress(errors.StorageUnavailable):  # it is tried again after the next look-up
+            async with self._database.transaction() as driver:
+                await sign_ins.stay_awake(driver, known.key.key_id, until)
         return known.principal
 
     async def _renew(self, known: _Known, credential: str) -> None:
@@ -218,8 +265,32 @@ def _known(fresh_until: float, key: ApiKey, organization: Organization) -> _Know
         scopes=frozenset(scope for scope in Scope if scope in key.scopes),  # unknown ones belong to a newer version
         settings=organization.settings,
         expires_at=key.expires_at,
+        idle_until=key.idle_until,
+        kind=_KINDS[key.kind],
+        parent_key_id=key.parent_key_id or key.key_id,
+        subject=key.owner,
     )
     return _Known(fresh_until=fresh_until, key=key, organization=organization, principal=principal)
+
+
+_KINDS = {
+    KeyKind.KEY: CallerKind.API_KEY,
+    KeyKind.SESSION: CallerKind.SESSION,
+    KeyKind.CODE: CallerKind.CODE,
+}
+
+
+def _embedded(maker: Principal, grant: EmbedGrant) -> Principal:
+    """Returns the principal of an embed token: it may read, if its maker may, and has nothing personal."""
+    return dataclasses.replace(
+        maker,
+        kind=CallerKind.EMBEDDED,
+        scopes=frozenset({Scope.READ}) if maker.may(Scope.READ) else frozenset(),
+        expires_at=grant.expires_at,
+        idle_until=None,
+        subject="",
+        embed=grant,
+    )
 
 
 def _is_past(at: datetime | None, now: datetime) -> bool:

@@ -14,19 +14,52 @@ class Scope(enum.StrEnum):
     READ = "read"  # ask questions, and watch figures
     EVENTS = "events"  # see raw events with their properties, on top of read
     BACKFILL = "backfill"  # send events of any age since 1980, on top of ingest
+    EDIT = "edit"  # change what is shared with others: dashboards
     CORRECT = "correct"  # correct and retract stored events
     ADMIN = "admin"  # everything, and what changes the organization
 
 
+class CallerKind(enum.StrEnum):
+    """What a caller has shown."""
+
+    API_KEY = "api_key"
+    SESSION = "session"
+    CODE = "code"  # which signs in, and may do nothing else
+    EMBEDDED = "embedded"  # a panel in somebody else's page
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedGrant:
+    """What an embed token is good for. maker_id is the key or session that made it, with which it ends. conditions are
+    the dimensions and values that all of its questions are narrowed to.
+    """
+
+    token_id: str
+    organization_id: int
+    maker_id: str
+    conditions: tuple[tuple[str, str], ...]
+    rpcs: tuple[str, ...]
+    origins: tuple[str, ...]
+    expires_at: datetime
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """The maker of a call. The organization of a call comes from here and from nowhere else."""
+    """The maker of a call. The organization of a call comes from here and from nowhere else. key_id is the stored
+    credential: of an embed token its maker's. parent_key_id is the API key that all comes from. subject is whom
+    personal things belong to.
+    """
 
     organization_id: int
     key_id: str
     scopes: frozenset[Scope]
     settings: OrganizationSettings
-    expires_at: datetime | None = None  # of the key
+    expires_at: datetime | None = None  # of the credential, whatever happens
+    idle_until: datetime | None = None  # of a session
+    kind: CallerKind = CallerKind.API_KEY
+    parent_key_id: str = ""
+    subject: str = ""
+    embed: EmbedGrant | None = None
 
     def may(self, scope: Scope) -> bool:
         """Returns whether the key has the scope, or all of them."""

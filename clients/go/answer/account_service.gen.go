@@ -160,6 +160,13 @@ func (v SessionOrganization) EventsPerSecond() Optional[int64] {
 	return optional(v.message != nil && v.message.EventsPerSecond != nil, v.message.GetEventsPerSecond())
 }
 
+// OrganizationHandle is the same for all credentials of one organization, and another one for each organization.
+// Opaque: for programs that share what is equal for all of its callers. It changes with the pepper of the
+// service.
+func (v SessionOrganization) OrganizationHandle() string {
+	return v.message.GetOrganizationHandle()
+}
+
 // RawRetentionDays is for how many days its raw events are kept. Unset: for ever, or this is an embed token.
 func (v SessionOrganization) RawRetentionDays() Optional[int32] {
 	return optional(v.message != nil && v.message.RawRetentionDays != nil, v.message.GetRawRetentionDays())

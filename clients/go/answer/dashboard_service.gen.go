@@ -36,8 +36,8 @@ func (v Dashboard) Visibility() tallywirev1.DashboardVisibility {
 	return v.message.GetVisibility()
 }
 
-// Tiles are its tiles in their order, at most 60. The order is the layout: tiles fill rows of twelve columns
-// from left to right, and on a phone one column.
+// Tiles are its tiles in their order, at most 60 (TOO_MANY_VALUES). The order is the layout: tiles fill rows of
+// twelve columns from left to right, and on a phone one column.
 func (v Dashboard) Tiles() []Tile {
 	return list(v.message.GetTiles(), NewTile)
 }

@@ -575,6 +575,9 @@ type SessionOrganization struct {
 	MonthlyEvents *int64 `protobuf:"varint,8,opt,name=monthly_events,json=monthlyEvents,proto3,oneof" json:"monthly_events,omitempty"`
 	// events_per_second is the most events a second that it may send over time. Unset as monthly_events.
 	EventsPerSecond *int64 `protobuf:"varint,9,opt,name=events_per_second,json=eventsPerSecond,proto3,oneof" json:"events_per_second,omitempty"`
+	// organization_handle is the same for all credentials of one organization, and another one for each organization. Opaque:
+	// for programs that share what is equal for all of its callers. It changes with the pepper of the service.
+	OrganizationHandle string `protobuf:"bytes,11,opt,name=organization_handle,json=organizationHandle,proto3" json:"organization_handle,omitempty"`
 	// raw_retention_days is for how many days its raw events are kept. Unset: for ever, or this is an embed token.
 	RawRetentionDays *int32 `protobuf:"varint,10,opt,name=raw_retention_days,json=rawRetentionDays,proto3,oneof" json:"raw_retention_days,omitempty"`
 	unknownFields    protoimpl.UnknownFields
@@ -672,6 +675,13 @@ func (x *SessionOrganization) GetEventsPerSecond() int64 {
 		return *x.EventsPerSecond
 	}
 	return 0
+}
+
+func (x *SessionOrganization) GetOrganizationHandle() string {
+	if x != nil {
+		return x.OrganizationHandle
+	}
+	return ""
 }
 
 func (x *SessionOrganization) GetRawRetentionDays() int32 {
@@ -1291,7 +1301,7 @@ const file_tallywire_v1_account_service_proto_rawDesc = "" +
 	"\n" +
 	"idle_until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tidleUntil\x12E\n" +
 	"\forganization\x18\a \x01(\v2!.tallywire.v1.SessionOrganizationR\forganization\x12.\n" +
-	"\x05embed\x18\b \x01(\v2\x18.tallywire.v1.EmbedScopeR\x05embed\"\x91\x04\n" +
+	"\x05embed\x18\b \x01(\v2\x18.tallywire.v1.EmbedScopeR\x05embed\"\xc2\x04\n" +
 	"\x13SessionOrganization\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1b\n" +
 	"\ttime_zone\x18\x02 \x01(\tR\btimeZone\x12\x1a\n" +
@@ -1302,7 +1312,8 @@ const file_tallywire_v1_account_service_proto_rawDesc = "" +
 	"\x03now\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12&\n" +
 	"\fmonth_events\x18\a \x01(\x03H\x00R\vmonthEvents\x88\x01\x01\x12*\n" +
 	"\x0emonthly_events\x18\b \x01(\x03H\x01R\rmonthlyEvents\x88\x01\x01\x12/\n" +
-	"\x11events_per_second\x18\t \x01(\x03H\x02R\x0feventsPerSecond\x88\x01\x01\x121\n" +
+	"\x11events_per_second\x18\t \x01(\x03H\x02R\x0feventsPerSecond\x88\x01\x01\x12/\n" +
+	"\x13organization_handle\x18\v \x01(\tR\x12organizationHandle\x121\n" +
 	"\x12raw_retention_days\x18\n" +
 	" \x01(\x05H\x03R\x10rawRetentionDays\x88\x01\x01B\x0f\n" +
 	"\r_month_eventsB\x11\n" +

@@ -39,7 +39,7 @@ const (
 //
 // A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
 // not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-// All RPCs need the scope read. The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
+// All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
 // JSON of Dashboard.
 type DashboardServiceClient interface {
 	// CreateDashboard stores a new dashboard. The call fails with RESOURCE_EXHAUSTED (DASHBOARD_LIMIT) if the subject has
@@ -162,7 +162,7 @@ func (c *dashboardServiceClient) ListDashboardTemplates(ctx context.Context, in 
 //
 // A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
 // not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-// All RPCs need the scope read. The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
+// All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
 // JSON of Dashboard.
 type DashboardServiceServer interface {
 	// CreateDashboard stores a new dashboard. The call fails with RESOURCE_EXHAUSTED (DASHBOARD_LIMIT) if the subject has

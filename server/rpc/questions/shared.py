@@ -62,6 +62,11 @@ _WEEK_STARTS: Mapping[int, int | None] = {
 }
 
 
+def weekday(place: int) -> time_pb2.Weekday.ValueType:
+    """Returns the number of a day of the week, which is given as 0 for Monday."""
+    return _WEEKDAYS[place]
+
+
 def _week_start(number: int) -> int | None:
     if number not in _WEEK_STARTS:
         raise Refused(Reason.INVALID_ENUM, "not a known day of the week", field="time_range.week_start")

@@ -486,6 +486,11 @@ export interface SessionOrganization {
   monthlyEvents?: number;
   /** events_per_second is the most events a second that it may send over time. Unset as monthly_events. */
   eventsPerSecond?: number;
+  /**
+   * organization_handle is the same for all credentials of one organization, and another one for each organization. Opaque:
+   * for programs that share what is equal for all of its callers. It changes with the pepper of the service.
+   */
+  organizationHandle: string;
   /** raw_retention_days is for how many days its raw events are kept. Unset: for ever, or this is an embed token. */
   rawRetentionDays?: number;
 }
@@ -6424,7 +6429,7 @@ export interface Dashboard {
   /** visibility says who sees it. Unset: personal. */
   visibility?: DashboardVisibility;
   /**
-   * tiles are its tiles in their order, at most 60. The order is the layout: tiles fill rows of twelve columns from left to
+   * tiles are its tiles in their order, at most 60 (TOO_MANY_VALUES). The order is the layout: tiles fill rows of twelve columns from left to
    * right, and on a phone one column.
    */
   tiles: Tile[];
@@ -6459,7 +6464,7 @@ export interface DashboardInit {
   /** visibility says who sees it. Unset: personal. */
   visibility?: DashboardVisibility | undefined;
   /**
-   * tiles are its tiles in their order, at most 60. The order is the layout: tiles fill rows of twelve columns from left to
+   * tiles are its tiles in their order, at most 60 (TOO_MANY_VALUES). The order is the layout: tiles fill rows of twelve columns from left to
    * right, and on a phone one column.
    */
   tiles?: readonly TileInit[] | undefined;

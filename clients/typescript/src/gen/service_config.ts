@@ -81,7 +81,13 @@ export const serviceConfig = {
         { "service": "tallywire.v1.FunnelService", "method": "GetFunnel" },
         { "service": "tallywire.v1.FunnelService", "method": "ListFunnels" },
         { "service": "tallywire.v1.PrivacyService", "method": "GetErasure" },
-        { "service": "tallywire.v1.AuditService", "method": "ListAuditEntries" }
+        { "service": "tallywire.v1.AuditService", "method": "ListAuditEntries" },
+        { "service": "tallywire.v1.AccountService", "method": "GetSession" },
+        { "service": "tallywire.v1.AccountService", "method": "GetPreferences" },
+        { "service": "tallywire.v1.DashboardService", "method": "GetDashboard" },
+        { "service": "tallywire.v1.DashboardService", "method": "ListDashboards" },
+        { "service": "tallywire.v1.DashboardService", "method": "ListDashboardVersions" },
+        { "service": "tallywire.v1.DashboardService", "method": "ListDashboardTemplates" }
       ],
       "timeout": "10s",
       "retryPolicy": {
@@ -102,7 +108,16 @@ export const serviceConfig = {
         { "service": "tallywire.v1.PrivacyService", "method": "EraseUser" },
         { "service": "tallywire.v1.DirectoryService", "method": "UpdateContentGap" },
         { "service": "tallywire.v1.DirectoryService", "method": "MergeContentGaps" },
-        { "service": "tallywire.v1.DirectoryService", "method": "UndoContentGapMerge" }
+        { "service": "tallywire.v1.DirectoryService", "method": "UndoContentGapMerge" },
+        { "service": "tallywire.v1.AccountService", "method": "SignIn" },
+        { "service": "tallywire.v1.AccountService", "method": "SignOut" },
+        { "service": "tallywire.v1.AccountService", "method": "CreateSignInCode" },
+        { "service": "tallywire.v1.AccountService", "method": "CreateEmbedToken" },
+        { "service": "tallywire.v1.AccountService", "method": "UpdatePreferences" },
+        { "service": "tallywire.v1.DashboardService", "method": "CreateDashboard" },
+        { "service": "tallywire.v1.DashboardService", "method": "UpdateDashboard" },
+        { "service": "tallywire.v1.DashboardService", "method": "DeleteDashboard" },
+        { "service": "tallywire.v1.DashboardService", "method": "DuplicateDashboard" }
       ],
       "timeout": "30s",
       "retryPolicy": {

@@ -84,7 +84,8 @@ _STATEMENTS = (
         PRIMARY KEY (organization_id, model, effective_from)
     )
     """,
-    # What callers show: a keyed hash of each secret, never the secret.
+    # What callers show: a keyed hash of each secret, never the secret. Sessions and one-time codes come from a key, the
+    # parent, and end with it; a code that was used counts as revoked.
     """
     CREATE TABLE api_keys (
         key_id text COLLATE "C" PRIMARY KEY,
@@ -95,7 +96,54 @@ _STATEMENTS = (
         scopes text[] NOT NULL,
         created_at timestamptz NOT NULL DEFAULT now(),
         expires_at timestamptz,
-        revoked_at timestamptz
+        revoked_at timestamptz,
+        kind text COLLATE "C" NOT NULL DEFAULT 'key' CHECK (kind IN ('key', 'session', 'code')),
+        parent_key_id text COLLATE "C" REFERENCES api_keys ON DELETE CASCADE,
+        subject text NOT NULL DEFAULT '',
+        idle_until timestamptz,
+        CHECK ((kind = 'key') = (parent_key_id IS NULL))
+    )
+    """,
+    "CREATE INDEX api_keys_by_parent ON api_keys (parent_key_id, kind, created_at) WHERE parent_key_id IS NOT NULL",
+    # What a person has chosen for the pages. Subjects are whoever signs in, by key or by name.
+    """
+    CREATE TABLE preferences (
+        organization_id integer NOT NULL REFERENCES organizations,
+        subject text COLLATE "C" NOT NULL,
+        time_zone text NOT NULL,
+        language text NOT NULL,
+        theme text COLLATE "C" NOT NULL,
+        shortcuts_off boolean NOT NULL,
+        home_dashboard_id text COLLATE "C" NOT NULL,
+        PRIMARY KEY (organization_id, subject)
+    )
+    """,
+    # Dashboards, and every version of them that is kept. content is what the contract's message holds of a version.
+    """
+    CREATE TABLE dashboards (
+        organization_id integer NOT NULL REFERENCES organizations,
+        dashboard_id text COLLATE "C" NOT NULL,
+        owner text COLLATE "C" NOT NULL,
+        created_at timestamptz NOT NULL,
+        version bigint NOT NULL,
+        is_shared boolean NOT NULL,
+        PRIMARY KEY (organization_id, dashboard_id)
+    )
+    """,
+    """
+    CREATE TABLE dashboard_versions (
+        organization_id integer NOT NULL,
+        dashboard_id text COLLATE "C" NOT NULL,
+        version bigint NOT NULL,
+        is_shared boolean NOT NULL,
+        title text NOT NULL,
+        description text NOT NULL,
+        tiles integer NOT NULL,
+        content bytea NOT NULL,
+        updated_at timestamptz NOT NULL,
+        updated_by text COLLATE "C" NOT NULL,
+        PRIMARY KEY (organization_id, dashboard_id, version),
+        FOREIGN KEY (organization_id, dashboard_id) REFERENCES dashboards ON DELETE CASCADE
     )
     """,
     # The audit trail: who administered what, in a chain of hashes for each organization; 0 is the service itself.

@@ -267,6 +267,7 @@ class SessionOrganization(google.protobuf.message.Message):
     MONTH_EVENTS_FIELD_NUMBER: builtins.int
     MONTHLY_EVENTS_FIELD_NUMBER: builtins.int
     EVENTS_PER_SECOND_FIELD_NUMBER: builtins.int
+    ORGANIZATION_HANDLE_FIELD_NUMBER: builtins.int
     RAW_RETENTION_DAYS_FIELD_NUMBER: builtins.int
     name: builtins.str
     """name is what the operator calls it. Empty for an embed token."""
@@ -282,6 +283,10 @@ class SessionOrganization(google.protobuf.message.Message):
     """monthly_events is the most that it may store in a month. Unset: there is no limit, or this is an embed token."""
     events_per_second: builtins.int
     """events_per_second is the most events a second that it may send over time. Unset as monthly_events."""
+    organization_handle: builtins.str
+    """organization_handle is the same for all credentials of one organization, and another one for each organization. Opaque:
+    for programs that share what is equal for all of its callers. It changes with the pepper of the service.
+    """
     raw_retention_days: builtins.int
     """raw_retention_days is for how many days its raw events are kept. Unset: for ever, or this is an embed token."""
     @property
@@ -304,10 +309,11 @@ class SessionOrganization(google.protobuf.message.Message):
         month_events: builtins.int | None = ...,
         monthly_events: builtins.int | None = ...,
         events_per_second: builtins.int | None = ...,
+        organization_handle: builtins.str = ...,
         raw_retention_days: builtins.int | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_events_per_second", b"_events_per_second", "_month_events", b"_month_events", "_monthly_events", b"_monthly_events", "_raw_retention_days", b"_raw_retention_days", "events_per_second", b"events_per_second", "first_event_at", b"first_event_at", "month_events", b"month_events", "monthly_events", b"monthly_events", "now", b"now", "raw_retention_days", b"raw_retention_days"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_events_per_second", b"_events_per_second", "_month_events", b"_month_events", "_monthly_events", b"_monthly_events", "_raw_retention_days", b"_raw_retention_days", "currency", b"currency", "events_per_second", b"events_per_second", "first_event_at", b"first_event_at", "month_events", b"month_events", "monthly_events", b"monthly_events", "name", b"name", "now", b"now", "raw_retention_days", b"raw_retention_days", "time_zone", b"time_zone", "week_start", b"week_start"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_events_per_second", b"_events_per_second", "_month_events", b"_month_events", "_monthly_events", b"_monthly_events", "_raw_retention_days", b"_raw_retention_days", "currency", b"currency", "events_per_second", b"events_per_second", "first_event_at", b"first_event_at", "month_events", b"month_events", "monthly_events", b"monthly_events", "name", b"name", "now", b"now", "organization_handle", b"organization_handle", "raw_retention_days", b"raw_retention_days", "time_zone", b"time_zone", "week_start", b"week_start"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_events_per_second", b"_events_per_second"]) -> typing.Literal["events_per_second"] | None: ...
     @typing.overload

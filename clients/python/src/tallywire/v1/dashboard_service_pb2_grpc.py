@@ -32,7 +32,7 @@ class DashboardServiceStub(object):
 
     A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
     not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-    All RPCs need the scope read. The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
+    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
     JSON of Dashboard.
     """
 
@@ -91,7 +91,7 @@ class DashboardServiceServicer(object):
 
     A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
     not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-    All RPCs need the scope read. The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
+    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
     JSON of Dashboard.
     """
 
@@ -213,7 +213,7 @@ class DashboardService(object):
 
     A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
     not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-    All RPCs need the scope read. The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
+    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
     JSON of Dashboard.
     """
 

@@ -24,7 +24,7 @@ class DashboardServiceStub:
 
     A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
     not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-    All RPCs need the scope read. The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
+    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
     JSON of Dashboard.
     """
 
@@ -92,7 +92,7 @@ class DashboardServiceAsyncStub:
 
     A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
     not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-    All RPCs need the scope read. The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
+    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
     JSON of Dashboard.
     """
 
@@ -159,7 +159,7 @@ class DashboardServiceServicer(metaclass=abc.ABCMeta):
 
     A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
     not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-    All RPCs need the scope read. The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
+    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
     JSON of Dashboard.
     """
 

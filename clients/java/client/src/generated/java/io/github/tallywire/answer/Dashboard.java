@@ -58,8 +58,8 @@ public final class Dashboard extends Answer<io.github.tallywire.v1.Dashboard> {
   }
 
   /**
-   * tiles are its tiles in their order, at most 60. The order is the layout: tiles fill rows of
-   * twelve columns from left to right, and on a phone one column.
+   * tiles are its tiles in their order, at most 60 (TOO_MANY_VALUES). The order is the layout:
+   * tiles fill rows of twelve columns from left to right, and on a phone one column.
    *
    * @return the value
    */

@@ -108,6 +108,17 @@ public final class SessionOrganization extends Answer<io.github.tallywire.v1.Ses
   }
 
   /**
+   * organization_handle is the same for all credentials of one organization, and another one for
+   * each organization. Opaque: for programs that share what is equal for all of its callers. It
+   * changes with the pepper of the service.
+   *
+   * @return the value
+   */
+  public String organizationHandle() {
+    return message.getOrganizationHandle();
+  }
+
+  /**
    * raw_retention_days is for how many days its raw events are kept. Unset: for ever, or this is an
    * embed token.
    *
