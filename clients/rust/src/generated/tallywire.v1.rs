@@ -553,6 +553,10 @@ pub struct SessionOrganization {
     /// events_per_second is the most events a second that it may send over time. Unset as monthly_events.
     #[prost(int64, optional, tag = "9")]
     pub events_per_second: ::core::option::Option<i64>,
+    /// organization_handle is the same for all credentials of one organization, and another one for each organization. Opaque:
+    /// for programs that share what is equal for all of its callers. It changes with the pepper of the service.
+    #[prost(string, tag = "11")]
+    pub organization_handle: ::prost::alloc::string::String,
     /// raw_retention_days is for how many days its raw events are kept. Unset: for ever, or this is an embed token.
     #[prost(int32, optional, tag = "10")]
     pub raw_retention_days: ::core::option::Option<i32>,
@@ -8850,7 +8854,7 @@ pub struct Dashboard {
     /// visibility says who sees it. Unset: personal.
     #[prost(enumeration = "DashboardVisibility", tag = "4")]
     pub visibility: i32,
-    /// tiles are its tiles in their order, at most 60. The order is the layout: tiles fill rows of twelve columns from left to
+    /// tiles are its tiles in their order, at most 60 (TOO_MANY_VALUES). The order is the layout: tiles fill rows of twelve columns from left to
     /// right, and on a phone one column.
     #[prost(message, repeated, tag = "5")]
     pub tiles: ::prost::alloc::vec::Vec<Tile>,
@@ -9228,7 +9232,7 @@ pub mod dashboard_service_client {
     ///
     /// A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
     /// not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-    /// All RPCs need the scope read. The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
+    /// All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
     /// JSON of Dashboard.
     #[derive(Debug, Clone)]
     pub struct DashboardServiceClient<T> {
