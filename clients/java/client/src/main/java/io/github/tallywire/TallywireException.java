@@ -12,7 +12,9 @@ import java.util.Optional;
 public class TallywireException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
+  /** What is known of the failure. */
   private final ErrorDetails details;
+
   private transient List<EventResult> results = List.of();
 
   TallywireException(ErrorDetails details, Throwable cause) {

@@ -59,7 +59,7 @@ final class TrackerTest {
           tracker.within(
               EventContext.conversation("c1").agentId("bot").userId("u1").channel("web"));
       assertTrue(here.track(Events.messageSent()));
-      assertTrue(here.track(Events.messageReceived().agentId("other")));
+      assertTrue(here.track(Events.messageReceived().agentId("other").channel("")));
       assertTrue(tracker.flush(GENEROUS));
     }
     Event first = received().get(0);
@@ -68,6 +68,7 @@ final class TrackerTest {
         List.of(
             first.getConversationId(), first.getAgentId(), first.getUserId(), first.getChannel()));
     assertEquals("other", received().get(1).getAgentId());
+    assertEquals("", received().get(1).getChannel());
   }
 
   @Test

@@ -5,7 +5,9 @@ import com.google.protobuf.Timestamp;
 import io.github.tallywire.v1.Event;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Builds an event. Setters never throw: what is wrong is told by {@link #build()}, and counted by a
@@ -16,6 +18,10 @@ import java.util.Map;
 public abstract class EventBuilder<B extends EventBuilder<B>> {
   private final Event.Builder event = Event.newBuilder();
   private final Struct.Builder properties = Struct.newBuilder();
+
+  /** What was given, so that a context leaves it alone, also an empty text. */
+  private final Set<Integer> given = new HashSet<>();
+
   private Instant occurredAt;
   private IllegalArgumentException refused;
 
@@ -33,10 +39,16 @@ public abstract class EventBuilder<B extends EventBuilder<B>> {
    *     the field, the value and what would be right
    */
   public final Event build() {
+    return build(EventContext.empty());
+  }
+
+  /** Builds the event, with what it is not given itself taken from a context. */
+  final Event build(EventContext context) {
     if (refused != null) {
       throw new IllegalArgumentException(refused.getMessage(), refused);
     }
     Event.Builder built = event.clone();
+    context.addTo(built, given);
     if (built.getEventId().isEmpty()) {
       built.setEventId(EventIds.next());
     }
@@ -87,6 +99,7 @@ public abstract class EventBuilder<B extends EventBuilder<B>> {
   public final B agentId(String value) {
     if (value != null) {
       event.setAgentId(value);
+      given.add(Event.AGENT_ID_FIELD_NUMBER);
     }
     return self();
   }
@@ -100,6 +113,7 @@ public abstract class EventBuilder<B extends EventBuilder<B>> {
   public final B userId(String value) {
     if (value != null) {
       event.setUserId(value);
+      given.add(Event.USER_ID_FIELD_NUMBER);
     }
     return self();
   }
@@ -113,6 +127,7 @@ public abstract class EventBuilder<B extends EventBuilder<B>> {
   public final B conversationId(String value) {
     if (value != null) {
       event.setConversationId(value);
+      given.add(Event.CONVERSATION_ID_FIELD_NUMBER);
     }
     return self();
   }
@@ -126,6 +141,7 @@ public abstract class EventBuilder<B extends EventBuilder<B>> {
   public final B channel(String value) {
     if (value != null) {
       event.setChannel(value);
+      given.add(Event.CHANNEL_FIELD_NUMBER);
     }
     return self();
   }
@@ -139,6 +155,7 @@ public abstract class EventBuilder<B extends EventBuilder<B>> {
   public final B teamId(String value) {
     if (value != null) {
       event.setTeamId(value);
+      given.add(Event.TEAM_ID_FIELD_NUMBER);
     }
     return self();
   }
@@ -152,6 +169,7 @@ public abstract class EventBuilder<B extends EventBuilder<B>> {
   public final B campaignId(String value) {
     if (value != null) {
       event.setCampaignId(value);
+      given.add(Event.CAMPAIGN_ID_FIELD_NUMBER);
     }
     return self();
   }

@@ -1,10 +1,15 @@
 package io.github.tallywire.event;
 
 import io.github.tallywire.v1.Event;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 
 /**
  * What many events have in common: the conversation, the agent, the user, the channel and the like.
- * Immutable; each method returns a copy with one more.
+ * Immutable, so it may be handed on to other threads; each method returns a copy with one more, and
+ * leaves a null out. An event that is built already goes as it is: sent again, it must say the
+ * same.
  *
  * <pre>{@code
  * EventContext here = EventContext.conversation("c1").agentId("support-bot").userId("u1");
@@ -12,12 +17,13 @@ import io.github.tallywire.v1.Event;
  * }</pre>
  */
 public final class EventContext {
-  private static final EventContext EMPTY = new EventContext(Event.getDefaultInstance());
+  private static final EventContext EMPTY = new EventContext(Map.of());
 
-  private final Event event;
+  /** Values by the numbers of the fields of Event. */
+  private final Map<Integer, String> fields;
 
-  private EventContext(Event event) {
-    this.event = event;
+  private EventContext(Map<Integer, String> fields) {
+    this.fields = fields;
   }
 
   /**
@@ -46,7 +52,7 @@ public final class EventContext {
    * @return a copy
    */
   public EventContext conversationId(String value) {
-    return with(event.toBuilder().setConversationId(value));
+    return with(Event.CONVERSATION_ID_FIELD_NUMBER, value);
   }
 
   /**
@@ -56,7 +62,7 @@ public final class EventContext {
    * @return a copy
    */
   public EventContext agentId(String value) {
-    return with(event.toBuilder().setAgentId(value));
+    return with(Event.AGENT_ID_FIELD_NUMBER, value);
   }
 
   /**
@@ -66,7 +72,7 @@ public final class EventContext {
    * @return a copy
    */
   public EventContext userId(String value) {
-    return with(event.toBuilder().setUserId(value));
+    return with(Event.USER_ID_FIELD_NUMBER, value);
   }
 
   /**
@@ -76,7 +82,7 @@ public final class EventContext {
    * @return a copy
    */
   public EventContext channel(String value) {
-    return with(event.toBuilder().setChannel(value));
+    return with(Event.CHANNEL_FIELD_NUMBER, value);
   }
 
   /**
@@ -86,7 +92,7 @@ public final class EventContext {
    * @return a copy
    */
   public EventContext teamId(String value) {
-    return with(event.toBuilder().setTeamId(value));
+    return with(Event.TEAM_ID_FIELD_NUMBER, value);
   }
 
   /**
@@ -96,37 +102,58 @@ public final class EventContext {
    * @return a copy
    */
   public EventContext campaignId(String value) {
-    return with(event.toBuilder().setCampaignId(value));
+    return with(Event.CAMPAIGN_ID_FIELD_NUMBER, value);
   }
 
   /**
-   * Builds an event and fills in what it does not say itself.
+   * Returns a context within this one.
    *
-   * @param builder what is special about the event
+   * @param inner its fields win, also empty ones
+   * @return a context with the fields of both
+   */
+  public EventContext with(EventContext inner) {
+    Map<Integer, String> both = new TreeMap<>(fields);
+    both.putAll(inner.fields);
+    return new EventContext(both);
+  }
+
+  /**
+   * Builds an event, with each field that it is not given itself taken from this context; a field
+   * that is given as an empty text stays empty. The builder stays as it is.
+   *
+   * @param event the builder
    * @return the event
    * @throws IllegalArgumentException as {@link EventBuilder#build()} does
    */
-  public Event stamp(EventBuilder<?> builder) {
-    return stamp(builder.build());
+  public Event stamp(EventBuilder<?> event) {
+    return event.build(this);
   }
 
-  /**
-   * Fills in what an event does not say itself.
-   *
-   * @param special the event
-   * @return a copy with all of it
-   */
-  public Event stamp(Event special) {
-    // Fields of the event that are set replace those of the context.
-    return event.toBuilder().mergeFrom(special).build();
+  /** Sets the fields that were not given. */
+  void addTo(Event.Builder event, Set<Integer> given) {
+    fields.forEach(
+        (field, value) -> {
+          if (!given.contains(field)) {
+            event.setField(Event.getDescriptor().findFieldByNumber(field), value);
+          }
+        });
   }
 
   @Override
   public String toString() {
-    return "EventContext{" + event.toString().replace('\n', ' ').trim() + "}";
+    Map<String, String> named = new TreeMap<>();
+    fields.forEach(
+        (field, value) ->
+            named.put(Event.getDescriptor().findFieldByNumber(field).getName(), value));
+    return "EventContext" + named;
   }
 
-  private static EventContext with(Event.Builder event) {
-    return new EventContext(event.build());
+  private EventContext with(int field, String value) {
+    if (value == null) {
+      return this;
+    }
+    Map<Integer, String> more = new TreeMap<>(fields);
+    more.put(field, value);
+    return new EventContext(more);
   }
 }

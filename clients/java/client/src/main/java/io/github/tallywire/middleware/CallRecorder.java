@@ -4,7 +4,6 @@ import io.github.tallywire.Tracker;
 import io.github.tallywire.event.ApiEvent;
 import io.github.tallywire.event.EventContext;
 import io.github.tallywire.event.Events;
-import io.github.tallywire.v1.Event;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
@@ -30,12 +29,14 @@ public final class CallRecorder<R> {
 
   /** Other methods are one: anybody may send any word. */
   private static final Set<String> METHODS =
-      Set.of("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT");
+      Set.of(
+          "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY",
+          "GRPC");
 
   private final Tracker tracker;
   private final Function<? super R, EventContext> identify;
   private final List<Pattern> excluded;
-  private final double share;
+  private final double sampleRate;
   private volatile boolean hasLogged;
 
   /**
@@ -43,22 +44,24 @@ public final class CallRecorder<R> {
    *
    * @param tracker takes the events
    * @param identify says who served whom; it may return null
-   * @param excluded patterns of paths that are not recorded: {@code *} stands for any text without
-   *     a slash, {@code **} for any text
-   * @param share the share of the calls that is recorded, from 0 to 1; with 1 figures are exact
+   * @param excluded patterns of paths that are not recorded: {@code *} stands for any text, and a
+   *     slash at the end does not count
+   * @param sampleRate the probability with which a call is recorded, from 0 to 1. Below 1 events
+   *     carry it as the property {@code sample_rate}: counts and bytes are then the figure ÷ rate,
+   *     while rates and percentiles are estimates as they stand
    */
   public CallRecorder(
       Tracker tracker,
       Function<? super R, EventContext> identify,
       List<String> excluded,
-      double share) {
-    if (!(share >= 0 && share <= 1)) {
-      throw new IllegalArgumentException("a share is from 0 to 1, not " + share);
+      double sampleRate) {
+    if (!(sampleRate >= 0 && sampleRate <= 1)) {
+      throw new IllegalArgumentException("a sample rate is from 0 to 1, not " + sampleRate);
     }
     this.tracker = tracker;
     this.identify = identify;
     this.excluded = excluded.stream().map(CallRecorder::pattern).collect(Collectors.toList());
-    this.share = share;
+    this.sampleRate = sampleRate;
   }
 
   /**
@@ -68,8 +71,9 @@ public final class CallRecorder<R> {
    * @return false for a path that is excluded, and for a call that is not in the sample
    */
   public boolean wants(String path) {
-    return excluded.stream().noneMatch(pattern -> pattern.matcher(path).matches())
-        && (share >= 1 || ThreadLocalRandom.current().nextDouble() < share);
+    String plain = path.length() > 1 && path.endsWith("/") ? path.replaceAll("/+$", "") : path;
+    return excluded.stream().noneMatch(pattern -> pattern.matcher(plain).matches())
+        && (sampleRate >= 1 || ThreadLocalRandom.current().nextDouble() < sampleRate);
   }
 
   /**
@@ -113,7 +117,7 @@ public final class CallRecorder<R> {
     String route = endpoint == null || endpoint.isEmpty() ? NO_ROUTE : endpoint;
     return Events.apiCalled()
         .endpoint(cut(route))
-        .method(METHODS.contains(method) ? method : "OTHER")
+        .method(METHODS.contains(method) ? method : "(other)")
         .statusCode(status)
         .latencyMs(Math.max(0, Math.round(latencyNanos / 1e6)));
   }
@@ -126,8 +130,10 @@ public final class CallRecorder<R> {
    */
   public void record(ApiEvent event, EventContext context) {
     try {
-      Event built = context.stamp(event);
-      tracker.track(built);
+      if (sampleRate < 1) {
+        event.property("sample_rate", sampleRate);
+      }
+      tracker.within(context).track(event);
     } catch (RuntimeException error) {
       failed(error);
     }
@@ -157,14 +163,6 @@ public final class CallRecorder<R> {
 
   private static Pattern pattern(String glob) {
     return Pattern.compile(
-        Arrays.stream(glob.split("((?<=\\*\\*)|(?=\\*\\*))"))
-            .map(
-                part ->
-                    part.equals("**")
-                        ? ".*"
-                        : Arrays.stream(part.split("\\*", -1))
-                            .map(Pattern::quote)
-                            .collect(Collectors.joining("[^/]*")))
-            .collect(Collectors.joining()));
+        Arrays.stream(glob.split("\\*", -1)).map(Pattern::quote).collect(Collectors.joining(".*")));
   }
 }

@@ -64,6 +64,8 @@ final class Commands {
         return Json.of("event", Json.print(Builders.build(command)));
       case "track":
         return track(command);
+      case "load":
+        return Load.run(client(command), command);
       default:
         return runTrackerOrStream(command);
     }

@@ -32,13 +32,13 @@ import java.util.function.Function;
 public final class TallywireServerInterceptor implements ServerInterceptor {
   /** Health checks, reflection, and calls of the service itself. */
   private static final List<String> DEFAULT_EXCLUDED =
-      List.of("/grpc.health.v1.Health/*", "/grpc.reflection.*/*", "/tallywire.v1.*/*");
+      List.of("/grpc.health.v1.Health/*", "/grpc.reflection.*", "/tallywire.v1.*");
 
   private final CallRecorder<Metadata> recorder;
 
   private TallywireServerInterceptor(Builder builder) {
     this.recorder =
-        new CallRecorder<>(builder.tracker, builder.identify, builder.excluded, builder.share);
+        new CallRecorder<>(builder.tracker, builder.identify, builder.excluded, builder.sampleRate);
   }
 
   /**
@@ -92,7 +92,7 @@ public final class TallywireServerInterceptor implements ServerInterceptor {
       }
       recorder.record(
           recorder
-              .event(method, "POST", httpStatus(code), System.nanoTime() - begun)
+              .event(method, "GRPC", httpStatus(code), System.nanoTime() - begun)
               .requestBytes(received.get())
               .responseBytes(sent.get()),
           context);
@@ -199,7 +199,7 @@ public final class TallywireServerInterceptor implements ServerInterceptor {
     private final Tracker tracker;
     private Function<? super Metadata, EventContext> identify = headers -> null;
     private List<String> excluded = DEFAULT_EXCLUDED;
-    private double share = 1;
+    private double sampleRate = 1;
 
     private Builder(Tracker tracker) {
       this.tracker = tracker;
@@ -222,7 +222,7 @@ public final class TallywireServerInterceptor implements ServerInterceptor {
      * checks, reflection and calls of tallywire itself.
      *
      * @param patterns of full methods such as {@code /package.Service/Method}: {@code *} stands for
-     *     any text without a slash, {@code **} for any text
+     *     any text
      * @return this
      */
     public Builder exclude(String... patterns) {
@@ -231,13 +231,14 @@ public final class TallywireServerInterceptor implements ServerInterceptor {
     }
 
     /**
-     * Sends only a share of the calls, at random. Without it all are sent, and figures are exact.
+     * Records each call with a probability only. Without it all are recorded, and figures are
+     * exact.
      *
-     * @param value from 0 to 1
+     * @param value from 0 to 1; events carry it as the property {@code sample_rate}
      * @return this
      */
-    public Builder sample(double value) {
-      this.share = value;
+    public Builder sampleRate(double value) {
+      this.sampleRate = value;
       return this;
     }
 
@@ -245,7 +246,7 @@ public final class TallywireServerInterceptor implements ServerInterceptor {
      * Builds the interceptor.
      *
      * @return the interceptor
-     * @throws IllegalArgumentException if the share is not from 0 to 1
+     * @throws IllegalArgumentException if the rate is not from 0 to 1
      */
     public TallywireServerInterceptor build() {
       return new TallywireServerInterceptor(this);

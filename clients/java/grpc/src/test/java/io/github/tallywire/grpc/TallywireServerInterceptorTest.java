@@ -143,7 +143,7 @@ final class TallywireServerInterceptorTest {
     Event event = sink.next();
     assertEquals("api.called", event.getEventType());
     assertEquals("/shop.v1.Shop/One", event.getApi().getEndpoint());
-    assertEquals("POST", event.getApi().getMethod());
+    assertEquals("GRPC", event.getApi().getMethod());
     assertEquals(200, event.getApi().getStatusCode());
     assertEquals(7, event.getApi().getRequestBytes());
     assertEquals(2, event.getApi().getResponseBytes());

@@ -12,7 +12,7 @@ import java.util.concurrent.atomic.AtomicLong;
 /** Counts the bytes of a response on their way; nothing is kept or delayed. */
 final class CountingResponse extends HttpServletResponseWrapper {
   private final AtomicLong bytes = new AtomicLong();
-  private ServletOutputStream stream;
+  private CountingStream stream;
   private PrintWriter writer;
 
   CountingResponse(HttpServletResponse response) {
@@ -22,6 +22,15 @@ final class CountingResponse extends HttpServletResponseWrapper {
   /** Returns the bytes so far; of a writer, those that UTF-8 would make. */
   long bytes() {
     return bytes.get();
+  }
+
+  /** Tells whether something could not be sent. */
+  boolean isPeerGone() {
+    if (stream != null && stream.hasFailed) {
+      return true;
+    }
+    // Asking a writer flushes it: only where that changes nothing any more.
+    return writer != null && isCommitted() && writer.checkError();
   }
 
   @Override
@@ -54,9 +63,14 @@ final class CountingResponse extends HttpServletResponseWrapper {
     bytes.set(0);
   }
 
+  private interface Step {
+    void run() throws IOException;
+  }
+
   private static final class CountingStream extends ServletOutputStream {
     private final ServletOutputStream out;
     private final AtomicLong bytes;
+    private volatile boolean hasFailed;
 
     CountingStream(ServletOutputStream out, AtomicLong bytes) {
       this.out = out;
@@ -65,24 +79,33 @@ final class CountingResponse extends HttpServletResponseWrapper {
 
     @Override
     public void write(int one) throws IOException {
-      out.write(one);
+      sending(() -> out.write(one));
       bytes.incrementAndGet();
     }
 
     @Override
     public void write(byte[] some, int offset, int length) throws IOException {
-      out.write(some, offset, length);
+      sending(() -> out.write(some, offset, length));
       bytes.addAndGet(length);
     }
 
     @Override
     public void flush() throws IOException {
-      out.flush();
+      sending(out::flush);
     }
 
     @Override
     public void close() throws IOException {
-      out.close();
+      sending(out::close);
+    }
+
+    private void sending(Step step) throws IOException {
+      try {
+        step.run();
+      } catch (IOException error) {
+        hasFailed = true;
+        throw error;
+      }
     }
 
     @Override
@@ -117,8 +140,10 @@ final class CountingResponse extends HttpServletResponseWrapper {
     }
 
     @Override
-    public void flush() {
-      out.flush();
+    public void flush() throws IOException {
+      if (out.checkError()) { // It flushes, too.
+        throw new IOException("the peer is gone");
+      }
     }
 
     @Override

@@ -32,22 +32,15 @@ import java.util.function.Function;
  */
 public final class TallywireFilter implements Filter {
   private static final List<String> HEALTH_CHECKS =
-      List.of(
-          "/health",
-          "/healthz",
-          "/livez",
-          "/readyz",
-          "/ping",
-          "/status",
-          "/actuator/health/**",
-          "/actuator/health");
+      List.of("/health", "/healthz", "/livez", "/readyz", "/ping");
+  private static final int SWITCHED_TO_ANOTHER_PROTOCOL = 101;
 
   private final CallRecorder<HttpServletRequest> recorder;
   private final Function<HttpServletRequest, String> route;
 
   private TallywireFilter(Builder builder) {
     this.recorder =
-        new CallRecorder<>(builder.tracker, builder.identify, builder.excluded, builder.share);
+        new CallRecorder<>(builder.tracker, builder.identify, builder.excluded, builder.sampleRate);
     this.route = builder.route;
   }
 
@@ -137,10 +130,11 @@ public final class TallywireFilter implements Filter {
         return;
       }
       try {
-        int status = response.getStatus();
-        // The container answers so, after this filter.
-        int told = hasFailed && status < 400 ? 500 : status;
-        ApiEvent event = recorder.event(endpoint, method, told, System.nanoTime() - begun);
+        int status = status();
+        if (status == SWITCHED_TO_ANOTHER_PROTOCOL) {
+          return; // A WebSocket, which may stay open for days.
+        }
+        ApiEvent event = recorder.event(endpoint, method, status, System.nanoTime() - begun);
         if (response.bytes() > 0) {
           event.responseBytes(response.bytes());
         }
@@ -152,6 +146,13 @@ public final class TallywireFilter implements Filter {
       } catch (RuntimeException error) {
         recorder.failed(error);
       }
+    }
+
+    private int status() {
+      if (response.isPeerGone()) {
+        return 499;
+      }
+      return hasFailed ? 500 : response.getStatus();
     }
 
     @Override
@@ -181,7 +182,7 @@ public final class TallywireFilter implements Filter {
     private Function<? super HttpServletRequest, EventContext> identify = request -> null;
     private Function<HttpServletRequest, String> route = request -> null;
     private List<String> excluded = HEALTH_CHECKS;
-    private double share = 1;
+    private double sampleRate = 1;
 
     private Builder(Tracker tracker) {
       this.tracker = tracker;
@@ -213,7 +214,8 @@ public final class TallywireFilter implements Filter {
     /**
      * Leaves out paths. The patterns take the place of the default, which leaves out health checks.
      *
-     * @param patterns {@code *} stands for any text without a slash, {@code **} for any text
+     * @param patterns {@code *} stands for any text, and a slash at the end of a path does not
+     *     count
      * @return this
      */
     public Builder exclude(String... patterns) {
@@ -222,14 +224,14 @@ public final class TallywireFilter implements Filter {
     }
 
     /**
-     * Sends only a share of the requests, at random. Without it all are sent, and figures are
+     * Records each request with a probability only. Without it all are recorded, and figures are
      * exact.
      *
-     * @param value from 0 to 1
+     * @param value from 0 to 1; events carry it as the property {@code sample_rate}
      * @return this
      */
-    public Builder sample(double value) {
-      this.share = value;
+    public Builder sampleRate(double value) {
+      this.sampleRate = value;
       return this;
     }
 
@@ -237,7 +239,7 @@ public final class TallywireFilter implements Filter {
      * Builds the filter.
      *
      * @return the filter
-     * @throws IllegalArgumentException if the share is not from 0 to 1
+     * @throws IllegalArgumentException if the rate is not from 0 to 1
      */
     public TallywireFilter build() {
       return new TallywireFilter(this);
