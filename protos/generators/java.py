@@ -30,6 +30,12 @@ _SCALARS: Final = {
     _Field.TYPE_BOOL: ("boolean", "Optional<Boolean>"),
     _Field.TYPE_STRING: ("String", "Optional<String>"),
 }
+_BOXED: Final = {
+    _Field.TYPE_INT64: "Long",
+    _Field.TYPE_INT32: "Integer",
+    _Field.TYPE_DOUBLE: "Double",
+    _Field.TYPE_BOOL: "Boolean",
+}
 _KNOWN: Final = {
     ".google.protobuf.Timestamp": ("Instant", "instant"),
     ".google.protobuf.Duration": ("Duration", "duration"),
@@ -254,7 +260,7 @@ def _repeated(field: _Field, name: str) -> tuple[str, str]:
         return f"List<{_contract_package()}.{_simple(field.type_name)}>", f"message.get{name}List()"
     if field.type == _Field.TYPE_STRING:
         return "List<String>", f"List.copyOf(message.get{name}List())"
-    return "List<Long>", f"message.get{name}List()"
+    return f"List<{_BOXED[field.type]}>", f"message.get{name}List()"
 
 
 # Calls

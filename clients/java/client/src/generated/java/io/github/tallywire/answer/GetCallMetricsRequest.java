@@ -45,7 +45,7 @@ public final class GetCallMetricsRequest extends Answer<io.github.tallywire.v1.G
    *
    * @return the value
    */
-  public List<Long> serviceLevelSeconds() {
+  public List<Integer> serviceLevelSeconds() {
     return message.getServiceLevelSecondsList();
   }
 
