@@ -4,6 +4,7 @@ from tallywire.middleware.asgi import AsgiMiddleware
 from tallywire.middleware.django import DjangoRoute
 from tallywire.middleware.grpc_server import AsyncGrpcInterceptor, GrpcInterceptor
 from tallywire.middleware.reports import HEALTH_CHECKS
+from tallywire.middleware.workflows import arq_workflows, celery_workflows
 from tallywire.middleware.wsgi import WsgiMiddleware
 
 __all__ = [
@@ -13,4 +14,6 @@ __all__ = [
     "DjangoRoute",
     "GrpcInterceptor",
     "WsgiMiddleware",
+    "arq_workflows",
+    "celery_workflows",
 ]
