@@ -14,6 +14,7 @@ from pathlib import Path
 import scripted
 
 from server.app import Running
+from server.tenancy.principal import Scope
 from tallywire import AsyncClient
 from tests.support import serving
 from tests.support.serving import Accounts, Caller
@@ -109,7 +110,7 @@ async def test_requests_of_a_service_show_up_by_endpoint(accounts: Accounts, ser
 
 
 async def test_tasks_of_a_worker_show_up_as_workflows(accounts: Accounts, server: Running, tmp_path: Path) -> None:
-    caller = await accounts.caller()
+    caller = await accounts.caller(scopes=(Scope.INGEST, Scope.READ, Scope.EVENTS))
     queue, log = tmp_path / "queue", tmp_path / "log"
     queue.mkdir()
     folders = {"data_folder_in": str(queue), "data_folder_out": str(queue), "control_folder": str(tmp_path / "control")}
@@ -132,6 +133,6 @@ async def test_tasks_of_a_worker_show_up_as_workflows(accounts: Accounts, server
         start, end = (one.ToDatetime(serving.UTC) for one in (period.start, period.end))
         figures = (await client.overview(start, end, agent_id="report-bot")).overview
         name = {"properties.workflow": "celery_worker.write_report"}
-        users = [event.event.user_id async for event in client.list_events(start, end, properties=name)]
+        users = [row.event.user_id async for row in client.list_events(start, end, properties=name)]
     assert users == ["ann"] * 3
     assert (figures.workflow_executions, figures.workflow_failures) == (2, 1), log.read_text()
