@@ -10,7 +10,7 @@ use crate::address::IntoAddresses;
 use crate::batch::{self, Encoded, Part};
 use crate::call::{self, Rpc};
 use crate::connection::{Connections, Options};
-use crate::conversation::Conversation;
+use crate::context::{EventContext, Scoped};
 use crate::error::Result;
 use crate::events::IntoEvent;
 use crate::pacing::Pacer;
@@ -22,8 +22,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A client: it tracks events and reads figures over one connection, which opens with the first call.
 ///
-/// Clones are cheap and share the connection. Calls are tried again as
-/// [the README](https://docs.rs/tallywire) tells; a call that is dropped is cancelled at the server.
+/// Clones are cheap and share the connection. Calls are tried again as the
+/// documentation of the [crate] tells; a call that is dropped is cancelled at the server.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -89,7 +89,7 @@ impl Client {
 
     /// Stores one event, and returns whether it is new (ACCEPTED) or was stored before (DUPLICATE).
     ///
-    /// A refused event is an error. When the error's [`outcome_unknown`](Error::outcome_unknown) is true, track the
+    /// A refused event is an error. When the error's [`outcome_unknown`](crate::Error::outcome_unknown) is true, track the
     /// *same* event again: its id makes that safe.
     pub async fn track(&self, event: impl IntoEvent) -> Result<v1::EventResult> {
         let event = Encoded::of(event.into_event()?);
@@ -104,7 +104,7 @@ impl Client {
     /// Stores any number of events, and returns a result for each, in their order: some may be rejected.
     ///
     /// They go in parts of at most 1,000 events, one after the other, each with the whole timeout. If a part fails, the
-    /// error has the [results](Error::results) of those before it. No event is sent if one of them cannot be built.
+    /// error has the [results](crate::Error::results) of those before it. No event is sent if one of them cannot be built.
     pub async fn track_batch<E: IntoEvent>(&self, events: impl IntoIterator<Item = E>) -> Result<Vec<v1::EventResult>> {
         let events = events.into_iter().map(|event| event.into_event().map(Encoded::of));
         let events = events.collect::<Result<Vec<_>>>()?;
@@ -146,7 +146,7 @@ impl Client {
         self.send(&call::TRACK_EVENTS, &body, self.timeout).await
     }
 
-    /// A conversation: what is tracked through it carries its id, and, where set, its agent, user, channel and team.
+    /// What is about one conversation: events that are made through it carry its id and what else is set.
     ///
     /// ```no_run
     /// # async fn example(client: tallywire::Client) -> tallywire::Result<()> {
@@ -158,8 +158,13 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn conversation(&self, conversation_id: impl Into<String>) -> Conversation<Self> {
-        Conversation::new(self.clone(), conversation_id.into())
+    pub fn conversation(&self, conversation_id: impl Into<String>) -> Scoped<Self> {
+        self.within(EventContext::default().conversation(conversation_id))
+    }
+
+    /// What is about the same: events that are made through it take what the context says.
+    pub fn within(&self, context: EventContext) -> Scoped<Self> {
+        Scoped::new(self.clone(), context)
     }
 
     /// Ends calls and subscriptions that are under way, and refuses later ones, of all clones; they end with CANCELLED.

@@ -191,15 +191,26 @@ fn tls(options: &Options, is_local: bool) -> Result<Option<Tls>, Error> {
 }
 
 #[cfg(feature = "tls")]
+const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
+#[cfg(feature = "tls")]
 struct Tls(tonic::transport::ClientTlsConfig);
 
 #[cfg(feature = "tls")]
 impl Tls {
-    // It is an error without the feature.
-    #[allow(clippy::unnecessary_wraps)]
     fn new(options: &Options) -> Result<Self, Error> {
         use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
+        // The stack takes a text without a certificate for an empty list of authorities, and then trusts nobody.
+        let is_pem = |pem: &Vec<u8>| pem.windows(BEGIN.len()).any(|part| part == BEGIN);
+        for (name, pem) in [
+            ("root_certificates", &options.root_certificates),
+            ("certificate_chain", &options.certificate_chain),
+        ] {
+            if pem.as_ref().is_some_and(|pem| !is_pem(pem)) {
+                return Err(Error::arguments(name, "it has no certificate in PEM"));
+            }
+        }
         let config = match &options.root_certificates {
             Some(roots) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(roots)),
             None => ClientTlsConfig::new().with_native_roots(),

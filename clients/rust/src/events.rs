@@ -21,6 +21,7 @@
 
 use uuid::Uuid;
 
+use crate::context::EventContext;
 use crate::error::Error;
 use crate::properties::{self, Property};
 use crate::time::{self, ToTimestamp};
@@ -63,6 +64,7 @@ impl Detail for NoDetail {
 #[must_use = "an event does nothing until it is tracked"]
 pub struct EventBuilder<D> {
     event: v1::Event,
+    about: EventContext,
     detail: Option<D>,
     wrong: Option<Error>,
 }
@@ -76,6 +78,7 @@ impl<D: Detail> EventBuilder<D> {
         };
         Self {
             event,
+            about: EventContext::default(),
             detail: None,
             wrong: None,
         }
@@ -97,37 +100,37 @@ impl<D: Detail> EventBuilder<D> {
 
     /// Who did the work: an AI agent, a bot or a human agent.
     pub fn agent_id(mut self, agent_id: impl Into<String>) -> Self {
-        self.event.agent_id = agent_id.into();
+        self.about = self.about.agent(agent_id);
         self
     }
 
     /// Who was served.
     pub fn user_id(mut self, user_id: impl Into<String>) -> Self {
-        self.event.user_id = user_id.into();
+        self.about = self.about.user(user_id);
         self
     }
 
     /// The conversation that the event belongs to.
     pub fn conversation_id(mut self, conversation_id: impl Into<String>) -> Self {
-        self.event.conversation_id = conversation_id.into();
+        self.about = self.about.conversation(conversation_id);
         self
     }
 
     /// Where it happened: `web`, `whatsapp`, `phone`.
     pub fn channel(mut self, channel: impl Into<String>) -> Self {
-        self.event.channel = channel.into();
+        self.about = self.about.channel(channel);
         self
     }
 
     /// The team that the agent worked for.
     pub fn team_id(mut self, team_id: impl Into<String>) -> Self {
-        self.event.team_id = team_id.into();
+        self.about = self.about.team(team_id);
         self
     }
 
     /// The campaign that the event belongs to.
     pub fn campaign_id(mut self, campaign_id: impl Into<String>) -> Self {
-        self.event.campaign_id = campaign_id.into();
+        self.about = self.about.campaign(campaign_id);
         self
     }
 
@@ -159,14 +162,7 @@ impl<D: Detail> EventBuilder<D> {
 
     /// The event. The error names a property that JSON does not keep.
     pub fn build(self) -> Result<v1::Event, Error> {
-        match self.wrong {
-            Some(error) => Err(error),
-            None => Ok(v1::Event {
-                occurred_at: self.event.occurred_at.or_else(|| Some(time::now())),
-                detail: self.detail.and_then(Detail::into_detail),
-                ..self.event
-            }),
-        }
+        self.into_event()
     }
 
     fn detail_mut(&mut self) -> &mut D {
@@ -179,6 +175,7 @@ impl EventBuilder<NoDetail> {
     pub fn detail<E: Detail>(self, detail: E) -> EventBuilder<E> {
         EventBuilder {
             event: self.event,
+            about: self.about,
             detail: Some(detail),
             wrong: self.wrong,
         }
@@ -186,26 +183,38 @@ impl EventBuilder<NoDetail> {
 }
 
 /// What can be tracked: an [`Event`](v1::Event), or a builder of one.
-pub trait IntoEvent {
-    /// The event. The error says what is wrong with it.
-    fn into_event(self) -> Result<v1::Event, Error>;
+pub trait IntoEvent: Sized {
+    /// The event, with what the context adds where it is built only now. The error says what is wrong with it.
+    fn into_event_in(self, context: &EventContext) -> Result<v1::Event, Error>;
+
+    /// The event by itself.
+    fn into_event(self) -> Result<v1::Event, Error> {
+        self.into_event_in(&EventContext::default())
+    }
 }
 
 impl IntoEvent for v1::Event {
-    fn into_event(self) -> Result<v1::Event, Error> {
+    fn into_event_in(self, _: &EventContext) -> Result<v1::Event, Error> {
         Ok(self)
     }
 }
 
 impl IntoEvent for &v1::Event {
-    fn into_event(self) -> Result<v1::Event, Error> {
+    fn into_event_in(self, _: &EventContext) -> Result<v1::Event, Error> {
         Ok(self.clone())
     }
 }
 
 impl<D: Detail> IntoEvent for EventBuilder<D> {
-    fn into_event(self) -> Result<v1::Event, Error> {
-        self.build()
+    fn into_event_in(self, context: &EventContext) -> Result<v1::Event, Error> {
+        if let Some(error) = self.wrong {
+            return Err(error);
+        }
+        let mut event = self.event;
+        self.about.apply(context, &mut event);
+        event.occurred_at.get_or_insert_with(time::now);
+        event.detail = self.detail.and_then(Detail::into_detail);
+        Ok(event)
     }
 }
 

@@ -1,14 +1,17 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+pub mod answers;
 mod batch;
 mod call;
 mod client;
 mod connection;
 mod connector;
-mod conversation;
+mod context;
 mod error;
 pub mod events;
+#[cfg(feature = "tower")]
+pub mod middleware;
 mod pacing;
 mod paging;
 mod properties;
@@ -40,7 +43,7 @@ pub const USER_AGENT: &str = connection::USER_AGENT;
 
 pub use address::IntoAddresses;
 pub use client::{Client, ClientBuilder};
-pub use conversation::Conversation;
+pub use context::{EventContext, Scoped};
 pub use error::{Error, ErrorKind, Result, RetryAfter};
 pub use events::IntoEvent;
 pub use paging::Rows;

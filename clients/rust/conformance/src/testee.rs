@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use tallywire::{Client, ClientBuilder, IntoAddresses as _, Tracker, Updates, Watch, v1};
+use tallywire::{Client, ClientBuilder, IntoAddresses as _, Tracker, Updates, Watch, events, v1};
 use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::task::JoinSet;
 
 use crate::calls::{self, Failure, json_of, message};
 use crate::dispatch;
@@ -82,6 +83,7 @@ impl Testee {
                 Ok(json!({ "event": json_of("Event", &event)? }))
             }
             "track" => self.track(command).await,
+            "load" => Box::pin(load(self.client(command)?, command)).await,
             "stream_open" | "stream_next" | "stream_close" => self.stream(command).await,
             tracker if tracker.starts_with("tracker_") => self.tracker(command).await,
             other => Err(Failure::Unsupported(format!("no command {other:?}"))),
@@ -107,7 +109,7 @@ impl Testee {
 
     async fn track(&self, command: &Value) -> Outcome {
         let client = self.client(command)?;
-        let mut events = events(command)?;
+        let mut events = events_of(command)?;
         let results = if command["single"] == true {
             vec![client.track(events.swap_remove(0)).await?]
         } else {
@@ -146,7 +148,10 @@ impl Testee {
             }
             "tracker_track" => {
                 let tracker = get(&self.trackers, tracker)?;
-                let taken: Vec<bool> = events(command)?.into_iter().map(|event| tracker.track(event)).collect();
+                let taken: Vec<bool> = events_of(command)?
+                    .into_iter()
+                    .map(|event| tracker.track(event))
+                    .collect();
                 Ok(json!({ "taken": taken }))
             }
             "tracker_flush" => Ok(json!({ "settled": get(&self.trackers, tracker)?.flush(timeout).await })),
@@ -215,6 +220,34 @@ impl Testee {
     }
 }
 
+/// Sends events as fast as it goes, and tells how many were sent.
+async fn load(client: Client, command: &Value) -> Outcome {
+    let end = Instant::now() + Duration::from_secs_f64(command["seconds"].as_f64().unwrap_or_default());
+    let batch = size(command, "batch").unwrap_or(1);
+    let mut senders = JoinSet::new();
+    for _ in 0..size(command, "under_way").unwrap_or(1) {
+        let client = client.clone();
+        senders.spawn(async move {
+            let (mut calls, mut failed) = (0_u64, 0_u64);
+            while Instant::now() < end {
+                let events = (0..batch).map(|_| events::message_sent());
+                let sent = if batch == 1 {
+                    client.track(events::message_sent()).await.is_ok()
+                } else {
+                    client.track_batch(events).await.is_ok()
+                };
+                calls += 1;
+                failed += u64::from(!sent);
+            }
+            (calls, failed)
+        });
+    }
+    let outcomes = senders.join_all().await;
+    let calls: u64 = outcomes.iter().map(|(calls, _)| calls).sum();
+    let failed: u64 = outcomes.iter().map(|(_, failed)| failed).sum();
+    Ok(json!({ "calls": calls, "events": (calls - failed) * batch as u64, "failed": failed }))
+}
+
 /// The next message of a stream; one that was given up loses nothing.
 async fn next_of(stream: Stream, timeout: Duration) -> Outcome {
     let mut closed = stream.closed.subscribe();
@@ -255,7 +288,7 @@ fn options(command: &Value) -> Result<ClientBuilder, Failure> {
     Ok(builder)
 }
 
-fn events(command: &Value) -> Result<Vec<v1::Event>, Failure> {
+fn events_of(command: &Value) -> Result<Vec<v1::Event>, Failure> {
     command["events"]
         .as_array()
         .into_iter()

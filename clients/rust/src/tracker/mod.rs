@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use crate::address::IntoAddresses;
 use crate::batch::{Encoded, MAX_EVENTS};
 use crate::client::{Client, ClientBuilder};
-use crate::conversation::Conversation;
+use crate::context::{EventContext, Scoped};
 use crate::error::{Error, Result};
 use crate::events::IntoEvent;
 use crate::v1;
@@ -112,9 +112,25 @@ impl Tracker {
         }
     }
 
-    /// A conversation: what is tracked through it carries its id, and, where set, its agent, user, channel and team.
-    pub fn conversation(&self, conversation_id: impl Into<String>) -> Conversation<Self> {
-        Conversation::new(self.clone(), conversation_id.into())
+    /// What is about one conversation: events that are made through it carry its id and what else is set.
+    ///
+    /// ```no_run
+    /// # fn example(tracker: tallywire::Tracker) -> tallywire::Result<()> {
+    /// use tallywire::events;
+    ///
+    /// let conversation = tracker.conversation("c1").agent("support-bot").user("u1").channel("web");
+    /// conversation.track(events::conversation_started());
+    /// conversation.track(events::message_sent().response_time_ms(820));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn conversation(&self, conversation_id: impl Into<String>) -> Scoped<Self> {
+        self.within(EventContext::default().conversation(conversation_id))
+    }
+
+    /// What is about the same: events that are made through it take what the context says.
+    pub fn within(&self, context: EventContext) -> Scoped<Self> {
+        Scoped::new(self.clone(), context)
     }
 
     /// What became of the events so far.
