@@ -72,7 +72,7 @@ public abstract class ConnectionBuilder<B extends ConnectionBuilder<B>> {
    * Sets the certificate with which the client identifies itself (mutual TLS).
    *
    * @param chainPem the certificate, and those between it and the authority
-   * @param privateKeyPem its private key, in PKCS#8
+   * @param privateKeyPem its private key, not encrypted
    * @return this
    */
   public B certificate(String chainPem, String privateKeyPem) {

@@ -45,10 +45,8 @@ final class ConnectionPool {
       }
     } catch (ManagedChannelRegistry.ProviderNotFoundException error) {
       close();
-      // gRPC's text does not have the key of the certificate, but its cause may.
       throw new IllegalArgumentException(
-          "the connection cannot be set up; is the private key in PKCS#8, and that of the"
-              + " certificate? "
+          "the connection cannot be set up; is the private key that of the certificate? "
               + error.getMessage());
     }
   }

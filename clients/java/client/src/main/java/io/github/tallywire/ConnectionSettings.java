@@ -69,7 +69,7 @@ final class ConnectionSettings {
       }
       if (certificateChain != null) {
         check("certificate chain", certificateChain);
-        tls.keyManager(stream(certificateChain), stream(privateKey));
+        tls.keyManager(stream(certificateChain), stream(PrivateKeys.pkcs8(privateKey)));
       }
     } catch (IOException | CertificateException error) {
       throw new IllegalArgumentException("the certificates cannot be read as PEM", error);
