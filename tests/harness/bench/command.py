@@ -15,6 +15,7 @@ from server.local import embedded
 from tests.harness.bench import (
     event_pages,
     funnels,
+    hosts,
     ingest,
     machine,
     mixed,
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Run] = {
     "conversations": tables.conversations,
     "events": event_pages.events,
     "funnel": funnels.funnel,
+    "host": hosts.host,
     "mixed": mixed.mixed,
     "memory": ingest.memory,
     "storage": workers.storage,
