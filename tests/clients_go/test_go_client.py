@@ -97,7 +97,7 @@ async def test_the_examples_run(server: Any, make_tenant: Any, tmp_path: pathlib
     async with tallywire.AsyncClient(server.address, api_key=tenant.key) as client:
         usage = await client.api_usage(now - timedelta(hours=1), now + timedelta(hours=1))
     assert usage.figures.api_calls == 1
-    assert [row.values[0] for row in usage.by_endpoint.rows] == ["GET /orders/{id}"]
+    assert [row.value for row in usage.by_endpoint.rows] == ["GET /orders/{id}"]
 
 
 def test_builders_know_every_event_type_and_its_detail() -> None:
