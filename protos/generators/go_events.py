@@ -109,6 +109,7 @@ def _setter(builder: str, field: FieldDescriptorProto, about: str) -> str:
     argument = argument[:1].lower() + argument[1:]
     if field.name.endswith("_ms"):
         name = name.removesuffix("Ms")
+        argument = argument.removesuffix("Ms")
         kind, value = "time.Duration", f"milliseconds({argument})"
         about += " It is rounded to milliseconds, halves to the even one."
     elif field.type == field.TYPE_ENUM:

@@ -210,8 +210,8 @@ func (e *MessageEvent) write() *tallywirev1.MessageDetail {
 
 // ResponseTime is how long the agent took to answer, in milliseconds, at most 10^10, on message.sent. It is
 // rounded to milliseconds, halves to the even one.
-func (e *MessageEvent) ResponseTime(responseTimeMs time.Duration) *MessageEvent {
-	e.write().ResponseTimeMs = milliseconds(responseTimeMs)
+func (e *MessageEvent) ResponseTime(responseTime time.Duration) *MessageEvent {
+	e.write().ResponseTimeMs = milliseconds(responseTime)
 	return e
 }
 
@@ -273,8 +273,8 @@ func (e *MessageEvent) CachedTokens(cachedTokens int64) *MessageEvent {
 // TimeToFirstToken is how long the user waited for the first piece of the answer, in milliseconds, at most
 // 10^10, on message.sent. response_time_ms is how long until the whole of it. It is rounded to milliseconds,
 // halves to the even one.
-func (e *MessageEvent) TimeToFirstToken(timeToFirstTokenMs time.Duration) *MessageEvent {
-	e.write().TimeToFirstTokenMs = milliseconds(timeToFirstTokenMs)
+func (e *MessageEvent) TimeToFirstToken(timeToFirstToken time.Duration) *MessageEvent {
+	e.write().TimeToFirstTokenMs = milliseconds(timeToFirstToken)
 	return e
 }
 
@@ -619,28 +619,28 @@ func (e *CallEvent) write() *tallywirev1.CallDetail {
 
 // Wait is how long the caller waited, on call.answered and call.abandoned. It is rounded to milliseconds, halves
 // to the even one.
-func (e *CallEvent) Wait(waitMs time.Duration) *CallEvent {
-	e.write().WaitMs = milliseconds(waitMs)
+func (e *CallEvent) Wait(wait time.Duration) *CallEvent {
+	e.write().WaitMs = milliseconds(wait)
 	return e
 }
 
 // Talk is how long caller and agent talked, on call.ended. It is rounded to milliseconds, halves to the even
 // one.
-func (e *CallEvent) Talk(talkMs time.Duration) *CallEvent {
-	e.write().TalkMs = milliseconds(talkMs)
+func (e *CallEvent) Talk(talk time.Duration) *CallEvent {
+	e.write().TalkMs = milliseconds(talk)
 	return e
 }
 
 // Hold is how long the caller was on hold, on call.ended. It is rounded to milliseconds, halves to the even one.
-func (e *CallEvent) Hold(holdMs time.Duration) *CallEvent {
-	e.write().HoldMs = milliseconds(holdMs)
+func (e *CallEvent) Hold(hold time.Duration) *CallEvent {
+	e.write().HoldMs = milliseconds(hold)
 	return e
 }
 
 // WrapUp is how long the agent worked on the call after it, on call.ended. It is rounded to milliseconds, halves
 // to the even one.
-func (e *CallEvent) WrapUp(wrapUpMs time.Duration) *CallEvent {
-	e.write().WrapUpMs = milliseconds(wrapUpMs)
+func (e *CallEvent) WrapUp(wrapUp time.Duration) *CallEvent {
+	e.write().WrapUpMs = milliseconds(wrapUp)
 	return e
 }
 
@@ -874,8 +874,8 @@ func (e *WorkflowEvent) write() *tallywirev1.WorkflowDetail {
 }
 
 // Duration is how long the workflow ran, in milliseconds. It is rounded to milliseconds, halves to the even one.
-func (e *WorkflowEvent) Duration(durationMs time.Duration) *WorkflowEvent {
-	e.write().DurationMs = milliseconds(durationMs)
+func (e *WorkflowEvent) Duration(duration time.Duration) *WorkflowEvent {
+	e.write().DurationMs = milliseconds(duration)
 	return e
 }
 
@@ -1031,8 +1031,8 @@ func (e *APIEvent) StatusCode(statusCode int32) *APIEvent {
 }
 
 // Latency is how long the call took, in milliseconds. It is rounded to milliseconds, halves to the even one.
-func (e *APIEvent) Latency(latencyMs time.Duration) *APIEvent {
-	e.write().LatencyMs = milliseconds(latencyMs)
+func (e *APIEvent) Latency(latency time.Duration) *APIEvent {
+	e.write().LatencyMs = milliseconds(latency)
 	return e
 }
 

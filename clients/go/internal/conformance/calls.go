@@ -294,6 +294,12 @@ func (t *testee) openStream(c *command) (any, error) {
 	if c.SilenceMs != nil {
 		chosen = append(chosen, tallywire.WithSilence(time.Duration(*c.SilenceMs)*time.Millisecond))
 	}
+	if c.Bookmarks {
+		chosen = append(chosen, tallywire.WithBookmarks())
+	}
+	if c.Heartbeats {
+		chosen = append(chosen, tallywire.WithHeartbeats())
+	}
 	if c.Kind == "watch" {
 		request := new(tallywirev1.WatchMetricsRequest)
 		if err := protojson.Unmarshal(c.Request, request); err != nil {

@@ -34,10 +34,12 @@ type command struct {
 	PrivateKey       *string  `json:"private_key"`
 	Connections      *int     `json:"connections"`
 
-	Method    string          `json:"method"`
-	Request   json.RawMessage `json:"request"`
-	TimeoutMs *int64          `json:"timeout_ms"`
-	SilenceMs *int64          `json:"silence_ms"`
+	Method     string          `json:"method"`
+	Request    json.RawMessage `json:"request"`
+	TimeoutMs  *int64          `json:"timeout_ms"`
+	SilenceMs  *int64          `json:"silence_ms"`
+	Bookmarks  bool            `json:"bookmarks"`
+	Heartbeats bool            `json:"heartbeats"`
 
 	EventType  string            `json:"event_type"`
 	Fields     map[string]any    `json:"fields"`
