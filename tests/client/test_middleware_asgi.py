@@ -164,16 +164,14 @@ async def test_templates_of_fastapi(observed: Reported) -> None:
         await ask(app, "/v1/orders/7/fails")
     assert await ask(app, "/nowhere") == 404
     assert await ask(app, "/tenants/ann/v2/orders/7") == 200
-    *calls, mounted = observed.calls()
-    assert calls == [
+    assert observed.calls() == [
         ("GET", "/v1/orders/{order_id}", 200),
         ("GET", "/v1/orders/{order_id}", 422),
         ("DELETE", "/v1/orders/{order_id}", 405),
         ("GET", "/v1/orders/{order_id}/fails", 500),
         ("GET", "(none)", 404),
+        ("GET", "/tenants/{tenant}/v2/orders/{order_id}", 200),
     ]
-    # Whatever is known of the mount: the tenant's name is not in it.
-    assert mounted[1] in ("/tenants/{tenant}/v2/orders/{order_id}", "/{mount}/v2/orders/{order_id}")
 
 
 async def test_templates_that_an_application_says_itself(observed: Reported) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+import subprocess
+import sys
 import wsgiref.util
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -13,6 +15,7 @@ import django.http
 import django.urls
 import flask
 import pytest
+import scripted
 from reported import Reported, ask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client, EnvironBuilder, run_wsgi_app
@@ -257,3 +260,9 @@ def test_without_the_metrics_server_nothing_fails_and_nothing_waits(nobody: str,
         client = Client(WsgiMiddleware(shop, tracker=tracker))
         assert [client.get("/orders/7", buffered=True).status_code for _ in range(10)] == [200] * 10
         assert (tracker.stats().pending, tracker.stats().dropped) == (5, 5)
+
+
+def test_no_framework_is_imported() -> None:
+    frameworks = {"starlette", "fastapi", "flask", "werkzeug", "django", "asgiref", "celery", "arq"}
+    code = f"import sys, tallywire.middleware; sys.exit(sorted({frameworks!r} & sys.modules.keys()) or 0)"
+    subprocess.run([sys.executable, "-c", code], env=scripted.environment(), check=True, timeout=60)

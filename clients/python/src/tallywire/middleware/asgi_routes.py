@@ -6,6 +6,8 @@ from typing import Any, Final
 MARK: Final = "tallywire.route"
 """Where an application, or DjangoRoute, can say the template itself: a key of the scope, or of a WSGI environ."""
 
+_SOME_MOUNT: Final = "/{mount}"
+
 
 def template(scope: Mapping[str, Any], root: str) -> str | None:
     """Returns the template of a request that was routed, below the root path with which it came; None without one."""
@@ -19,11 +21,14 @@ def template(scope: Mapping[str, Any], root: str) -> str | None:
     is_mount = hasattr(route, "routes")
     if path is not None and not is_mount and not (mounts and scope.get("path_params")):
         return f"{root}{mounts}{path}"
-    # Starlette before 1.1 does not leave the route, and none says of mounts which parts of a path they took as values.
     routes: Iterable[Any] = getattr(scope.get("router"), "routes", ())
+    if path is not None and not is_mount:
+        # The values that mounts took are in their parts of the path, and must not be in the template.
+        return f"{root}{_mounts(routes, mounts) or _SOME_MOUNT}{path}"
+    # A mount of which nothing more is known, or a Starlette that does not leave its route, as versions up to 1.0 do.
     found = _search(routes, str(scope.get("path", "")).removeprefix(root), scope.get("endpoint"))
-    if found is None and path is not None:
-        found = f"/{{mount}}{'/{path}' if is_mount else path}"
+    if found is None and is_mount:
+        found = f"{_SOME_MOUNT}/{{path}}"
     return None if found is None else f"{root}{found}"
 
 
@@ -37,6 +42,23 @@ def _included(scope: Mapping[str, Any], route: object) -> str | None:
     if context is None or getattr(context, "original_route", None) is not route:
         return None
     return getattr(context, "path", None) or getattr(getattr(context, "starlette_route", None), "path", None)
+
+
+def _mounts(routes: Iterable[Any], taken: str) -> str | None:
+    """Returns the templates of the mounts, one in another, that take exactly a part of a path; None without such."""
+    if not taken:
+        return ""
+    for mount in routes:
+        pattern: Any = getattr(mount, "path_regex", None)
+        inner: Any = getattr(mount, "routes", None)
+        match = None if pattern is None or inner is None else pattern.match(f"{taken}/")
+        if match is None:
+            continue
+        own = f"{taken}/".removesuffix("/" + match["path"])
+        found = _mounts(inner, taken[len(own) :])
+        if found is not None:
+            return f"{mount.path}{found}"
+    return None
 
 
 def _search(routes: Iterable[Any], path: str, endpoint: object) -> str | None:
