@@ -228,8 +228,9 @@ impl Tls {
     }
 }
 
+/// There is none without the feature.
 #[cfg(not(feature = "tls"))]
-struct Tls;
+enum Tls {}
 
 #[cfg(not(feature = "tls"))]
 impl Tls {
@@ -240,7 +241,7 @@ impl Tls {
         ))
     }
 
-    fn apply(&self, endpoint: Endpoint) -> Result<Endpoint, Error> {
-        Ok(endpoint)
+    fn apply(&self, _: Endpoint) -> Result<Endpoint, Error> {
+        match *self {}
     }
 }
