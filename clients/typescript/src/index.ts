@@ -23,4 +23,7 @@ export {
   type PropertyValue,
   microsToDecimal,
 } from "./values.js";
+export type { TrackerStats } from "./event_buffer.js";
+export type { OnDrop } from "./lost_events.js";
+export { Tracker, type TrackerOptions } from "./tracker.js";
 export { VERSION } from "./version.js";
