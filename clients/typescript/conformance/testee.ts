@@ -3,7 +3,7 @@
 import { createInterface } from "node:readline";
 import { inspect } from "node:util";
 import { type DescMessage, type DescMethod, type JsonValue, type Message, fromJson, toJson } from "@bufbuild/protobuf";
-import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
+import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import {
   ArgumentError,
   Client,
@@ -62,6 +62,7 @@ function camel(name: string): string {
 }
 
 /** Returns a message in JSON as the client's methods take it. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- generated types belong to schemas
 function given<T = object>(schema: DescMessage, json: JsonValue | undefined): T {
   return toPlain<T>(schema, fromJson(schema, json ?? {}));
 }
@@ -113,6 +114,7 @@ function callOptions(command: Command): { timeoutMs?: number; signal?: AbortSign
 }
 
 /** Returns the client's method by its name. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- what a name gives is not known to types
 function method<T>(client: Client, name: string): (request: object, options: object) => T {
   const found = (client as unknown as Record<string, unknown>)[name];
   if (typeof found !== "function") {
@@ -159,7 +161,7 @@ const commands: Record<string, (command: Command) => object | Promise<object>> =
     const client = find(clients, command, "client");
     const found = find(METHODS, command, "method");
     const rowField = found.output.fields.find((field) => field.fieldKind === "list" && field.listKind === "message");
-    const row = rowField?.fieldKind === "list" && rowField.listKind === "message" ? rowField.message : undefined;
+    const row = rowField?.message;
     if (row === undefined) {
       throw new Unsupported(`${found.name} has no pages`);
     }
@@ -176,7 +178,7 @@ const commands: Record<string, (command: Command) => object | Promise<object>> =
       Object.entries(command["fields"] as Json).map(([name, value]) => [camel(name), value as unknown]),
     );
     if (typeof fields["occurredAt"] === "string") {
-      const { seconds, nanos } = fromJson(TimestampSchema, fields["occurredAt"]) as Timestamp;
+      const { seconds, nanos } = fromJson(TimestampSchema, fields["occurredAt"]);
       fields["occurredAt"] = { epochNanoseconds: seconds * 1_000_000_000n + BigInt(nanos) };
     }
     const made = event(text(command, "event_type"), { ...fields, ...options(command, "properties") });
@@ -228,14 +230,14 @@ const commands: Record<string, (command: Command) => object | Promise<object>> =
 
   stream_open(command) {
     const client = find(clients, command, "client");
-    const settings = options(command, "silence_ms");
+    const settings = options(command, "silence_ms", "heartbeats", "bookmarks");
     const isWatch = command["kind"] === "watch";
     const subscription = isWatch
       ? client.watch(given(v1.WatchMetricsRequestSchema, command["request"]), settings)
       : client.updates(given(v1.WatchUpdatesRequestSchema, command["request"]), settings);
     const schema = isWatch ? v1.WatchMetricsResponseSchema : v1.WatchUpdatesResponseSchema;
     streams.set(text(command, "stream"), {
-      subscription: subscription as Subscription<object>,
+      subscription: subscription,
       schema,
       step: undefined,
     });

@@ -2,6 +2,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { ClientReadableStream, ServiceError } from "@grpc/grpc-js";
 import { classify } from "./classify.js";
 import { TallywireError, cancelledError } from "./errors.js";
+import { onAbort } from "./waiting.js";
 
 /** A stream of the server, read step by step. */
 export class MessageStream {
@@ -28,8 +29,10 @@ export class MessageStream {
     call.on("end", () => {
       this.#finish(this.#failure === undefined ? "ended" : classify(this.#failure, false));
     });
-    closing.addEventListener("abort", this.#onClose);
-    signal?.addEventListener("abort", this.#onAbort);
+    onAbort(closing, this.#onClose);
+    if (signal !== undefined) {
+      onAbort(signal, this.#onAbort);
+    }
     if (closing.aborted) {
       this.#onClose();
     }

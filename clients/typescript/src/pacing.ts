@@ -1,4 +1,5 @@
 import { TallywireError } from "./errors.js";
+import { onAbort } from "./waiting.js";
 
 // Other refusals say nothing about how much is sent.
 const REASONS: ReadonlySet<string> = new Set(["OVERLOADED", "EVENT_RATE"]);
@@ -97,7 +98,7 @@ export class Pacing {
       const stop = (): void => {
         clearTimeout(timer);
         for (const signal of signals) {
-          signal?.removeEventListener("abort", onAbort);
+          signal?.removeEventListener("abort", stopWaiting);
         }
         const index = this.#waiting.indexOf(waiting);
         if (index !== -1) {
@@ -110,7 +111,7 @@ export class Pacing {
           resolve();
         },
       };
-      const onAbort = (): void => {
+      const stopWaiting = (): void => {
         stop();
         // The attempt that follows rejects with the caller's reason.
         this.#underWay += 1;
@@ -121,7 +122,9 @@ export class Pacing {
         reject(new NoSlotError(this.#refusal));
       }, timeoutMs);
       for (const signal of signals) {
-        signal?.addEventListener("abort", onAbort);
+        if (signal !== undefined) {
+          onAbort(signal, stopWaiting);
+        }
       }
       this.#waiting.push(waiting);
       this.#admit();

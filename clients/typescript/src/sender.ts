@@ -16,6 +16,7 @@ import type { LostEvent, LostEvents } from "./lost_events.js";
 import { enumName } from "./plain.js";
 import { Attempts } from "./retries.js";
 import type { Transport } from "./transport.js";
+import { onAbort } from "./waiting.js";
 
 const ATTEMPT_MS = 30_000;
 
@@ -188,7 +189,7 @@ export class Sender {
       const timer = setTimeout(() => {
         end(true);
       }, ms).unref();
-      this.#transport.closing.addEventListener("abort", onClose);
+      onAbort(this.#transport.closing, onClose);
       this.#hurry = () => {
         if (mayHurry) {
           end(true);

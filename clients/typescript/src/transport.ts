@@ -6,6 +6,7 @@ import type { Connection } from "./connection.js";
 import { TallywireError, cancelledError, closedError } from "./errors.js";
 import { MessageStream } from "./message_stream.js";
 import { Slots } from "./slots.js";
+import { onAbort } from "./waiting.js";
 
 // The server takes 100 calls of a connection: the rest is left to streams.
 const MOST_CALLS = 90;
@@ -214,8 +215,10 @@ class Attempt {
     this.#deadline = performance.now() + call.timeoutMs;
     this.#timer = setTimeout(this.#onTimeout, call.timeoutMs);
     const { signal } = call;
-    closing.addEventListener("abort", this.#onClose);
-    signal?.addEventListener("abort", this.#onAbort);
+    onAbort(closing, this.#onClose);
+    if (signal !== undefined) {
+      onAbort(signal, this.#onAbort);
+    }
     if (closing.aborted) {
       this.#onClose();
     } else if (signal?.aborted === true) {

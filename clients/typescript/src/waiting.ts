@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { cancelledError } from "./errors.js";
 
 /** Resolves after so many milliseconds. Rejects with CANCELLED as soon as one of the signals is aborted. */
@@ -7,10 +8,10 @@ export function pause(ms: number, signals: readonly (AbortSignal | undefined)[],
     const done = (): void => {
       clearTimeout(timer);
       for (const signal of given) {
-        signal.removeEventListener("abort", onAbort);
+        signal.removeEventListener("abort", stop);
       }
     };
-    const onAbort = (): void => {
+    const stop = (): void => {
       done();
       const aborted = given.find((signal) => signal.aborted);
       reject(aborted === undefined ? new Error("no signal is aborted") : failureOf(aborted));
@@ -23,10 +24,10 @@ export function pause(ms: number, signals: readonly (AbortSignal | undefined)[],
       timer.unref();
     }
     for (const signal of given) {
-      signal.addEventListener("abort", onAbort);
+      onAbort(signal, stop);
     }
     if (given.some((signal) => signal.aborted)) {
-      onAbort();
+      stop();
     }
   });
 }
@@ -35,4 +36,15 @@ export function pause(ms: number, signals: readonly (AbortSignal | undefined)[],
 export function failureOf(signal: AbortSignal): Error {
   const reason: unknown = signal.reason;
   return reason instanceof Error && reason.name === "TallywireError" ? reason : cancelledError(signal);
+}
+
+const known = new WeakSet<AbortSignal>();
+
+/** Listens to a signal that many calls may share: that is no leak, of which Node would warn from the eleventh on. */
+export function onAbort(signal: AbortSignal, listener: () => void): void {
+  if (!known.has(signal)) {
+    known.add(signal);
+    setMaxListeners(0, signal);
+  }
+  signal.addEventListener("abort", listener);
 }
