@@ -86,9 +86,9 @@ function followRoutes(request: RoutedRequest): () => string {
   const mountedAt = (): string => templates.get(baseUrl ?? "") ?? "/*";
   const define = (name: "baseUrl" | "route", get: () => unknown, set: (value: never) => void): void => {
     // Somebody else may follow, too, such as this middleware used twice.
-    const other = Object.getOwnPropertyDescriptor(request, name)?.set;
+    const other = Object.getOwnPropertyDescriptor(request, name);
     const setAll = (value: never): void => {
-      other?.call(request, value);
+      other?.set?.call(request, value);
       set(value);
     };
     Object.defineProperty(request, name, { configurable: true, enumerable: true, get, set: setAll });
