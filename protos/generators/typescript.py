@@ -35,6 +35,7 @@ _WELL_KNOWN: Final[Mapping[str, tuple[str, str]]] = {
     ".google.protobuf.Timestamp": ("Instant", "InstantInit"),
     ".google.protobuf.Duration": ("Milliseconds", "Milliseconds"),
     ".google.protobuf.Struct": ("JsonObject", "Properties"),
+    ".google.protobuf.FieldMask": ("string[]", "readonly string[]"),
 }
 _INT64: Final = frozenset({_Field.TYPE_INT64, _Field.TYPE_UINT64, _Field.TYPE_SINT64})
 
@@ -152,8 +153,10 @@ class _Types:
         return found
 
     def name(self, message: str, *, is_input: bool) -> str:
-        """Returns the name of the interface; a request has no other form than the one to be sent."""
-        return message if not is_input or message.endswith("Request") else f"{message}Init"
+        """Returns the name of the interface: requests are named for what is sent, all else for what comes."""
+        if message.endswith("Request"):
+            return message if is_input else f"{message}Data"
+        return f"{message}Init" if is_input else message
 
     def of(
         self, field: descriptor_pb2.FieldDescriptorProto, owner: descriptor_pb2.DescriptorProto, *, is_input: bool

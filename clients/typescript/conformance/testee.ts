@@ -2,7 +2,15 @@
 
 import { createInterface } from "node:readline";
 import { inspect } from "node:util";
-import { type DescMessage, type DescMethod, type JsonValue, type Message, fromJson, toJson } from "@bufbuild/protobuf";
+import {
+  type DescMessage,
+  type DescMethod,
+  type DescService,
+  type JsonValue,
+  type Message,
+  fromJson,
+  toJson,
+} from "@bufbuild/protobuf";
 import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import {
   ArgumentError,
@@ -36,18 +44,9 @@ interface OpenStream {
 
 class Unsupported extends Error {}
 
-const SERVICES = [
-  v1.AuditService,
-  v1.CampaignService,
-  v1.CustomMetricService,
-  v1.DirectoryService,
-  v1.EventService,
-  v1.FunnelService,
-  v1.LeaderboardService,
-  v1.MetricsService,
-  v1.PrivacyService,
-  v1.RealtimeService,
-];
+const SERVICES = (Object.values(v1) as unknown[]).filter(
+  (one): one is DescService => typeof one === "object" && one !== null && "kind" in one && one.kind === "service",
+);
 const METHODS = new Map<string, DescMethod>(
   SERVICES.flatMap((service) => service.methods.map((method) => [`${service.typeName}/${method.name}`, method])),
 );
@@ -199,6 +198,28 @@ const commands: Record<string, (command: Command) => object | Promise<object>> =
   cancel(command) {
     running.get(command["of"] as number)?.abort();
     return {};
+  },
+
+  async load(command) {
+    const client = find(clients, command, "client");
+    const [batch, lanes] = [command["batch"] as number, command["under_way"] as number];
+    const end = performance.now() + (command["seconds"] as number) * 1_000;
+    const counts = { calls: 0, events: 0, failed: 0 };
+    const lane = async (): Promise<void> => {
+      while (performance.now() < end) {
+        const events = Array.from({ length: batch }, () => event("message.sent"));
+        const [first] = events;
+        try {
+          await (batch === 1 && first !== undefined ? client.track(first) : client.trackBatch(events));
+          counts.calls += 1;
+          counts.events += batch;
+        } catch {
+          counts.failed += 1;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+    return counts;
   },
 
   tracker_open(command) {

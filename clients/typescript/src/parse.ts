@@ -1,5 +1,12 @@
 import { type DescEnum, type DescField, type DescMessage, type Message, ScalarType, create } from "@bufbuild/protobuf";
-import { type Duration, DurationSchema, type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
+import {
+  type Duration,
+  DurationSchema,
+  type FieldMask,
+  FieldMaskSchema,
+  type Timestamp,
+  TimestampSchema,
+} from "@bufbuild/protobuf/wkt";
 import { prefixOf } from "./enum_names.js";
 import { ArgumentError } from "./errors.js";
 import { jsonObject, shown, wholeNumber } from "./field_values.js";
@@ -140,6 +147,8 @@ function toMessage(schema: DescMessage): Parse {
       return duration;
     case "google.protobuf.Struct":
       return (path, value) => jsonObject(path, value);
+    case "google.protobuf.FieldMask":
+      return fieldMask;
     default:
       return (path, value) => fromPlain(schema, value, path);
   }
@@ -169,6 +178,15 @@ function duration(path: string, value: unknown): Duration {
   }
   const nanos = BigInt(Math.trunc(value / 1_000)) * NANOS + BigInt(Math.round((value % 1_000) * 1e6));
   return create(DurationSchema, { seconds: nanos / NANOS, nanos: Number(nanos % NANOS) });
+}
+
+/** Returns the names of fields, as this client or as the contract spells them, as a FieldMask. */
+function fieldMask(path: string, value: unknown): FieldMask {
+  if (!Array.isArray(value) || !value.every((name) => typeof name === "string")) {
+    throw new ArgumentError(path, `is an array of names of fields, not ${shown(value)}`);
+  }
+  const paths = value.map((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+  return create(FieldMaskSchema, { paths });
 }
 
 function toEnum(schema: DescEnum): Parse {

@@ -1,5 +1,5 @@
 import { type DescEnum, type DescField, type DescMessage, type Message, ScalarType } from "@bufbuild/protobuf";
-import { type Duration, FeatureSet_FieldPresence, type Timestamp } from "@bufbuild/protobuf/wkt";
+import { type Duration, FeatureSet_FieldPresence, type FieldMask, type Timestamp } from "@bufbuild/protobuf/wkt";
 import { prefixOf } from "./enum_names.js";
 import { Instant } from "./values.js";
 
@@ -156,6 +156,8 @@ function fromMessage(schema: DescMessage): Convert {
       };
     case "google.protobuf.Struct":
       return (value) => value;
+    case "google.protobuf.FieldMask":
+      return (value) => (value as FieldMask).paths;
     default:
       return (value) => codecOf(schema)(value as Message);
   }

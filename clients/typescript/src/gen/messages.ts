@@ -611,7 +611,7 @@ export interface UpdatePreferencesRequest {
    * update_mask names the fields of preferences that change, as "theme" (INVALID_VALUE); the others stay as they are.
    * Unset: all of them change.
    */
-  updateMask?: FieldMaskInit | undefined;
+  updateMask?: readonly string[] | undefined;
 }
 
 /** UpdatePreferencesResponse holds preferences. */
@@ -1409,7 +1409,7 @@ export interface FigureRows {
 }
 
 /** GetApiUsageRequest asks how APIs and tools are used. */
-export interface GetApiUsageRequest {
+export interface GetApiUsageRequestData {
   /** time_range is the period. Required. */
   timeRange?: TimeRange;
   /**
@@ -1569,7 +1569,7 @@ export interface ApiPoint {
 }
 
 /** GetCallMetricsRequest asks how telephone calls went. */
-export interface GetCallMetricsRequest {
+export interface GetCallMetricsRequestData {
   /** time_range is the period. Required. */
   timeRange?: TimeRange;
   /**
@@ -1798,7 +1798,7 @@ export type ConversationCohort =
   | `UNKNOWN_${number}`;
 
 /** GetConversationMetricsRequest asks how conversations went. */
-export interface GetConversationMetricsRequest {
+export interface GetConversationMetricsRequestData {
   /** time_range is the period. Required. */
   timeRange?: TimeRange;
   /**
@@ -2146,7 +2146,7 @@ export interface ConversationPoint {
 }
 
 /** GetQualityRequest asks how conversations were scored. */
-export interface GetQualityRequest {
+export interface GetQualityRequestData {
   /** time_range is the period. Required. */
   timeRange?: TimeRange;
   /**
@@ -2409,7 +2409,7 @@ export type MetricKind =
   | `UNKNOWN_${number}`;
 
 /** GetOverviewRequest asks for the key figures of a period. */
-export interface GetOverviewRequest {
+export interface GetOverviewRequestData {
   /** time_range is the period. Required. */
   timeRange?: TimeRange;
   /** filter narrows the question to one value of a dimension. Unset: the whole organization. */
@@ -2632,7 +2632,7 @@ export interface EventTypeCount {
 }
 
 /** GetAgentMetricsRequest asks for the figures of one agent, or of one team. */
-export interface GetAgentMetricsRequest {
+export interface GetAgentMetricsRequestData {
   /** agent_id is the agent, as on its events. Required unless there is a team_id, at most 256 bytes. */
   agentId: string;
   /** time_range is the period. Required. */
@@ -2852,7 +2852,7 @@ export interface AgentTrendPoint {
 }
 
 /** GetUsageTrendsRequest asks for series. */
-export interface GetUsageTrendsRequest {
+export interface GetUsageTrendsRequestData {
   /**
    * time_range is the period. Required. A first or last bucket that lies partly outside of the period is cut at the
    * bound.
@@ -2992,7 +2992,7 @@ export interface EstimatedCost {
 }
 
 /** QueryMetricsRequest asks for a table of figures. */
-export interface QueryMetricsRequest {
+export interface QueryMetricsRequestData {
   /** time_range is the period. Required. */
   timeRange?: TimeRange;
   /** filter narrows the question to one value of a dimension. Unset: the whole organization. */
@@ -3029,7 +3029,7 @@ export interface QueryMetricsRequest {
    */
   pageToken: string;
   /** series asks for a series of every metric beside the figures of each row and of the total. */
-  series?: SeriesRequest;
+  series?: SeriesRequestData;
   /** comparison asks for the figures of an earlier period beside those of each row, total and other. Unset: none. */
   comparison?: Comparison;
   /**
@@ -3088,7 +3088,7 @@ export interface QueryMetricsRequest {
 }
 
 /** SeriesRequest asks for series beside figures. */
-export interface SeriesRequest {
+export interface SeriesRequestData {
   /**
    * granularity is the width of a point. Unset: the server chooses by the length of the period. All series of a page
    * have at most 20,000 points, and 200,000 figures, together (TOO_MANY_POINTS).
@@ -3233,7 +3233,7 @@ export interface DimensionValue {
 }
 
 /** GetDailyStatsRequest asks for a row for each day of a period. */
-export interface GetDailyStatsRequest {
+export interface GetDailyStatsRequestData {
   /**
    * time_range is the period. Required. The answer is about whole calendar days of its time zone: those that the period
    * touches, at most 400 (TIME_RANGE_TOO_LARGE).
@@ -3312,7 +3312,7 @@ export interface DailyStats {
 }
 
 /** GetQuotaRequest asks for the organization's monthly quota of events. */
-export type GetQuotaRequest = Readonly<Record<string, never>>;
+export type GetQuotaRequestData = Readonly<Record<string, never>>;
 
 /** GetQuotaRequest asks for the organization's monthly quota of events. */
 export type GetQuotaRequest = Readonly<Record<string, never>>;
@@ -3365,7 +3365,7 @@ export interface MonthlyQuota {
 }
 
 /** GetRoiRequest asks for the return of AI agents in a period. */
-export interface GetRoiRequest {
+export interface GetRoiRequestData {
   /** time_range is the period. Required. Its conversations are those that were closed in it. */
   timeRange?: TimeRange;
   /**
@@ -3381,7 +3381,7 @@ export interface GetRoiRequest {
   /** comparison asks for the return of an earlier period, too, with the same assumptions. Unset: none. */
   comparison?: Comparison;
   /** series asks for the return of each bucket, too. At most 2,000 points. Unset: none. */
-  series?: SeriesRequest;
+  series?: SeriesRequestData;
 }
 
 /** GetRoiRequest asks for the return of AI agents in a period. */
@@ -3536,7 +3536,7 @@ export interface RoiPoint {
 }
 
 /** GetCostsRequest asks for costs. */
-export interface GetCostsRequest {
+export interface GetCostsRequestData {
   /** time_range is the period. Required. */
   timeRange?: TimeRange;
   /**
@@ -3547,7 +3547,7 @@ export interface GetCostsRequest {
   /** comparison asks for the figures of an earlier period, too. Unset: none. */
   comparison?: Comparison;
   /** series asks for a series, too. At most 2,000 points. Unset: none. */
-  series?: SeriesRequest;
+  series?: SeriesRequestData;
 }
 
 /** GetCostsRequest asks for costs. */
@@ -3871,7 +3871,7 @@ export interface Agent {
 }
 
 /** ListAgentsRequest asks for agents. Filters narrow the list together. */
-export interface ListAgentsRequest {
+export interface ListAgentsRequestData {
   /**
    * prefix keeps agents whose agent_id begins with it, or whose name does, whatever the case of the name. At most 256
    * bytes.
@@ -4238,7 +4238,7 @@ export interface AuditEntry {
 }
 
 /** ListCampaignsRequest asks for the campaigns of a period. */
-export interface ListCampaignsRequest {
+export interface ListCampaignsRequestData {
   /** time_range is the period. Required. */
   timeRange?: TimeRange;
   /**
@@ -4388,7 +4388,7 @@ export interface CampaignAmounts {
 }
 
 /** GetCampaignRequest asks for the figures of one campaign. */
-export interface GetCampaignRequest {
+export interface GetCampaignRequestData {
   /**
    * campaign_id is the campaign, as on its events. Required. One that is counted under "_other" is refused
    * (CARDINALITY_OVERFLOW).
@@ -4558,7 +4558,7 @@ export interface ContentGapQuestion {
 }
 
 /** ListContentGapsRequest asks for content gaps. Filters narrow the list together. */
-export interface ListContentGapsRequest {
+export interface ListContentGapsRequestData {
   /** status keeps those that have this status now. */
   status?: ContentGapStatus;
   /**
@@ -4944,7 +4944,7 @@ export interface NumberRangeInit {
  * ListConversationsRequest asks for conversations: for those of a period, for those whose ids begin with a text, or, by a
  * rows_token, for those that a figure was counted from. Filters narrow the list together.
  */
-export interface ListConversationsRequest {
+export interface ListConversationsRequestData {
   /** time_range is the period. Required unless there is a conversation_id_prefix or a rows_token. */
   timeRange?: TimeRange;
   /** time is what is to lie in the period. */
@@ -5550,7 +5550,7 @@ export type DeleteFunnelResponse = Readonly<Record<string, never>>;
  * QueryFunnelRequest asks for the figures of a funnel. A breakdown, a filter or a stage of its own definition that names a
  * path within details or properties needs the scope events.
  */
-export interface QueryFunnelRequest {
+export interface QueryFunnelRequestData {
   /**
    * time_range is the period in which the cohort entered the first stage. Its bounds hold to the microsecond. Required.
    */
@@ -5709,7 +5709,7 @@ export type LeaderboardOrder =
   | `UNKNOWN_${number}`;
 
 /** GetLeaderboardRequest asks for a ranking. */
-export interface GetLeaderboardRequest {
+export interface GetLeaderboardRequestData {
   /** time_range is the period. Required. */
   timeRange?: TimeRange;
   /** subject says who is ranked. Unset: agents. */
@@ -5880,7 +5880,7 @@ export interface RealtimeFilterInit {
 }
 
 /** GetRealtimeMetricsRequest asks for the figures of now. */
-export interface GetRealtimeMetricsRequest {
+export interface GetRealtimeMetricsRequestData {
   /** filter narrows the figures to a part of the organization. */
   filter?: RealtimeFilter;
 }
@@ -6324,7 +6324,7 @@ export interface ListUserActivitiesResponse {
 }
 
 /** GetUserRetentionRequest asks how many users came back. */
-export interface GetUserRetentionRequest {
+export interface GetUserRetentionRequestData {
   /**
    * time_range is when the users of all cohorts were first seen. Cohorts are those of the days, weeks or months that it
    * touches, whole. What users did is kept by day of UTC, so these are days of UTC: time_zone must be unset or UTC. Weeks
@@ -6517,47 +6517,47 @@ export interface Tile {
    */
   question?:
     /** overview asks for key figures. */
-    | { case: "overview"; value: GetOverviewRequest }
+    | { case: "overview"; value: GetOverviewRequestData }
     /** agent_metrics asks for the figures of an agent or a team. */
-    | { case: "agentMetrics"; value: GetAgentMetricsRequest }
+    | { case: "agentMetrics"; value: GetAgentMetricsRequestData }
     /** usage_trends asks for series. */
-    | { case: "usageTrends"; value: GetUsageTrendsRequest }
+    | { case: "usageTrends"; value: GetUsageTrendsRequestData }
     /** query asks for a table by a dimension. */
-    | { case: "query"; value: QueryMetricsRequest }
+    | { case: "query"; value: QueryMetricsRequestData }
     /** daily_stats asks for a row for each day. */
-    | { case: "dailyStats"; value: GetDailyStatsRequest }
+    | { case: "dailyStats"; value: GetDailyStatsRequestData }
     /** conversation_metrics asks how conversations went. */
-    | { case: "conversationMetrics"; value: GetConversationMetricsRequest }
+    | { case: "conversationMetrics"; value: GetConversationMetricsRequestData }
     /** costs asks for costs and tokens. */
-    | { case: "costs"; value: GetCostsRequest }
+    | { case: "costs"; value: GetCostsRequestData }
     /** roi asks for the return of AI agents. */
-    | { case: "roi"; value: GetRoiRequest }
+    | { case: "roi"; value: GetRoiRequestData }
     /** quota asks for the monthly quota of events. */
-    | { case: "quota"; value: GetQuotaRequest }
+    | { case: "quota"; value: GetQuotaRequestData }
     /** api_usage asks how APIs and tools are used. */
-    | { case: "apiUsage"; value: GetApiUsageRequest }
+    | { case: "apiUsage"; value: GetApiUsageRequestData }
     /** call_metrics asks how telephone calls went. */
-    | { case: "callMetrics"; value: GetCallMetricsRequest }
+    | { case: "callMetrics"; value: GetCallMetricsRequestData }
     /** quality asks for scores. */
-    | { case: "quality"; value: GetQualityRequest }
+    | { case: "quality"; value: GetQualityRequestData }
     /** leaderboard asks for a leaderboard. */
-    | { case: "leaderboard"; value: GetLeaderboardRequest }
+    | { case: "leaderboard"; value: GetLeaderboardRequestData }
     /** funnel asks for the figures of a funnel. */
-    | { case: "funnel"; value: QueryFunnelRequest }
+    | { case: "funnel"; value: QueryFunnelRequestData }
     /** campaigns asks for campaigns. */
-    | { case: "campaigns"; value: ListCampaignsRequest }
+    | { case: "campaigns"; value: ListCampaignsRequestData }
     /** campaign asks for one campaign. */
-    | { case: "campaign"; value: GetCampaignRequest }
+    | { case: "campaign"; value: GetCampaignRequestData }
     /** user_retention asks how many users come back. */
-    | { case: "userRetention"; value: GetUserRetentionRequest }
+    | { case: "userRetention"; value: GetUserRetentionRequestData }
     /** agents asks for the list of agents. */
-    | { case: "agents"; value: ListAgentsRequest }
+    | { case: "agents"; value: ListAgentsRequestData }
     /** content_gaps asks for questions that the knowledge did not answer. It needs the scope events. */
-    | { case: "contentGaps"; value: ListContentGapsRequest }
+    | { case: "contentGaps"; value: ListContentGapsRequestData }
     /** conversations asks for a list of conversations. It needs the scope events. */
-    | { case: "conversations"; value: ListConversationsRequest }
+    | { case: "conversations"; value: ListConversationsRequestData }
     /** realtime asks for the figures of now. Readers watch them. */
-    | { case: "realtime"; value: GetRealtimeMetricsRequest };
+    | { case: "realtime"; value: GetRealtimeMetricsRequestData };
   /**
    * options say how the answer is shown, by kind, as \{"metric": "total_conversations"\}: at most 8 KiB as JSON. The service
    * does not look into them.
