@@ -3,15 +3,9 @@ import type { Message } from "@bufbuild/protobuf";
 import { type CallOptions, type CallSpec, Caller } from "./caller.js";
 import { type ConnectionOptions, connection } from "./connection.js";
 import { ConversationTracker } from "./conversation.js";
+import type { Id } from "./context.js";
 import { ArgumentError, TallywireError } from "./errors.js";
-import {
-  type EncodedEvent,
-  type EventContext,
-  type EventFields,
-  type EventType,
-  type Id,
-  encodeEvent,
-} from "./events.js";
+import { type EncodedEvent, type EventContext, type EventFields, type EventType, encodeEvent } from "./events.js";
 import { parts, requestBytes } from "./event_requests.js";
 import { Calls } from "./gen/calls.js";
 import type {

@@ -1,4 +1,5 @@
 import { type DescMessage, toBinary } from "@bufbuild/protobuf";
+import { type Context, type Id, currentContext } from "./context.js";
 import { ArgumentError } from "./errors.js";
 import { withId } from "./event_requests.js";
 import { shown } from "./field_values.js";
@@ -10,26 +11,11 @@ import { fromPlain, timestamp } from "./parse.js";
 import { toPlain } from "./plain.js";
 import type { InstantInit, Properties } from "./values.js";
 
-/** An id: a text, or a whole number, which is written as one. */
-export type Id = string | number | bigint;
-
 /** An event type that the service knows, or one of your own: the past tense, dotted, such as `order.placed`. */
 export type EventType = keyof DetailByEventType | (string & {});
 
-/** Who and where: the fields that many events of one conversation share. */
-export interface EventContext {
-  /** Who did the work: an AI agent, a bot or a human agent. */
-  readonly agentId?: Id | undefined;
-  /** Who was served. An e-mail address is replaced by a keyed hash before it is stored. */
-  readonly userId?: Id | undefined;
-  /** Groups the events of one conversation. Required for events of type `conversation.*`. */
-  readonly conversationId?: Id | undefined;
-  /** Where the event happened: `web`, `whatsapp`, `phone`. */
-  readonly channel?: string | undefined;
-  /** The team that the agent worked for. */
-  readonly teamId?: Id | undefined;
-  /** The campaign that the event belongs to. */
-  readonly campaignId?: Id | undefined;
+/** Who, where and what: the fields that many events of one conversation share. */
+export interface EventContext extends Context {
   /** The kind of thing that the event is about, for example `document`. */
   readonly resourceType?: string | undefined;
   /** Which thing of that kind. */
@@ -88,7 +74,7 @@ export function buildEvent(eventType: string, fields: object = {}): EventMessage
   if (typeof eventType !== "string" || eventType === "") {
     throw new ArgumentError("eventType", `is a text such as "message.sent", not ${shown(eventType)}`);
   }
-  const common: Record<string, unknown> = { eventType };
+  const common: Record<string, unknown> = { ...currentContext(), eventType };
   const own: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields)) {
     if (value !== undefined && value !== null) {

@@ -7,9 +7,10 @@
 export type { CallOptions, StreamOptions } from "./caller.js";
 export { Client, type ClientOptions } from "./client.js";
 export type { ConnectionOptions } from "./connection.js";
+export { type Context, type Id, withContext } from "./context.js";
 export type { ConversationTracker } from "./conversation.js";
 export { ArgumentError, type Code, OutOfSequenceError, TallywireError } from "./errors.js";
-export { type CommonFields, type EventContext, type EventFields, type EventType, type Id, event } from "./events.js";
+export { type CommonFields, type EventContext, type EventFields, type EventType, event } from "./events.js";
 export type { DetailByEventType } from "./gen/event_types.js";
 export type * from "./gen/messages.js";
 export { uuid7 } from "./ids.js";

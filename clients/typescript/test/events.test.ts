@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type DescMessage, create, toBinary } from "@bufbuild/protobuf";
-import { Instant, event, microsToDecimal, uuid7 } from "../src/index.js";
+import { Instant, event, microsToDecimal, uuid7, withContext } from "../src/index.js";
 import { isLocal } from "../src/connection.js";
 import { fromPlain } from "../src/parse.js";
 import { toPlain } from "../src/plain.js";
@@ -65,6 +65,17 @@ describe("event()", () => {
     assert.deepEqual(status("available"), { status: "AVAILABLE" });
     assert.deepEqual(status("AGENT_STATUS_BUSY"), { status: "BUSY" });
     assert.deepEqual(status("UNKNOWN_77"), { status: "UNKNOWN_77" });
+  });
+});
+
+describe("withContext()", () => {
+  it("fills what events that are made in the block are not given", async () => {
+    const made = await withContext({ conversationId: 5, agentId: "bot", channel: "web" }, async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return withContext({ agentId: "ada", channel: undefined }, () => event("message.sent", { channel: "" }));
+    });
+    assert.deepEqual([made.conversationId, made.agentId, made.channel], ["5", "ada", ""]);
+    assert.equal(event("message.sent").agentId, "");
   });
 });
 

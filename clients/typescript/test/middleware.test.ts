@@ -103,6 +103,11 @@ describe("the middleware of Express", () => {
     app.get("/slow", () => {
       state.begun = true;
     });
+    app.get("/torn", (_, response) => {
+      response.write("the beginning");
+      response.flushHeaders();
+      setImmediate(() => response.socket?.destroy());
+    });
     app.post(/^\/upload/, (request, response) => {
       request.resume().on("end", () => response.status(201).end());
     });
@@ -126,7 +131,9 @@ describe("the middleware of Express", () => {
       await get(port, "/broken-identify");
       await get(port, "/upload", "POST", "x".repeat(1_000));
       await hangUp(port, "/slow", () => state.begun);
-      await until(() => kept.calls.length === 7);
+      await assert.rejects(get(port, "/torn"));
+      await get(port, "/v1/orders/7", "PURGE");
+      await until(() => kept.calls.length === 9);
     });
     assert.deepEqual(kept.short, [
       "GET /tenants/:tenant/orders/:id 200",
@@ -136,11 +143,14 @@ describe("the middleware of Express", () => {
       "GET /broken-identify 200",
       "POST /^\\/upload/ 201",
       "GET /slow 499",
+      "GET /torn 500",
+      "(other) (none) 404",
     ]);
     assert.equal(kept.calls[0]?.agentId, "bot");
     assert.equal(kept.calls[4]?.agentId, undefined);
     const upload = kept.calls[5];
-    assert.ok((upload?.requestBytes ?? 0) >= 1_000 && (upload?.responseBytes ?? 0) > 0);
+    assert.deepEqual([upload?.requestBytes, upload?.responseBytes], [1_000, 0]);
+    assert.deepEqual([kept.calls[0].requestBytes, kept.calls[0].responseBytes], [0, "an order".length]);
     assert.ok(!JSON.stringify(kept.calls).includes("acme") && !JSON.stringify(kept.calls).includes("secret"));
   });
 
@@ -162,9 +172,10 @@ describe("the middleware of Express", () => {
   it("records a share of the calls if asked to, and leaves out what it is told to", async () => {
     const kept = new Kept();
     const app = express();
-    app.use(forExpress(kept, { exclude: ["/a", /^\/internal\//], sampleRate: 1 }));
+    app.use(forExpress(kept, { exclude: ["/a", "/internal/*"] }));
     const sampled = new Kept();
-    app.use(forExpress(sampled, { sampleRate: 0 }));
+    app.use(forExpress(sampled, { sampleRate: 1e-9 }));
+    assert.throws(() => forExpress(sampled, { sampleRate: 0 }), /sampleRate/);
     for (const path of ["/a", "/internal/x", "/b"]) {
       app.get(path, (_, response) => void response.end());
     }
@@ -292,8 +303,8 @@ describe("the interceptor of grpc-js", () => {
       client.close();
       server.forceShutdown();
     }
-    assert.deepEqual(kept.short.slice(0, 2), ["POST /shop.Orders/GetOverview 200", "POST /shop.Orders/GetQuota 404"]);
-    assert.match(kept.short[2] ?? "", /^POST \/shop\.Orders\/GetCosts (?:499|504)$/);
+    assert.deepEqual(kept.short.slice(0, 2), ["GRPC /shop.Orders/GetOverview 200", "GRPC /shop.Orders/GetQuota 404"]);
+    assert.match(kept.short[2] ?? "", /^GRPC \/shop\.Orders\/GetCosts (?:499|504)$/);
     assert.equal(kept.calls[0]?.agentId, "bot");
   });
 });

@@ -1,40 +1,45 @@
-import type { EventContext } from "../events.js";
+import { type Context } from "../context.js";
+import { ArgumentError } from "../errors.js";
 import type { Tracker } from "../tracker.js";
 
 /** What stands for the template of a request that no route has matched. */
 export const NO_ROUTE = "(none)";
-/** The status of a request whose peer hung up before the response had ended. */
-export const PEER_HUNG_UP = 499;
 const MAX_ENDPOINT_BYTES = 256;
-const HEALTH_CHECKS: readonly RegExp[] = [
-  /^\/(?:health|healthz|livez|readyz|ping)\/?$/,
-  /^\/grpc\.(?:health|reflection)\./,
+const METHODS: ReadonlySet<string> = new Set([
+  ...["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY", "GRPC"],
+]);
+const LEFT_OUT: readonly string[] = [
+  ...["/health", "/healthz", "/livez", "/readyz", "/ping"],
+  ...["/grpc.health.v1.Health/*", "/grpc.reflection.*"],
 ];
-// Calls of the service itself.
-const OWN_CALLS = /^\/tallywire\.v1\./;
 
-/** Takes events in without waiting, as a {@link Tracker} does. */
+/** Takes events in without waiting, as a `Tracker` does. */
 export type Recorder = Pick<Tracker, "track">;
 
 /** Options of the middleware. */
 export interface ApiCallOptions<Request> {
   /**
-   * Says who served whom: the agent, user, conversation and so on of a request. Called when the response has ended, so
-   * that it sees what handlers have found out. An error in it leaves these out.
+   * Says who served whom. Called when the response has ended, so that it sees what handlers have found out. If it throws,
+   * the call is recorded without.
    */
-  readonly identify?: ((request: Request) => EventContext | undefined) | undefined;
+  readonly identify?: ((request: Request) => Context | undefined) | undefined;
   /**
-   * Which routes are left out, by their template. Default: health checks (`/health`, `/healthz`, `/livez`, `/readyz`,
-   * `/ping`, and the health and reflection services of gRPC). A text is the whole template.
+   * Patterns of the paths of requests that are left out, in which `*` is any text; a slash at the end does not count.
+   * Default: `/health`, `/healthz`, `/livez`, `/readyz` and `/ping`, and for gRPC `/grpc.health.v1.Health/*` and
+   * `/grpc.reflection.*`.
    */
-  readonly exclude?: readonly (string | RegExp)[] | undefined;
-  /** The share of the calls that is recorded, above 0 to 1, chosen at random. Default 1: figures are exact. */
+  readonly exclude?: readonly string[] | undefined;
+  /**
+   * The share of the calls that is recorded, above 0 to 1, chosen at random. Default 1: figures are exact. Below it events
+   * carry the property `sample_rate`: counts and bytes are then the figure ÷ rate.
+   */
   readonly sampleRate?: number | undefined;
 }
 
 /** What is known of a call that has ended. */
 export interface EndedCall<Request> {
   readonly request: Request;
+  readonly path: string;
   readonly endpoint: string;
   readonly method: string;
   readonly statusCode: number;
@@ -43,29 +48,30 @@ export interface EndedCall<Request> {
   readonly responseBytes?: number | undefined;
 }
 
-/** Returns a function that records calls. It never throws. */
+/** Returns a function that records calls, which never throws. Throws ArgumentError for a wrong sample rate. */
 export function recorderOf<Request>(
   recorder: Recorder,
   options: ApiCallOptions<Request>,
 ): (call: EndedCall<Request>) => void {
-  const { identify, exclude = HEALTH_CHECKS, sampleRate = 1 } = options;
-  const excluded = [...exclude, OWN_CALLS];
-  return ({ request, ...call }) => {
+  const { identify, exclude = LEFT_OUT, sampleRate = 1 } = options;
+  if (!(sampleRate > 0 && sampleRate <= 1)) {
+    throw new ArgumentError("sampleRate", `is above 0 and at most 1, not ${String(sampleRate)}`);
+  }
+  // The client's own calls are none of the application.
+  const excluded = [...exclude, "/tallywire.v1.*"].map(patternOf);
+  return ({ request, path, ...call }) => {
     try {
-      const isExcluded = excluded.some((one) =>
-        typeof one === "string" ? one === call.endpoint : call.endpoint.search(one) !== -1,
-      );
-      if (isExcluded || (sampleRate < 1 && Math.random() >= sampleRate)) {
+      const isLeftOut = excluded.some((pattern) => pattern.test(path));
+      if (isLeftOut || (sampleRate < 1 && Math.random() >= sampleRate)) {
         return;
       }
-      const { endpoint, method } = call;
-      const latencyMs = Math.max(0, Math.round(call.latencyMs));
       recorder.track("api.called", {
         ...identified(identify, request),
         ...call,
-        endpoint: cut(endpoint, MAX_ENDPOINT_BYTES),
-        method: method.slice(0, 32),
-        latencyMs,
+        endpoint: cut(call.endpoint, MAX_ENDPOINT_BYTES),
+        method: METHODS.has(call.method) ? call.method : "(other)",
+        latencyMs: Math.max(0, call.latencyMs),
+        ...(sampleRate < 1 ? { properties: { sample_rate: sampleRate } } : {}),
       });
     } catch {
       // A recorder that throws is no Tracker; the request does not suffer for it.
@@ -73,10 +79,15 @@ export function recorderOf<Request>(
   };
 }
 
+function patternOf(pattern: string): RegExp {
+  const parts = pattern.replace(/\/$/, "").split("*");
+  return new RegExp(`^${parts.map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join(".*")}/?$`, "s");
+}
+
 function identified<Request>(
-  identify: ((request: Request) => EventContext | undefined) | undefined,
+  identify: ((request: Request) => Context | undefined) | undefined,
   request: Request,
-): EventContext {
+): Context {
   try {
     return identify?.(request) ?? {};
   } catch {

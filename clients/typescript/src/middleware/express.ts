@@ -5,8 +5,8 @@
  */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
-import { type ApiCallOptions, NO_ROUTE, PEER_HUNG_UP, type Recorder, recorderOf } from "./api_calls.js";
+import { type ApiCallOptions, NO_ROUTE, type Recorder, recorderOf } from "./api_calls.js";
+import { followExchange } from "./http_call.js";
 
 export type { ApiCallOptions, Recorder } from "./api_calls.js";
 
@@ -20,18 +20,15 @@ export interface RoutedRequest extends IncomingMessage {
 /** A middleware of Express. */
 export type Middleware<Request> = (request: Request, response: ServerResponse, next: () => void) => void;
 
-// How many bytes had come and gone on a connection when its last response ended.
-const lastOf = new WeakMap<Socket, { read: number; written: number }>();
-
 /**
  * Returns a middleware that records each call: its route's template (`/orders/:id`, never the path), method, status,
- * latency and sizes on the wire. Put it in front of the routes:
+ * latency and sizes of the bodies. Put it in front of the routes:
  *
  * ```ts
  * app.use(apiCalls(tracker, { identify: (request) => ({ agentId: request.get("x-agent") }) }));
  * ```
  *
- * A call counts when its response has ended, also when a handler fails or the peer hangs up (status 499). Nothing of
+ * A call counts when its response has ended, also when a handler fails (500) or the peer hangs up (499). Nothing of
  * bodies, queries or headers is read, and a request is never slowed or failed.
  */
 export function apiCalls<Request extends IncomingMessage = RoutedRequest>(
@@ -40,36 +37,12 @@ export function apiCalls<Request extends IncomingMessage = RoutedRequest>(
 ): Middleware<Request> {
   const record = recorderOf(tracker, options);
   return (request, response, next) => {
-    const begun = performance.now();
     const template = followRoutes(request);
-    const { socket } = request;
-    const end = (): void => {
-      response.off("finish", end);
-      response.off("close", end);
-      record({
-        request,
-        endpoint: template(),
-        method: request.method ?? "",
-        statusCode: response.writableFinished ? response.statusCode : PEER_HUNG_UP,
-        latencyMs: performance.now() - begun,
-        ...sizes(socket),
-      });
-    };
-    response.on("finish", end);
-    response.on("close", end);
+    followExchange(request, response, (exchange) => {
+      record({ ...exchange, request, endpoint: template() });
+    });
     next();
   };
-}
-
-/** Returns the bytes since the last response on the connection ended: those of this request and this response. */
-function sizes(socket: Socket): { requestBytes?: number; responseBytes?: number } {
-  const now = { read: socket.bytesRead, written: socket.bytesWritten };
-  const last = lastOf.get(socket) ?? { read: 0, written: 0 };
-  lastOf.set(socket, now);
-  const requestBytes = now.read - last.read;
-  const responseBytes = now.written - last.written;
-  // A proxy of HTTP/2, or a test's own request, has no connection to itself.
-  return requestBytes >= 0 && responseBytes >= 0 ? { requestBytes, responseBytes } : {};
 }
 
 /**

@@ -25,7 +25,7 @@ const HTTP_STATUS: readonly number[] = [
 ];
 
 /**
- * Returns an interceptor that records each call: the method's path as the endpoint, POST, the status of HTTP that stands
+ * Returns an interceptor that records each call: the method's path as the endpoint, `GRPC`, the status of HTTP that stands
  * for that of gRPC, and the latency.
  *
  * ```ts
@@ -48,8 +48,9 @@ export function apiCalls(tracker: Recorder, options: ApiCallOptions<IncomingCall
       hasEnded = true;
       record({
         request: { path: method.path, metadata, peer: call.getPeer() },
+        path: method.path,
         endpoint: method.path,
-        method: "POST",
+        method: "GRPC",
         statusCode: HTTP_STATUS[code] ?? 500,
         latencyMs: performance.now() - begun,
       });
