@@ -36,6 +36,13 @@ class Settings(BaseSettings):
     metrics_address: str = "127.0.0.1"  # where Prometheus is answered, without a key
     metrics_port: int = Field(default=0, ge=0, le=65535)  # 0: off
 
+    web_listen: str = "127.0.0.1:8080"  # where pages are served
+    web_service: str | None = None  # the gRPC servers for the pages, with commas between; unset: TALLYWIRE_LISTEN
+    web_service_ca: Path | None = None  # PEM; the certificates that those servers are known by, else the system's
+    web_origin: str | None = None  # the address that people type; unset: http:// and TALLYWIRE_WEB_LISTEN
+    web_embed_origins: str | None = None  # pages that may hold the panel, with commas between
+    web_proxies: str = "127.0.0.1"  # whose X-Forwarded-For is believed, with commas between
+
     ingest_connections: int = Field(default=6, ge=1, le=200)
     query_connections: int = Field(default=8, ge=1, le=200)
     realtime_connections: int = Field(default=6, ge=2, le=200)
@@ -85,7 +92,7 @@ class Settings(BaseSettings):
             raise ValueError("must be like agent=20000,channel=50")
         return {name.strip(): limit for name, limit in pairs}
 
-    @field_validator("key_peppers_accepted", "pseudonym_key", mode="before")
+    @field_validator("key_peppers_accepted", "pseudonym_key", "web_service_ca", mode="before")
     @classmethod
     def _or_unset(cls, value: object) -> object:
         return value or None  # compose files pass on what is unset as nothing
@@ -131,6 +138,11 @@ class Settings(BaseSettings):
     def accepted_peppers(self) -> tuple[str, ...]:
         """Returns the peppers that are accepted beside the one that is used."""
         return _listed(self.key_peppers_accepted)
+
+    @property
+    def web_address(self) -> str:
+        """Returns the address that people type to see the pages."""
+        return (self.web_origin or "").rstrip("/") or f"http://{self.web_listen}"
 
     def required(self, name: str) -> str:
         """Returns a secret that the caller cannot do without; SetupError where it is not set."""

@@ -93,6 +93,19 @@ AUDIT_COVERED = Gauge(
     "tallywire_audit_covered_ratio", "Share of the organizations that the present round of the audit has looked at."
 )
 
+WEB_READERS = Gauge("tallywire_web_readers", "Browsers' streams of live figures that are open.")
+WEB_UPSTREAMS = Gauge("tallywire_web_upstreams", "Streams of the service that feed them.")
+WEB_CALLS = Counter(
+    "tallywire_web_calls", "Calls of pages by method and code, as the page was answered.", ["method", "code"]
+)
+WEB_SIGN_INS_REFUSED = Counter(
+    "tallywire_web_sign_ins_refused",
+    "Sign-ins that were refused: wrong, or throttled after too many of these.",
+    ["why"],
+)
+WEB_FORGED = Counter("tallywire_web_forged", "Requests that were refused since they did not come from our own pages.")
+WEB_SENT_BYTES = Counter("tallywire_web_sent_bytes", "Bytes of answers, without headers.")
+
 
 class LogFormat(StrEnum):
     """How a log line looks."""

@@ -13,7 +13,7 @@ from server.organizations.api_key import ApiKey
 from server.process import operators, terminal
 from server.store import organizations
 from server.store.database import Database
-from server.tenancy import administration, api_keys
+from server.tenancy import administration, api_keys, sign_ins
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Scope
 
@@ -96,6 +96,29 @@ def list_keys(
         for one in found
     ]
     tables.print_table(heading, rows)
+
+
+@app.command("link")
+def sign_in_link(
+    organization: Annotated[str, typer.Argument(metavar="ORGANIZATION", help="The organization to look at.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Print a link that signs somebody in to the pages once.
+
+    It is good for 10 minutes. The session has the scopes of the organization's newest key that may read, without ingest
+    and backfill, and ends with that key.
+    """
+
+    async def work(database: Database, place: place.Place) -> tuple[str, str] | None:
+        hashes = KeyedHashes(place.required_pepper())
+        code = await sign_ins.first_code(database, hashes, organization, operators.operator())
+        return None if code is None else (place.web_origin, code.code)
+
+    made = connected.on_database(data_dir, work)
+    if made is None:
+        terminal.fail(f"{organization!r} has no key that may read: make one with `keys create --scope read`")
+    terminal.note("this link signs in once, within 10 minutes:")
+    typer.echo(f"{made[0]}/#code={made[1]}")
 
 
 @app.command("revoke")

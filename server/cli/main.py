@@ -89,9 +89,10 @@ def up(
 ) -> None:
     """Run the whole service on this machine until Ctrl-C.
 
-    Starts a server, a worker, and PostgreSQL and Valkey as embedded engines. If DATABASE_URL and REDIS_URL are set, the
-    service uses those instead of embedded engines. Each process serves Prometheus metrics on a port of its own: the
-    first server on TALLYWIRE_METRICS_PORT, further servers on the ports after it, then the worker.
+    Starts a server, a worker, the pages, and PostgreSQL and Valkey as embedded engines. If DATABASE_URL and REDIS_URL
+    are set, the service uses those instead of embedded engines. Each process serves Prometheus metrics on a
+    port of its own: the first server on TALLYWIRE_METRICS_PORT, further servers on the ports after it, then the worker,
+    then the pages.
     """
     from server.local import up
 
@@ -117,6 +118,17 @@ def serve(processes: Processes = None) -> None:
     if processes is not None:
         os.environ["TALLYWIRE_PROCESSES"] = str(processes)
     serving.serve()
+
+
+@app.command()
+def web() -> None:
+    """Serve the pages until SIGTERM.
+
+    They are on TALLYWIRE_WEB_LISTEN, and ask the gRPC servers of TALLYWIRE_WEB_SERVICE, or else of TALLYWIRE_LISTEN. It
+    needs neither the database nor the pepper, and holds no state: any number may run.
+    """
+    with terminal.reported():
+        serving.serve_pages(settings.load())
 
 
 @app.command()

@@ -15,6 +15,7 @@ class Place:
     database_url: str
     redis_url: str | None
     key_pepper: str | None
+    web_origin: str  # where people find the pages
 
     def required_pepper(self) -> str:
         """Returns the pepper. Raises SetupError without one."""
@@ -36,6 +37,7 @@ def place(data_dir: Path | None) -> Place:
             database_url=known.required("database_url"),
             redis_url=known.redis_url.get_secret_value() if known.redis_url else None,
             key_pepper=known.key_pepper.get_secret_value() if known.key_pepper else None,
+            web_origin=known.web_address,
         )
     folder = (data_dir or known.data_dir).expanduser().absolute()
     running = data_folder.running(folder)
@@ -45,4 +47,9 @@ def place(data_dir: Path | None) -> Place:
             f"{unset}nothing runs in {folder}: start it with `{terminal.python('server', 'up')}`, or name its"
             " folder with --data-dir, or set DATABASE_URL"
         )
-    return Place(database_url=running.database_url, redis_url=running.redis_url, key_pepper=running.key_pepper)
+    return Place(
+        database_url=running.database_url,
+        redis_url=running.redis_url,
+        key_pepper=running.key_pepper,
+        web_origin=running.web_origin,
+    )

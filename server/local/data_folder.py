@@ -26,6 +26,7 @@ class RunningService:
     database_url: str = dataclasses.field(repr=False)
     redis_url: str = dataclasses.field(repr=False)
     key_pepper: str = dataclasses.field(repr=False)
+    web_origin: str
 
 
 class Hold:

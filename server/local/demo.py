@@ -63,6 +63,9 @@ _NOT_OURS = frozenset(
         "TALLYWIRE_TLS_CERTIFICATE",
         "TALLYWIRE_TLS_KEY",
         "TALLYWIRE_TLS_CLIENT_CA",
+        "TALLYWIRE_WEB_ORIGIN",
+        "TALLYWIRE_WEB_SERVICE",
+        "TALLYWIRE_WEB_SERVICE_CA",
     }
 )
 _DUPLICATE = event_service_pb2.EVENT_STATUS_DUPLICATE
@@ -140,10 +143,15 @@ async def _demo(console: Console, site: Site, report: children.Report, limit: in
                 async with tallywire.AsyncClient(site.listen, api_key=key, stamp_sent_at=False) as client:
                     if live:
                         _print_watch_command(console, site, key)
+                        await _print_link(console, database, site)
                         show = asyncio.create_task(_play(console, client, await conversations, tally))
                     else:
                         show = asyncio.create_task(_show(console, client, await conversations, tally))
                     done = await family.during(show, stop.asked)
+                if done and console.is_terminal:
+                    await _print_link(console, database, site)
+                    console.print("Ctrl-C stops the service.", highlight=False)
+                    await family.during(asyncio.get_running_loop().create_future(), stop.asked)
     if live and stop.number == signal.SIGINT:
         # How people end it.
         terminal.note(f"everything is stopped, {tally.done:,} events are kept in {site.folder}")
@@ -205,6 +213,13 @@ def _print_watch_command(console: Console, site: Site, key: str) -> None:
     ]
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+async def _print_link(console: Console, database: Database, site: Site) -> None:
+    """Prints how to look at the pages."""
+    link = await up.sign_in_link(database, site, ORGANIZATION)
+    console.print("\nThe pages, by a link that signs in once, within 10 minutes:\n", highlight=False)
+    console.print(f"  {link}\n", highlight=False, markup=False, soft_wrap=True)
 
 
 async def _play(

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from server import errors
@@ -17,7 +17,7 @@ from server.process import children, operators, port, preparation, terminal
 from server.settings import Settings
 from server.store import diagnosis, organizations
 from server.store.database import Database
-from server.tenancy import administration, api_keys
+from server.tenancy import administration, api_keys, sign_ins
 from server.tenancy.api_keys import NewKey
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Scope
@@ -26,6 +26,7 @@ Say = Callable[[str], None]
 
 ORGANIZATION = "default"
 SCOPES = (Scope.INGEST, Scope.READ, Scope.EVENTS, Scope.BACKFILL, Scope.EDIT)
+_WEB_GRACE = 10.0  # seconds for answers under way
 _WORKER_GRACE = 15.0  # seconds for the transaction at hand; whatever is cut off is done again later
 
 
@@ -42,6 +43,8 @@ class Site:
     drain_seconds: float
     metrics_port: int
     processes: int  # of the server
+    web_listen: str
+    web_origin: str
 
     @property
     def programs(self) -> list[children.Program]:
@@ -59,7 +62,16 @@ class Site:
         )
         # No two processes can have one port.
         environment["TALLYWIRE_METRICS_PORT"] = str(self.metrics_port and self.metrics_port + self.processes)
-        return [*servers, children.Program(role="worker", grace=_WORKER_GRACE, environment=environment)]
+        worker = children.Program(role="worker", grace=_WORKER_GRACE, environment=environment)
+        return [self._web(environment), *servers, worker]
+
+    def _web(self, environment: Mapping[str, str]) -> children.Program:
+        """Returns the program that serves pages. It gets no secrets: it needs none."""
+        secrets = ("DATABASE_URL", "REDIS_URL", "TALLYWIRE_KEY_PEPPER", "TALLYWIRE_KEY_PEPPERS_ACCEPTED")
+        own = {name: value for name, value in environment.items() if name not in (*secrets, "TALLYWIRE_PSEUDONYM_KEY")}
+        own["TALLYWIRE_WEB_LISTEN"], own["TALLYWIRE_WEB_SERVICE"] = self.web_listen, ""
+        own["TALLYWIRE_METRICS_PORT"] = str(self.metrics_port and self.metrics_port + self.processes + 1)
+        return children.Program(role="web", grace=_WEB_GRACE, environment=own)
 
 
 def up(settings: Settings) -> None:
@@ -81,6 +93,8 @@ def site(settings: Settings, folder: Path) -> Iterator[Site]:
             address = port.free_address(settings.listen, setting)
         else:
             address = stack.enter_context(port.shared(settings.listen, setting))
+        web_listen = _web_listen(settings)
+        web_origin = (settings.web_origin or "").rstrip("/") or f"http://{web_listen}"
         database_url, redis_url = stack.enter_context(engines(settings, folder))
         pepper = settings.key_pepper.get_secret_value() if settings.key_pepper else data_folder.pepper(folder)
         here = Site(
@@ -93,6 +107,8 @@ def site(settings: Settings, folder: Path) -> Iterator[Site]:
             drain_seconds=settings.drain_seconds,
             metrics_port=settings.metrics_port,
             processes=settings.processes,
+            web_listen=web_listen,
+            web_origin=web_origin,
         )
         hold.publish(
             data_folder.RunningService(
@@ -101,9 +117,21 @@ def site(settings: Settings, folder: Path) -> Iterator[Site]:
                 database_url=database_url,
                 redis_url=redis_url,
                 key_pepper=pepper,
+                web_origin=web_origin,
             )
         )
         yield here
+
+
+def _web_listen(settings: Settings) -> str:
+    """Returns where pages are served: a free address where nobody has chosen one and the usual one is taken."""
+    setting = "TALLYWIRE_WEB_LISTEN"
+    try:
+        return port.free_address(settings.web_listen, setting)
+    except port.PortTaken:
+        if setting in {name.upper() for name in os.environ}:
+            raise
+        return port.free_address("127.0.0.1:0", setting)
 
 
 @contextlib.contextmanager
@@ -151,8 +179,9 @@ async def _up(here: Site) -> None:
                 data = f"its data in {here.folder}" if here.embedded else "the database of DATABASE_URL"
                 say(f"tallywire serves gRPC on {here.listen}, with {data}; Ctrl-C stops it.")
                 _greet(here, await first_key(database, here.key_pepper))
+                await _invite(database, here)
                 await family.during(asyncio.get_running_loop().create_future(), stop.asked)
-            say(f"Stopping: server, worker{', engines' if here.embedded else ''}. Ctrl-C again to hurry.")
+            say(f"Stopping: pages, server, worker{', engines' if here.embedded else ''}. Ctrl-C again to hurry.")
     say("Stopped.")
 
 
@@ -170,6 +199,24 @@ def _greet(here: Site, key: NewKey | None) -> None:
     say(f"  export {environment}")
     say(f"  {terminal.client('track', 'message.sent', '--agent', 'bot-1', '--set', 'response_time_ms=120')}")
     say(f"  {terminal.client('overview', '--last', '1d')}\n")
+
+
+async def _invite(database: Database, here: Site) -> None:
+    """Prints how to see the pages: a link where it is clear for whom, else the command that makes one."""
+    async with database.transaction() as driver:
+        known = await organizations.listed(driver)
+    link = await sign_in_link(database, here, known[0].name) if len(known) == 1 else None
+    if link is None:
+        made = terminal.python("server", "keys", "link", "--data-dir", str(here.folder), "ORGANIZATION")
+        say(f"Pages are on {here.web_origin}. For a link that signs in, in another terminal: {made}\n")
+    else:
+        say(f"The pages, by a link that signs in once, within 10 minutes:\n\n  {link}\n")
+
+
+async def sign_in_link(database: Database, here: Site, organization: str) -> str | None:
+    """Returns a link that signs in once to the pages of an organization; None where no key of it may read."""
+    code = await sign_ins.first_code(database, KeyedHashes(here.key_pepper), organization, operators.operator())
+    return None if code is None else f"{here.web_origin}/#code={code.code}"
 
 
 def say(text: str) -> None:

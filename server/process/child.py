@@ -1,4 +1,4 @@
-"""A server or a worker as a child: `python -m server.process.child [--relayed] server [NUMBER]`, or `… worker`.
+"""A server or a worker as a child: `python -m server.process.child [--relayed] server [NUMBER]`, `… worker` or `… web`.
 
 Standard input is a socket to the parent. The child writes a line to it when it is ready. When the parent is gone, for
 whatever reason, the socket ends, and the child with it. --relayed says that the parent reads what the child prints.
@@ -32,8 +32,10 @@ def main() -> None:
             channel.sendall(READY)
             sys.argv = ["workers"]
             runpy.run_module("workers", run_name="__main__", alter_sys=True)
+        case ["web"]:
+            _serve_pages(channel)
         case _:
-            sys.exit("usage: python -m server.process.child [--relayed] server [NUMBER] | worker")
+            sys.exit("usage: python -m server.process.child [--relayed] server [NUMBER] | worker | web")
 
 
 def _serve(channel: socket.socket, number: int | None) -> None:
@@ -43,6 +45,14 @@ def _serve(channel: socket.socket, number: int | None) -> None:
 
     with terminal.reported():
         serving.serve_here(settings.load(), number, ready=lambda _address: channel.sendall(READY))
+
+
+def _serve_pages(channel: socket.socket) -> None:
+    from server import settings
+    from server.process import serving, terminal
+
+    with terminal.reported():
+        serving.serve_pages(settings.load(), ready=lambda _origin: channel.sendall(READY))
 
 
 def end_with(parent: socket.socket, relayed: bool) -> None:

@@ -57,3 +57,12 @@ def serve_here(known: settings.Settings, number: int | None = None, ready: Calla
     telemetry.configure_logs(known.log_level, known.log_format, process=number)
     failpoints.arm(known.failpoint, allowed=known.allow_failpoints)
     run(checked())
+
+
+def serve_pages(known: settings.Settings, ready: Callable[[str], None] | None = None) -> None:
+    """Serves the pages in this process until SIGTERM or SIGINT. Raises SetupError if that cannot start."""
+    # Imported here: the other commands need no HTTP.
+    from server.web import running
+
+    telemetry.configure_logs(known.log_level, known.log_format)
+    run(running.serve(known, ready=ready))

@@ -16,7 +16,7 @@ from server.organizations.organization import OrganizationFacts
 from server.store import organizations
 from server.store import sign_ins as stored
 from server.store.database import Database, Driver
-from server.tenancy import api_keys, audit_trail, embed_tokens
+from server.tenancy import administration, api_keys, audit_trail, embed_tokens
 from server.tenancy.embed_tokens import EmbedTokens
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import CallerKind, EmbedGrant, Principal, Scope
@@ -182,6 +182,35 @@ class SignIns:
         )
         await organizations.add_key(driver, key)
         return key, new.secret
+
+
+async def first_code(database: Database, hashes: KeyedHashes, organization_name: str, by: Actor) -> OneTimeCode | None:
+    """Makes a code for whoever operates the deployment, of the newest key of an organization that may read; None where
+    it has none. Raises OrganizationNotFound.
+    """
+    owner = await administration.organization(database, organization_name)
+    async with database.transaction() as driver:
+        known = await organizations.keys(driver, owner.organization_id)
+        now = (await stored.facts(driver, owner.organization_id)).now
+    good = [
+        one
+        for one in known
+        if one.revoked_at is None
+        and (one.expires_at is None or one.expires_at > now)
+        and {Scope.READ, Scope.ADMIN} & set(one.scopes)
+    ]
+    if not good:
+        return None
+    key = good[-1]
+    holder = Principal(
+        organization_id=owner.organization_id,
+        key_id=key.key_id,
+        scopes=frozenset(scope for scope in Scope if scope in key.scopes),
+        settings=owner.settings,
+        parent_key_id=key.key_id,
+        subject=key.owner,
+    )
+    return await SignIns(database, hashes).code(holder, (), "", by)
 
 
 def missing(scope: Scope, field: str = "", *, what: str = "") -> Refused:

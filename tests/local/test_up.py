@@ -7,12 +7,15 @@ import re
 import signal
 import socket
 import time
+import urllib.error
+import urllib.request
 import uuid
 from datetime import UTC, datetime
 
 import tallywire
 from server.local import embedded
 from server.local.embedded import keeper
+from tallywire.v1 import account_service_pb2
 from tests.support import processes
 from tests.support.processes import Foreground, Start
 
@@ -26,6 +29,18 @@ def address(up: Foreground) -> str:
 def track(up: Foreground, key: str) -> None:
     with tallywire.Client(address(up), api_key=key) as client:
         client.track(tallywire.event("message.sent", agent_id="bot-1", response_time_ms=120))
+
+
+def sign_in(origin: str, code: str) -> int:
+    """The status of a sign-in by a page of an origin."""
+    body = account_service_pb2.SignInRequest(code=code).SerializeToString()
+    headers = {"content-type": "application/proto", "origin": origin, "sec-fetch-site": "same-origin"}
+    path = f"{origin}/tallywire.v1.AccountService/SignIn"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(path, body, headers), timeout=30) as answer:  # noqa: S310 - ours
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def test_up_serves_until_ctrl_c(start: Start, tmp_path: pathlib.Path) -> None:
@@ -49,6 +64,15 @@ def test_up_serves_until_ctrl_c(start: Start, tmp_path: pathlib.Path) -> None:
     assert status["queued_jobs"] is not None
     health = processes.run("health", environment={**another, "TALLYWIRE_LISTEN": address(up)})
     assert (health.returncode, health.stdout) == (0, f"the server on {address(up)} serves\n")
+
+    # Both links sign in once, to the pages of this service.
+    up.says("#code=")
+    link = processes.invoke("keys", "link", "default", environment=another).stdout.strip()
+    for one in (re.findall(r"^  (http://\S+#code=\S+)$", up.out, re.MULTILINE)[0], link):
+        origin, code = one.split("/#code=")
+        with urllib.request.urlopen(f"{origin}/healthz", timeout=30) as answer:  # noqa: S310 - ours
+            assert answer.read() == b"serving\n"
+        assert [sign_in(origin, code) for _ in range(2)] == [200, 401]
 
     # Neither the address nor the folder can be had twice.
     refused = processes.run("up", "--listen", address(up), "--data-dir", str(tmp_path / "b"), environment=another)
@@ -81,7 +105,7 @@ def test_up_on_engines_of_the_operator(start: Start, engines: embedded.Engines) 
     up = start("up", "--listen", "127.0.0.1:0", *several, DATABASE_URL=url, REDIS_URL=engines.redis_url)
     up.says("Try it in another terminal")
     assert "with the database of DATABASE_URL" in up.out
-    assert len(up.family) == 4  # itself, two server processes, worker
+    assert len(up.family) == 5  # itself, two server processes, worker, pages
     assert up.child("server 1")
     assert up.child("server 2")
     track(up, *set(processes.SECRET.findall(up.out)))
@@ -110,7 +134,7 @@ def test_a_child_that_dies_is_started_again(start: Start) -> None:
 def test_killing_up_leaves_nothing(start: Start) -> None:
     up = start("up", "--listen", "127.0.0.1:0")
     up.says("serves gRPC")
-    assert len(up.family) > 5  # itself, server, worker, the engines and their keeper
+    assert len(up.family) > 6  # itself, server, worker, pages, the engines and their keeper
     up.process.kill()
     up.process.wait()
     assert up.is_gone()

@@ -19,7 +19,7 @@ from server.local.embedded import keeper
 from tests.support.waiting import PATIENCE
 
 ROOT = pathlib.Path(__file__).parents[2]
-SECRET = re.compile(r"\btw_[a-z2-7]{16}_[A-Za-z0-9_-]{43}\b")
+SECRET = re.compile(r"(?<!code=)\btw_[a-z2-7]{16}_[A-Za-z0-9_-]{43}\b")  # of keys; codes of links are none
 
 
 def environment(home: pathlib.Path, **variables: str) -> dict[str, str]:
@@ -29,7 +29,8 @@ def environment(home: pathlib.Path, **variables: str) -> dict[str, str]:
     if binaries := os.environ.get("TALLYWIRE_POSTGRES_BIN"):
         kept["TALLYWIRE_POSTGRES_BIN"] = binaries
     path = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
-    return {**kept, "HOME": str(home), "PYTHONPATH": path, "COLUMNS": "100", **variables}
+    own = {"HOME": str(home), "PYTHONPATH": path, "COLUMNS": "100", "TALLYWIRE_WEB_LISTEN": "127.0.0.1:0"}
+    return {**kept, **own, **variables}
 
 
 def run(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -23,9 +23,11 @@ from google.protobuf.message import Message
 import tallywire
 from tallywire import errors, retries, version
 from tallywire.v1 import (
+    account_service_pb2,
     audit_service_pb2,
     campaign_service_pb2,
     custom_metric_service_pb2,
+    dashboard_service_pb2,
     directory_service_pb2,
     event_pb2,
     event_service_pb2,
@@ -40,6 +42,8 @@ Reply = dict[str, Any]
 _METHODS = {
     f"{service.full_name}/{method.name}": method
     for file in (
+        account_service_pb2,
+        dashboard_service_pb2,
         audit_service_pb2,
         campaign_service_pb2,
         custom_metric_service_pb2,

@@ -11,10 +11,12 @@ import grpc
 import grpc.aio
 
 from tallywire import (
+    aio_accounts,
     aio_audit,
     aio_content_gaps,
     aio_corrections,
     aio_custom_metrics,
+    aio_dashboards,
     aio_directory,
     aio_event_lists,
     aio_funnels,
@@ -81,6 +83,8 @@ class AsyncClient(
         self.content_gaps = aio_content_gaps.AsyncContentGaps(self._bound, self._call)
         self.custom_metrics = aio_custom_metrics.AsyncCustomMetrics(self._bound, self._call)
         self.corrections = aio_corrections.AsyncCorrections(self._bound, self._call)
+        self.accounts = aio_accounts.AsyncAccounts(self._bound, self._call)
+        self.dashboards = aio_dashboards.AsyncDashboards(self._bound, self._call)
 
     def __repr__(self) -> str:
         """Returns the class and the address; never the key."""

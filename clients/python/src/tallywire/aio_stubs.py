@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, cast
 import grpc.aio
 
 from tallywire.v1 import (
+    account_service_pb2_grpc,
     audit_service_pb2_grpc,
     campaign_service_pb2_grpc,
     custom_metric_service_pb2_grpc,
+    dashboard_service_pb2_grpc,
     directory_service_pb2_grpc,
     event_service_pb2_grpc,
     funnel_service_pb2_grpc,
@@ -21,9 +23,11 @@ from tallywire.v1 import (
 
 if TYPE_CHECKING:
     # These classes exist in the stubs alone: at run time one stub class serves both kinds of channel.
+    from tallywire.v1.account_service_pb2_grpc import AccountServiceAsyncStub
     from tallywire.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
     from tallywire.v1.campaign_service_pb2_grpc import CampaignServiceAsyncStub
     from tallywire.v1.custom_metric_service_pb2_grpc import CustomMetricServiceAsyncStub
+    from tallywire.v1.dashboard_service_pb2_grpc import DashboardServiceAsyncStub
     from tallywire.v1.directory_service_pb2_grpc import DirectoryServiceAsyncStub
     from tallywire.v1.event_service_pb2_grpc import EventServiceAsyncStub
     from tallywire.v1.funnel_service_pb2_grpc import FunnelServiceAsyncStub
@@ -49,6 +53,8 @@ class Stubs:
     audit: "AuditServiceAsyncStub"
     custom_metrics: "CustomMetricServiceAsyncStub"
     privacy: "PrivacyServiceAsyncStub"
+    accounts: "AccountServiceAsyncStub"
+    dashboards: "DashboardServiceAsyncStub"
 
 
 def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
@@ -68,6 +74,8 @@ def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
             "CustomMetricServiceAsyncStub", custom_metric_service_pb2_grpc.CustomMetricServiceStub(channel)
         ),
         privacy=cast("PrivacyServiceAsyncStub", privacy_service_pb2_grpc.PrivacyServiceStub(channel)),
+        accounts=cast("AccountServiceAsyncStub", account_service_pb2_grpc.AccountServiceStub(channel)),
+        dashboards=cast("DashboardServiceAsyncStub", dashboard_service_pb2_grpc.DashboardServiceStub(channel)),
     )
 
 

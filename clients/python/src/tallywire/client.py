@@ -10,6 +10,7 @@ from typing import Self, TypeVar, Unpack
 import grpc
 
 from tallywire import (
+    accounts,
     audit,
     call_room,
     concurrency_limit,
@@ -18,6 +19,7 @@ from tallywire import (
     contexts,
     corrections,
     custom_metrics,
+    dashboards,
     directory,
     errors,
     event_lists,
@@ -98,6 +100,8 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
         self.content_gaps = content_gaps.ContentGaps(self._channel, self._call)
         self.custom_metrics = custom_metrics.CustomMetrics(self._channel, self._call)
         self.corrections = corrections.Corrections(self._channel, self._call)
+        self.accounts = accounts.Accounts(self._channel, self._call)
+        self.dashboards = dashboards.Dashboards(self._channel, self._call)
 
     def __repr__(self) -> str:
         """Returns the class and the address; never the key."""
