@@ -110,7 +110,7 @@ async def test_with_a_worker_running(
     worker_command: tuple[list[str], dict[str, str]],
 ) -> None:
     """A worker folds while the replay goes on, and answers are exact at the end whatever has been folded."""
-    events = events_of(conversations[:: effort.chosen(4, thorough=1)])
+    events = events_of(conversations[:: effort.chosen(16, thorough=1)])
     expected = Expected(figures=reference.figures(events))
     command, environment = worker_command
     worker = await asyncio.create_subprocess_exec(*command, env=environment)
