@@ -1,5 +1,6 @@
-# One image for the server, the worker and the migration:
+# One image for the server, the pages, the worker and the migration:
 #   docker run IMAGE server serve      (the default)
+#   docker run IMAGE server web
 #   docker run IMAGE workers
 #   docker run IMAGE server migrate
 
@@ -30,7 +31,7 @@ COPY --from=build /opt/tallywire /opt/tallywire
 ENV PATH=/opt/tallywire/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONSAFEPATH=1
 USER 10001:10001
 WORKDIR /tmp
-EXPOSE 50051
+EXPOSE 50051 8080
 STOPSIGNAL SIGTERM
 # The server's health over the gRPC health service; for the other commands switch it off, as compose.yaml does.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "server", "health"]
