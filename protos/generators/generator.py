@@ -16,6 +16,9 @@ class Generator(Protocol):
     def present(self) -> set[pathlib.Path]:
         """Returns the generated files that there are: those that `generate` does not make are removed."""
 
+    def inputs(self) -> list[pathlib.Path]:
+        """Returns the files beside the contract and the generators that decide what is made, such as pins of tools."""
+
     def generate(self) -> dict[pathlib.Path, bytes]:
         """Returns the content of every generated file by its path; writes nothing into the tree."""
 

@@ -36,6 +36,10 @@ class Go:
         """Returns the generated files that there are."""
         return {path for pattern in ("*.pb.go", "*.gen.go") for path in _TARGET.rglob(pattern)}
 
+    def inputs(self) -> list[pathlib.Path]:
+        """Returns the pins of the tools."""
+        return [_TOOLS / "go.mod", _TOOLS / "go.sum"]
+
     def generate(self) -> dict[pathlib.Path, bytes]:
         """Runs protoc with Go's plugins and writes the face; returns the content of every file."""
         if missing := Python().missing():

@@ -67,6 +67,10 @@ class Java:
         """Returns the generated classes that there are."""
         return {path for path in _SOURCES.rglob("*.java") if path.read_text(encoding="utf-8").startswith(_MARK)}
 
+    def inputs(self) -> list[pathlib.Path]:
+        """Returns nothing: no tool is needed."""
+        return []
+
     def generate(self) -> dict[pathlib.Path, bytes]:
         """Returns the content of every generated class."""
         made: dict[pathlib.Path, bytes] = {}

@@ -36,6 +36,10 @@ class Python:
         present = {path for pattern in ("*_pb2.py*", "*_pb2_grpc.py*") for path in _TARGET.rglob(pattern)}
         return {path for path in present if path.suffix in {".py", ".pyi"}}
 
+    def inputs(self) -> list[pathlib.Path]:
+        """Returns the pins of the tools."""
+        return [_REQUIREMENTS]
+
     def generate(self) -> dict[pathlib.Path, bytes]:
         """Runs protoc and returns the content of every module."""
         unwanted = {f"{path.with_suffix('')}_pb2_grpc" for path in contract_files() if not _has_service(PROTOS / path)}

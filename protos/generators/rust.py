@@ -50,6 +50,11 @@ class Rust:
         """Returns the generated files that there are."""
         return {path for folder in (_TARGET, _TESTEE_TARGET) for path in folder.glob("*") if path.is_file()}
 
+    def inputs(self) -> list[pathlib.Path]:
+        """Returns the generator, which pins its tools."""
+        codegen = _CRATE / "codegen"
+        return [codegen / "Cargo.toml", *(codegen / "src").rglob("*.rs"), _CRATE / "rustfmt.toml"]
+
     def generate(self) -> dict[pathlib.Path, bytes]:
         """Builds the generator if need be, runs it, and returns the content of every file."""
         with tempfile.TemporaryDirectory() as name:

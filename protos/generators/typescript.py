@@ -51,6 +51,10 @@ class TypeScript:
         """Returns the generated modules that there are."""
         return set(_TARGET.rglob("*.ts"))
 
+    def inputs(self) -> list[pathlib.Path]:
+        """Returns the pins of the tools."""
+        return [_CLIENT / "package-lock.json"]
+
     def generate(self) -> dict[pathlib.Path, bytes]:
         """Runs protoc, writes the face, and returns the content of every module."""
         plugin = _tools() / "node_modules" / ".bin" / "protoc-gen-es"
