@@ -42,6 +42,12 @@ SPANS = Most(
     message="an export holds at most 10000 spans",
     field="resource_spans",
 )
+SPAN_FIELDS = Most(
+    count=60_000,  # spans, and some fields of the resources and scopes that each of them may have for itself
+    reason=Reason.TOO_MANY_EVENTS,
+    message="an export holds at most 60000 spans, resources, scopes and other fields",
+    field="resource_spans",
+)
 CORRECTIONS = Most(
     count=100,
     reason=Reason.TOO_MANY_EVENTS,

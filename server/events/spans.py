@@ -25,7 +25,15 @@ _AGENT: Final = ("gen_ai.agent.id", "gen_ai.agent.name")
 _SERVICE = "service.name"
 _CONVERSATION: Final = ("gen_ai.conversation.id", "session.id")
 _USER: Final = ("user.id", "enduser.id")
-_CHANNEL, _TEAM, _CAMPAIGN = ("tallywire.channel",), ("tallywire.team_id",), ("tallywire.campaign_id",)
+# The ids of events that a span takes from those above it where it says none itself.
+_IDS: Final[Mapping[str, Sequence[str]]] = {
+    "agent_id": _AGENT,
+    "conversation_id": _CONVERSATION,
+    "user_id": _USER,
+    "channel": ("tallywire.channel",),
+    "team_id": ("tallywire.team_id",),
+    "campaign_id": ("tallywire.campaign_id",),
+}
 _MODEL: Final = ("gen_ai.response.model", "gen_ai.request.model", "llm.model_name")
 _PROMPT: Final = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
 _COMPLETION: Final = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion")
@@ -40,12 +48,14 @@ _TOOL: Final = ("gen_ai.tool.name", "tool.name", "traceloop.entity.name")
 ATTRIBUTES: Final = frozenset(
     (
         *(_OPERATION, _INFERENCE_KIND, _TRACELOOP_KIND, _REQUEST_TYPE, _RESPONSE_ID, _FIRST_CHUNK, _SERVICE),
-        *(*_AGENT, *_CONVERSATION, *_USER, *_CHANNEL, *_TEAM, *_CAMPAIGN),
+        *(name for names in _IDS.values() for name in names),
         *(*_MODEL, *_PROMPT, *_COMPLETION, *_CACHED, *_FINISH, *_ERROR, *_TOOL),
     )
 )
 _TOOL_TURNS = frozenset(("tool_calls", "tool_call"))
 _UNNAMED = "unknown_service"  # what SDKs send where nobody has named the service
+_TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
+_LARGEST = 2**63 - 1  # that a field of an event holds: a check of events refuses it
 
 
 class TraceSpanKind(enum.Enum):
@@ -72,7 +82,7 @@ _KINDS: Mapping[str, Mapping[str, TraceSpanKind]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceSpan:
-    """A span, as far as it is read. Times are nanoseconds since 1970; an absent id is empty."""
+    """A span, as far as it is read. Times are nanoseconds since 1970; the first span of a trace has no parent_id."""
 
     trace_id: bytes
     span_id: bytes
@@ -88,6 +98,13 @@ class TraceSpan:
     def key(self) -> TraceSpanKey:
         """Returns what the span is known by."""
         return self.trace_id, self.span_id
+
+    @property
+    def wrong_id(self) -> str:
+        """Returns which of its own ids is absent or no id, so that it cannot be told from other spans; empty: none."""
+        if not _is_id(self.trace_id, _TRACE_ID_BYTES):
+            return "trace_id"
+        return "" if _is_id(self.span_id, SPAN_ID_BYTES) else "span_id"
 
     @property
     def parent(self) -> TraceSpanKey | None:
@@ -119,12 +136,12 @@ class TraceReading:
     """What the spans of a request become.
 
     Attributes:
-        events: those of the spans that count, in the order of the spans.
+        events: those of the spans that count, in the order of the spans, each made when it is asked for.
         ancestors: spans that are not in the request and have a model's turn below them. If one of them is a model's
             turn itself, it tells of the same turn once more: such spans are given to `read` as `told_below`.
     """
 
-    events: Sequence[TraceEvent]
+    events: Iterator[TraceEvent]
     ancestors: Collection[TraceSpanKey]
 
 
@@ -144,11 +161,12 @@ def read(spans: Sequence[TraceSpan], told_below: Collection[TraceSpanKey]) -> Tr
             if key in told_below:
                 above.add(key)
             beyond |= _mark(span, by_key, above)
-    events = [
-        _event(span, kind, by_key)
+    said = _Said(by_key)
+    events = (
+        _event(span, kind, said)
         for key, span in by_key.items()
         if (kind := kinds[key]) is not None and not (kind is TraceSpanKind.MODEL and key in above)
-    ]
+    )
     return TraceReading(events=events, ancestors=beyond)
 
 
@@ -165,21 +183,16 @@ def _mark(span: TraceSpan, by_key: Mapping[TraceSpanKey, TraceSpan], above: set[
     return set()
 
 
-def _event(span: TraceSpan, kind: TraceSpanKind, by_key: Mapping[TraceSpanKey, TraceSpan]) -> TraceEvent:
+def _event(span: TraceSpan, kind: TraceSpanKind, said: "_Said") -> TraceEvent:
     event_type, family, detail = _CONTENT[kind](span)
-    ids = {
-        "agent_id": _inherited(span, by_key, _AGENT) or _service(span),
-        "conversation_id": _inherited(span, by_key, _CONVERSATION),
-        "user_id": _inherited(span, by_key, _USER),
-        "channel": _inherited(span, by_key, _CHANNEL),
-        "team_id": _inherited(span, by_key, _TEAM),
-        "campaign_id": _inherited(span, by_key, _CAMPAIGN),
-    }
+    ids = {name: value for name, value in zip(_IDS, said.ids(span), strict=True) if value}
+    if "agent_id" not in ids and (service := _service(span)):
+        ids["agent_id"] = service
     return TraceEvent(
         event_id=_event_id(span, kind),
         event_type=event_type,
         occurred_at=span.ended_at // 1000,
-        ids={name: value for name, value in ids.items() if value},
+        ids=ids,
         family=family,
         detail=detail,
     )
@@ -254,22 +267,35 @@ def _event_id(span: TraceSpan, kind: TraceSpanKind) -> str:
     return str(uuid.UUID(bytes=bytes(digest)))
 
 
-def _inherited(span: TraceSpan, by_key: Mapping[TraceSpanKey, TraceSpan], names: Sequence[str]) -> str:
-    """Returns what the span, or else its nearest ancestor in the request, or else the resource says; empty if none."""
-    for one in _upwards(span, by_key):
-        if value := _first(one.attributes, names):
-            return str(value)
-    return str(_first(span.resource, names) or "")
+class _Said:
+    """What spans say of whom they are about: each itself, or else its nearest ancestor in the request. What was found
+    for a span is kept for those below it, since traces may be as deep as a request has spans.
+    """
 
+    def __init__(self, by_key: Mapping[TraceSpanKey, TraceSpan]) -> None:
+        self._by_key = by_key
+        self._known: dict[TraceSpanKey, Sequence[str]] = {}
 
-def _upwards(span: TraceSpan, by_key: Mapping[TraceSpanKey, TraceSpan]) -> Iterator[TraceSpan]:
-    """Yields the span and its ancestors in the request; ends where spans are each other's ancestors."""
-    seen = set[TraceSpanKey]()
-    one: TraceSpan | None = span
-    while one is not None and one.key not in seen:
-        yield one
-        seen.add(one.key)
-        one = by_key.get(one.parent) if one.parent is not None else None
+    def ids(self, span: TraceSpan) -> Sequence[str]:
+        """Returns the ids of a span in the order of _IDS, and what the resource says for want of others; empty texts
+        where nobody says any.
+        """
+        own = self._inherited(span)
+        return [said or _text(span.resource, names) for said, names in zip(own, _IDS.values(), strict=True)]
+
+    def _inherited(self, span: TraceSpan) -> Sequence[str]:
+        nothing = ("",) * len(_IDS)
+        path = list[TraceSpan]()
+        one: TraceSpan | None = span
+        while one is not None and one.key not in self._known:
+            self._known[one.key] = nothing  # ends the search where spans are each other's ancestors
+            path.append(one)
+            one = self._by_key.get(one.parent) if one.parent is not None else None
+        said: Sequence[str] = nothing if one is None else self._known[one.key]
+        for each in reversed(path):
+            own = (_text(each.attributes, names) for names in _IDS.values())
+            said = self._known[each.key] = tuple(mine or above for mine, above in zip(own, said, strict=True))
+        return said
 
 
 def _service(span: TraceSpan) -> str:
@@ -278,13 +304,23 @@ def _service(span: TraceSpan) -> str:
 
 
 def _first(given: Mapping[str, Value], names: Iterable[str]) -> Value | None:
-    return next((given[name] for name in names if name in given), None)
+    """Returns the first value that is there; an empty text is none."""
+    return next((value for name in names if (value := given.get(name)) is not None and value != ""), None)
+
+
+def _text(given: Mapping[str, Value], names: Iterable[str]) -> str:
+    return str(_first(given, names) or "")
 
 
 def _whole(value: Value | None) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    return int(value) if isinstance(value, float) and value.is_integer() else None
+    if isinstance(value, float):
+        # Exponents make numbers that no field holds: such a one stays too large.
+        return int(min(max(value, -_LARGEST), _LARGEST)) if value.is_integer() else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _is_id(value: bytes, size: int) -> bool:
+    return len(value) == size and any(value)  # zeros stand for none
 
 
 def _milliseconds(span: TraceSpan) -> int:

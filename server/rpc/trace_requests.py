@@ -5,7 +5,8 @@ attributes that server/events/spans.py names. A span of usual size is parsed who
 attributes are cut out before, so that a hostile request costs no more memory than its bytes.
 """
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -24,6 +25,8 @@ SERVICE = trace_service_pb2.DESCRIPTOR.services_by_name["TraceService"]
 METHOD = f"/{SERVICE.full_name}/Export"
 
 _PARSED_WHOLE = 32 * 1024  # bytes
+# How much is parsed at once, as far as it is in several spans.
+_PART_SPANS, _PART_BYTES = 50, 32 * 1024
 _MOST_FIELDS = 20_000  # that are looked at in a span or resource that is larger
 _Attributes: TypeAlias = tuple[tuple[str, Value], ...]
 
@@ -64,35 +67,50 @@ class TraceRequest:
         """Returns how many spans there are."""
         return len(self.places)
 
-    def spans(self) -> Iterator[TraceSpan | Refused]:
-        """Yields each span, or why it cannot be read; each is parsed when it is asked for."""
-        resources = [_resource(self.data, begin, end) for begin, end in self.resources]
-        for begin, end, resource in self.places:
+    def parts(self) -> Iterator[Sequence[TraceSpan | Refused]]:
+        """Yields the spans in order, a few at a time, or why one cannot be read; each few are parsed when they are
+        asked for.
+        """
+        part, size = list[TraceSpan | Refused](), 0
+        known, resource = -1, dict[str, Value]()
+        for begin, end, number in self.places:
+            if part and (len(part) == _PART_SPANS or size + end - begin > _PART_BYTES):
+                yield part
+                part, size = [], 0
+            if number != known:
+                first, last = self.resources[number]
+                known, resource, size = number, _resource(self.data, first, last), size + last - first
+            size += end - begin
             try:
-                yield _span(self.data, begin, end, resources[resource])
+                part.append(_span(self.data, begin, end, resource))
             except Refused as refusal:
-                yield refusal.again()
+                part.append(refusal.again())
+        if part:
+            yield part
 
 
 def cut(data: bytes) -> TraceRequest:
     """Returns a request cut into spans; refuses one that is damaged or has too many."""
-    resources, places, groups = list[tuple[int, int]](), list[_Place](), 0
-    for group in wire.fields(data, 0, len(data)):
+    resources, places = list[tuple[int, int]](), list[_Place]()
+    seen = itertools.count(1)
+
+    def fields(begin: int, end: int) -> Iterator[wire.Field]:
+        for one in wire.fields(data, begin, end):
+            request_limits.SPAN_FIELDS.check(next(seen))  # each takes time to be looked at, whatever it is
+            yield one
+
+    for group in fields(0, len(data)):
         if group.tag != _RESOURCE_SPANS:
             continue
-        groups += 1
         resources.append((0, 0))
-        for part in wire.fields(data, group.content, group.end):
+        for part in fields(group.content, group.end):
             if part.tag == _RESOURCE:
                 resources[-1] = part.content, part.end
             elif part.tag == _SCOPE_SPANS:
-                groups += 1
-                for one in wire.fields(data, part.content, part.end):
+                for one in fields(part.content, part.end):
                     if one.tag == _SPANS:
                         places.append(_Place(one.content, one.end, len(resources) - 1))
                         request_limits.SPANS.check(len(places))
-            request_limits.SPANS.check(groups)
-        request_limits.SPANS.check(groups)
     return TraceRequest(data=data, resources=resources, places=places)
 
 
@@ -110,7 +128,7 @@ def _span(data: bytes, begin: int, end: int, resource: dict[str, Value]) -> Trac
     return TraceSpan(
         trace_id=found.trace_id,
         span_id=found.span_id,
-        parent_id=found.parent_span_id,
+        parent_id=found.parent_span_id if len(found.parent_span_id) == spans.SPAN_ID_BYTES else b"",
         name=found.name,
         started_at=found.start_time_unix_nano,
         ended_at=found.end_time_unix_nano,

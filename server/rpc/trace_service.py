@@ -1,7 +1,8 @@
 """OpenTelemetry's TraceService: what instrumented agents send becomes events."""
 
 import collections
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -13,7 +14,7 @@ from server.clock import Clock
 from server.errors import Reason, Refused, Rejection
 from server.events import rules, spans
 from server.events.event import Event
-from server.events.spans import TraceEvent, TraceReading, TraceSpan, TraceSpanKey
+from server.events.spans import TraceEvent, TraceSpan, TraceSpanKey
 from server.ingest import results
 from server.ingest.pipeline import Ingest
 from server.ingest.results import EventStatus, Result
@@ -25,9 +26,9 @@ from server.tenancy.principal import Principal
 from tallywire.v1 import event_pb2
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-_AT_ONCE = 50  # spans are read between two yields to other calls
+_AT_ONCE = 50  # events are made between two yields to other calls
 _REASONS_TOLD = 3  # of spans that were rejected
-_MOST_ANCESTORS = 200_000  # are remembered, some 30 MiB; a trace of an agent has a few
+_MOST_ANCESTORS = 200_000  # are remembered, some 60 MiB; a trace of an agent has a few
 
 
 @dataclass(slots=True)
@@ -95,19 +96,11 @@ class TraceService(trace_service_pb2_grpc.TraceServiceServicer):
         senders would send the whole batch again.
         """
         principal, rejections = gate.caller().principal, _Rejections()
-        reading = await self._read(principal, request, rejections)
-        self._admission.charge(principal, len(reading.events))
-        sender = SenderFacts.of(principal, self._secrets, self._clock.now())
-        for some in _batches(reading.events):
-            found = event_conversion.read([_message(one) for one in some], sender)
-            refused = [one for one in found if isinstance(one, Refused)]
-            for one in refused:
-                rejections.add(one.rejection)
-            results.count([Result("", EventStatus.REJECTED, one.rejection, ()) for one in refused])
-            events = [one for one in found if isinstance(one, Event)]
-            for rejection in await self._store(principal, events):
+        events, ancestors = await self._read(principal, request, rejections)
+        for start in range(0, len(events), rules.MAX_BATCH_EVENTS):
+            for rejection in await self._store(principal, events[start : start + rules.MAX_BATCH_EVENTS]):
                 rejections.add(rejection)
-        self._ancestors.add(principal.organization_id, reading.ancestors)
+        self._ancestors.add(principal.organization_id, ancestors)
         return rejections.response()
 
     async def _store(self, principal: Principal, events: Sequence[Event]) -> Sequence[Rejection]:
@@ -125,33 +118,46 @@ class TraceService(trace_service_pb2_grpc.TraceServiceServicer):
             if result.rejection is not None and result.rejection.reason is not Reason.EVENT_ID_CONFLICT
         ]
 
-    async def _read(self, principal: Principal, request: TraceRequest, rejections: _Rejections) -> TraceReading:
-        found = list[TraceSpan]()
+    async def _read(
+        self, principal: Principal, request: TraceRequest, rejections: _Rejections
+    ) -> tuple[Sequence[Event], Collection[TraceSpanKey]]:
+        """Returns the events that spans become, and the ancestors that are to be remembered once they are stored."""
+        sender = SenderFacts.of(principal, self._secrets, self._clock.now())
+        found, events = list[TraceSpan](), list[Event]()
         async with self._admission.reading(principal, request.count) as yield_point:
-            for number, one in enumerate(request.spans(), 1):
-                if isinstance(one, Refused):
-                    rejections.add(one.rejection)
-                elif refusal := _refusal(one):
-                    rejections.add(refusal.rejection)
-                else:
-                    found.append(one)
-                if number % _AT_ONCE == 0:
-                    await yield_point()
-            return spans.read(found, self._ancestors.above(principal.organization_id, found))
+            for part in request.parts():
+                found += _readable(part, rejections)
+                await yield_point()
+            reading = spans.read(found, self._ancestors.above(principal.organization_id, found))
+            while some := [_message(one) for one in itertools.islice(reading.events, _AT_ONCE)]:
+                self._admission.charge(principal, len(some))
+                made = event_conversion.read(some, sender)
+                refused = [one.rejection for one in made if isinstance(one, Refused)]
+                for rejection in refused:
+                    rejections.add(rejection)
+                results.count([Result("", EventStatus.REJECTED, rejection, ()) for rejection in refused])
+                events += [one for one in made if isinstance(one, Event)]
+                await yield_point()
+        return events, reading.ancestors
+
+
+def _readable(part: Iterable[TraceSpan | Refused], rejections: _Rejections) -> Iterator[TraceSpan]:
+    """Yields the spans that can be read; the others are rejections, if they may count."""
+    for one in part:
+        refusal = one if isinstance(one, Refused) else _refusal(one)
+        if refusal is not None:
+            rejections.add(refusal.rejection)
+        elif isinstance(one, TraceSpan) and not one.wrong_id:
+            yield one
 
 
 def _refusal(span: TraceSpan) -> Refused | None:
     """Returns why a span that may count cannot be an event, if so."""
     if span.kind is None:
         return None
-    if not span.trace_id or not span.span_id:
-        return rules.required("span_id" if span.trace_id else "trace_id")
+    if span.wrong_id:
+        return Refused(Reason.INVALID_VALUE, "is absent or no id of OpenTelemetry", field=span.wrong_id)
     return None if span.ended_at else rules.required("end_time_unix_nano")
-
-
-def _batches(events: Sequence[TraceEvent]) -> Iterator[Sequence[TraceEvent]]:
-    for start in range(0, len(events), rules.MAX_BATCH_EVENTS):
-        yield events[start : start + rules.MAX_BATCH_EVENTS]
 
 
 def _message(told: TraceEvent) -> event_pb2.Event:

@@ -121,6 +121,17 @@ async def test_a_span_that_cannot_be_stored_is_told_and_the_others_are_stored(ac
     assert (await figures(caller))["events"] == len(expected) - 3
 
 
+async def test_a_span_with_a_number_that_no_event_holds_keeps_no_other_from_being_stored(accounts: Accounts) -> None:
+    caller = await accounts.caller()
+    request, expected = traces.recorded("openai")
+    for one in traces.spans(request)[0].attributes:
+        if one.key == "gen_ai.usage.input_tokens":
+            one.value.double_value = 1e300
+    answer = (await export(caller, request)).partial_success
+    assert (answer.rejected_spans, answer.error_message.partition(":")[0]) == (1, "VALUE_OUT_OF_RANGE")
+    assert (await figures(caller))["events"] == len(expected) - 1
+
+
 async def test_spans_beyond_the_quota_are_told_and_not_sent_again_and_again(accounts: Accounts) -> None:
     caller = await accounts.caller(settings=dataclasses.replace(UTC_SETTINGS, monthly_events=1))
     request, expected = traces.recorded("openai")

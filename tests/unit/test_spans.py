@@ -1,6 +1,8 @@
 """Spans as events: recorded exports of real instrumentations, and exports that are nested, split and sent again."""
 
+import dataclasses
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,12 +14,13 @@ from server.errors import Reason, Refused
 from server.events import spans
 from server.events.spans import TraceSpan, TraceSpanKey
 from server.rpc import trace_requests
+from tallywire.v1 import event_pb2
 from tests.support import traces
 
 
 def read(export: trace_service_pb2.ExportTraceServiceRequest) -> list[TraceSpan]:
     """The spans of an export as it arrives."""
-    found = list(trace_requests.cut(export.SerializeToString()).spans())
+    found = [one for part in trace_requests.cut(export.SerializeToString()).parts() for one in part]
     assert all(isinstance(one, TraceSpan) for one in found)
     return [one for one in found if isinstance(one, TraceSpan)]
 
@@ -25,13 +28,13 @@ def read(export: trace_service_pb2.ExportTraceServiceRequest) -> list[TraceSpan]
 @pytest.mark.parametrize("name", traces.NAMES)
 def test_a_recorded_export_becomes_its_events(name: str) -> None:
     export, expected = traces.recorded(name)
-    found = spans.read(read(export), set()).events
+    found = list(spans.read(read(export), set()).events)
     assert [{"event_type": one.event_type, **one.ids, one.family: dict(one.detail)} for one in found] == expected
     assert len({one.event_id for one in found}) == len(expected)
     assert traces.PROMPT not in repr(read(export))
 
 
-def _span(number: int, parent: int | None, *, ended_at: int, **attributes: str | int) -> TraceSpan:
+def _span(number: int, parent: int | None, *, ended_at: int, **attributes: str | float) -> TraceSpan:
     return TraceSpan(
         trace_id=b"t" * 16,
         span_id=number.to_bytes(8, "big"),
@@ -46,6 +49,7 @@ def _span(number: int, parent: int | None, *, ended_at: int, **attributes: str |
 
 
 _TURN = {"gen_ai.operation.name": "chat"}
+_TOOL = {"gen_ai.operation.name": "execute_tool"}
 _KINDS = st.sampled_from(("turn", "turn", "agent", "tool", "workflow", "other"))
 
 
@@ -112,7 +116,7 @@ def test_one_response_of_a_model_is_one_event_whoever_tells_it() -> None:
 
 def test_spans_that_are_each_other_s_parents_end() -> None:
     found = spans.read([_span(1, 2, ended_at=1, **_TURN), _span(2, 1, ended_at=2)], set()).events
-    assert len(found) <= 1
+    assert len(list(found)) <= 1
 
 
 def test_ids_come_from_the_nearest_ancestor_and_then_from_the_resource() -> None:
@@ -123,6 +127,62 @@ def test_ids_come_from_the_nearest_ancestor_and_then_from_the_resource() -> None
     first, second = spans.read([turn, alone, inner, agent], set()).events
     assert first.ids == {"agent_id": "inner", "conversation_id": "s-1", "user_id": "u-1", "channel": "web"}
     assert second.ids == {"agent_id": "bot"}
+
+
+def test_an_empty_text_is_no_id() -> None:
+    (found,) = spans.read(
+        [_span(1, None, ended_at=1, **_TURN, **{"gen_ai.agent.id": "", "gen_ai.agent.name": "a"})], set()
+    ).events
+    assert found.ids == {"agent_id": "a"}
+
+
+class _Counted(dict[str, str | int]):
+    looks = 0
+
+    def get(self, *args: Any) -> Any:
+        _Counted.looks += 1
+        return super().get(*args)
+
+    def __contains__(self, name: object) -> bool:
+        _Counted.looks += 1
+        return super().__contains__(name)
+
+
+def test_a_deep_trace_is_read_as_fast_as_a_flat_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+    for parents in ([None] * 300, [None, *range(1, 300)]):
+        tree = [_span(number + 1, parent, ended_at=1) for number, parent in enumerate(parents)]
+        monkeypatch.setattr(_Counted, "looks", 0)
+        tools = [dataclasses.replace(one, attributes=_Counted(_TOOL)) for one in tree]
+        assert len(list(spans.read(tools, set()).events)) == 300
+        looks.append(_Counted.looks)
+    assert looks[0] == looks[1]
+
+
+@given(st.floats() | st.integers(-(2**63), 2**63 - 1))
+def test_numbers_of_tokens_fit_an_event(tokens: float) -> None:
+    (found,) = spans.read([_span(1, None, ended_at=1, **_TURN, **{"gen_ai.usage.input_tokens": tokens})], set()).events
+    told = found.detail.get("prompt_tokens")
+    if told is not None:
+        event_pb2.Event().message.prompt_tokens = told
+        assert told == tokens or abs(tokens) >= 2**63
+    else:
+        assert isinstance(tokens, float)
+
+
+def test_ids_of_other_lengths_are_none() -> None:
+    export = _many(1)
+    one = export.resource_spans[0].scope_spans[0].spans[0]
+    for trace_id, span_id, wrong in (
+        (b"t" * 16, b"s" * 8, ""),
+        (b"t" * 17, b"s" * 8, "trace_id"),
+        (b"\0" * 16, b"s" * 8, "trace_id"),
+        (b"t" * 16, b"", "span_id"),
+        (b"t" * 16, b"s" * 9_000, "span_id"),
+    ):
+        one.trace_id, one.span_id, one.parent_span_id = trace_id, span_id, b"p" * 9_000
+        (found,) = read(export)
+        assert (found.wrong_id, found.parent) == (wrong, None)
 
 
 def test_a_large_span_is_read_without_what_is_never_read() -> None:
@@ -139,21 +199,28 @@ def test_a_large_span_is_read_without_what_is_never_read() -> None:
 
 def _many(count: int) -> trace_service_pb2.ExportTraceServiceRequest:
     scope = trace_pb2.ScopeSpans(spans=[trace_pb2.Span()] * count)
-    return trace_service_pb2.ExportTraceServiceRequest(resource_spans=[trace_pb2.ResourceSpans(scope_spans=[scope])])
+    return _export(trace_pb2.ResourceSpans(scope_spans=[scope]))
+
+
+def _export(group: trace_pb2.ResourceSpans) -> trace_service_pb2.ExportTraceServiceRequest:
+    return trace_service_pb2.ExportTraceServiceRequest(resource_spans=[group])
 
 
 def test_hostile_exports_are_refused() -> None:
     with pytest.raises(Refused) as refused:
         trace_requests.cut(_many(10_001).SerializeToString())
     assert refused.value.reason is Reason.TOO_MANY_EVENTS
-    with pytest.raises(Refused) as refused:
-        trace_requests.cut(b"\x0a\x00" * 10_001)  # groups without spans
-    assert refused.value.reason is Reason.TOO_MANY_EVENTS
+    unknown = b"\x18\x00" * 60_001
+    inner = trace_pb2.ResourceSpans.FromString(unknown)
+    for many in (b"\x0a\x00" * 60_001, unknown, _export(inner).SerializeToString()):  # fields, and no spans
+        with pytest.raises(Refused) as refused:
+            trace_requests.cut(many)
+        assert refused.value.reason is Reason.TOO_MANY_EVENTS
     with pytest.raises(Refused) as refused:
         trace_requests.cut(b"\x0a\xff")
     assert refused.value.reason is Reason.MALFORMED_MESSAGE
     export = _many(1)
     export.resource_spans[0].scope_spans[0].spans[0].ParseFromString(b"\x4a\x00" * 30_000)  # attributes without keys
-    (found,) = trace_requests.cut(export.SerializeToString()).spans()
+    ((found,),) = trace_requests.cut(export.SerializeToString()).parts()
     assert isinstance(found, Refused)
     assert found.reason is Reason.EVENT_TOO_LARGE
