@@ -4,6 +4,7 @@
 are behind the code, and ends with 1 if any is.
 """
 
+import json
 import pathlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -13,11 +14,12 @@ from prometheus_client.metrics import MetricWrapperBase
 from server import telemetry
 from server.catalog import dimensions, registry
 from server.catalog.dimensions import Dimension
-from server.catalog.metrics import Definition, Derived, Measure, Quantile, Ratio, Where
+from server.catalog.metrics import Aggregation, Better, Definition, Derived, Measure, Quantile, Ratio, Where
 from server.cli import setting_options
 from server.organizations.settings import SETTINGS
 
 DOCS = pathlib.Path(__file__).parent
+PAGES_CATALOGUE = DOCS.parent / "clients" / "web" / "src" / "catalogue.json"
 
 
 def metrics_table() -> str:
@@ -124,6 +126,35 @@ TABLES: Mapping[str, Callable[[], str]] = {
 }
 
 
+def pages_catalogue() -> str:
+    """Returns what the web pages know of metrics: title, unit, direction of good, and how figures go together.
+
+    Pages show these before anybody opens a definition, so they do not ask for the whole catalogue first.
+    """
+    known = sorted(registry.ALL.values(), key=lambda one: one.name)
+    rows = (
+        f'  "{one.name}": {json.dumps([one.title, one.unit, _SIGNS[one.better], _adds_up(one)], ensure_ascii=False)}'
+        for one in known
+    )
+    return "{\n" + ",\n".join(rows) + "\n}\n"
+
+
+_SIGNS: Mapping[Better, str] = {Better.NEITHER: "", Better.HIGHER: "+", Better.LOWER: "-"}
+
+
+def _adds_up(metric: Definition) -> int:
+    """Returns 1 if figures of parts come to that of the whole, 0 if not, and -1 where there is no series at all."""
+    match metric:
+        case Measure():
+            return int(metric.aggregation in (Aggregation.COUNT, Aggregation.SUM))
+        case Ratio():
+            return int(not metric.denominators)
+        case Derived():
+            return -1
+        case _:
+            return 0
+
+
 def refreshed() -> Iterator[tuple[pathlib.Path, str, str]]:
     """Yields each page that has a generated table: its file, its text, and the text as the code has it now."""
     for page in sorted(DOCS.rglob("*.md")):
@@ -135,6 +166,7 @@ def refreshed() -> Iterator[tuple[pathlib.Path, str, str]]:
                 after = f"{head}{begin}{table()}\n{end}{rest.partition(end)[2]}"
         if any(f"<!-- {name}:begin -->" in before for name in TABLES):
             yield page, before, after
+    yield PAGES_CATALOGUE, PAGES_CATALOGUE.read_text(encoding="utf-8"), pages_catalogue()
 
 
 def main(arguments: list[str]) -> int:

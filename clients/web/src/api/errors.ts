@@ -1,0 +1,106 @@
+/** Refusals of the service as pages see them. */
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+
+/** A call that failed: a Connect code, and what the service said of it. */
+export class CallError extends Error {
+  constructor(
+    /** The code as Connect spells it, such as "not_found". */
+    readonly code: string,
+    message: string,
+    /** The service's reason without its prefix, such as "AGENT_NOT_FOUND". Empty: none was given. */
+    readonly reason = "",
+    /** How long to wait before another try, in milliseconds. */
+    readonly retryAfterMs?: number,
+    /** What the reason is about, such as {"agent_id": "…"}. */
+    readonly about: Readonly<Record<string, string>> = {},
+  ) {
+    super(message);
+  }
+}
+
+interface WireDetail {
+  type?: string;
+  value?: string;
+}
+
+function bytesOf(base64: string): Uint8Array {
+  return Uint8Array.from(atob(base64.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+}
+
+/** Calls `take` with each field of a message; `take` reads it or returns false. */
+function eachField(bytes: Uint8Array, take: (field: number, reader: BinaryReader) => boolean): void {
+  const reader = new BinaryReader(bytes);
+  while (reader.pos < reader.len) {
+    const [field, wire] = reader.tag();
+    if (!take(field, reader)) reader.skip(wire, field);
+  }
+}
+
+function durationMs(bytes: Uint8Array): number {
+  let ms = 0;
+  eachField(bytes, (field, reader) => {
+    if (field === 1) ms += Number(reader.int64()) * 1000;
+    else if (field === 2) ms += reader.int32() / 1_000_000;
+    else return false;
+    return true;
+  });
+  return ms;
+}
+
+function pair(bytes: Uint8Array): [string, string] {
+  const parts: [string, string] = ["", ""];
+  eachField(bytes, (field, reader) => {
+    if (field !== 1 && field !== 2) return false;
+    parts[field - 1] = reader.string();
+    return true;
+  });
+  return parts;
+}
+
+function detailsOf(details: readonly WireDetail[]): {
+  reason: string;
+  retryMs?: number;
+  about: Record<string, string>;
+} {
+  const found: { reason: string; retryMs?: number; about: Record<string, string> } = { reason: "", about: {} };
+  for (const { type = "", value = "" } of details) {
+    if (type.endsWith("ErrorInfo")) {
+      eachField(bytesOf(value), (field, reader) => {
+        if (field === 1) found.reason = reader.string();
+        else if (field === 3) {
+          const [key, text] = pair(reader.bytes());
+          found.about[key] = text;
+        } else return false;
+        return true;
+      });
+    } else if (type.endsWith("RetryInfo")) {
+      eachField(bytesOf(value), (field, reader) => {
+        if (field !== 1) return false;
+        found.retryMs = durationMs(reader.bytes());
+        return true;
+      });
+    }
+  }
+  return found;
+}
+
+const CODE_OF_STATUS: Readonly<Record<number, string>> = {
+  401: "unauthenticated",
+  403: "permission_denied",
+  404: "unimplemented",
+  429: "resource_exhausted",
+};
+
+/** Reads the JSON of a refusal; what is no JSON comes from something between the page and the service. */
+export function errorFrom(text: string, status: number, retryAfter: string | null): CallError {
+  const waitMs = retryAfter === null ? undefined : Number(retryAfter) * 1000;
+  let parsed: { code?: string; message?: string; details?: WireDetail[] };
+  try {
+    parsed = JSON.parse(text) as typeof parsed;
+  } catch {
+    return new CallError(CODE_OF_STATUS[status] ?? "unavailable", `the server answered ${String(status)}`, "", waitMs);
+  }
+  const { reason, retryMs, about } = detailsOf(parsed.details ?? []);
+  const code = parsed.code ?? CODE_OF_STATUS[status] ?? "unknown";
+  return new CallError(code, parsed.message ?? "", reason.replace("ERROR_REASON_", ""), retryMs ?? waitMs, about);
+}

@@ -1,0 +1,347 @@
+/** A chart with legend, tooltip, keyboard and its figures as a table. */
+import type { JSX, RefObject } from "preact";
+import { useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
+import { t } from "../text";
+import { ABSENT, count, figure, shown } from "../format";
+import { Draw } from "./draw";
+import { bucketName, bucketTick } from "./labels";
+import { prepare } from "./prepare";
+import type { Bucket, ChartSeries, Prepared } from "./prepare";
+
+export interface ChartProps {
+  /** What the chart shows, for those who do not see it. */
+  name: string;
+  kind?: "line" | "bars";
+  buckets: readonly Bucket[];
+  earlierBuckets?: readonly Bucket[] | undefined;
+  earlierName?: string | undefined;
+  series: readonly ChartSeries[];
+  unit: string;
+  zone: string;
+  height?: number;
+  /** Opens a bucket, by click or Enter. */
+  onOpen?: ((bucket: Bucket) => void) | undefined;
+  /** Chooses the buckets from one to another, by dragging. */
+  onSelect?: ((first: Bucket, last: Bucket) => void) | undefined;
+}
+
+const CHARACTER = 6.7;
+
+function useWidth(): [RefObject<HTMLDivElement | null>, number] {
+  const box = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(0);
+  useEffect(() => {
+    const { current } = box;
+    if (current === null) return undefined;
+    setWidth(Math.floor(current.clientWidth));
+    const observer = new ResizeObserver(([entry]) => {
+      if (entry !== undefined) setWidth(Math.floor(entry.contentRect.width));
+    });
+    observer.observe(current);
+    return () => {
+      observer.disconnect();
+    };
+  }, []);
+  return [box, width];
+}
+
+/** Moves the active point by a key; undefined: the key is none of the chart's. */
+export function moved(key: string, active: number | undefined, last: number): number | undefined {
+  const at = active ?? -1;
+  switch (key) {
+    case "ArrowRight":
+      return Math.min(last, at + 1);
+    case "ArrowLeft":
+      return active === undefined ? last : Math.max(0, at - 1);
+    case "Home":
+      return 0;
+    case "End":
+      return last;
+    case "PageUp":
+      return Math.max(0, (active ?? last) - 7);
+    case "PageDown":
+      return Math.min(last, at + 7);
+    default:
+      return undefined;
+  }
+}
+
+function nearest(prepared: Prepared, x: number): number {
+  let best = 0;
+  prepared.centers.forEach((center, i) => {
+    if (Math.abs(center - x) < Math.abs((prepared.centers[best] ?? 0) - x)) best = i;
+  });
+  return best;
+}
+
+function partialWord(bucket: Bucket | undefined): string {
+  return bucket?.partial === "running" ? t.chart.running : bucket?.partial === "cut" ? t.chart.cut : "";
+}
+
+interface Row {
+  key: string;
+  label: string;
+  color: number;
+  earlier: boolean;
+  text: string;
+}
+
+function rowsAt(props: ChartProps, index: number): Row[] {
+  const rows: Row[] = [];
+  for (const one of props.series) {
+    rows.push({
+      key: one.key,
+      label: one.label,
+      color: one.color,
+      earlier: false,
+      text: figure(one.values[index], props.unit),
+    });
+    const before = (props.earlierBuckets ?? [])[index];
+    if (one.earlier !== undefined && before !== undefined) {
+      rows.push({
+        key: `${one.key}-e`,
+        label: bucketName(before, props.zone),
+        color: one.color,
+        earlier: true,
+        text: figure(one.earlier[index], props.unit),
+      });
+    }
+  }
+  return rows;
+}
+
+function Tooltip({
+  props,
+  prepared,
+  index,
+  width,
+}: {
+  props: ChartProps;
+  prepared: Prepared;
+  index: number;
+  width: number;
+}): JSX.Element | null {
+  const bucket = props.buckets[index];
+  if (bucket === undefined) return null;
+  const x = prepared.centers[index] ?? 0;
+  const toLeft = x > width / 2;
+  const word = partialWord(bucket);
+  return (
+    <div
+      class="tooltip"
+      style={
+        toLeft ? { right: `${String(width - x + 12)}px`, top: "0px" } : { left: `${String(x + 12)}px`, top: "0px" }
+      }
+    >
+      <b>{bucketName(bucket, props.zone)}</b> {word !== "" && <span class="so-far">{word}</span>}
+      <table>
+        <tbody>
+          {rowsAt(props, index).map((row) => (
+            <tr key={row.key}>
+              <td>
+                <i class={`key c${String(row.color)}${row.earlier ? " earlier" : ""}`} /> {row.label}
+              </td>
+              <td class="number">{row.text}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {props.onOpen !== undefined && <span class="muted">{t.chart.open}</span>}
+    </div>
+  );
+}
+
+function FigureTable({ props }: { props: ChartProps }): JSX.Element {
+  const hasEarlier = props.series.some((one) => one.earlier !== undefined);
+  return (
+    <div class="scroll figures" tabIndex={0} role="region" aria-label={props.name}>
+      <table class="table">
+        <thead>
+          <tr>
+            <th scope="col">{t.chart.time}</th>
+            {props.series.map((one) => (
+              <th key={one.key} scope="col" class="number">
+                {one.label}
+              </th>
+            ))}
+            {hasEarlier && (
+              <th scope="col" class="number">
+                {props.earlierName ?? t.chart.earlier}
+              </th>
+            )}
+          </tr>
+        </thead>
+        <tbody>
+          {props.buckets.map((bucket, i) => (
+            <tr key={bucket.start}>
+              <th scope="row">
+                {bucketName(bucket, props.zone)}{" "}
+                {partialWord(bucket) !== "" && <span class="so-far">{partialWord(bucket)}</span>}
+              </th>
+              {props.series.map((one) => (
+                <td key={one.key} class="number">
+                  {figure(one.values[i], props.unit)}
+                </td>
+              ))}
+              {hasEarlier && <td class="number">{figure(props.series[0]?.earlier?.[i], props.unit)}</td>}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Legend({ props, asTable, toggle }: { props: ChartProps; asTable: boolean; toggle: () => void }): JSX.Element {
+  const first = props.series[0];
+  return (
+    <div class="legend">
+      <span>
+        {props.series.map((one) => (
+          <span key={one.key} class="legend-key">
+            <i class={`key c${String(one.color)}`} /> {one.label}
+          </span>
+        ))}
+        {first?.earlier !== undefined && (
+          <span class="legend-key">
+            <i class={`key c${String(first.color)} earlier`} /> {props.earlierName ?? t.chart.earlier}
+          </span>
+        )}
+      </span>
+      <button
+        type="button"
+        class="link"
+        aria-pressed={asTable}
+        aria-label={`${t.chart.table}: ${props.name}`}
+        onClick={toggle}
+      >
+        {t.chart.table}
+      </button>
+    </div>
+  );
+}
+
+function labelRoom(props: ChartProps, top: number): number {
+  return Math.max(24, figure(top, props.unit, true).length * CHARACTER + 14);
+}
+
+/** A chart. It is one stop of the keyboard: arrows read points, Enter opens one, Escape leaves. */
+export function Chart(props: ChartProps): JSX.Element {
+  const { buckets, height = 220, unit, zone, onOpen, onSelect } = props;
+  const [box, width] = useWidth();
+  const [active, setActive] = useState<number | undefined>(undefined);
+  const [asTable, setAsTable] = useState(false);
+  const drag = useRef<number | undefined>(undefined);
+  const [selection, setSelection] = useState<readonly [number, number] | undefined>(undefined);
+  const id = useId();
+  const prepared = useMemo(() => {
+    const input = { ...props, kind: props.kind ?? "line", width: Math.max(width, 200), height };
+    return prepare(input, labelRoom(props, prepare(input, 40).y.high));
+  }, [props.buckets, props.earlierBuckets, props.series, unit, zone, width, height, props.kind]);
+  const open = (index: number | undefined): void => {
+    const bucket = index === undefined ? undefined : buckets[index];
+    if (bucket !== undefined) onOpen?.(bucket);
+  };
+  const onKey = (event: KeyboardEvent): void => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "Enter" && active !== undefined) open(active);
+    else if (event.key === "Escape") setActive(undefined);
+    else {
+      const next = moved(event.key, active, buckets.length - 1);
+      if (next === undefined) return;
+      setActive(next);
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  const at = (event: PointerEvent): number =>
+    nearest(prepared, event.clientX - (box.current?.getBoundingClientRect().left ?? 0));
+  const finish = (event: PointerEvent): void => {
+    const from = drag.current;
+    drag.current = undefined;
+    setSelection(undefined);
+    if (from === undefined) return;
+    const to = at(event);
+    const first = buckets[Math.min(from, to)];
+    const last = buckets[Math.max(from, to)];
+    if (from === to) {
+      if (event.pointerType === "mouse") open(to);
+    } else if (first !== undefined && last !== undefined) onSelect?.(first, last);
+  };
+  const reading =
+    active === undefined
+      ? ""
+      : `${bucketName(buckets[active] ?? { start: 0, end: 0, partial: "" }, zone)} ${partialWord(buckets[active])}: ${rowsAt(
+          props,
+          active,
+        )
+          .map((row) => `${row.label} ${row.text === ABSENT ? t.chart.noFigure : row.text}`)
+          .join(", ")}`;
+  return (
+    <div class="chart">
+      <Legend
+        props={props}
+        asTable={asTable}
+        toggle={() => {
+          setAsTable(!asTable);
+        }}
+      />
+      {asTable && <FigureTable props={props} />}
+      <div class="chart-box" ref={box} hidden={asTable} style={{ height: `${String(height)}px` }}>
+        {width > 0 && (
+          <svg
+            class={onOpen === undefined ? "chart-svg" : "chart-svg opens"}
+            width={width}
+            height={height}
+            role="application"
+            aria-roledescription="chart"
+            aria-label={props.name}
+            aria-describedby={`${id}-help`}
+            tabIndex={0}
+            onKeyDown={onKey}
+            onBlur={() => {
+              setActive(undefined);
+            }}
+            onPointerDown={(event) => {
+              if (event.button === 0) drag.current = at(event);
+            }}
+            onPointerMove={(event) => {
+              const index = at(event);
+              setActive(index);
+              if (drag.current !== undefined && onSelect !== undefined && drag.current !== index)
+                setSelection([drag.current, index]);
+            }}
+            onPointerUp={finish}
+            onPointerLeave={(event) => {
+              if (event.pointerType === "mouse") {
+                setActive(undefined);
+                drag.current = undefined;
+                setSelection(undefined);
+              }
+            }}
+          >
+            <Draw
+              prepared={prepared}
+              active={active}
+              selection={selection}
+              xText={(index) => bucketTick(buckets[index], zone, buckets)}
+              yText={(value) => {
+                const { text, unit: small } = shown(value, unit);
+                return small === "" || value === 0 ? text : `${text} ${small}`;
+              }}
+            />
+          </svg>
+        )}
+        {active !== undefined && width > 0 && (
+          <Tooltip props={props} prepared={prepared} index={active} width={width} />
+        )}
+        <span class="hidden" id={`${id}-help`}>
+          {t.chart.help} {count(buckets.length)}
+        </span>
+        <span class="hidden" aria-live="polite">
+          {reading}
+        </span>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,220 @@
+/** Small parts of every page: links, tiles, states. */
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { t } from "../text";
+import { count, time } from "../format";
+import { filter, go, href, setParams } from "../state/address";
+import type { Changes } from "../state/address";
+import { zone } from "../state/period";
+import type { Asked } from "../api/question";
+import type { CallError } from "../api/errors";
+
+/** A link within the pages: range, comparison, zone and filter go along. */
+export function Link({
+  to,
+  changes = {},
+  children,
+  class: name,
+  state,
+  ...rest
+}: {
+  to: string;
+  changes?: Changes;
+  children: ComponentChildren;
+  class?: string;
+  state?: unknown;
+  title?: string;
+  "aria-label"?: string;
+  "aria-current"?: "page" | undefined;
+}): JSX.Element {
+  const address = href(to, changes);
+  const follow = (event: MouseEvent): void => {
+    if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    go(address, { state });
+  };
+  return (
+    <a {...rest} {...(name === undefined ? {} : { class: name })} href={address} onClick={follow}>
+      {children}
+    </a>
+  );
+}
+
+/** A tile of a page: a heading, what says more, and its content. */
+export function Tile({
+  title,
+  hint,
+  tools,
+  children,
+  width = 12,
+  name,
+}: {
+  title: ComponentChildren;
+  hint?: ComponentChildren;
+  tools?: ComponentChildren;
+  children: ComponentChildren;
+  width?: 3 | 4 | 6 | 8 | 12;
+  name?: string;
+}): JSX.Element {
+  return (
+    <section class={`tile w${String(width)}`} {...(name === undefined ? {} : { "data-tile": name })}>
+      <header class="tile-head">
+        <h2>{title}</h2>
+        {hint !== undefined && <span class="muted small">{hint}</span>}
+        {tools !== undefined && <span class="tools">{tools}</span>}
+      </header>
+      {children}
+    </section>
+  );
+}
+
+/** An outline of the final height, after 300 ms. */
+export function Loading({ height }: { height: number }): JSX.Element {
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      setLate(true);
+    }, 300);
+    return () => {
+      clearTimeout(timer);
+    };
+  }, []);
+  return (
+    <div class={late ? "outline" : ""} style={{ height: `${String(height)}px` }} aria-busy="true">
+      <span class="hidden">{t.state.loading}</span>
+    </div>
+  );
+}
+
+/** What an error means, its reason, and another try. */
+export function Failure({ error, again }: { error: CallError; again?: (() => void) | undefined }): JSX.Element {
+  return (
+    <div class="failure" role="status">
+      <p>
+        <b>{t.state.errors[error.code] ?? t.state.failed}</b> {error.message !== "" && <span>{error.message}</span>}
+      </p>
+      <p class="muted small">
+        <code>{error.reason || error.code}</code>
+        {error.retryAfterMs !== undefined && (
+          <span> {t.state.waiting(count(Math.ceil(error.retryAfterMs / 1000)))}</span>
+        )}
+      </p>
+      {again !== undefined && (
+        <button type="button" onClick={again}>
+          {t.state.retry}
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** Nothing in the period: what is missing, and what to do about it. */
+export function Empty({ text }: { text?: string }): JSX.Element {
+  const narrowed = filter.value;
+  return (
+    <div class="empty muted">
+      <p>
+        {narrowed === undefined
+          ? (text ?? t.state.emptyPeriod)
+          : t.state.noMatch(`${t.dimensions[narrowed.dimension] ?? narrowed.dimension} ${narrowed.value}`)}
+      </p>
+      {narrowed !== undefined && (
+        <button
+          type="button"
+          onClick={() => {
+            setParams({ [narrowed.dimension]: undefined });
+          }}
+        >
+          {t.state.removeFilter}
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** Shows an answer, or why there is none: each tile for itself. */
+export function Answered<T>({
+  asked,
+  height,
+  children,
+  empty,
+}: {
+  asked: Asked<T>;
+  height: number;
+  children: (data: T) => ComponentChildren;
+  empty?: ((data: T) => boolean) | undefined;
+}): JSX.Element {
+  const { data, error, again, at, stale, loading } = asked;
+  if (data === undefined)
+    return error === undefined ? <Loading height={height} /> : <Failure error={error} again={again} />;
+  return (
+    <div class={stale && loading ? "old" : ""}>
+      {error !== undefined && (
+        <p class="stale small" role="status">
+          {t.state.stale(time(at ?? 0, zone.value))} <code>{error.reason || error.code}</code>{" "}
+          <button type="button" class="link" onClick={again}>
+            {t.state.retry}
+          </button>
+        </p>
+      )}
+      {empty?.(data) === true ? <Empty /> : children(data)}
+    </div>
+  );
+}
+
+/** A button that opens a box that floats; Escape and a click elsewhere close it, by the browser itself. */
+export function Popover({
+  id,
+  label,
+  children,
+  class: name = "",
+  title,
+  buttonClass = "",
+}: {
+  id: string;
+  label: ComponentChildren;
+  children: ComponentChildren;
+  class?: string;
+  title?: string;
+  buttonClass?: string;
+}): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+  const [open, setOpen] = useState(false);
+  const place = (event: { newState: string }): void => {
+    setOpen(event.newState === "open");
+    if (event.newState !== "open" || box.current === null || button.current === null) return;
+    const from = button.current.getBoundingClientRect();
+    const width = box.current.offsetWidth;
+    const room = document.documentElement.clientWidth;
+    const left = Math.max(8, Math.min(from.left, room - width - 8));
+    const below = from.bottom + 6;
+    const height = box.current.offsetHeight;
+    const top = below + height > innerHeight && from.top - height - 6 > 0 ? from.top - height - 6 : below;
+    box.current.style.left = `${String(left)}px`;
+    box.current.style.top = `${String(top)}px`;
+  };
+  return (
+    <>
+      <button
+        ref={button}
+        type="button"
+        class={buttonClass}
+        popovertarget={id}
+        aria-expanded={open}
+        {...(title === undefined ? {} : { "aria-label": title, title })}
+      >
+        {label}
+      </button>
+      <div ref={box} id={id} popover="auto" class={`popover ${name}`} onToggle={place}>
+        {open && children}
+      </div>
+    </>
+  );
+}
+
+/** Closes the popover that has the focus. */
+export function closePopover(event: Event): void {
+  const { currentTarget } = event;
+  if (currentTarget instanceof Element) currentTarget.closest<HTMLElement>("[popover]")?.hidePopover();
+}

@@ -1,0 +1,52 @@
+/** How conversations ended, in parts of a whole. */
+import type { JSX } from "preact";
+import type { GetAgentMetricsResponse } from "@contract/metrics_service_pb.js";
+import { percent } from "../format";
+import { t } from "../text";
+import { Figure } from "./common";
+
+/** Four rates that add up to one, as one bar with its words. */
+export function OutcomeBar({
+  rates,
+  tokens = {},
+  narrowed = {},
+}: {
+  rates: readonly {
+    metric: string;
+    label: string;
+    color: number;
+    rate: number | undefined;
+    amount: number | undefined;
+  }[];
+  tokens?: GetAgentMetricsResponse["rowsTokens"];
+  narrowed?: Record<string, string>;
+}): JSX.Element {
+  if (rates.every((one) => one.rate === undefined)) return <p class="muted">{t.absent.none}</p>;
+  return (
+    <>
+      <div class="outcome-bar" aria-hidden="true">
+        {rates.map(
+          (one) =>
+            (one.rate ?? 0) > 0 && (
+              <span key={one.label} class={`c${String(one.color)}`} style={{ flexGrow: one.rate }} />
+            ),
+        )}
+      </div>
+      <dl class="pairs">
+        {rates.map((one) => (
+          <>
+            <dt key={one.label}>
+              <i class={`key c${String(one.color)}`} /> {one.label}
+            </dt>
+            <dd>
+              {one.rate === undefined ? "–" : percent(one.rate)}{" "}
+              <span class="muted">
+                <Figure metric={one.metric} amount={one.amount} token={tokens[one.metric]} narrowed={narrowed} />
+              </span>
+            </dd>
+          </>
+        ))}
+      </dl>
+    </>
+  );
+}

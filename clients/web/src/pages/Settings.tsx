@@ -1,0 +1,186 @@
+/** What a person prefers, and what is known of the organization and the session. */
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { AccountService } from "@contract/account_service_pb.js";
+import type { PreferencesSchema, Theme } from "@contract/account_service_pb.js";
+import { CallError } from "../api/errors";
+import { call } from "../api/transport";
+import { Page } from "../components/Page";
+import { Tile } from "../components/basics";
+import { zones } from "../components/Toolbar";
+import { say } from "../components/announce";
+import { ms } from "../contract";
+import { count, day, instant } from "../format";
+import { zone } from "../state/period";
+import { preferences, session } from "../state/session";
+import { applyTheme } from "../state/theme";
+import { dayOf, isZone } from "../state/zone";
+import { LANGUAGES, t } from "../text";
+
+type Chosen = Exclude<MessageInitShape<typeof PreferencesSchema>, { $typeName: string }>;
+
+async function save(chosen: Chosen, path: string): Promise<string> {
+  try {
+    const answer = await call(AccountService.method.updatePreferences, {
+      preferences: chosen,
+      updateMask: { paths: [path] },
+    });
+    preferences.value = answer.preferences;
+    say(t.settings.saved);
+    return "";
+  } catch (error) {
+    return error instanceof CallError ? error.message : String(error);
+  }
+}
+
+function Yours(): JSX.Element {
+  const mine = preferences.value;
+  const [problem, setProblem] = useState("");
+  const put = (chosen: Chosen, path: string, then: () => void = () => undefined): void => {
+    void save(chosen, path).then((refused) => {
+      setProblem(refused);
+      if (refused === "") then();
+    });
+  };
+  return (
+    <Tile title={t.settings.you} width={6}>
+      <div class="form">
+        <label for="language">{t.settings.language}</label>
+        <select
+          id="language"
+          value={mine?.language ?? ""}
+          onChange={(event) => {
+            put({ language: event.currentTarget.value }, "language", () => {
+              location.reload();
+            });
+          }}
+        >
+          <option value="">{t.settings.browser}</option>
+          {Object.entries(LANGUAGES).map(([tag, name]) => (
+            <option key={tag} value={tag} lang={tag}>
+              {name}
+            </option>
+          ))}
+        </select>
+        <label for="theme">{t.settings.theme}</label>
+        <select
+          id="theme"
+          value={String(mine?.theme ?? 0)}
+          onChange={(event) => {
+            const theme = Number(event.currentTarget.value) as Theme;
+            put({ theme }, "theme", () => {
+              applyTheme(theme);
+            });
+          }}
+        >
+          {[0, 1, 2].map((theme) => (
+            <option key={theme} value={String(theme)}>
+              {t.settings.themes[theme]}
+            </option>
+          ))}
+        </select>
+        <label for="own-zone">{t.settings.zone}</label>
+        <input
+          id="own-zone"
+          list="own-zones"
+          value={mine?.timeZone ?? ""}
+          placeholder={`${t.settings.zoneDefault}: ${session.value?.organization?.timeZone ?? ""}`}
+          onChange={(event) => {
+            const timeZone = event.currentTarget.value;
+            if (timeZone === "" || isZone(timeZone)) put({ timeZone }, "time_zone");
+          }}
+        />
+        <datalist id="own-zones">
+          {zones().map((name) => (
+            <option key={name} value={name} />
+          ))}
+        </datalist>
+        <label for="letters">{t.settings.shortcuts}</label>
+        <span>
+          <input
+            id="letters"
+            type="checkbox"
+            checked={mine?.shortcutsOff !== true}
+            onChange={(event) => {
+              put({ shortcutsOff: !event.currentTarget.checked }, "shortcuts_off");
+            }}
+          />
+        </span>
+      </div>
+      <p class="bad" role="alert">
+        {problem}
+      </p>
+    </Tile>
+  );
+}
+
+function Facts({
+  title,
+  rows,
+}: {
+  title: string;
+  rows: readonly (readonly [string, string | undefined])[];
+}): JSX.Element {
+  return (
+    <Tile title={title} width={6}>
+      <dl class="pairs left">
+        {rows.map(
+          ([label, text]) =>
+            text !== undefined &&
+            text !== "" && (
+              <>
+                <dt key={label}>{label}</dt>
+                <dd>{text}</dd>
+              </>
+            ),
+        )}
+      </dl>
+    </Tile>
+  );
+}
+
+/** The page. */
+export default function Settings(): JSX.Element {
+  const one = session.value;
+  const its = one?.organization;
+  return (
+    <Page title={t.pages.settings} toolbar={false}>
+      <Yours />
+      <Facts
+        title={t.settings.organization}
+        rows={[
+          [t.settings.name, its?.name],
+          [t.settings.zone, its?.timeZone],
+          [t.settings.currency, its?.currency],
+          [t.settings.weekStart, t.weekdays[(its?.weekStart || 1) - 1]],
+          [
+            t.settings.first,
+            its?.firstEventAt === undefined ? undefined : day(dayOf(ms(its.firstEventAt), zone.value)),
+          ],
+          [
+            t.settings.retention,
+            its?.rawRetentionDays === undefined ? t.settings.forever : t.settings.days(count(its.rawRetentionDays)),
+          ],
+          [
+            t.settings.month,
+            its?.monthEvents === undefined
+              ? undefined
+              : its.monthlyEvents === undefined
+                ? count(its.monthEvents)
+                : t.usage.quotaOf(count(its.monthEvents), count(its.monthlyEvents)),
+          ],
+          [t.settings.limit, its?.eventsPerSecond === undefined ? t.settings.unlimited : count(its.eventsPerSecond)],
+        ]}
+      />
+      <Facts
+        title={t.settings.session}
+        rows={[
+          [t.settings.subject, one?.subject],
+          [t.settings.scopes, one?.scopes.join(", ")],
+          [t.settings.ends, one?.expiresAt === undefined ? undefined : instant(ms(one.expiresAt), zone.value)],
+        ]}
+      />
+    </Page>
+  );
+}

@@ -1,0 +1,374 @@
+/** Tokens, cost, storage, quota, and what AI agents save. */
+import type { JSX } from "preact";
+import { MetricsService } from "@contract/metrics_service_pb.js";
+import type {
+  CostBreakdown,
+  GetCostsResponse,
+  GetQuotaResponse,
+  GetUsageTrendsResponse,
+  RoiEstimate,
+} from "@contract/metrics_service_pb.js";
+import { useQuestion } from "../api/question";
+import type { Asked } from "../api/question";
+import { Chart } from "../charts/Chart";
+import { Card } from "../components/Card";
+import { Page } from "../components/Page";
+import { Answered, Tile } from "../components/basics";
+import { Table } from "../components/Table";
+import { bucket, num, valuesOf } from "../contract";
+import { count, day, figure, money, percent } from "../format";
+import { comparison } from "../state/address";
+import { comparisonAsked, filterAsked, timeRange, zone } from "../state/period";
+import { dayOf } from "../state/zone";
+import { ms } from "../contract";
+import { t } from "../text";
+import { BarList, ValueLink, caption, openBucket, selectBuckets } from "./common";
+
+function Cards({
+  answer,
+  trends,
+}: {
+  answer: GetCostsResponse;
+  trends: GetUsageTrendsResponse | undefined;
+}): JSX.Element {
+  const { total, earlier, compared } = answer;
+  const buckets = (trends?.buckets ?? []).map(bucket);
+  const cards = [
+    ["cost_micros", total?.costMicros, earlier?.costMicros],
+    ["token_usage", total?.tokenUsage, earlier?.tokenUsage],
+    ["cost_per_conversation_micros", total?.costPerConversationMicros, earlier?.costPerConversationMicros],
+    [
+      "cost_per_resolved_conversation_micros",
+      total?.costPerResolvedConversationMicros,
+      earlier?.costPerResolvedConversationMicros,
+    ],
+  ] as const;
+  return (
+    <>
+      {cards.map(([metric, now, before]) => {
+        const values = valuesOf(trends?.series ?? [], metric);
+        return (
+          <Card
+            key={metric}
+            metric={metric}
+            unit={metric === "token_usage" ? "1" : "micros"}
+            value={num(now)}
+            before={num(before)}
+            compares={comparison.value !== "none"}
+            absence={compared?.absenceReason}
+            series={values.length > 0 ? { buckets, values } : undefined}
+            rows={metric.includes("_per_") ? undefined : { to: "/rows", changes: { metric } }}
+          />
+        );
+      })}
+    </>
+  );
+}
+
+function Courses({ asked }: { asked: Asked<GetUsageTrendsResponse> }): JSX.Element {
+  const chart = (
+    title: string,
+    unit: string,
+    kind: "line" | "bars",
+    series: readonly (readonly [string, string, number])[],
+    compares = false,
+  ): JSX.Element => (
+    <Tile title={title} hint={asked.data === undefined ? "" : caption(asked.data.granularity)} width={6}>
+      <Answered asked={asked} height={224}>
+        {(answer) => {
+          const earlier = compares ? valuesOf(answer.earlierSeries, series[0]?.[0] ?? "") : [];
+          return (
+            <Chart
+              name={title}
+              kind={kind}
+              buckets={answer.buckets.map(bucket)}
+              earlierBuckets={answer.earlierBuckets.map(bucket)}
+              series={series.map(([key, label, color]) => ({
+                key,
+                label,
+                color,
+                values: valuesOf(answer.series, key),
+                earlier: earlier.length > 0 ? earlier : undefined,
+              }))}
+              unit={unit}
+              zone={zone.value}
+              height={190}
+              onOpen={openBucket}
+              onSelect={selectBuckets}
+            />
+          );
+        }}
+      </Answered>
+    </Tile>
+  );
+  return (
+    <>
+      {chart(t.usage.costByDay, "micros", "line", [["cost_micros", t.usage.costByDay, 1]], true)}
+      {chart(t.usage.tokens, "1", "bars", [
+        ["prompt_tokens", t.usage.prompt, 1],
+        ["completion_tokens", t.usage.completion, 2],
+      ])}
+      {chart(t.usage.workflows, "1", "line", [
+        ["api_calls", t.usage.apiCalls, 1],
+        ["workflow_executions", t.usage.executions, 2],
+        ["workflow_failures", t.usage.failures, 4],
+      ])}
+    </>
+  );
+}
+
+function Breakdown({ breakdown }: { breakdown: CostBreakdown }): JSX.Element {
+  const titles: Readonly<Record<string, string>> = {
+    model: t.usage.models,
+    agent: t.usage.byAgent,
+    channel: t.usage.byChannel,
+    team: t.usage.byTeam,
+    user: t.usage.users,
+  };
+  const title = titles[breakdown.dimension] ?? breakdown.dimension;
+  const rows = breakdown.rows.map((row) => ({
+    id: row.value,
+    name: row.displayName || row.value,
+    figures: row.figures,
+  }));
+  const { other } = breakdown;
+  return (
+    <Tile title={title} width={6}>
+      <Table
+        name={title}
+        rows={rows}
+        other={other === undefined ? undefined : { id: "_other", name: t.table.other, figures: undefined }}
+        all={Number(breakdown.distinctValues)}
+        id={(row) => row.id}
+        find={false}
+        sort="-cost"
+        columns={[
+          {
+            key: "value",
+            title,
+            value: (row) => row.name,
+            show: (row) => <ValueLink dimension={breakdown.dimension} id={row.id} name={row.name} />,
+          },
+          {
+            key: "cost",
+            title: t.usage.costByDay,
+            unit: "micros",
+            bar: true,
+            value: (row) => num(row.figures?.costMicros ?? (row.id === "_other" ? other?.costMicros : undefined)),
+          },
+          {
+            key: "prompt",
+            title: t.usage.prompt,
+            unit: "1",
+            value: (row) => num(row.figures?.promptTokens ?? other?.promptTokens),
+          },
+          {
+            key: "cached",
+            title: t.usage.cached,
+            unit: "1",
+            extra: true,
+            value: (row) => num(row.figures?.cachedTokens ?? other?.cachedTokens),
+          },
+          {
+            key: "completion",
+            title: t.usage.completion,
+            unit: "1",
+            value: (row) => num(row.figures?.completionTokens ?? other?.completionTokens),
+          },
+        ]}
+      />
+    </Tile>
+  );
+}
+
+function Quota(): JSX.Element {
+  const asked = useQuestion(MetricsService.method.getQuota, {});
+  return (
+    <Tile title={t.usage.quota} width={6}>
+      <Answered asked={asked} height={140}>
+        {(answer) => <QuotaFigures answer={answer} />}
+      </Answered>
+    </Tile>
+  );
+}
+
+function QuotaFigures({ answer }: { answer: GetQuotaResponse }): JSX.Element {
+  const { quota } = answer;
+  if (quota === undefined) return <p class="muted">{t.absent.none}</p>;
+  const { used, limit, share, projectedUsed, runsOutOn, resetsAt } = quota;
+  return (
+    <>
+      <p class="figure">{figure(Number(used), "1")}</p>
+      <p class="muted">
+        {limit === undefined ? t.usage.noLimit : t.usage.quotaOf(count(used), count(limit))}
+        {share !== undefined && ` · ${percent(share)}`}
+      </p>
+      {limit !== undefined && (
+        <meter
+          class="meter"
+          min={0}
+          max={Number(limit)}
+          value={Number(used)}
+          high={Number(limit) * 0.9}
+          aria-label={t.usage.quota}
+        />
+      )}
+      {projectedUsed !== undefined && <p class="small">{t.usage.projected(count(projectedUsed))}</p>}
+      {runsOutOn !== "" && <p class="small bad">▲ {t.usage.runsOut(day(runsOutOn))}</p>}
+      {resetsAt !== undefined && <p class="small muted">{t.usage.resets(day(dayOf(ms(resetsAt), "UTC")))}</p>}
+    </>
+  );
+}
+
+function Estimates({
+  costs,
+  trends,
+}: {
+  costs: GetCostsResponse;
+  trends: GetUsageTrendsResponse | undefined;
+}): JSX.Element {
+  const kinds = trends?.storageByKind ?? [];
+  return (
+    <>
+      {costs.estimatedCosts.length > 0 && (
+        <Tile title={t.usage.estimates} hint={t.usage.estimatesHint} width={6}>
+          <BarList
+            rows={costs.estimatedCosts.map((one) => ({
+              id: String(one.resource),
+              name: t.usage.estimated[one.resource] ?? "",
+              amount: Number(one.costMicros),
+              text: figure(Number(one.costMicros), "micros"),
+            }))}
+          />
+        </Tile>
+      )}
+      {kinds.length > 0 && (
+        <Tile title={t.usage.storage} hint={t.usage.storageHint} width={6}>
+          <BarList
+            rows={kinds.map((one) => ({
+              id: String(one.kind),
+              name: t.usage.storageKinds[one.kind] ?? "",
+              amount: Number(one.bytes),
+              text: figure(Number(one.bytes), "By"),
+            }))}
+          />
+        </Tile>
+      )}
+    </>
+  );
+}
+
+function Roi(): JSX.Element {
+  const asked = useQuestion(MetricsService.method.getRoi, { timeRange: timeRange.value, filter: filterAsked.value });
+  return (
+    <Tile title={t.usage.roi} hint={t.usage.roiHint} width={6}>
+      <Answered asked={asked} height={190}>
+        {({ roi, assumptions }) => {
+          const columns: readonly (readonly [string, RoiEstimate | undefined])[] = [
+            [t.usage.low, roi?.low],
+            [t.usage.base, roi?.base],
+            [t.usage.high, roi?.high],
+          ];
+          const row = (
+            label: string,
+            take: (one: RoiEstimate) => bigint | number | undefined,
+            unit: string,
+          ): JSX.Element => (
+            <tr>
+              <th scope="row">{label}</th>
+              {columns.map(([name, one]) => (
+                <td key={name} class="number">
+                  {figure(one === undefined ? undefined : num(take(one)), unit)}
+                </td>
+              ))}
+            </tr>
+          );
+          return (
+            <>
+              <div class="scroll" tabIndex={0} role="region" aria-label={t.usage.roi}>
+                <table class="table">
+                  <thead>
+                    <tr>
+                      <td />
+                      {columns.map(([name]) => (
+                        <th key={name} scope="col" class="number">
+                          {name}
+                        </th>
+                      ))}
+                    </tr>
+                  </thead>
+                  <tbody>
+                    {row(t.usage.avoided, (one) => one.humanCostAvoidedMicros, "micros")}
+                    {row(t.usage.ai, (one) => one.aiCostMicros, "micros")}
+                    {row(t.usage.savings, (one) => one.savingsMicros, "micros")}
+                    {row(t.usage.return, (one) => one.roi, "fraction")}
+                  </tbody>
+                </table>
+              </div>
+              <p class="small muted">
+                {t.usage.assumptions(
+                  figure(num(assumptions?.hourlyCostMicros?.value), "micros"),
+                  figure(num(assumptions?.handlingTimeMs?.value), "ms"),
+                )}
+              </p>
+            </>
+          );
+        }}
+      </Answered>
+    </Tile>
+  );
+}
+
+/** The page. */
+export default function Usage(): JSX.Element {
+  const costs = useQuestion(MetricsService.method.getCosts, {
+    timeRange: timeRange.value,
+    comparison: comparisonAsked.value,
+    rows: 10,
+  });
+  const trends = useQuestion(MetricsService.method.getUsageTrends, {
+    timeRange: timeRange.value,
+    comparison: comparisonAsked.value,
+    metrics: [
+      "cost_micros",
+      "token_usage",
+      "prompt_tokens",
+      "completion_tokens",
+      "api_calls",
+      "workflow_executions",
+      "workflow_failures",
+      "cost_per_conversation_micros",
+      "cost_per_resolved_conversation_micros",
+    ],
+  });
+  // Short tables stand beside short ones, so that no tile is half empty.
+  const breakdowns = (costs.data?.breakdowns ?? [])
+    .filter((one) => one.rows.length > 0)
+    .sort((a, b) => a.rows.length - b.rows.length);
+  const short = breakdowns.slice(0, 3);
+  const long = breakdowns.slice(3);
+  if (costs.data?.context?.currency) money.currency = costs.data.context.currency;
+  return (
+    <Page title={t.pages.usage} context={costs.data?.context} compared={costs.data?.compared} filters={false}>
+      {costs.data === undefined ? (
+        <Tile title={t.pages.usage}>
+          <Answered asked={costs} height={400}>
+            {() => null}
+          </Answered>
+        </Tile>
+      ) : (
+        <Cards answer={costs.data} trends={trends.data} />
+      )}
+      <Courses asked={trends} />
+      <Quota />
+      {short.map((one) => (
+        <Breakdown key={one.dimension} breakdown={one} />
+      ))}
+      <Roi />
+      {long.map((one) => (
+        <Breakdown key={one.dimension} breakdown={one} />
+      ))}
+      {costs.data !== undefined && <Estimates costs={costs.data} trends={trends.data} />}
+    </Page>
+  );
+}

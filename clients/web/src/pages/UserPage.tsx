@@ -1,0 +1,218 @@
+/** One user: figures, days, what the user did, and erasing it all. */
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { DirectoryService } from "@contract/directory_service_pb.js";
+import { PrivacyService, ErasureState } from "@contract/privacy_service_pb.js";
+import type { Erasure } from "@contract/privacy_service_pb.js";
+import type { UserActivity } from "@contract/user_pb.js";
+import { CallError } from "../api/errors";
+import { useQuestion } from "../api/question";
+import { call } from "../api/transport";
+import { Chart } from "../charts/Chart";
+import { Card } from "../components/Card";
+import { Page } from "../components/Page";
+import { Answered, Failure, Link, Loading, Tile } from "../components/basics";
+import { Table } from "../components/Table";
+import { ms, num } from "../contract";
+import { download } from "../csv";
+import { day, instant, percent } from "../format";
+import { timeRange, zone } from "../state/period";
+import { dayOf } from "../state/zone";
+import { may } from "../state/session";
+import { t } from "../text";
+import { ConversationDrawer } from "./ConversationDrawer";
+import { usePages } from "./ConversationList";
+
+function Activities({ id }: { id: string }): JSX.Element {
+  const pages = usePages<UserActivity>(id, async (pageToken, signal) => {
+    const answer = await call(
+      DirectoryService.method.listUserActivities,
+      { userId: id, pageSize: 50, pageToken },
+      signal,
+    );
+    return { rows: answer.activities, next: answer.nextPageToken };
+  });
+  if (pages.error !== undefined && pages.rows.length === 0) return <Failure error={pages.error} again={pages.more} />;
+  if (pages.loading && pages.rows.length === 0) return <Loading height={400} />;
+  return (
+    <Table
+      name={t.users.activities}
+      rows={pages.rows}
+      fixed
+      id={(row) => row.eventId}
+      shown={pages.rows.length}
+      all={pages.next === "" ? pages.rows.length : pages.rows.length + 1}
+      more={pages.next === "" ? undefined : pages.more}
+      columns={[
+        {
+          key: "when",
+          title: t.users.when,
+          value: (row) => new Date(ms(row.occurredAt)).toISOString(),
+          show: (row) => instant(ms(row.occurredAt), zone.value, { dateStyle: "medium", timeStyle: "medium" }),
+        },
+        { key: "what", title: t.users.what, value: (row) => row.eventType },
+        {
+          key: "agent",
+          title: t.rows.agent,
+          value: (row) => row.agentId,
+          show: (row) =>
+            row.agentId === "" ? "" : <Link to={`/agents/${encodeURIComponent(row.agentId)}`}>{row.agentId}</Link>,
+        },
+        { key: "channel", title: t.rows.channel, value: (row) => row.channel },
+        {
+          key: "conversation",
+          title: t.rows.conversation,
+          value: (row) => row.conversationId,
+          show: (row) =>
+            row.conversationId === "" ? (
+              ""
+            ) : (
+              <Link to="/conversations" changes={{ c: row.conversationId }}>
+                <code>{row.conversationId}</code>
+              </Link>
+            ),
+        },
+      ]}
+    />
+  );
+}
+
+const ASK_AGAIN_MS = 1_000;
+
+function Erase({ id }: { id: string }): JSX.Element {
+  const [typed, setTyped] = useState("");
+  const [erasure, setErasure] = useState<Erasure | undefined>(undefined);
+  const [error, setError] = useState<CallError | undefined>(undefined);
+  const erase = async (event: SubmitEvent): Promise<void> => {
+    event.preventDefault();
+    if (typed !== id) return;
+    try {
+      let now = (await call(PrivacyService.method.eraseUser, { userId: id, requestId: crypto.randomUUID() })).erasure;
+      while (now !== undefined && now.state !== ErasureState.DONE) {
+        setErasure(now);
+        await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+        now = (await call(PrivacyService.method.getErasure, { erasureId: now.erasureId })).erasure;
+      }
+      setErasure(now);
+    } catch (reason) {
+      setError(reason instanceof CallError ? reason : new CallError("internal", String(reason)));
+    }
+  };
+  const receipt = erasure?.receipt;
+  const text =
+    receipt === undefined
+      ? ""
+      : JSON.stringify(receipt, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value), 2);
+  return (
+    <Tile title={t.users.erase}>
+      {receipt !== undefined ? (
+        <>
+          <p role="status">{t.users.erased}</p>
+          <pre class="code">{text}</pre>
+          <button
+            type="button"
+            onClick={() => {
+              download("erasure.json", text, "application/json");
+            }}
+          >
+            {t.dashboards.jsonOut}
+          </button>
+        </>
+      ) : erasure !== undefined ? (
+        <p role="status">{t.users.erasing(percent(erasure.progress, 0))}</p>
+      ) : (
+        <form class="filters" onSubmit={(event) => void erase(event)}>
+          <p class="muted wide-line">{t.users.eraseHint}</p>
+          <input
+            aria-label={t.users.user}
+            value={typed}
+            autocomplete="off"
+            onInput={(event) => {
+              setTyped(event.currentTarget.value);
+            }}
+          />
+          <button type="submit" disabled={typed !== id}>
+            {t.users.erase}
+          </button>
+        </form>
+      )}
+      {error !== undefined && <Failure error={error} />}
+    </Tile>
+  );
+}
+
+/** The page. */
+export default function UserPage({ id }: { id: string }): JSX.Element {
+  const asked = useQuestion(DirectoryService.method.getUser, { userId: id, timeRange: timeRange.value });
+  const user = asked.data?.user;
+  const figures = user?.figures;
+  const missing = asked.error?.reason === "USER_NOT_FOUND";
+  const buckets = (asked.data?.days ?? []).map(({ start }) => ({
+    start: ms(start),
+    end: ms(start) + 86_400_000,
+    partial: "" as const,
+  }));
+  const seen =
+    user === undefined
+      ? ""
+      : `${t.agents.firstSeen(day(dayOf(ms(user.firstSeenAt), zone.value)))} · ${t.agents.lastSeen(instant(ms(user.lastSeenAt), zone.value))}`;
+  return (
+    <Page title={user?.name || id} compares={false} filters={false} context={asked.data?.context} lead={seen}>
+      {missing ? (
+        <p class="wide">{t.users.notFound(id)}</p>
+      ) : (
+        <>
+          {asked.data === undefined ? (
+            <Tile title={id}>
+              <Answered asked={asked} height={300}>
+                {() => null}
+              </Answered>
+            </Tile>
+          ) : (
+            <>
+              <Card metric="events" title={t.users.events} unit="1" value={num(figures?.events)} />
+              <Card
+                metric="total_conversations"
+                title={t.users.conversations}
+                unit="1"
+                value={num(figures?.conversations)}
+              />
+              <Card
+                metric="satisfaction_score"
+                title={t.users.rating}
+                unit="rating"
+                value={figures?.satisfactionScore}
+              />
+              <Card metric="cost_micros" title={t.users.cost} unit="micros" value={num(figures?.costMicros)} />
+              {buckets.length > 1 && (
+                <Tile title={t.users.events} hint="UTC">
+                  <Chart
+                    name={t.users.events}
+                    kind="bars"
+                    buckets={buckets}
+                    unit="1"
+                    zone="UTC"
+                    height={150}
+                    series={[
+                      {
+                        key: "events",
+                        label: t.users.events,
+                        color: 1,
+                        values: asked.data.days.map((one) => num(one.figures?.events) ?? null),
+                      },
+                    ]}
+                  />
+                </Tile>
+              )}
+            </>
+          )}
+          <Tile title={t.users.activities}>
+            {may("events") ? <Activities id={id} /> : <p class="muted">{t.conversations.needsEvents}</p>}
+          </Tile>
+          {may("admin") && <Erase id={id} />}
+        </>
+      )}
+      <ConversationDrawer />
+    </Page>
+  );
+}

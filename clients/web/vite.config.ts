@@ -1,0 +1,38 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+// The pages' server, for `npm run dev`.
+const SERVER = "http://127.0.0.1:8080";
+
+export default defineConfig({
+  base: "./",
+  resolve: {
+    alias: { "@contract": here("../typescript/src/gen/tallywire/v1") },
+    // The generated messages lie outside of this folder and use the runtime that is installed here.
+    dedupe: ["@bufbuild/protobuf"],
+  },
+  build: {
+    outDir: here("../../server/web/static"),
+    emptyOutDir: true,
+    target: ["chrome125", "firefox126", "safari17.5"],
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    cssCodeSplit: false,
+    reportCompressedSize: false,
+    rolldownOptions: {
+      input: { app: here("index.html"), embed: here("embed.html") },
+      output: {
+        // Stable names, so that a change is a diff and not a rename. The server puts the hash into the folder.
+        entryFileNames: "assets/[name].js",
+        chunkFileNames: "assets/[name].js",
+        assetFileNames: "assets/[name][extname]",
+      },
+    },
+  },
+  server: {
+    proxy: { "/tallywire.v1": SERVER, "/session": SERVER },
+  },
+  test: { include: ["test/**/*.test.ts"], environment: "node" },
+});

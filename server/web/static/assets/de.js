@@ -1,0 +1,1 @@
+import{Mn as e}from"./contract.js";var t=e;export{t as de};
