@@ -9,7 +9,7 @@ export default defineConfig(
   ...tseslint.configs.stylisticTypeChecked,
   {
     languageOptions: {
-      parserOptions: { projectService: { allowDefaultProject: ["eslint.config.js", "build/stamp.js"] } },
+      parserOptions: { projectService: { allowDefaultProject: ["eslint.config.js", "tools/stamp.js"] } },
       globals: { Buffer: "readonly", URL: "readonly" },
     },
     linterOptions: { reportUnusedDisableDirectives: "error" },

@@ -7,7 +7,7 @@ import pathlib
 ROOT = pathlib.Path(__file__).parents[2]
 SOURCES = ROOT / "clients" / "web"
 STATIC = ROOT / "server" / "web" / "static"
-# What is not a part of the pages, as in clients/web/build/stamp.js.
+# What is not a part of the pages, as in clients/web/tools/stamp.js.
 LEFT_OUT = {"node_modules", "test", "browser", "check", "README.md", "eslint.config.js", ".gitignore"}
 BUILD = "(cd clients/web && npm ci && npm run build) makes them, with Node 20.19 or later"
 

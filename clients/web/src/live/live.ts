@@ -244,7 +244,7 @@ function share(name: string, filter: Filter, tab: Sharing, over: AbortController
       );
       clearInterval(quiet);
       over.signal.removeEventListener("abort", end);
-      while (!over.signal.aborted && Date.now() - lastVisible > ALL_HIDDEN_MS && document.hidden)
+      while (!isOver(over.signal) && Date.now() - lastVisible > ALL_HIDDEN_MS && document.hidden)
         await pause(1_000, over.signal);
     }
   };
