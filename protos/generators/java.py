@@ -35,6 +35,7 @@ _BOXED: Final = {
     _Field.TYPE_INT32: "Integer",
     _Field.TYPE_DOUBLE: "Double",
     _Field.TYPE_BOOL: "Boolean",
+    _Field.TYPE_STRING: "String",
 }
 _KNOWN: Final = {
     ".google.protobuf.Timestamp": ("Instant", "instant"),
@@ -239,6 +240,8 @@ def _accessed(message: str, field: _Field) -> tuple[str, str]:
     entry = _entry(message, field)
     if entry is not None:
         row = _simple(entry.field[1].type_name)
+        if not row:
+            return f"Map<String, {_BOXED[entry.field[1].type]}>", f"message.get{name}Map()"
         return f"Map<String, {row}>", f"Values.map(message.get{name}Map(), {row}::of)"
     if field.label == _Field.LABEL_REPEATED:
         return _repeated(field, name)
