@@ -138,7 +138,10 @@ def _check_question(tile: dashboard_service_pb2.Tile, where: str) -> None:
 
 
 def _check_options(options: Any, field: str) -> None:
-    size = len(json_format.MessageToJson(options, indent=None, ensure_ascii=False).encode())
+    try:
+        size = len(json_format.MessageToJson(options, indent=None, ensure_ascii=False).encode())
+    except ValueError:
+        raise _invalid(field, "holds NaN or an infinite number, which have no form in JSON") from None
     if size > _MAX_OPTIONS:
         raise Refused(
             Reason.FIELD_TOO_LONG,
@@ -183,11 +186,10 @@ _VISIBILITIES = {
 }
 
 
-def dashboard(principal: Principal, kept: KeptDashboard, *, with_tiles: bool = True) -> dashboard_service_pb2.Dashboard:
+def dashboard(principal: Principal, kept: KeptDashboard) -> dashboard_service_pb2.Dashboard:
     """Returns the message of a dashboard as the caller sees it."""
     own = kept.version
-    content = own.draft.content if with_tiles else b""
-    message = dashboard_service_pb2.Dashboard.FromString(content)
+    message = dashboard_service_pb2.Dashboard.FromString(own.draft.content)
     message.dashboard_id = kept.dashboard_id
     message.title, message.description = own.draft.title, own.draft.description
     message.visibility = _VISIBILITIES[kept.is_shared]

@@ -42,7 +42,7 @@ class DashboardService(dashboard_service_pb2_grpc.DashboardServiceServicer):
         principal = gate.caller().principal
         found = await self._dashboards.listed(principal)
         return dashboard_service_pb2.ListDashboardsResponse(
-            dashboards=[conversion.dashboard(principal, one, with_tiles=False) for one in found]
+            dashboards=[conversion.dashboard(principal, one) for one in found]
         )
 
     async def UpdateDashboard(  # noqa: N802 - the name in the contract

@@ -15,6 +15,8 @@ _DASHBOARD = (
     "d.dashboard_id, d.owner, d.created_at, d.version AS newest, n.updated_at AS changed_at, d.is_shared AS shared_now,"
     " v.version, v.is_shared, v.title, v.description, v.tiles, v.content, v.updated_at, v.updated_by"
 )
+# Without what a version holds, for lists: up to 64 KiB each.
+_LISTED = _DASHBOARD.replace("v.content", "''::bytea AS content")
 _FROM = (
     "FROM dashboards d JOIN dashboard_versions n USING (organization_id, dashboard_id, version)"
     " JOIN dashboard_versions v ON v.organization_id = d.organization_id AND v.dashboard_id = d.dashboard_id"
@@ -80,9 +82,9 @@ async def lock(driver: Driver, organization_id: int, what: str) -> None:
 
 
 async def dashboards(driver: Driver, organization_id: int, subject: str) -> list[KeptDashboard]:
-    """Returns the dashboards that somebody may see, by title."""
+    """Returns the dashboards that somebody may see, without their contents, by title."""
     rows = await driver.fetch(
-        f"SELECT {_DASHBOARD} {_FROM} AND v.version = d.version"
+        f"SELECT {_LISTED} {_FROM} AND v.version = d.version"
         f" WHERE d.organization_id = $1 AND {_SEEN} ORDER BY lower(v.title), v.title, d.dashboard_id",
         organization_id,
         subject,
@@ -106,9 +108,9 @@ async def dashboard(
 
 
 async def versions(driver: Driver, organization_id: int, subject: str, dashboard_id: str) -> list[KeptDashboard]:
-    """Returns the versions of a dashboard that somebody may see, newest first."""
+    """Returns the versions of a dashboard that somebody may see, without their contents, newest first."""
     rows = await driver.fetch(
-        f"SELECT {_DASHBOARD} {_FROM}"
+        f"SELECT {_LISTED} {_FROM}"
         f" WHERE d.organization_id = $1 AND {_SEEN} AND d.dashboard_id = $3 ORDER BY v.version DESC",
         organization_id,
         subject,

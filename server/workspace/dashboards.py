@@ -31,7 +31,7 @@ class Dashboards:
         self._slots = slots
 
     async def listed(self, principal: Principal) -> Sequence[KeptDashboard]:
-        """Returns all dashboards that the caller may see, by title."""
+        """Returns all dashboards that the caller may see, without their contents, by title."""
         async with self._slots.slot(principal), self._database.query() as driver:
             return await stored.dashboards(driver, principal.organization_id, principal.subject)
 

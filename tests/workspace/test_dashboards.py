@@ -8,6 +8,8 @@ import pytest
 from google.protobuf import json_format
 
 from server.rpc import dashboard_conversion, dashboard_templates
+from server.store import workspace as stored
+from server.store.database import Database
 from server.tenancy.principal import Scope
 from server.workspace import dashboards
 from tallywire.v1 import dashboard_service_pb2
@@ -196,3 +198,23 @@ async def test_there_are_as_many_dashboards_as_there_may_be(
         await made(caller)
     assert await why(caller, "CreateDashboard", {"dashboard": {"title": "Third"}}) == "DASHBOARD_LIMIT"
     assert dashboard_conversion.version(0) is None
+
+
+async def test_lists_read_no_tiles(accounts: Accounts, database: Database) -> None:
+    ada = await accounts.caller(scopes=(Scope.READ,))
+    own = await made(ada)
+    whose = (ada.organization_id, own.owner)
+    async with database.query() as driver:
+        found = await stored.dashboard(driver, *whose, own.dashboard_id)
+        lists = [await stored.dashboards(driver, *whose), await stored.versions(driver, *whose, own.dashboard_id)]
+    assert found is not None
+    assert found.version.draft.content
+    for (listed,) in lists:
+        assert (listed.version.draft.content, listed.version.draft.tiles) == (b"", 1)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("-inf")])
+async def test_options_without_a_json_form_are_refused(caller: Caller, number: float) -> None:
+    tile = {"kind": "note", "options": {"fields": {"most": {"number_value": number}}}}
+    asked = {"dashboard": {"title": "x", "tiles": [tile]}}
+    assert await why(caller, "CreateDashboard", asked) == "INVALID_VALUE"
