@@ -56,9 +56,11 @@ func (c *Client) CreateSignInCode(ctx context.Context, request *tallywirev1.Crea
 }
 
 // CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs, is tied to a
-// filter that it cannot leave off, and ends after an hour at most. Your backend calls this for a person whom it
-// has signed in, and hands the token to the page. Nothing is stored: a token ends with its time, with its key,
-// or with the session that made it.
+// filter that it cannot leave off, and ends after an hour at most. Whoever sees the page can ask what its token
+// may ask, so users and conversations are not shown one by one: states of now have no conversations, and
+// QueryMetrics by "user" is refused (EMBED_NOT_ALLOWED). Your backend calls this for a person whom it has signed
+// in, and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the
+// session that made it.
 func (c *Client) CreateEmbedToken(ctx context.Context, request *tallywirev1.CreateEmbedTokenRequest) (answer.CreateEmbedTokenResponse, error) {
 	response := new(tallywirev1.CreateEmbedTokenResponse)
 	if err := c.call(ctx, method{path: "/tallywire.v1.AccountService/CreateEmbedToken", kind: change, attempt: 30 * time.Second}, request, response); err != nil {

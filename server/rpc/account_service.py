@@ -7,6 +7,7 @@ import grpc
 
 from server.clock import Clock
 from server.errors import Reason, Refused
+from server.organizations.organization import OrganizationFacts
 from server.query.queries import Queries
 from server.rpc import account_conversion as conversion
 from server.rpc import gate
@@ -49,10 +50,11 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         holder = await self._authenticator.exchanged(text)
         if holder is None or holder.kind is not kind:
             raise _bad(self._authenticator.refusal(text, gate.peer(context)), kind)
+        facts = await self._facts(holder)  # first: whoever is refused by an overloaded service keeps the code
         made = await self._sign_ins.sign_in(holder, scopes, gate.actor_of(holder, context))
         if made is None:
             raise _bad(self._authenticator.refusal(text, gate.peer(context)), kind)
-        session = await self._session(made.principal)
+        session = self._session(made.principal, facts)
         return account_service_pb2.SignInResponse(credential=made.credential, session=session)
 
     async def SignOut(  # noqa: N802 - the name in the contract
@@ -66,7 +68,9 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         self, request: account_service_pb2.GetSessionRequest, context: _Context
     ) -> account_service_pb2.GetSessionResponse:
         """Says who the caller is."""
-        return account_service_pb2.GetSessionResponse(session=await self._session(gate.caller().principal))
+        principal = gate.caller().principal
+        facts = await self._facts(principal)
+        return account_service_pb2.GetSessionResponse(session=self._session(principal, facts))
 
     async def CreateSignInCode(  # noqa: N802 - the name in the contract
         self, request: account_service_pb2.CreateSignInCodeRequest, context: _Context
@@ -86,7 +90,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
             conversion.conditions(request.filter),
             conversion.rpcs(request.rpcs),
             conversion.origins(request.origins),
-            expires_at.replace(microsecond=0),
+            expires_at,
         )
         return account_service_pb2.CreateEmbedTokenResponse(token=token, expires_at=shared.instant(ends))
 
@@ -105,9 +109,11 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         found = await self._preferences.change(gate.caller().principal, changes)
         return account_service_pb2.UpdatePreferencesResponse(preferences=conversion.preferences(found))
 
-    async def _session(self, principal: Principal) -> account_service_pb2.Session:
+    async def _facts(self, principal: Principal) -> OrganizationFacts:
         async with self._queries.looking(principal) as driver:
-            facts = await self._sign_ins.facts(driver, principal)
+            return await self._sign_ins.facts(driver, principal)
+
+    def _session(self, principal: Principal, facts: OrganizationFacts) -> account_service_pb2.Session:
         handle = self._sign_ins.handle(principal)
         return conversion.session(principal, facts, handle, self._limits.of(principal.settings))
 

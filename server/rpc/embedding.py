@@ -1,10 +1,13 @@
-"""What embed tokens may ask, which the gate sees to: a few RPCs, each narrowed to the token's filter."""
+"""What embed tokens may ask, which the gate sees to: a few RPCs, each narrowed to the token's filter, for figures of
+many and never for people and conversations one by one: whoever sees the page sees what its panel may ask.
+"""
 
 from typing import Any, Final
 
+from server.catalog import dimensions
 from server.errors import Reason, Refused
 from server.tenancy.principal import EmbedGrant
-from tallywire.v1 import answer_pb2, realtime_service_pb2
+from tallywire.v1 import answer_pb2, metrics_service_pb2, realtime_service_pb2
 
 # The RPCs that a token may name: those whose requests have a filter, and the catalogue, which says nothing of events.
 METHODS: Final = {
@@ -30,19 +33,21 @@ def check(method: str, grant: EmbedGrant) -> None:
 
 
 def narrow(request: Any, grant: EmbedGrant) -> None:
-    """Narrows a request to a token's filter; refuses one that has another filter."""
+    """Narrows a request to a token's filter; refuses one that has another filter, or asks for a list of users."""
+    if isinstance(request, metrics_service_pb2.QueryMetricsRequest) and dimensions.USER.name in request.group_by:
+        raise _not_allowed(request, "embed tokens are not shown users one by one", "group_by")
     if not grant.conditions or request.DESCRIPTOR.full_name in _UNNARROWED:
         return
     asked = conditions(request.filter)
     if asked and asked != frozenset(grant.conditions):
-        raise Refused(
-            Reason.EMBED_NOT_ALLOWED,
-            "the embed token is tied to another filter: leave the filter out",
-            field="filter",
-            metadata={"rpc": request.DESCRIPTOR.name.removesuffix("Request")},
-        )
+        raise _not_allowed(request, "the embed token is tied to another filter: leave the filter out", "filter")
     request.filter.Clear()
     set_conditions(request.filter, grant.conditions)
+
+
+def _not_allowed(request: Any, why: str, field: str) -> Refused:
+    method = METHODS[request.DESCRIPTOR.name.removesuffix("Request")]
+    return Refused(Reason.EMBED_NOT_ALLOWED, why, field=field, metadata={"rpc": method.lstrip("/")})
 
 
 def conditions(

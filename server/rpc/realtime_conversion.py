@@ -1,5 +1,6 @@
 """Conversion of realtime states and updates between messages and values."""
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import cast
@@ -72,6 +73,14 @@ def state(shown: ViewState, revision: int, at: datetime, time_zone: str) -> byte
         conversations=map(_conversation, shown.conversations),
     )
     return realtime_service_pb2.GetRealtimeMetricsResponse(state=made).SerializeToString()
+
+
+@functools.lru_cache(maxsize=64)  # a state is one object for all that watch it
+def without_conversations(state: bytes) -> bytes:
+    """Returns an encoded state as embedded panels get it: figures, and no conversations and users one by one."""
+    made = realtime_service_pb2.GetRealtimeMetricsResponse.FromString(state)
+    made.state.ClearField("conversations")
+    return made.SerializeToString()
 
 
 # Messages are joined from encoded pieces: protobuf reads concatenated messages as one with the fields of all.

@@ -54,6 +54,8 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         """Returns the current figures."""
         principal, part = gate.caller().principal, realtime_filters.of_figures(request.filter)
         encoded = await self._hubs.state(principal.organization_id, principal.settings.time_zone, part)
+        if principal.embed is not None:
+            encoded = realtime_conversion.without_conversations(encoded)
         return realtime_service_pb2.GetRealtimeMetricsResponse.FromString(encoded)
 
     async def WatchMetrics(  # type: ignore[override]  # noqa: N802 - the name in the contract
@@ -66,11 +68,13 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
         async with self._subscribed(principal) as hub, hub.watching(part):
             stream.tokens.epoch = hub.epoch
             try:
-                await self._send_states(stream, hub, part, interval)
+                await self._send_states(stream, hub, part, interval, is_embedded=principal.embed is not None)
             finally:
                 stream.leave_token()
 
-    async def _send_states(self, stream: Stream, hub: Hub, part: ViewFilter, interval: float) -> None:
+    async def _send_states(
+        self, stream: Stream, hub: Hub, part: ViewFilter, interval: float, *, is_embedded: bool
+    ) -> None:
         """Sends the newest state at once and whenever it has changed, and heartbeats in between."""
         version, loop = 0, asyncio.get_running_loop()
         state_at, heartbeat_at = 0.0, loop.time() + self.heartbeat_seconds
@@ -79,6 +83,8 @@ class RealtimeService(realtime_service_pb2_grpc.RealtimeServiceServicer):
             message, may_send = b"", loop.time() >= state_at
             if may_send and (published := hub.published(part)).version != version:
                 version, message = published.version, published.encoded
+                if is_embedded:
+                    message = realtime_conversion.without_conversations(message)
             if message or loop.time() >= heartbeat_at:
                 stream.revision = max(stream.revision, hub.published(part).revision)
                 await stream.write(message + realtime_conversion.heartbeat(stream.revision))

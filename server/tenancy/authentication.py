@@ -136,6 +136,8 @@ class Authenticator:
             return None
         if known.organization.state is not OrganizationState.ACTIVE:
             return None
+        if grant is None and self._awake_until(known.key) is not None:
+            return None  # which authenticate() writes down
         return self._principal(known, credential, grant)
 
     def _principal(self, known: _Known | None, credential: str, grant: EmbedGrant | None) -> Principal | None:
@@ -159,8 +161,8 @@ class Authenticator:
 
     async def _stay_awake(self, known: _Known, principal: Principal) -> Principal:
         """Lets a session that is used go on; returns its principal."""
-        until = self._clock.now() + SESSION_IDLE
-        if known.key.idle_until is None or until - known.key.idle_until < _AWAKE_EVERY:
+        until = self._awake_until(known.key)
+        if until is None:
             return principal
         known.key = dataclasses.replace(known.key, idle_until=until)
         known.principal = dataclasses.replace(principal, idle_until=until)
@@ -168,6 +170,13 @@ class Authenticator:
             async with self._database.transaction() as driver:
                 await sign_ins.stay_awake(driver, known.key.key_id, until)
         return known.principal
+
+    def _awake_until(self, key: ApiKey) -> datetime | None:
+        """Returns until when a session that is used now goes on; None: that need not be written down yet, or it is no
+        session.
+        """
+        until = self._clock.now() + SESSION_IDLE
+        return None if key.idle_until is None or until - key.idle_until < _AWAKE_EVERY else until
 
     async def _renew(self, known: _Known, credential: str) -> None:
         """Stores a key's hash with the newest pepper, so that the older pepper can be retired."""

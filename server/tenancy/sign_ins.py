@@ -130,7 +130,7 @@ class SignIns:
         expires_at: datetime,
     ) -> tuple[str, datetime]:
         """Returns a token for an embedded panel, and when it ends: never later than the caller's own credential."""
-        ends = min(filter(None, (expires_at, principal.expires_at)))
+        ends = min(filter(None, (expires_at, principal.expires_at))).replace(microsecond=0)  # as tokens tell it
         grant = EmbedGrant(
             token_id=embed_tokens.token_id(),
             organization_id=principal.organization_id,

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
+from server.app import Running
 from server.organizations.api_key import KeyKind
 from server.store.database import Database
 from server.tenancy import api_keys, authentication
@@ -95,6 +96,28 @@ async def test_a_session_lasts_while_it_is_used(accounts: Accounts, forgetful: N
     assert await why(session, "AccountService/GetSession") == "CREDENTIALS_INVALID"
 
 
+async def test_calls_keep_a_session_awake_while_its_key_is_remembered(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authentication, "_AWAKE_EVERY", timedelta(0))
+    monkeypatch.setattr(authentication, "_FRESH_SECONDS", 600.0)
+    session = await signed_in(await accounts.caller(scopes=READS))
+    seen = [(await one(session, "AccountService/GetSession")).session.idle_until.ToNanoseconds() for _ in range(3)]
+    assert seen[0] < seen[1] < seen[2]
+
+
+async def test_a_code_is_not_used_up_by_an_overloaded_service(
+    accounts: Accounts, server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = await accounts.caller(scopes=READS)
+    code = (await one(caller, "AccountService/CreateSignInCode")).code
+    slots = server.services.accounts._queries._slots
+    with monkeypatch.context() as full:
+        full.setattr(slots, "_limit_each", 0)
+        assert await why(caller, "AccountService/SignIn", {"code": code}) == "QUERY_CONCURRENCY"
+    await one(caller, "AccountService/SignIn", {"code": code})
+
+
 async def test_a_code_signs_in_once_and_does_nothing_else(accounts: Accounts, forgetful: None) -> None:
     caller = await accounts.caller(scopes=(Scope.ADMIN,))
     asked = {"scopes": ["read"], "subject": "ada@example.com"}
@@ -175,6 +198,23 @@ async def test_an_embed_token_sees_its_part_and_nothing_else(accounts: Accounts)
     told = (await one(panel, "AccountService/GetSession")).session
     assert (told.kind, told.subject, told.organization.name) == (3, "", "")
     assert (list(told.embed.origins), told.embed.filter.dimensions[0].value) == ([HOST], "ada")
+
+
+async def test_an_embed_token_shows_nobody_one_by_one(accounts: Accounts) -> None:
+    caller = await accounts.caller(scopes=READS)
+    await caller.track(serving.event(conversation_id="c1", user_id="u1", agent_id="ada"))
+    panel = await embedded(caller, filter={"agent_id": "ada"})
+    for holder, shown in ((caller, ["c1"]), (panel, [])):
+        found = (await one(holder, "RealtimeService/GetRealtimeMetrics")).state
+        assert [one.conversation_id for one in found.conversations] == shown
+        watched = (await one(holder, "RealtimeService/WatchMetrics")).state
+        assert [one.conversation_id for one in watched.conversations] == shown
+        assert found.metrics.messages_today == watched.metrics.messages_today == 1
+    table = {"time_range": THE_DAY, "metrics": ["events"]}
+    await one(panel, "MetricsService/QueryMetrics", {**table, "group_by": ["agent"]})
+    assert await why(panel, "MetricsService/QueryMetrics", {**table, "group_by": ["user"]}) == "EMBED_NOT_ALLOWED"
+    whole = await embedded(caller)
+    assert await why(whole, "MetricsService/QueryMetrics", {**table, "group_by": ["user"]}) == "EMBED_NOT_ALLOWED"
 
 
 async def test_an_embed_token_ends_with_its_time_its_key_or_its_session(accounts: Accounts, forgetful: None) -> None:

@@ -59,7 +59,9 @@ type AccountServiceClient interface {
 	// embed token is refused (KEY_REQUIRED).
 	CreateSignInCode(ctx context.Context, in *CreateSignInCodeRequest, opts ...grpc.CallOption) (*CreateSignInCodeResponse, error)
 	// CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs, is tied to a filter
-	// that it cannot leave off, and ends after an hour at most. Your backend calls this for a person whom it has signed in,
+	// that it cannot leave off, and ends after an hour at most. Whoever sees the page can ask what its token may ask, so
+	// users and conversations are not shown one by one: states of now have no conversations, and QueryMetrics by "user" is
+	// refused (EMBED_NOT_ALLOWED). Your backend calls this for a person whom it has signed in,
 	// and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the session
 	// that made it.
 	CreateEmbedToken(ctx context.Context, in *CreateEmbedTokenRequest, opts ...grpc.CallOption) (*CreateEmbedTokenResponse, error)
@@ -178,7 +180,9 @@ type AccountServiceServer interface {
 	// embed token is refused (KEY_REQUIRED).
 	CreateSignInCode(context.Context, *CreateSignInCodeRequest) (*CreateSignInCodeResponse, error)
 	// CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs, is tied to a filter
-	// that it cannot leave off, and ends after an hour at most. Your backend calls this for a person whom it has signed in,
+	// that it cannot leave off, and ends after an hour at most. Whoever sees the page can ask what its token may ask, so
+	// users and conversations are not shown one by one: states of now have no conversations, and QueryMetrics by "user" is
+	// refused (EMBED_NOT_ALLOWED). Your backend calls this for a person whom it has signed in,
 	// and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the session
 	// that made it.
 	CreateEmbedToken(context.Context, *CreateEmbedTokenRequest) (*CreateEmbedTokenResponse, error)

@@ -144,8 +144,8 @@ type Dashboard struct {
 	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
 	// visibility says who sees it. Unset: personal.
 	Visibility DashboardVisibility `protobuf:"varint,4,opt,name=visibility,proto3,enum=tallywire.v1.DashboardVisibility" json:"visibility,omitempty"`
-	// tiles are its tiles in their order, at most 60 (TOO_MANY_VALUES). The order is the layout: tiles fill rows of twelve columns from left to
-	// right, and on a phone one column.
+	// tiles are its tiles in their order, at most 60 (TOO_MANY_VALUES). The order is the layout: tiles fill rows of twelve
+	// columns from left to right, and on a phone one column.
 	Tiles []*Tile `protobuf:"bytes,5,rep,name=tiles,proto3" json:"tiles,omitempty"`
 	// period is what the page begins with, and what all tiles without a period of their own show. Unset: the page decides.
 	Period *TilePeriod `protobuf:"bytes,6,opt,name=period,proto3" json:"period,omitempty"`

@@ -39,8 +39,8 @@ const (
 //
 // A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
 // not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-// All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
-// JSON of Dashboard.
+// All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep
+// it in a file or take it elsewhere, is the protobuf JSON of Dashboard.
 type DashboardServiceClient interface {
 	// CreateDashboard stores a new dashboard. The call fails with RESOURCE_EXHAUSTED (DASHBOARD_LIMIT) if the subject has
 	// 100 personal dashboards, or the organization 500 shared ones.
@@ -162,8 +162,8 @@ func (c *dashboardServiceClient) ListDashboardTemplates(ctx context.Context, in 
 //
 // A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
 // not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-// All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
-// JSON of Dashboard.
+// All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep
+// it in a file or take it elsewhere, is the protobuf JSON of Dashboard.
 type DashboardServiceServer interface {
 	// CreateDashboard stores a new dashboard. The call fails with RESOURCE_EXHAUSTED (DASHBOARD_LIMIT) if the subject has
 	// 100 personal dashboards, or the organization 500 shared ones.

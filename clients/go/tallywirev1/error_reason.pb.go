@@ -281,7 +281,7 @@ const (
 	ErrorReason_ERROR_REASON_ETAG_MISMATCH ErrorReason = 163
 	// PERMISSION_DENIED. The call needs an API key itself, and was made with a session or an embed token.
 	ErrorReason_ERROR_REASON_KEY_REQUIRED ErrorReason = 170
-	// PERMISSION_DENIED. The embed token does not allow this RPC, or this filter. Metadata: rpc.
+	// PERMISSION_DENIED. The embed token does not allow this RPC, this filter, or a table of users. Metadata: rpc.
 	ErrorReason_ERROR_REASON_EMBED_NOT_ALLOWED ErrorReason = 171
 	// NOT_FOUND. There is no dashboard of this id that the caller may see, or this version of it is no longer kept.
 	ErrorReason_ERROR_REASON_DASHBOARD_NOT_FOUND ErrorReason = 180

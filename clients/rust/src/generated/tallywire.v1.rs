@@ -943,7 +943,9 @@ pub mod account_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs, is tied to a filter
-        /// that it cannot leave off, and ends after an hour at most. Your backend calls this for a person whom it has signed in,
+        /// that it cannot leave off, and ends after an hour at most. Whoever sees the page can ask what its token may ask, so
+        /// users and conversations are not shown one by one: states of now have no conversations, and QueryMetrics by "user" is
+        /// refused (EMBED_NOT_ALLOWED). Your backend calls this for a person whom it has signed in,
         /// and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the session
         /// that made it.
         pub async fn create_embed_token(
@@ -8854,8 +8856,8 @@ pub struct Dashboard {
     /// visibility says who sees it. Unset: personal.
     #[prost(enumeration = "DashboardVisibility", tag = "4")]
     pub visibility: i32,
-    /// tiles are its tiles in their order, at most 60 (TOO_MANY_VALUES). The order is the layout: tiles fill rows of twelve columns from left to
-    /// right, and on a phone one column.
+    /// tiles are its tiles in their order, at most 60 (TOO_MANY_VALUES). The order is the layout: tiles fill rows of twelve
+    /// columns from left to right, and on a phone one column.
     #[prost(message, repeated, tag = "5")]
     pub tiles: ::prost::alloc::vec::Vec<Tile>,
     /// period is what the page begins with, and what all tiles without a period of their own show. Unset: the page decides.
@@ -9232,8 +9234,8 @@ pub mod dashboard_service_client {
     ///
     /// A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
     /// not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-    /// All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
-    /// JSON of Dashboard.
+    /// All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep
+    /// it in a file or take it elsewhere, is the protobuf JSON of Dashboard.
     #[derive(Debug, Clone)]
     pub struct DashboardServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -10541,7 +10543,7 @@ pub enum ErrorReason {
     EtagMismatch = 163,
     /// PERMISSION_DENIED. The call needs an API key itself, and was made with a session or an embed token.
     KeyRequired = 170,
-    /// PERMISSION_DENIED. The embed token does not allow this RPC, or this filter. Metadata: rpc.
+    /// PERMISSION_DENIED. The embed token does not allow this RPC, this filter, or a table of users. Metadata: rpc.
     EmbedNotAllowed = 171,
     /// NOT_FOUND. There is no dashboard of this id that the caller may see, or this version of it is no longer kept.
     DashboardNotFound = 180,

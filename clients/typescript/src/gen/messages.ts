@@ -6429,8 +6429,8 @@ export interface Dashboard {
   /** visibility says who sees it. Unset: personal. */
   visibility?: DashboardVisibility;
   /**
-   * tiles are its tiles in their order, at most 60 (TOO_MANY_VALUES). The order is the layout: tiles fill rows of twelve columns from left to
-   * right, and on a phone one column.
+   * tiles are its tiles in their order, at most 60 (TOO_MANY_VALUES). The order is the layout: tiles fill rows of twelve
+   * columns from left to right, and on a phone one column.
    */
   tiles: Tile[];
   /**
@@ -6464,8 +6464,8 @@ export interface DashboardInit {
   /** visibility says who sees it. Unset: personal. */
   visibility?: DashboardVisibility | undefined;
   /**
-   * tiles are its tiles in their order, at most 60 (TOO_MANY_VALUES). The order is the layout: tiles fill rows of twelve columns from left to
-   * right, and on a phone one column.
+   * tiles are its tiles in their order, at most 60 (TOO_MANY_VALUES). The order is the layout: tiles fill rows of twelve
+   * columns from left to right, and on a phone one column.
    */
   tiles?: readonly TileInit[] | undefined;
   /**
@@ -7073,7 +7073,7 @@ export interface GetLeadResponse {
  * - `CONTENT_GAP_NOT_MERGED`: FAILED_PRECONDITION. The topic was not merged into another one.
  * - `ETAG_MISMATCH`: FAILED_PRECONDITION. What is to be changed was changed since it was read: read it again. Metadata: etag, the one that it has now.
  * - `KEY_REQUIRED`: PERMISSION_DENIED. The call needs an API key itself, and was made with a session or an embed token.
- * - `EMBED_NOT_ALLOWED`: PERMISSION_DENIED. The embed token does not allow this RPC, or this filter. Metadata: rpc.
+ * - `EMBED_NOT_ALLOWED`: PERMISSION_DENIED. The embed token does not allow this RPC, this filter, or a table of users. Metadata: rpc.
  * - `DASHBOARD_NOT_FOUND`: NOT_FOUND. There is no dashboard of this id that the caller may see, or this version of it is no longer kept.
  * - `DASHBOARD_LIMIT`: RESOURCE_EXHAUSTED without RetryInfo. There are as many dashboards as there may be: delete one. Metadata: limit.
  * - `DASHBOARD_OWNER`: PERMISSION_DENIED. A shared dashboard is made personal by its owner alone. Metadata: owner.

@@ -71,7 +71,9 @@ class AccountServiceStub:
         tallywire.v1.account_service_pb2.CreateEmbedTokenResponse,
     ]
     """CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs, is tied to a filter
-    that it cannot leave off, and ends after an hour at most. Your backend calls this for a person whom it has signed in,
+    that it cannot leave off, and ends after an hour at most. Whoever sees the page can ask what its token may ask, so
+    users and conversations are not shown one by one: states of now have no conversations, and QueryMetrics by "user" is
+    refused (EMBED_NOT_ALLOWED). Your backend calls this for a person whom it has signed in,
     and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the session
     that made it.
     """
@@ -141,7 +143,9 @@ class AccountServiceAsyncStub:
         tallywire.v1.account_service_pb2.CreateEmbedTokenResponse,
     ]
     """CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs, is tied to a filter
-    that it cannot leave off, and ends after an hour at most. Your backend calls this for a person whom it has signed in,
+    that it cannot leave off, and ends after an hour at most. Whoever sees the page can ask what its token may ask, so
+    users and conversations are not shown one by one: states of now have no conversations, and QueryMetrics by "user" is
+    refused (EMBED_NOT_ALLOWED). Your backend calls this for a person whom it has signed in,
     and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the session
     that made it.
     """
@@ -221,7 +225,9 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.account_service_pb2.CreateEmbedTokenResponse, collections.abc.Awaitable[tallywire.v1.account_service_pb2.CreateEmbedTokenResponse]]:
         """CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs, is tied to a filter
-        that it cannot leave off, and ends after an hour at most. Your backend calls this for a person whom it has signed in,
+        that it cannot leave off, and ends after an hour at most. Whoever sees the page can ask what its token may ask, so
+        users and conversations are not shown one by one: states of now have no conversations, and QueryMetrics by "user" is
+        refused (EMBED_NOT_ALLOWED). Your backend calls this for a person whom it has signed in,
         and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the session
         that made it.
         """

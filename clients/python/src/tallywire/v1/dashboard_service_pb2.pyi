@@ -125,8 +125,8 @@ class Dashboard(google.protobuf.message.Message):
     """may_edit says whether the caller may change and delete it. Set by the service."""
     @property
     def tiles(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Tile]:
-        """tiles are its tiles in their order, at most 60 (TOO_MANY_VALUES). The order is the layout: tiles fill rows of twelve columns from left to
-        right, and on a phone one column.
+        """tiles are its tiles in their order, at most 60 (TOO_MANY_VALUES). The order is the layout: tiles fill rows of twelve
+        columns from left to right, and on a phone one column.
         """
 
     @property

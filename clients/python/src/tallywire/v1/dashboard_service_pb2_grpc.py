@@ -32,8 +32,8 @@ class DashboardServiceStub(object):
 
     A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
     not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
-    JSON of Dashboard.
+    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep
+    it in a file or take it elsewhere, is the protobuf JSON of Dashboard.
     """
 
     def __init__(self, channel):
@@ -91,8 +91,8 @@ class DashboardServiceServicer(object):
 
     A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
     not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
-    JSON of Dashboard.
+    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep
+    it in a file or take it elsewhere, is the protobuf JSON of Dashboard.
     """
 
     def CreateDashboard(self, request, context):
@@ -213,8 +213,8 @@ class DashboardService(object):
 
     A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
     not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
-    JSON of Dashboard.
+    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep
+    it in a file or take it elsewhere, is the protobuf JSON of Dashboard.
     """
 
     @staticmethod

@@ -24,8 +24,8 @@ class DashboardServiceStub:
 
     A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
     not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
-    JSON of Dashboard.
+    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep
+    it in a file or take it elsewhere, is the protobuf JSON of Dashboard.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -92,8 +92,8 @@ class DashboardServiceAsyncStub:
 
     A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
     not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
-    JSON of Dashboard.
+    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep
+    it in a file or take it elsewhere, is the protobuf JSON of Dashboard.
     """
 
     CreateDashboard: grpc.aio.UnaryUnaryMultiCallable[
@@ -159,8 +159,8 @@ class DashboardServiceServicer(metaclass=abc.ABCMeta):
 
     A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
     not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
-    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
-    JSON of Dashboard.
+    All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep
+    it in a file or take it elsewhere, is the protobuf JSON of Dashboard.
     """
 
     @abc.abstractmethod

@@ -318,7 +318,7 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_KEY_REQUIRED: _ErrorReason.ValueType  # 170
     """PERMISSION_DENIED. The call needs an API key itself, and was made with a session or an embed token."""
     ERROR_REASON_EMBED_NOT_ALLOWED: _ErrorReason.ValueType  # 171
-    """PERMISSION_DENIED. The embed token does not allow this RPC, or this filter. Metadata: rpc."""
+    """PERMISSION_DENIED. The embed token does not allow this RPC, this filter, or a table of users. Metadata: rpc."""
     ERROR_REASON_DASHBOARD_NOT_FOUND: _ErrorReason.ValueType  # 180
     """NOT_FOUND. There is no dashboard of this id that the caller may see, or this version of it is no longer kept."""
     ERROR_REASON_DASHBOARD_LIMIT: _ErrorReason.ValueType  # 181
@@ -629,7 +629,7 @@ that it has now.
 ERROR_REASON_KEY_REQUIRED: ErrorReason.ValueType  # 170
 """PERMISSION_DENIED. The call needs an API key itself, and was made with a session or an embed token."""
 ERROR_REASON_EMBED_NOT_ALLOWED: ErrorReason.ValueType  # 171
-"""PERMISSION_DENIED. The embed token does not allow this RPC, or this filter. Metadata: rpc."""
+"""PERMISSION_DENIED. The embed token does not allow this RPC, this filter, or a table of users. Metadata: rpc."""
 ERROR_REASON_DASHBOARD_NOT_FOUND: ErrorReason.ValueType  # 180
 """NOT_FOUND. There is no dashboard of this id that the caller may see, or this version of it is no longer kept."""
 ERROR_REASON_DASHBOARD_LIMIT: ErrorReason.ValueType  # 181

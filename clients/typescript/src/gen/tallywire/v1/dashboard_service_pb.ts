@@ -75,8 +75,8 @@ export type Dashboard = Message<"tallywire.v1.Dashboard"> & {
   visibility: DashboardVisibility;
 
   /**
-   * tiles are its tiles in their order, at most 60 (TOO_MANY_VALUES). The order is the layout: tiles fill rows of twelve columns from left to
-   * right, and on a phone one column.
+   * tiles are its tiles in their order, at most 60 (TOO_MANY_VALUES). The order is the layout: tiles fill rows of twelve
+   * columns from left to right, and on a phone one column.
    *
    * @generated from field: repeated tallywire.v1.Tile tiles = 5;
    */
@@ -914,8 +914,8 @@ export const TileHeightSchema: GenEnum<TileHeight> = /*@__PURE__*/
  *
  * A personal dashboard is seen and changed by the subject of its owner alone (see AccountService); for all others it does
  * not exist. A shared one is seen by everybody in the organization, and created, changed and deleted with the scope edit.
- * All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep it in a file or take it elsewhere, is the protobuf
- * JSON of Dashboard.
+ * All RPCs need the scope read. A dashboard has at most 64 KiB (REQUEST_TOO_LARGE). The JSON form of a dashboard, to keep
+ * it in a file or take it elsewhere, is the protobuf JSON of Dashboard.
  *
  * @generated from service tallywire.v1.DashboardService
  */

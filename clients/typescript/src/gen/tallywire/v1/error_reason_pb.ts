@@ -769,7 +769,7 @@ export enum ErrorReason {
   KEY_REQUIRED = 170,
 
   /**
-   * PERMISSION_DENIED. The embed token does not allow this RPC, or this filter. Metadata: rpc.
+   * PERMISSION_DENIED. The embed token does not allow this RPC, this filter, or a table of users. Metadata: rpc.
    *
    * @generated from enum value: ERROR_REASON_EMBED_NOT_ALLOWED = 171;
    */

@@ -178,9 +178,11 @@ abstract class FutureCalls {
 
   /**
    * CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs,
-   * is tied to a filter that it cannot leave off, and ends after an hour at most. Your backend
-   * calls this for a person whom it has signed in, and hands the token to the page. Nothing is
-   * stored: a token ends with its time, with its key, or with the session that made it.
+   * is tied to a filter that it cannot leave off, and ends after an hour at most. Whoever sees the
+   * page can ask what its token may ask, so users and conversations are not shown one by one:
+   * states of now have no conversations, and QueryMetrics by "user" is refused (EMBED_NOT_ALLOWED).
+   * Your backend calls this for a person whom it has signed in, and hands the token to the page.
+   * Nothing is stored: a token ends with its time, with its key, or with the session that made it.
    *
    * @param request the request
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
@@ -191,9 +193,11 @@ abstract class FutureCalls {
 
   /**
    * CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs,
-   * is tied to a filter that it cannot leave off, and ends after an hour at most. Your backend
-   * calls this for a person whom it has signed in, and hands the token to the page. Nothing is
-   * stored: a token ends with its time, with its key, or with the session that made it.
+   * is tied to a filter that it cannot leave off, and ends after an hour at most. Whoever sees the
+   * page can ask what its token may ask, so users and conversations are not shown one by one:
+   * states of now have no conversations, and QueryMetrics by "user" is refused (EMBED_NOT_ALLOWED).
+   * Your backend calls this for a person whom it has signed in, and hands the token to the page.
+   * Nothing is stored: a token ends with its time, with its key, or with the session that made it.
    *
    * @param request fills the request in
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
