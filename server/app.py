@@ -59,7 +59,7 @@ from server.tenancy.authentication import Authenticator
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.limits import DefaultLimits
 from server.tenancy.sign_ins import SignIns
-from server.workspace.dashboards import Dashboards
+from server.workspace.dashboards import SavedDashboards
 from server.workspace.preferences import PreferenceChoices
 
 _PATIENCE_SECONDS = 5.0  # for looks at keys and at the database's condition
@@ -198,7 +198,7 @@ class Running:
                 limits_of,
                 self._clock,
             ),
-            dashboards=DashboardService(Dashboards(self.database, kept)),
+            dashboards=DashboardService(SavedDashboards(self.database, kept)),
             leaderboards=LeaderboardService(queries),
             campaigns=CampaignService(queries, tokens),
             directory=DirectoryService(queries, tokens, rows, GapChanges(self.database, queries), self._secrets),

@@ -7,7 +7,7 @@ import grpc
 from server.events import rules
 from server.rpc import dashboard_conversion as conversion
 from server.rpc import dashboard_templates, gate
-from server.workspace.dashboards import Copy, Dashboards
+from server.workspace.dashboards import Copy, SavedDashboards
 from tallywire.v1 import dashboard_service_pb2, dashboard_service_pb2_grpc
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -16,7 +16,7 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class DashboardService(dashboard_service_pb2_grpc.DashboardServiceServicer):
     """The service that keeps the dashboards of the caller's organization."""
 
-    def __init__(self, dashboards: Dashboards) -> None:
+    def __init__(self, dashboards: SavedDashboards) -> None:
         self._dashboards = dashboards
 
     async def CreateDashboard(  # noqa: N802 - the name in the contract

@@ -23,7 +23,7 @@ class Copy:
     is_shared: bool
 
 
-class Dashboards:
+class SavedDashboards:
     """The dashboards of organizations. Those who change dashboards of one organization take turns."""
 
     def __init__(self, database: Database, slots: QuerySlots) -> None:

@@ -1,5 +1,5 @@
--- What pages show of an organization beside its settings: its name, the database's time, the events that it has stored in
--- this month of UTC, and the first quarter hour that has any event.
+-- What pages show of an organization beside its settings: its name, the database's time, the events that it has stored
+-- in this month of UTC, and the first quarter hour that has any event.
 --
 --   :organization_id
 SELECT o.name, now(),

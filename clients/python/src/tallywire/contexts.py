@@ -24,7 +24,7 @@ _NOTHING: Final[Mapping[str, str]] = types.MappingProxyType({})
 _current: Final[contextvars.ContextVar[Mapping[str, str]]] = contextvars.ContextVar("tallywire", default=_NOTHING)
 
 
-class Context:
+class EventContext:
     """The block of context(): events that are made inside take what it says."""
 
     __slots__ = ("_said", "_tokens")
@@ -49,7 +49,7 @@ class Context:
             return
 
 
-def context(**who: Unpack[Who]) -> Context:
+def context(**who: Unpack[Who]) -> EventContext:
     """Returns a block, `with context(conversation_id="c1", agent_id="a"):`, in which events say who they are about.
 
     It holds for events that are *made* inside: by event(), and by Tracker.track() with the name of a type. They take
@@ -60,7 +60,7 @@ def context(**who: Unpack[Who]) -> Context:
 
     Raises TypeError for an unknown field or a value that is no id.
     """
-    return Context(checked(who))
+    return EventContext(checked(who))
 
 
 def checked(who: Mapping[str, object]) -> dict[str, str]:

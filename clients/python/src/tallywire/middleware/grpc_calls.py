@@ -26,7 +26,7 @@ _EARLY: Final = 0.1  # seconds
 _HTTP: Final = (200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401)
 
 
-class Call:
+class ServedCall:
     """A call under way. It is reported once: when it has ended, whatever ended it."""
 
     def __init__(self, to: reports.Reports, method: str) -> None:
@@ -121,7 +121,7 @@ class Call:
 
 
 def rebuilt(
-    handler: "grpc.RpcMethodHandler[Any, Any]", call: Call, wrap: Callable[..., Callable[..., Any]]
+    handler: "grpc.RpcMethodHandler[Any, Any]", call: ServedCall, wrap: Callable[..., Callable[..., Any]]
 ) -> "grpc.RpcMethodHandler[Any, Any]":
     """Returns the handler of one call, of the kind that it was: its function wrapped, its messages counted."""
     kind = f"{'stream' if handler.request_streaming else 'unary'}_{'stream' if handler.response_streaming else 'unary'}"
@@ -133,7 +133,7 @@ def rebuilt(
     return made
 
 
-def blocking(handle: Callable[..., Any], call: Call, *, streams: bool) -> Callable[..., Any]:
+def blocking(handle: Callable[..., Any], call: ServedCall, *, streams: bool) -> Callable[..., Any]:
     """Returns a function of a server of threads, wrapped; its call ends when the server says so."""
 
     @functools.wraps(handle)
@@ -152,7 +152,7 @@ def blocking(handle: Callable[..., Any], call: Call, *, streams: bool) -> Callab
     return run
 
 
-def blocking_of_asyncio(handle: Callable[..., Any], call: Call, *, streams: bool) -> Callable[..., Any]:
+def blocking_of_asyncio(handle: Callable[..., Any], call: ServedCall, *, streams: bool) -> Callable[..., Any]:
     """Returns a function that a server of asyncio runs in a thread, wrapped; its call ends with the function."""
 
     @functools.wraps(handle)
@@ -174,7 +174,7 @@ def blocking_of_asyncio(handle: Callable[..., Any], call: Call, *, streams: bool
 class noting:  # noqa: N801 - it is used like a function
     """A block that notes how a handler ends; one that is cancelled or closed has been given up by its caller."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: ServedCall) -> None:
         self._call = call
 
     def __enter__(self) -> Self:
@@ -220,7 +220,7 @@ class _CodeNoting:
         self._context.abort_with_status(status)
 
 
-def _responses(responses: Any, call: Call, *, and_ends: bool = False) -> Iterator[Any]:
+def _responses(responses: Any, call: ServedCall, *, and_ends: bool = False) -> Iterator[Any]:
     """Yields the responses of a stream, and notes how it ends."""
     try:
         with noting(call):

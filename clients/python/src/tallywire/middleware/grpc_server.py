@@ -75,7 +75,7 @@ def _wrapped(
     try:
         if not to.wants(details.method):
             return handler
-        call = grpc_calls.Call(to, details.method)
+        call = grpc_calls.ServedCall(to, details.method)
         if handler is None:
             call.unknown_method()
             return None
@@ -85,7 +85,7 @@ def _wrapped(
         return handler
 
 
-def _either(handle: Callable[..., Any], call: grpc_calls.Call, *, streams: bool) -> Callable[..., Any]:
+def _either(handle: Callable[..., Any], call: grpc_calls.ServedCall, *, streams: bool) -> Callable[..., Any]:
     """Returns a function of a grpc.aio server, wrapped as what it is: the server looks at that."""
     if inspect.iscoroutinefunction(handle):
         return _coroutine(handle, call)
@@ -94,7 +94,7 @@ def _either(handle: Callable[..., Any], call: grpc_calls.Call, *, streams: bool)
     return grpc_calls.blocking_of_asyncio(handle, call, streams=streams)
 
 
-def _coroutine(handle: Callable[..., Awaitable[Any]], call: grpc_calls.Call) -> Callable[..., Awaitable[Any]]:
+def _coroutine(handle: Callable[..., Awaitable[Any]], call: grpc_calls.ServedCall) -> Callable[..., Awaitable[Any]]:
     @functools.wraps(handle)
     async def run(request: Any, context: Any) -> Any:
         call.begins(context)
@@ -105,7 +105,7 @@ def _coroutine(handle: Callable[..., Awaitable[Any]], call: grpc_calls.Call) -> 
     return run
 
 
-def _generator(handle: Callable[..., Any], call: grpc_calls.Call) -> Callable[..., AsyncIterator[Any]]:
+def _generator(handle: Callable[..., Any], call: grpc_calls.ServedCall) -> Callable[..., AsyncIterator[Any]]:
     @functools.wraps(handle)
     async def run(request: Any, context: Any) -> AsyncIterator[Any]:
         call.begins(context)
