@@ -89,6 +89,8 @@ function channelOptions(isPlaintext: boolean): grpc.ClientOptions {
     // Retries are the client's own: gRPC would send the same bytes again, with a time of sending that has passed.
     "grpc.enable_retries": 0,
     "grpc.service_config_disable_resolution": 1,
+    // Nobody looks at these statistics, and each call pays for them.
+    "grpc.enable_channelz": 0,
     // A pool of its own, so that several connections are several.
     "grpc.use_local_subchannel_pool": 1,
     // A proxy would see the key.
