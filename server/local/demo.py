@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import tallywire
 from server import errors, settings
 from server.lifecycle.stop import Stop
-from server.local import chitchat, data_folder, up
+from server.local import chitchat, data_folder, environment, up
 from server.local.chitchat import RecordedConversation
 from server.local.up import Site
 from server.organizations.settings import OrganizationSettings
@@ -49,25 +49,6 @@ _LIVE_FROM, _LIVE_UNTIL = (
 _LIVE_SPEED = 60
 _LIVE_LEAD = 3600 * _LIVE_SPEED
 _LIVE_TICK = 0.2  # seconds
-# The demo has engines, keys and a port of its own: what is set for the real service is not for it.
-_NOT_OURS = frozenset(
-    {
-        "DATABASE_URL",
-        "REDIS_URL",
-        "TALLYWIRE_KEY_PEPPER",
-        "TALLYWIRE_KEY_PEPPERS_ACCEPTED",
-        "TALLYWIRE_PSEUDONYM_KEY",
-        "TALLYWIRE_LISTEN",
-        "TALLYWIRE_METRICS_ADDRESS",
-        "TALLYWIRE_METRICS_PORT",
-        "TALLYWIRE_TLS_CERTIFICATE",
-        "TALLYWIRE_TLS_KEY",
-        "TALLYWIRE_TLS_CLIENT_CA",
-        "TALLYWIRE_WEB_ORIGIN",
-        "TALLYWIRE_WEB_SERVICE",
-        "TALLYWIRE_WEB_SERVICE_CA",
-    }
-)
 _DUPLICATE = event_service_pb2.EVENT_STATUS_DUPLICATE
 _REJECTED = event_service_pb2.EVENT_STATUS_REJECTED
 
@@ -115,7 +96,7 @@ class ReplayTally:
 def run(data_dir: Path | None, listen: str | None, limit: int | None, *, live: bool = False) -> int:
     """Runs the demo and returns the exit code. Raises SetupError or EnginesError if it cannot run."""
     chitchat.dataset()
-    ignored = _forget_environment()
+    ignored = environment.forget()
     os.environ["TALLYWIRE_LISTEN"] = listen or _free_listen()
     known = settings.load()
     folder = (data_dir or known.data_dir / "demo").expanduser().absolute()
@@ -338,14 +319,6 @@ async def _kept_key(database: Database, site: Site) -> str:
     made = await api_keys.create_key(database, hashes, ORGANIZATION, name="demo", scopes=up.SCOPES, by=by)
     data_folder.keep(site.folder, _KEY, made.secret)
     return made.secret
-
-
-def _forget_environment() -> list[str]:
-    """Removes the variables of the real service from the environment, and returns the names of its engines."""
-    found = [name for name in os.environ if name.upper() in _NOT_OURS]
-    for name in found:
-        del os.environ[name]
-    return sorted(name for name in found if name.upper() in ("DATABASE_URL", "REDIS_URL"))
 
 
 def _free_listen() -> str:

@@ -18,7 +18,7 @@ from docs import generate
 from server import errors, telemetry, timerange
 from server.admission import admission, request_limits
 from server.cli import main
-from server.events import rules
+from server.events import rules, spans
 from server.local.embedded import binaries
 from server.rpc import event_service, services, transport
 from server.settings import Settings
@@ -124,6 +124,11 @@ def test_limits_are_those_of_the_code() -> None:
         "Duration of a call, streams aside": f"{defaults['max_call_seconds']:g} seconds",
     }
     assert {name: told[name] for name, limit in expected.items() if limit not in told[name]} == {}
+
+
+def test_every_attribute_of_spans_that_is_read_is_named() -> None:
+    page = PAGES["docs/opentelemetry.md"]
+    assert {name for name in spans.ATTRIBUTES if f"`{name}`" not in page} == set()
 
 
 def test_every_family_and_event_type_is_there() -> None:

@@ -58,16 +58,15 @@ def events(
     is_narrowed = any((of.is_given, event_type, user, conversation, campaign, *narrowed.values(), property_))
     if rows_token and (is_narrowed or received_since):
         raise problems.WrongUsage("--rows-token goes without a period and filters")
-    size = min(limit, 1_000) or 1_000
     with to.connect() as server:
         if rows_token:
-            found = server.events_behind(rows_token, oldest_first=oldest_first, page_size=size)
+            found = server.events_behind(rows_token, oldest_first=oldest_first, page_size=min(limit, 1_000) or 1_000)
         else:
             asked = options.asked(question, server)
             found = server.list_events(
                 asked.start,
                 asked.end,
-                page_size=size,
+                page_size=min(limit, 1_000) or 1_000,
                 event_types=event_type or [],
                 agent_id=narrowed["agent_id"],
                 user_id=user,
