@@ -63,7 +63,8 @@ from server.workspace.dashboards import SavedDashboards
 from server.workspace.preferences import PreferenceChoices
 
 _PATIENCE_SECONDS = 5.0  # for looks at keys and at the database's condition
-# Of what people keep (preferences, dashboards): few ask at once, and they take no connections of questions.
+# Of what people keep (preferences, dashboards) and of sign-ins: few ask at once, and they take no connections of
+# questions.
 _WORKSPACE_AT_ONCE, _WORKSPACE_WAITING, _WORKSPACE_EACH = 4, 200, 50
 _TAKE_IN_SECONDS = 1.0  # at most, of a server that stops, in which calls that have reached it are let in
 _log = structlog.get_logger(__name__)
@@ -197,6 +198,7 @@ class Running:
                 queries,
                 limits_of,
                 self._clock,
+                kept,
             ),
             dashboards=DashboardService(SavedDashboards(self.database, kept)),
             leaderboards=LeaderboardService(queries),

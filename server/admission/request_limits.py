@@ -9,6 +9,7 @@ from server.events import rules
 
 MAX_QUESTION_BYTES = 64 * 1024  # the longest that make sense are realtime filters of 100 values
 MAX_BYTES_BESIDE_EVENTS = 4 * 1024
+_MAX_SIGN_IN_BYTES = 4 * 1024  # of a credential and the scopes that are wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +165,12 @@ def check_question(size: int) -> None:
     """Refuses a question with more bytes than any question needs."""
     if size > MAX_QUESTION_BYTES:
         raise _too_large(MAX_QUESTION_BYTES)
+
+
+def check_sign_in(size: int) -> None:
+    """Refuses a sign-in, which anybody can send, with more bytes than any needs."""
+    if size > _MAX_SIGN_IN_BYTES:
+        raise _too_large(_MAX_SIGN_IN_BYTES)
 
 
 def span_too_large() -> Refused:

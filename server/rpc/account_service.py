@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from server.admission.query_slots import QuerySlots
 from server.clock import Clock
 from server.errors import Reason, Refused
 from server.organizations.organization import OrganizationFacts
@@ -33,6 +34,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         queries: Queries,
         limits: DefaultLimits,
         clock: Clock,
+        slots: QuerySlots,
     ) -> None:
         self._authenticator = authenticator
         self._sign_ins = sign_ins
@@ -40,6 +42,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         self._queries = queries
         self._limits = limits
         self._clock = clock
+        self._slots = slots  # for what makes credentials, fairly by organization
 
     async def SignIn(  # noqa: N802 - the name in the contract
         self, request: account_service_pb2.SignInRequest, context: _Context
@@ -51,7 +54,8 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         if holder is None or holder.kind is not kind:
             raise _bad(self._authenticator.refusal(text, gate.peer(context)), kind)
         facts = await self._facts(holder)  # first: whoever is refused by an overloaded service keeps the code
-        made = await self._sign_ins.sign_in(holder, scopes, gate.actor_of(holder, context))
+        async with self._slots.slot(holder):
+            made = await self._sign_ins.sign_in(holder, scopes, gate.actor_of(holder, context))
         if made is None:
             raise _bad(self._authenticator.refusal(text, gate.peer(context)), kind)
         session = self._session(made.principal, facts)
@@ -77,7 +81,9 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
     ) -> account_service_pb2.CreateSignInCodeResponse:
         """Makes a one-time code."""
         scopes, subject = conversion.scopes(request.scopes), conversion.subject(request.subject)
-        made = await self._sign_ins.code(gate.caller().principal, scopes, subject, gate.actor(context))
+        principal = gate.caller().principal
+        async with self._slots.slot(principal):
+            made = await self._sign_ins.code(principal, scopes, subject, gate.actor(context))
         return account_service_pb2.CreateSignInCodeResponse(code=made.code, expires_at=shared.instant(made.expires_at))
 
     async def CreateEmbedToken(  # noqa: N802 - the name in the contract

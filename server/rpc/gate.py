@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import grpc
 
 from server import errors, log_throttle, telemetry
+from server.admission import request_limits
 from server.admission.admission import Admission
 from server.errors import Reason, Refused
 from server.organizations.audit_trail import Actor, ActorKind
@@ -33,7 +34,7 @@ _Refusal: TypeAlias = "Refused | Callable[[_Context], Refused]"  # made for the 
 # For so long a stream that cannot be let in is not read, which slows its sender down; then it is refused.
 _STREAM_PATIENCE = 5.0
 _STREAM_LOOKS_EVERY = 0.1
-_MOST_SIGNING_IN = 32  # calls without a key that exchange one
+_MOST_SIGNING_IN = 1_000  # calls without a key that exchange one, of at most 4 KiB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,9 @@ class Gate(grpc.aio.ServerInterceptor):
         return self._authenticator.refusal(text, peer(context))
 
     def _signs_in(self, method: str, handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """Wraps a handler whose request is the credential. Anybody can call it, so few calls are under way at once."""
+        """Wraps a handler whose request is the credential. Anybody can call it, so calls are short, and there is
+        a limit to those that wait to learn whether their credential is one: a flood of bad ones keeps nobody out.
+        """
 
         async def call(request: _Raw, context: _Context) -> object:
             async with _Answering(method, context):
@@ -190,6 +193,7 @@ class Gate(grpc.aio.ServerInterceptor):
                     with self._signing_in.one() as free:
                         if not free:
                             raise Refused(Reason.OVERLOADED, "too many sign-ins at once", retry_after=1.0)
+                        request_limits.check_sign_in(len(request.data))
                         message = request.parse()
                         unknown_fields.refuse(message)
                         return await handle(message, context)

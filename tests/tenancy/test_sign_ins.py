@@ -157,6 +157,16 @@ async def test_nobody_gets_more_than_the_key_has(accounts: Accounts) -> None:
     assert await why(caller, "AccountService/SignIn", {"api_key": "tw_nothing"}) == "CREDENTIALS_INVALID"
 
 
+async def test_a_flood_of_bad_sign_ins_keeps_nobody_out(accounts: Accounts) -> None:
+    caller = await accounts.caller(scopes=READS)
+    bad = [api_keys.new_key().secret for _ in range(80)]
+    flood = asyncio.gather(*(why(caller, "AccountService/SignIn", {"api_key": key}) for key in bad))
+    session = await signed_in(caller)
+    assert set(await flood) == {"CREDENTIALS_INVALID"}
+    await one(session, "AccountService/GetSession")
+    assert await why(caller, "AccountService/SignIn", {"api_key": "x" * 5_000}) == "REQUEST_TOO_LARGE"
+
+
 async def test_sign_ins_are_in_the_audit_trail_without_secrets(accounts: Accounts) -> None:
     caller = await accounts.caller(scopes=(Scope.ADMIN,))
     session = await signed_in(caller)
