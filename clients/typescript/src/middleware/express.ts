@@ -1,5 +1,5 @@
 /**
- * Middleware for Express 4 and 5: each call of a route becomes an event `api.called`.
+ * Middleware for Express 5: each call of a route becomes an event `api.called`.
  *
  * @module
  */

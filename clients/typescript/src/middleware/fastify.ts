@@ -1,5 +1,5 @@
 /**
- * A plugin for Fastify 4 and 5: each call of a route becomes an event `api.called`.
+ * A plugin for Fastify 5: each call of a route becomes an event `api.called`.
  *
  * @module
  */
