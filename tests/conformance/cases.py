@@ -22,7 +22,7 @@ FOLDER = pathlib.Path(__file__).parents[2] / "clients" / "conformance" / "cases"
 # Commands of the driver itself.
 _OWN = ("await", "until_attempts", "until_idle", "pause")
 _NAMED = ("client", "tracker", "stream")
-_AT_ONCE = 24
+_AT_ONCE = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +77,16 @@ def load(kind: str) -> list[Case]:
     return found
 
 
-async def run_behaviour(cases: list[Case], testee: Testee, server: ScriptedServer) -> dict[str, Outcome]:
-    """Runs all cases at once against scripts; returns the outcomes by name."""
-    at_once = asyncio.Semaphore(_AT_ONCE)
+async def run_behaviour(
+    cases: list[Case], testee: Testee, server: ScriptedServer, *, at_once: int = _AT_ONCE
+) -> dict[str, Outcome]:
+    """Runs some cases at a time against scripts; returns the outcomes by name."""
+    places = asyncio.Semaphore(at_once)
 
     async def one(case: Case) -> Outcome:
         key = f"case-{uuid.uuid4().hex[:8]}-{case.name}"
         async with (
-            at_once,
+            places,
             server.script(key, _long(case.data.get("script", [])), foreign=case.data.get("foreign", 0)) as script,
             server.script(f"{key}-nobody", []) as nobody,
         ):
@@ -95,12 +97,14 @@ async def run_behaviour(cases: list[Case], testee: Testee, server: ScriptedServe
     return {outcome.case.name: outcome for outcome in await asyncio.gather(*map(one, cases))}
 
 
-async def run_contract(cases: list[Case], testee: Testee, server: Any) -> dict[str, Outcome]:
-    """Runs all cases at once against a real server; `server` makes an organization with keys for each."""
-    at_once = asyncio.Semaphore(_AT_ONCE)
+async def run_contract(
+    cases: list[Case], testee: Testee, server: Any, *, at_once: int = _AT_ONCE
+) -> dict[str, Outcome]:
+    """Runs some cases at a time against a real server; `server` makes an organization with keys for each."""
+    places = asyncio.Semaphore(at_once)
 
     async def one(case: Case) -> Outcome:
-        async with at_once:
+        async with places:
             return await _Run(case, testee, await server(case.data.get("organization", {}))).run()
 
     return {outcome.case.name: outcome for outcome in await asyncio.gather(*map(one, cases))}
