@@ -4,24 +4,15 @@ import asyncio
 import random
 import urllib.parse
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from server import errors
 from server.local import embedded
 from server.store.database import Database, Driver, Purpose
-from tests.harness.faults import run
-from tests.harness.faults.network import Network
 from tests.harness.faults.proxy import Harm, Link
 from tests.support import waiting
 from tests.support.waiting import PATIENCE
-
-
-async def test_a_harmed_network_loses_nothing(tmp_path: Path) -> None:
-    verdict = await run.run(3, 2.0, tmp_path, scenario=Network(3).scenario)
-    print(verdict)
-    assert verdict.good, f"\n{verdict}"
 
 
 @pytest.fixture
