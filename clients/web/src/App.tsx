@@ -56,9 +56,10 @@ function Current(): JSX.Element {
       current = false;
     };
   }, [entry]);
-  if (shown === undefined || entry === undefined) return <Loading height={600} />;
+  // The page before would read the new address: it makes room at once.
+  if (shown?.path !== entry?.path || shown === undefined) return <Loading height={600} />;
   const Component = shown.component;
-  return <Component key={shown.path} id={shown.path === entry.path ? (found?.id ?? "") : ""} />;
+  return <Component key={shown.path} id={found?.id ?? ""} />;
 }
 
 /** The pages. Sign-in lies above what was there, so that it goes on where it was. */

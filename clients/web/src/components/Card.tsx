@@ -8,6 +8,7 @@ import { t } from "../text";
 import { ABSENT, changed, figure, percent, shown } from "../format";
 import { metricInfo } from "../contract";
 import { useQuestion } from "../api/question";
+import { may } from "../state/session";
 import { Spark } from "../charts/Spark";
 import type { Bucket } from "../charts/prepare";
 import { Answered, Link, Popover } from "./basics";
@@ -82,7 +83,9 @@ function ChangeLine({ props, unit }: { props: CardProps; unit: string }): JSX.El
 
 /** A card of fixed height, so that nothing moves when figures come. */
 export function Card(props: CardProps): JSX.Element {
-  const { metric, value, series, note, rows, focused = false, onFocus } = props;
+  const { metric, value, series, note, focused = false, onFocus } = props;
+  // Rows open with the scope events alone.
+  const rows = may("events") ? props.rows : undefined;
   const info = metricInfo(metric);
   const unit = props.unit ?? info.unit;
   const title = props.title ?? info.title;

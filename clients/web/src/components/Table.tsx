@@ -36,8 +36,8 @@ export interface TableProps<R> {
   sort?: string;
   /** Sorted by whoever gives the rows. */
   fixed?: boolean;
-  /** How many rows there are in all, where more exist than these. */
-  all?: number | undefined;
+  /** How many rows there are in all, where more exist than these; "?" where nobody knows. */
+  all?: number | "?" | undefined;
   more?: (() => void) | undefined;
   shown?: number;
   /** The row of all values beyond the limit. */
@@ -329,7 +329,11 @@ export function Table<R>(props: TableProps<R>): JSX.Element {
       )}
       {props.rows.length > 0 && (
         <p class="table-end muted small">
-          {visible.length < all ? t.table.some(count(visible.length), count(all)) : t.table.all(count(all))}{" "}
+          {all === "?"
+            ? t.table.shown(count(visible.length))
+            : visible.length < all
+              ? t.table.some(count(visible.length), count(all))
+              : t.table.all(count(all))}{" "}
           {(rest || props.more !== undefined) && (
             <button
               type="button"

@@ -15,6 +15,8 @@ import { figure } from "../format";
 import { comparison, param, setParams } from "../state/address";
 import { comparisonAsked, filterAsked, timeRange, zone } from "../state/period";
 import { t } from "../text";
+import { TileMaker } from "./TileMaker";
+import { tableTile } from "./tilesOfPages";
 import { ValueLink, caption, changeColumn, dimensionRows, metricColumns, openBucket, sparkColumn } from "./common";
 import type { DimensionRow } from "./common";
 
@@ -236,7 +238,16 @@ export default function Agents(): JSX.Element {
   return (
     <Page title={t.pages.agents} context={asked.data?.context} compared={asked.data?.compared}>
       {asked.data !== undefined && <SideBySide answer={asked.data} />}
-      <Tile title={t.agents.comparison} hint={t.agents.compareHint} tools={<KindTabs kinds={kinds} />}>
+      <Tile
+        title={t.agents.comparison}
+        hint={t.agents.compareHint}
+        tools={
+          <>
+            <KindTabs kinds={kinds} />
+            <TileMaker id="agents" tile={tableTile("agent", METRICS.slice(0, 8), filterAsked.value)} />
+          </>
+        }
+      >
         <Answered asked={asked} height={500}>
           {(answer) => {
             const { rows, other } = dimensionRows(answer);

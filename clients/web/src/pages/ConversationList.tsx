@@ -252,7 +252,7 @@ export function ConversationList({
         id={(one) => one.conversationId}
         find={!compact}
         shown={pages.rows.length}
-        all={pages.next === "" ? pages.rows.length : pages.rows.length + 1}
+        all={pages.next === "" ? pages.rows.length : "?"}
         more={pages.next === "" || compact ? undefined : pages.more}
       />
     </>

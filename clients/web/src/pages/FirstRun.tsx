@@ -8,20 +8,20 @@ import { t } from "../text";
 const SNIPPETS = (): readonly [string, string][] => [
   [
     t.first.python,
-    `from tallywire import Client, message_received
+    `import tallywire
 
-async with Client("localhost:50051", api_key="YOUR_KEY") as client:
-    await client.track(message_received(agent_id="support-bot", user_id="anna", conversation_id="c-1"))`,
+with tallywire.Client("127.0.0.1:50051", api_key="YOUR_KEY") as client:
+    client.track(tallywire.event("message.received", agent_id="support-bot", user_id="anna", conversation_id="c-1"))`,
   ],
   [
     t.first.cli,
-    "TALLYWIRE_API_KEY=YOUR_KEY tallywire track message.received --agent support-bot --user anna --conversation c-1",
+    "TALLYWIRE_API_KEY=YOUR_KEY TALLYWIRE_ADDRESS=127.0.0.1:50051 tallywire track message.received --agent support-bot --user anna --conversation c-1",
   ],
   [
     t.first.grpc,
     `grpcurl -plaintext -H "authorization: Bearer YOUR_KEY" -d '{"event": {"event_id": "first-1",
   "event_type": "message.received", "agent_id": "support-bot", "user_id": "anna", "conversation_id": "c-1"}}' \\
-  localhost:50051 tallywire.v1.EventService/TrackEvent`,
+  127.0.0.1:50051 tallywire.v1.EventService/TrackEvent`,
   ],
 ];
 

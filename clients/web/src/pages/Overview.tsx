@@ -25,6 +25,8 @@ import {
   rowsLink,
   selectBuckets,
 } from "./common";
+import { TileMaker } from "./TileMaker";
+import { chartTile, tableTile } from "./tilesOfPages";
 import { WhatChanged } from "./WhatChanged";
 
 const CARDS = [
@@ -167,7 +169,12 @@ function FocusChart({ asked }: { asked: Asked<GetUsageTrendsResponse> }): JSX.El
     <Tile
       title={title}
       hint={asked.data === undefined ? "" : caption(asked.data.granularity)}
-      tools={choose}
+      tools={
+        <>
+          {choose}
+          <TileMaker id="focus" tile={chartTile(metric, filterAsked.value)} />
+        </>
+      }
       name="focus"
     >
       <Answered asked={asked} height={272}>
@@ -273,7 +280,15 @@ function TopAgents(): JSX.Element {
     includeRowsTokens: true,
   });
   return (
-    <Tile title={t.overview.agents} tools={<Link to="/agents">{t.overview.allAgents}</Link>}>
+    <Tile
+      title={t.overview.agents}
+      tools={
+        <>
+          <TileMaker id="agents" tile={tableTile("agent", AGENT_METRICS, filterAsked.value)} />
+          <Link to="/agents">{t.overview.allAgents}</Link>
+        </>
+      }
+    >
       <Answered asked={asked} height={380}>
         {(answer) => {
           const { rows, other } = dimensionRows(answer);

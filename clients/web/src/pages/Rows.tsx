@@ -51,10 +51,10 @@ function at(time: number): string {
   });
 }
 
-function ending<R>(pages: Paged<R>): { shown: number; all: number; more: (() => void) | undefined } {
+function ending<R>(pages: Paged<R>): { shown: number; all: number | "?"; more: (() => void) | undefined } {
   return {
     shown: pages.rows.length,
-    all: pages.next === "" ? pages.rows.length : pages.rows.length + 1,
+    all: pages.next === "" ? pages.rows.length : "?",
     more: pages.next === "" ? undefined : pages.more,
   };
 }

@@ -85,7 +85,7 @@ function Yours(): JSX.Element {
           id="own-zone"
           list="own-zones"
           value={mine?.timeZone ?? ""}
-          placeholder={`${t.settings.zoneDefault}: ${session.value?.organization?.timeZone ?? ""}`}
+          placeholder={session.value?.organization?.timeZone ?? ""}
           onChange={(event) => {
             const timeZone = event.currentTarget.value;
             if (timeZone === "" || isZone(timeZone)) put({ timeZone }, "time_zone");

@@ -41,7 +41,7 @@ function Activities({ id }: { id: string }): JSX.Element {
       fixed
       id={(row) => row.eventId}
       shown={pages.rows.length}
-      all={pages.next === "" ? pages.rows.length : pages.rows.length + 1}
+      all={pages.next === "" ? pages.rows.length : "?"}
       more={pages.next === "" ? undefined : pages.more}
       columns={[
         {

@@ -195,7 +195,7 @@ function List(): JSX.Element {
           id={(row) => row.userId}
           sort="-events"
           shown={pages.rows.length}
-          all={pages.next === "" ? pages.rows.length : pages.rows.length + 1}
+          all={pages.next === "" ? pages.rows.length : "?"}
           more={pages.next === "" ? undefined : pages.more}
           columns={[
             {

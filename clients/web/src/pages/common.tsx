@@ -14,6 +14,7 @@ import { count, figure } from "../format";
 import { DIMENSIONS, go, href, setParams } from "../state/address";
 import type { Changes } from "../state/address";
 import { zone } from "../state/period";
+import { may } from "../state/session";
 import { dayOf } from "../state/zone";
 import { t } from "../text";
 
@@ -49,7 +50,7 @@ export function rowsLink(
   token: RowsToken | undefined,
   narrowed: Record<string, string> = {},
 ): RowsLink | undefined {
-  if (token === undefined || token.kind === RowsKind.UNSPECIFIED) return undefined;
+  if (token === undefined || token.kind === RowsKind.UNSPECIFIED || !may("events")) return undefined;
   return { to: "/rows", changes: { metric, ...narrowed }, state: { token: token.token, kind: token.kind } };
 }
 

@@ -146,7 +146,7 @@ function ChartTile({ tile, question }: { tile: WireTile; question: GetUsageTrend
                 return {
                   key: name,
                   label: metricInfo(name).title,
-                  color: i + 1,
+                  color: name === "conversations_ended" ? 6 : i + 1,
                   values: valuesOf(data.series, name),
                   earlier: earlier.length > 0 ? earlier : undefined,
                 };

@@ -194,6 +194,7 @@ export const de: Texts = {
     columns: "Spalten",
     csv: "CSV",
     all: (n) => `${n} insgesamt`,
+    shown: (n) => `${n} gezeigt`,
     some: (shown, all) => `${shown} von ${all}`,
     more: "Mehr zeigen",
     other: "alle anderen jenseits der Grenze",

@@ -194,6 +194,7 @@ export const en = {
     columns: "Columns",
     csv: "CSV",
     all: (n: string) => `${n} in all`,
+    shown: (n: string) => `${n} shown`,
     some: (shown: string, all: string) => `${shown} of ${all}`,
     more: "Show more",
     other: "all others beyond the limit",

@@ -1,0 +1,17 @@
+/** A button that makes a tile of what a page shows; what it needs is loaded when it is opened. */
+import type { JSX } from "preact";
+import { Later } from "../components/Later";
+import { Popover } from "../components/basics";
+import { t } from "../text";
+import type { TileInit } from "./MakeTile";
+
+const load = (): Promise<typeof import("./MakeTile")> => import("./MakeTile");
+
+/** The button. */
+export function TileMaker({ id, tile }: { id: string; tile: TileInit }): JSX.Element {
+  return (
+    <Popover id={`make-${id}`} class="menu" buttonClass="link" label={t.dashboards.makeTile}>
+      <Later load={load} props={{ tile }} />
+    </Popover>
+  );
+}
