@@ -26,7 +26,24 @@ export default defineConfig(
       "no-console": "error",
     },
   },
-  { files: ["**/*.js"], ...tseslint.configs.disableTypeChecked },
+  {
+    files: ["**/*.js"],
+    ...tseslint.configs.disableTypeChecked,
+    languageOptions: {
+      parserOptions: { projectService: false, project: false },
+      globals: {
+        Buffer: "readonly",
+        URL: "readonly",
+        process: "readonly",
+        window: "readonly",
+        document: "readonly",
+        location: "readonly",
+        localStorage: "readonly",
+        sessionStorage: "readonly",
+      },
+    },
+    rules: { ...tseslint.configs.disableTypeChecked.rules, "@typescript-eslint/explicit-module-boundary-types": "off" },
+  },
   {
     files: ["src/text/**"],
     rules: { "max-lines": "off", "@typescript-eslint/explicit-module-boundary-types": "off" },

@@ -4,6 +4,7 @@ import { App } from "./App";
 import { followHistory, go } from "./state/address";
 import { clockAhead, followTime } from "./state/period";
 import { loadSession, measuredClock, preferences, session, signIn } from "./state/session";
+import { pageOf } from "./pages";
 import { refusalText, signInRefusal } from "./pages/SignIn";
 import { applyTheme } from "./state/theme";
 import { chooseLanguage, locale } from "./text";
@@ -21,6 +22,10 @@ async function signInByLink(): Promise<void> {
 }
 
 async function start(): Promise<void> {
+  // The page's own scripts come while the session is asked for; where they do not, drawing it tells.
+  pageOf(location.pathname === "/" ? "/overview" : location.pathname)
+    ?.entry.load()
+    .catch(() => undefined);
   await signInByLink();
   if (session.value === undefined) await loadSession();
   clockAhead.value = measuredClock.value;

@@ -53,11 +53,24 @@ export default function MakeTile({ tile }: { tile: TileInit }): JSX.Element {
       {(asked.data?.dashboards ?? [])
         .filter((one) => one.mayEdit)
         .map((one) => (
-          <button key={one.dashboardId} type="button" class="item" onClick={(event) => choose(one.dashboardId, event)}>
+          <button
+            key={one.dashboardId}
+            type="button"
+            class="item"
+            onClick={(event) => {
+              choose(one.dashboardId, event);
+            }}
+          >
             {one.title}
           </button>
         ))}
-      <button type="button" class="item" onClick={(event) => choose("", event)}>
+      <button
+        type="button"
+        class="item"
+        onClick={(event) => {
+          choose("", event);
+        }}
+      >
         {t.dashboards.untitled}
       </button>
       <p class="bad small" role="alert">

@@ -3,12 +3,12 @@ import type { JSX } from "preact";
 import { Later } from "../components/Later";
 import { Popover } from "../components/basics";
 import { t } from "../text";
-import type { TileInit } from "./MakeTile";
+import type * as Made from "./MakeTile";
 
-const load = (): Promise<typeof import("./MakeTile")> => import("./MakeTile");
+const load = (): Promise<typeof Made> => import("./MakeTile");
 
 /** The button. */
-export function TileMaker({ id, tile }: { id: string; tile: TileInit }): JSX.Element {
+export function TileMaker({ id, tile }: { id: string; tile: Made.TileInit }): JSX.Element {
   return (
     <Popover id={`make-${id}`} class="menu" buttonClass="link" label={t.dashboards.makeTile}>
       <Later load={load} props={{ tile }} />
