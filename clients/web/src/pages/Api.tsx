@@ -169,7 +169,7 @@ export default function Api(): JSX.Element {
     <Page title={t.pages.api} context={asked.data?.context} compared={asked.data?.compared}>
       {asked.data === undefined ? (
         <Tile title={t.pages.api}>
-          <Answered asked={asked} height={600}>
+          <Answered asked={asked} height={1200}>
             {() => null}
           </Answered>
         </Tile>

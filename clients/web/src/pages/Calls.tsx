@@ -175,7 +175,7 @@ export default function Calls(): JSX.Element {
     <Page title={t.pages.calls} context={data?.context} compared={data?.compared}>
       {data === undefined ? (
         <Tile title={t.pages.calls}>
-          <Answered asked={asked} height={600}>
+          <Answered asked={asked} height={1200}>
             {() => null}
           </Answered>
         </Tile>

@@ -297,7 +297,7 @@ export default function Conversations(): JSX.Element {
     <Page title={t.pages.conversations} context={asked.data?.context} compared={asked.data?.compared}>
       {asked.data === undefined ? (
         <Tile title={t.overview.outcomes}>
-          <Answered asked={asked} height={600}>
+          <Answered asked={asked} height={1650}>
             {() => null}
           </Answered>
         </Tile>
