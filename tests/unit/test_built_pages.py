@@ -1,4 +1,4 @@
-"""The committed pages are those that the sources make, as far as can be told without Node: clients/web/build/stamp.js
+"""The committed pages are those that the sources make, as far as can be told without Node: clients/web/tools/stamp.js
 notes the hash of all sources beside them.
 """
 
@@ -10,7 +10,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 SOURCES, BUILT = ROOT / "clients/web", ROOT / "server/web/static"
-# As in clients/web/build/stamp.js: what is no part of the pages.
+# As in clients/web/tools/stamp.js: what is no part of the pages.
 LEFT_OUT = {"node_modules", "test", "browser", "check", "README.md", "eslint.config.js", ".gitignore"}
 
 
@@ -52,3 +52,10 @@ def test_a_changed_source_changes_the_hash(tmp_path: pathlib.Path) -> None:
     changed = stamp(tmp_path)
     (tmp_path / "src/more.tsx").write_text("")
     assert len({before, changed, stamp(tmp_path)}) == 3
+
+
+def test_the_lock_file_of_the_pages_names_no_host() -> None:
+    lock = json.loads((SOURCES / "package-lock.json").read_text(encoding="utf-8"))
+    packages = [package for name, package in lock["packages"].items() if name]
+    assert packages
+    assert not [package for package in packages if "resolved" in package]
