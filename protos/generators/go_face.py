@@ -97,16 +97,16 @@ def _reachable() -> set[str]:
     """Returns the messages that responses consist of, without the package."""
     messages = {message.name: message for file in contract.files() for message in file.message_type}
     found: set[str] = set()
-    todo = [rpc.response for rpc in contract.rpcs()]
-    while todo:
-        name = todo.pop()
+    waiting = [rpc.response for rpc in contract.rpcs()]
+    while waiting:
+        name = waiting.pop()
         if name in found:
             continue
         found.add(name)
         for field in [*messages[name].field, *(f for nested in messages[name].nested_type for f in nested.field)]:
             if field.type == field.TYPE_MESSAGE and field.type_name.startswith(".tallywire.v1."):
                 target = field.type_name.removeprefix(".tallywire.v1.")
-                todo += [target] if "." not in target else []
+                waiting += [target] if "." not in target else []
     return found
 
 

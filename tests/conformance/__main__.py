@@ -8,6 +8,7 @@ anything has failed.
 import argparse
 import asyncio
 import contextlib
+import os
 import pathlib
 import sys
 import tempfile
@@ -17,6 +18,8 @@ import tests.conftest  # noqa: F401 - sets up the process for gRPC and engines b
 from clients.conformance.scripted_server import ScriptedServer
 from tests.conformance import cases, journeys, languages, real_server, server_process
 from tests.support import certificates, serving
+
+os.environ.setdefault("TALLYWIRE_ALL_CLIENTS", "1")
 
 
 def _arguments() -> argparse.Namespace:

@@ -19,7 +19,7 @@ def chosen(request: pytest.FixtureRequest) -> list[languages.Language]:
 
 def without_toolchain(language: languages.Language) -> NoReturn:
     """Skips a test, or fails it where all languages are wanted."""
-    why = f"not on PATH: {', '.join(language.missing())}"
+    why = f"needs {', '.join(language.missing())}"
     if languages.are_all_wanted():
         pytest.fail(why, pytrace=False)
     pytest.skip(why)

@@ -131,7 +131,7 @@ WORLDS: Mapping[str, tuple[Sequence[event_pb2.Event], Mapping[str, Figure]]] = {
                     model="m", prompt_tokens=7, cached_tokens=2, completion_tokens=3, cost_micros=40, response_time_ms=9
                 ),
             ),
-            e("conversation.resolved", MINUTE, conversation_id="c1"),
+            e("conversation.resolved", 1, conversation_id="c1"),
         ],
         {
             "model_calls": 1,
