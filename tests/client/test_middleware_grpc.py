@@ -203,7 +203,7 @@ async def test_calls_of_every_kind_with_their_sizes(observed: Reported, kind: st
     assert all(event.api.HasField("latency_ms") for event in events)
 
 
-@pytest.mark.parametrize("kind", ["threads", "asyncio"])  # a stream that threads of asyncio abort may hang within gRPC
+@pytest.mark.parametrize("kind", ["threads", "asyncio"])  # a stream aborted by threads of asyncio hung twice
 @pytest.mark.parametrize(
     ("method", "request_", "status", "expected"),
     [
