@@ -9,9 +9,11 @@ import scripted
 import tallywire
 from tallywire import connection
 from tallywire.v1 import (
+    account_service_pb2,
     audit_service_pb2,
     campaign_service_pb2,
     custom_metric_service_pb2,
+    dashboard_service_pb2,
     directory_service_pb2,
     event_service_pb2,
     funnel_service_pb2,
@@ -91,9 +93,11 @@ def test_the_service_config_names_methods_that_exist_and_retries_what_passes() -
     services = {
         service.full_name: {method.name for method in service.methods}
         for file in (
+            account_service_pb2,
             audit_service_pb2,
             campaign_service_pb2,
             custom_metric_service_pb2,
+            dashboard_service_pb2,
             directory_service_pb2,
             funnel_service_pb2,
             event_service_pb2,

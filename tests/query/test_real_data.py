@@ -179,7 +179,7 @@ async def test_questions_without_passages_are_content_gaps(accounts: Accounts) -
         times = [at for at, topic in (*first, *second) if topic == one.topic]
         assert (one.first_seen_at.ToDatetime(UTC), one.last_seen_at.ToDatetime(UTC)) == (min(times), max(times))
         if one.times_reopened:
-            assert one.reopened_at.ToDatetime(UTC) == min(at for at, topic in second if topic == one.topic)
+            assert one.reopened_at.ToDatetime(UTC) in {at for at, topic in second if topic == one.topic}
     assert [one.frequency for one in known] == sorted((one.frequency for one in known), reverse=True)
 
 
