@@ -170,7 +170,8 @@ async def code(call: Any) -> str:
     return str((await call.code()).name)
 
 
-KINDS = pytest.mark.parametrize("kind", ["threads", "asyncio", "threads of asyncio"])
+KIND_NAMES = ("threads", "asyncio", "threads of asyncio")
+KINDS = pytest.mark.parametrize("kind", KIND_NAMES)
 
 
 @KINDS
@@ -203,16 +204,21 @@ async def test_calls_of_every_kind_with_their_sizes(observed: Reported, kind: st
     assert all(event.api.HasField("latency_ms") for event in events)
 
 
-@pytest.mark.parametrize("kind", ["threads", "asyncio"])  # a stream aborted by threads of asyncio hung twice
+FAILURES = [
+    ("unary", b"abort", "NOT_FOUND", 404),
+    ("unary", b"set", "ALREADY_EXISTS", 409),
+    ("unary", b"raise", "UNKNOWN", 500),
+    ("streams", b"abort", "PERMISSION_DENIED", 403),
+    ("streams", b"raise", "UNKNOWN", 500),
+]
+# A generator that grpc.aio runs in a thread, and that aborts after an answer, leaves its caller waiting for ever about
+# every third time: so it is with grpcio 1.85 alone, without any interceptor.
+HANGS_IN_GRPC = ("threads of asyncio", "streams", b"abort")
+
+
 @pytest.mark.parametrize(
-    ("method", "request_", "status", "expected"),
-    [
-        ("unary", b"abort", "NOT_FOUND", 404),
-        ("unary", b"set", "ALREADY_EXISTS", 409),
-        ("unary", b"raise", "UNKNOWN", 500),
-        ("streams", b"abort", "PERMISSION_DENIED", 403),
-        ("streams", b"raise", "UNKNOWN", 500),
-    ],
+    ("kind", "method", "request_", "status", "expected"),
+    [(kind, *one) for kind in KIND_NAMES for one in FAILURES if (kind, *one[:2]) != HANGS_IN_GRPC],
 )
 async def test_failures_keep_their_status(
     observed: Reported, kind: str, method: str, request_: bytes, status: str, expected: int
