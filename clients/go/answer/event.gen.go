@@ -488,7 +488,8 @@ func (v LeadDetail) ValueMicros() Optional[int64] {
 	return optional(v.message != nil && v.message.ValueMicros != nil, v.message.GetValueMicros())
 }
 
-// Currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+// Currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no
+// currency.
 func (v LeadDetail) Currency() Optional[string] {
 	return optional(v.message != nil && v.message.Currency != nil, v.message.GetCurrency())
 }
@@ -514,7 +515,8 @@ func (v CampaignDetail) CostMicros() Optional[int64] {
 	return optional(v.message != nil && v.message.CostMicros != nil, v.message.GetCostMicros())
 }
 
-// Currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+// Currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no
+// currency.
 func (v CampaignDetail) Currency() Optional[string] {
 	return optional(v.message != nil && v.message.Currency != nil, v.message.GetCurrency())
 }
@@ -596,7 +598,8 @@ func (v BillingDetail) AmountMicros() Optional[int64] {
 	return optional(v.message != nil && v.message.AmountMicros != nil, v.message.GetAmountMicros())
 }
 
-// Currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+// Currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no
+// currency.
 func (v BillingDetail) Currency() Optional[string] {
 	return optional(v.message != nil && v.message.Currency != nil, v.message.GetCurrency())
 }

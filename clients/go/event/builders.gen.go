@@ -716,7 +716,8 @@ func (e *LeadEvent) ValueMicros(valueMicros int64) *LeadEvent {
 	return e
 }
 
-// Currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+// Currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no
+// currency.
 func (e *LeadEvent) Currency(currency string) *LeadEvent {
 	e.write().Currency = &currency
 	return e
@@ -771,7 +772,8 @@ func (e *CampaignEvent) CostMicros(costMicros int64) *CampaignEvent {
 	return e
 }
 
-// Currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+// Currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no
+// currency.
 func (e *CampaignEvent) Currency(currency string) *CampaignEvent {
 	e.write().Currency = &currency
 	return e
@@ -980,7 +982,8 @@ func (e *BillingEvent) AmountMicros(amountMicros int64) *BillingEvent {
 	return e
 }
 
-// Currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+// Currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no
+// currency.
 func (e *BillingEvent) Currency(currency string) *BillingEvent {
 	e.write().Currency = &currency
 	return e

@@ -1381,7 +1381,7 @@ type LeadDetail struct {
 	Stage *string `protobuf:"bytes,1,opt,name=stage,proto3,oneof" json:"stage,omitempty"`
 	// value_micros is what the lead is worth, in millionths of currency, at most 10^15.
 	ValueMicros *int64 `protobuf:"varint,2,opt,name=value_micros,json=valueMicros,proto3,oneof" json:"value_micros,omitempty"`
-	// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+	// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
 	Currency *string `protobuf:"bytes,3,opt,name=currency,proto3,oneof" json:"currency,omitempty"`
 	// lead_id says which lead. At most 256 bytes. A placeholder (see event_id) is refused (PLACEHOLDER_ID), because it
 	// would make one lead of many. Unset or empty: resource_id of the event says which lead.
@@ -1453,7 +1453,7 @@ type CampaignDetail struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// cost_micros is what was spent, in millionths of currency, at most 10^15, on campaign.cost_recorded.
 	CostMicros *int64 `protobuf:"varint,1,opt,name=cost_micros,json=costMicros,proto3,oneof" json:"cost_micros,omitempty"`
-	// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+	// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
 	Currency *string `protobuf:"bytes,2,opt,name=currency,proto3,oneof" json:"currency,omitempty"`
 	// name is what people call the campaign. At most 256 bytes. Stored.
 	Name          *string `protobuf:"bytes,3,opt,name=name,proto3,oneof" json:"name,omitempty"`
@@ -1683,7 +1683,7 @@ type BillingDetail struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// amount_micros is the amount in millionths of currency, at most 10^15.
 	AmountMicros *int64 `protobuf:"varint,1,opt,name=amount_micros,json=amountMicros,proto3,oneof" json:"amount_micros,omitempty"`
-	// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+	// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
 	Currency      *string `protobuf:"bytes,2,opt,name=currency,proto3,oneof" json:"currency,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -453,7 +453,7 @@ impl EventBuilder<v1::LeadDetail> {
         self.detail_mut().value_micros = Some(value_micros);
         self
     }
-    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
     pub fn currency(mut self, currency: impl Into<String>) -> Self {
         self.detail_mut().currency = Some(currency.into());
         self
@@ -493,7 +493,7 @@ impl EventBuilder<v1::CampaignDetail> {
         self.detail_mut().cost_micros = Some(cost_micros);
         self
     }
-    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
     pub fn currency(mut self, currency: impl Into<String>) -> Self {
         self.detail_mut().currency = Some(currency.into());
         self
@@ -643,7 +643,7 @@ impl EventBuilder<v1::BillingDetail> {
         self.detail_mut().amount_micros = Some(amount_micros);
         self
     }
-    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
     pub fn currency(mut self, currency: impl Into<String>) -> Self {
         self.detail_mut().currency = Some(currency.into());
         self

@@ -1332,7 +1332,7 @@ pub struct LeadDetail {
     /// value_micros is what the lead is worth, in millionths of currency, at most 10^15.
     #[prost(int64, optional, tag = "2")]
     pub value_micros: ::core::option::Option<i64>,
-    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
     #[prost(string, optional, tag = "3")]
     pub currency: ::core::option::Option<::prost::alloc::string::String>,
     /// lead_id says which lead. At most 256 bytes. A placeholder (see event_id) is refused (PLACEHOLDER_ID), because it
@@ -1346,7 +1346,7 @@ pub struct CampaignDetail {
     /// cost_micros is what was spent, in millionths of currency, at most 10^15, on campaign.cost_recorded.
     #[prost(int64, optional, tag = "1")]
     pub cost_micros: ::core::option::Option<i64>,
-    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
     #[prost(string, optional, tag = "2")]
     pub currency: ::core::option::Option<::prost::alloc::string::String>,
     /// name is what people call the campaign. At most 256 bytes. Stored.
@@ -1390,7 +1390,7 @@ pub struct BillingDetail {
     /// amount_micros is the amount in millionths of currency, at most 10^15.
     #[prost(int64, optional, tag = "1")]
     pub amount_micros: ::core::option::Option<i64>,
-    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
     #[prost(string, optional, tag = "2")]
     pub currency: ::core::option::Option<::prost::alloc::string::String>,
 }

@@ -1185,7 +1185,9 @@ export interface LeadDetail {
   stage?: string;
   /** value_micros is what the lead is worth, in millionths of currency, at most 10^15. */
   valueMicros?: number;
-  /** currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX". */
+  /**
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
+   */
   currency?: string;
   /**
    * lead_id says which lead. At most 256 bytes. A placeholder (see event_id) is refused (PLACEHOLDER_ID), because it
@@ -1200,7 +1202,9 @@ export interface LeadDetailInit {
   stage?: string | undefined;
   /** value_micros is what the lead is worth, in millionths of currency, at most 10^15. */
   valueMicros?: number | bigint | undefined;
-  /** currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX". */
+  /**
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
+   */
   currency?: string | undefined;
   /**
    * lead_id says which lead. At most 256 bytes. A placeholder (see event_id) is refused (PLACEHOLDER_ID), because it
@@ -1213,7 +1217,9 @@ export interface LeadDetailInit {
 export interface CampaignDetail {
   /** cost_micros is what was spent, in millionths of currency, at most 10^15, on campaign.cost_recorded. */
   costMicros?: number;
-  /** currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX". */
+  /**
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
+   */
   currency?: string;
   /** name is what people call the campaign. At most 256 bytes. Stored. */
   name?: string;
@@ -1223,7 +1229,9 @@ export interface CampaignDetail {
 export interface CampaignDetailInit {
   /** cost_micros is what was spent, in millionths of currency, at most 10^15, on campaign.cost_recorded. */
   costMicros?: number | bigint | undefined;
-  /** currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX". */
+  /**
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
+   */
   currency?: string | undefined;
   /** name is what people call the campaign. At most 256 bytes. Stored. */
   name?: string | undefined;
@@ -1287,7 +1295,9 @@ export interface UserDetailInit {
 export interface BillingDetail {
   /** amount_micros is the amount in millionths of currency, at most 10^15. */
   amountMicros?: number;
-  /** currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX". */
+  /**
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
+   */
   currency?: string;
 }
 
@@ -1295,7 +1305,9 @@ export interface BillingDetail {
 export interface BillingDetailInit {
   /** amount_micros is the amount in millionths of currency, at most 10^15. */
   amountMicros?: number | bigint | undefined;
-  /** currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX". */
+  /**
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
+   */
   currency?: string | undefined;
 }
 

@@ -714,7 +714,7 @@ class LeadDetail(google.protobuf.message.Message):
     value_micros: builtins.int
     """value_micros is what the lead is worth, in millionths of currency, at most 10^15."""
     currency: builtins.str
-    """currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX"."""
+    """currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency."""
     lead_id: builtins.str
     """lead_id says which lead. At most 256 bytes. A placeholder (see event_id) is refused (PLACEHOLDER_ID), because it
     would make one lead of many. Unset or empty: resource_id of the event says which lead.
@@ -752,7 +752,7 @@ class CampaignDetail(google.protobuf.message.Message):
     cost_micros: builtins.int
     """cost_micros is what was spent, in millionths of currency, at most 10^15, on campaign.cost_recorded."""
     currency: builtins.str
-    """currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX"."""
+    """currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency."""
     name: builtins.str
     """name is what people call the campaign. At most 256 bytes. Stored."""
     def __init__(
@@ -866,7 +866,7 @@ class BillingDetail(google.protobuf.message.Message):
     amount_micros: builtins.int
     """amount_micros is the amount in millionths of currency, at most 10^15."""
     currency: builtins.str
-    """currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX"."""
+    """currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency."""
     def __init__(
         self,
         *,

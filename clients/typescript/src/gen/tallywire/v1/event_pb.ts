@@ -698,7 +698,7 @@ export type LeadDetail = Message<"tallywire.v1.LeadDetail"> & {
   valueMicros?: bigint | undefined;
 
   /**
-   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
    *
    * @generated from field: optional string currency = 3;
    */
@@ -734,7 +734,7 @@ export type CampaignDetail = Message<"tallywire.v1.CampaignDetail"> & {
   costMicros?: bigint | undefined;
 
   /**
-   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
    *
    * @generated from field: optional string currency = 2;
    */
@@ -854,7 +854,7 @@ export type BillingDetail = Message<"tallywire.v1.BillingDetail"> & {
   amountMicros?: bigint | undefined;
 
   /**
-   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
    *
    * @generated from field: optional string currency = 2;
    */

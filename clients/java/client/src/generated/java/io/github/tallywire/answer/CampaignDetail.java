@@ -31,7 +31,8 @@ public final class CampaignDetail extends Answer<io.github.tallywire.v1.Campaign
   }
 
   /**
-   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's
+   * code of no currency.
    *
    * @return the value, empty if it is absent
    */

@@ -39,7 +39,8 @@ public final class LeadDetail extends Answer<io.github.tallywire.v1.LeadDetail> 
   }
 
   /**
-   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's
+   * code of no currency.
    *
    * @return the value, empty if it is absent
    */

@@ -40,7 +40,8 @@ public final class BillingEvent extends EventBuilder<BillingEvent> {
   }
 
   /**
-   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's
+   * code of no currency.
    *
    * @param value the value, or null to leave it as it is
    * @return this

@@ -42,7 +42,8 @@ public final class CampaignEvent extends EventBuilder<CampaignEvent> {
   }
 
   /**
-   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for "XXX".
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's
+   * code of no currency.
    *
    * @param value the value, or null to leave it as it is
    * @return this
