@@ -78,16 +78,16 @@ class _Ancestors:
 class TraceService(trace_service_pb2_grpc.TraceServiceServicer):
     """The service that takes spans in and stores those that count as events."""
 
-    def register(self, server: grpc.aio.Server) -> None:
-        """Adds the service to a server."""
-        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]
-
     def __init__(self, ingest: Ingest, admission: Admission, secrets: KeyedHashes, clock: Clock) -> None:
         self._ingest = ingest
         self._admission = admission
         self._secrets = secrets
         self._clock = clock
         self._ancestors = _Ancestors()
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Adds the service to a server."""
+        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]
 
     async def Export(  # noqa: N802 - the name in the protocol
         self, request: TraceRequest, context: _Context
