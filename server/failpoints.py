@@ -25,6 +25,9 @@ Name = Literal[
     "task_after_work",
     "erasure_before_commit",
     "erasure_after_commit",
+    "delivery_before_send",
+    "delivery_after_send",
+    "delivery_after_record",
 ]
 NAMES: tuple[Name, ...] = get_args(Name)
 EXIT_CODE = 137  # that of a process that was killed

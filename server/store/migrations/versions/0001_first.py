@@ -53,6 +53,7 @@ _STATEMENTS = (
         event_retention_days integer CHECK (event_retention_days > 0),
         key_retention_days integer CHECK (key_retention_days > 0),
         audit_retention_days integer NOT NULL DEFAULT 400 CHECK (audit_retention_days BETWEEN 1 AND 36500),
+        delivery_retention_days integer NOT NULL DEFAULT 90 CHECK (delivery_retention_days BETWEEN 1 AND 36500),
         keep_user_details boolean NOT NULL DEFAULT false,
         secret_keys text[] NOT NULL DEFAULT '{}',
         presence_timeout integer NOT NULL DEFAULT 12 CHECK (presence_timeout BETWEEN 1 AND 8784),
@@ -144,6 +145,113 @@ _STATEMENTS = (
         updated_by text COLLATE "C" NOT NULL,
         PRIMARY KEY (organization_id, dashboard_id, version),
         FOREIGN KEY (organization_id, dashboard_id) REFERENCES dashboards ON DELETE CASCADE
+    )
+    """,
+    # Where an organization has things sent. What is secret is sealed with a key outside of the database. A pause that
+    # nobody asked for has a reason of its own; failing_since is the first failure after which nothing has arrived.
+    """
+    CREATE TABLE destinations (
+        organization_id integer NOT NULL REFERENCES organizations,
+        destination_id text COLLATE "C" NOT NULL,
+        name text NOT NULL,
+        channel text COLLATE "C" NOT NULL CHECK (channel IN ('mail', 'webhook', 'store')),
+        addresses text[] NOT NULL,
+        url text NOT NULL,
+        store text NOT NULL,
+        folder text NOT NULL,
+        topics text[] NOT NULL,
+        contact text NOT NULL,
+        owner text COLLATE "C" NOT NULL,
+        version bigint NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        updated_at timestamptz NOT NULL DEFAULT now(),
+        pause text COLLATE "C" CHECK (pause IN ('asked', 'failing', 'gone')),
+        paused_at timestamptz,
+        failing_since timestamptz,
+        delivered_at timestamptz,
+        secret bytea NOT NULL,
+        old_secret bytea NOT NULL,
+        old_secret_until timestamptz,
+        PRIMARY KEY (organization_id, destination_id)
+    )
+    """,
+    # What is sent, once for all of its recipients. The key says what it is, so that it is queued once.
+    """
+    CREATE TABLE delivery_messages (
+        organization_id integer NOT NULL REFERENCES organizations,
+        message_id text COLLATE "C" NOT NULL,
+        key text COLLATE "C" NOT NULL,
+        topic text COLLATE "C" NOT NULL,
+        kind text COLLATE "C" NOT NULL,
+        subject_id text COLLATE "C" NOT NULL,
+        title text NOT NULL,
+        text text NOT NULL,
+        html text NOT NULL,
+        attachments jsonb NOT NULL,
+        data jsonb NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        is_revoked boolean NOT NULL DEFAULT false,
+        PRIMARY KEY (organization_id, message_id),
+        UNIQUE (organization_id, key)
+    )
+    """,
+    "CREATE INDEX delivery_messages_by_subject ON delivery_messages (organization_id, topic, subject_id)",
+    "CREATE INDEX delivery_messages_by_age ON delivery_messages (organization_id, created_at)",
+    # A message on its way to one recipient, once each; destination_id stays when the destination has gone. run is
+    # another one whenever a worker begins a try: what an earlier one still has to say is told apart by it.
+    """
+    CREATE TABLE deliveries (
+        organization_id integer NOT NULL,
+        delivery_id text COLLATE "C" NOT NULL,
+        message_id text COLLATE "C" NOT NULL,
+        destination_id text COLLATE "C" NOT NULL,
+        channel text COLLATE "C" NOT NULL,
+        recipient text NOT NULL,
+        state text COLLATE "C" NOT NULL
+            CHECK (state IN ('queued', 'held', 'delivered', 'dead', 'cancelled')),
+        tries smallint NOT NULL DEFAULT 0,
+        sends smallint NOT NULL DEFAULT 0,
+        run integer NOT NULL DEFAULT 0,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        next_try_at timestamptz,
+        ended_at timestamptz,
+        error text NOT NULL DEFAULT '',
+        PRIMARY KEY (organization_id, delivery_id),
+        FOREIGN KEY (organization_id, message_id) REFERENCES delivery_messages ON DELETE CASCADE
+    ) WITH (fillfactor = 70)
+    """,
+    # Once each: a person who is in two destinations gets one mail.
+    """
+    CREATE UNIQUE INDEX deliveries_of_recipients ON deliveries
+        (organization_id, message_id, (CASE channel WHEN 'mail' THEN '' ELSE destination_id END), recipient)
+    """,
+    "CREATE INDEX deliveries_by_age ON deliveries (organization_id, created_at DESC, delivery_id DESC)",
+    "CREATE INDEX deliveries_queued ON deliveries (next_try_at) WHERE state = 'queued'",
+    "CREATE INDEX deliveries_by_destination ON deliveries (organization_id, destination_id, created_at DESC)",
+    # Every try of a delivery, by the run that made it.
+    """
+    CREATE TABLE delivery_attempts (
+        organization_id integer NOT NULL,
+        delivery_id text COLLATE "C" NOT NULL,
+        number integer NOT NULL,
+        started_at timestamptz NOT NULL DEFAULT now(),
+        finished_at timestamptz,
+        outcome text COLLATE "C" NOT NULL DEFAULT 'unknown'
+            CHECK (outcome IN ('unknown', 'delivered', 'failed', 'refused')),
+        status integer NOT NULL DEFAULT 0,
+        answer text NOT NULL DEFAULT '',
+        error text NOT NULL DEFAULT '',
+        PRIMARY KEY (organization_id, delivery_id, number),
+        FOREIGN KEY (organization_id, delivery_id) REFERENCES deliveries ON DELETE CASCADE
+    )
+    """,
+    # Who does not want mail of an organization any more, by the keyed digest of the address.
+    """
+    CREATE TABLE mail_refusals (
+        organization_id integer NOT NULL REFERENCES organizations,
+        address_digest bytea NOT NULL,
+        refused_at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (organization_id, address_digest)
     )
     """,
     # The audit trail: who administered what, in a chain of hashes for each organization; 0 is the service itself.
