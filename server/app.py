@@ -36,6 +36,7 @@ from server.realtime.notifications import Notifications
 from server.rollups.member_numbers import Limits
 from server.rpc import realtime_conversion, transport
 from server.rpc.account_service import AccountService
+from server.rpc.asking import Asking
 from server.rpc.audit_service import AuditService
 from server.rpc.campaign_service import CampaignService
 from server.rpc.custom_metric_service import CustomMetricService
@@ -188,9 +189,10 @@ class Running:
             DefaultLimits.from_settings(settings),
             QuerySlots(_WORKSPACE_AT_ONCE, limit=_WORKSPACE_WAITING, limit_each=_WORKSPACE_EACH),
         )
+        asking = self.asking = Asking(queries=queries, pages=tokens, rows=rows, limits=limits_of, secrets=self._secrets)
         return Services(
             events=events,
-            metrics=MetricsService(queries, tokens, rows, limits_of),
+            metrics=MetricsService(asking),
             accounts=AccountService(
                 self._authenticator,
                 SignIns(self.database, self._secrets),
@@ -201,10 +203,10 @@ class Running:
                 kept,
             ),
             dashboards=DashboardService(SavedDashboards(self.database, kept)),
-            leaderboards=LeaderboardService(queries),
-            campaigns=CampaignService(queries, tokens),
-            directory=DirectoryService(queries, tokens, rows, GapChanges(self.database, queries), self._secrets),
-            funnels=FunnelService(queries, FunnelDefinitions(self.database, queries)),
+            leaderboards=LeaderboardService(asking),
+            campaigns=CampaignService(asking),
+            directory=DirectoryService(asking, GapChanges(self.database, queries)),
+            funnels=FunnelService(asking, FunnelDefinitions(self.database, queries)),
             custom_metrics=CustomMetricService(CustomDefinitions(self.database, queries)),
             audit=AuditService(queries, tokens, verifications, max_seconds=limits.age),
             privacy=PrivacyService(

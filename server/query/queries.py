@@ -87,6 +87,15 @@ class Queries:
         self._slots = slots
         self._projector = projector
 
+    @contextlib.asynccontextmanager
+    async def of_one_instant(self) -> AsyncIterator["Queries"]:
+        """Gives questions, asked one after the other, that all see the instant of the first one: pages of a list or a
+        table, whose projections and raw events the first page has asked for. The connection and the slot of the first
+        one are held until the end of the block.
+        """
+        async with contextlib.AsyncExitStack() as held:
+            yield _OfOneInstant(self._database, self._clock, self._slots, self._projector, held)
+
     def now(self) -> datetime:
         """Returns the database's time."""
         return self._clock.now()
@@ -252,6 +261,63 @@ class Queries:
                     currency=principal.settings.currency,
                     source=asked.source,
                 )
+
+
+class _OfOneInstant(Queries):
+    """Questions that see the instant of the first one, whose context is held."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        slots: QuerySlots,
+        projector: Projector,
+        held: contextlib.AsyncExitStack,
+    ) -> None:
+        super().__init__(database, clock, slots, projector)
+        self._held = held
+        self._known: tuple[Driver, ReadState] | None = None
+        self._read_from: Driver | None = None
+        self._raw: Driver | None = None
+
+    @contextlib.asynccontextmanager
+    async def holding_raw(self, principal: Principal) -> AsyncIterator[Driver]:
+        if self._raw is None:
+            self._raw = await self._held.enter_async_context(super().holding_raw(principal))
+        yield self._raw
+
+    @contextlib.asynccontextmanager
+    async def knowing(
+        self, principal: Principal, projections: Sequence[str], *, holds_raw: bool = False
+    ) -> AsyncIterator[tuple[Driver, ReadState]]:
+        if self._known is None:
+            first = super().knowing(principal, projections, holds_raw=holds_raw)
+            self._known = await self._held.enter_async_context(first)
+        yield self._known
+
+    @contextlib.asynccontextmanager
+    async def _reading(
+        self,
+        principal: Principal,
+        period: Period,
+        wanted: Wanted,
+        planner: Planner[PlanT],
+        *,
+        in_snapshot: bool,
+        exactness: Exactness | None,
+        holds_raw: bool = False,
+    ) -> AsyncIterator[tuple[Driver, Read[PlanT]]]:
+        if self._read_from is None:
+            first = super()._reading(
+                principal, period, wanted, planner, in_snapshot=True, exactness=exactness, holds_raw=holds_raw
+            )
+            found = await self._held.enter_async_context(first)
+            self._read_from = found[0]
+        else:
+            driver = self._read_from
+            read = await self._read(driver, principal, period, wanted, planner, 0, exactness, in_snapshot=True)
+            found = driver, read
+        yield found
 
 
 async def _figures(

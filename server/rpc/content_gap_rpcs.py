@@ -6,9 +6,9 @@ import grpc
 
 from server.query import content_gaps
 from server.query.gap_changes import GapChanges
-from server.query.page_tokens import PageTokens
 from server.query.queries import Queries
 from server.rpc import gate
+from server.rpc.asking import Asking
 from server.rpc.questions import content_gaps as messages
 from tallywire.v1 import content_gap_pb2, directory_service_pb2_grpc
 
@@ -19,15 +19,14 @@ class ContentGapRpcs(directory_service_pb2_grpc.DirectoryServiceServicer):
     """Lists the content gaps of the caller's organization, and changes what is said of them."""
 
     _queries: Queries
-    _tokens: PageTokens
+    _asking: Asking
     _gaps: GapChanges
 
     async def ListContentGaps(  # noqa: N802 - the name in the contract
         self, request: content_gap_pb2.ListContentGapsRequest, context: _Context
     ) -> content_gap_pb2.ListContentGapsResponse:
         """Returns a page of content gaps."""
-        question, principal = messages.list_question(request), gate.caller().principal
-        return messages.list_response(await content_gaps.answer(self._queries, self._tokens, principal, question))
+        return await self._asking.content_gaps(gate.caller().principal, request)
 
     async def GetContentGap(  # noqa: N802 - the name in the contract
         self, request: content_gap_pb2.GetContentGapRequest, context: _Context

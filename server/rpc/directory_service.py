@@ -5,29 +5,16 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from server.query import (
-    agent_directory,
-    conversation_list,
-    conversation_timeline,
-    lead_directory,
-    lead_rows,
-    user_activities,
-    user_directory,
-    user_figure,
-    user_retention,
-)
+from server.query import agent_directory, conversation_timeline, lead_directory, user_activities, user_directory
 from server.query.gap_changes import GapChanges
-from server.query.page_tokens import PageTokens
-from server.query.queries import Queries
-from server.query.rows_tokens import RowsTokens
 from server.rpc import gate
+from server.rpc.asking import Asking
 from server.rpc.content_gap_rpcs import ContentGapRpcs
 from server.rpc.questions import agent_directory as agents
 from server.rpc.questions import conversation_directory as conversations
 from server.rpc.questions import lead_directory as leads
 from server.rpc.questions import user_directory as users
 from server.rpc.questions.shared import StoredUser
-from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Principal
 from tallywire.v1 import agent_pb2, conversation_pb2, lead_pb2, user_pb2
 
@@ -37,22 +24,18 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class DirectoryService(ContentGapRpcs):
     """The service that lists what there is in the caller's organization."""
 
-    def __init__(
-        self, queries: Queries, tokens: PageTokens, rows: RowsTokens, gaps: GapChanges, secrets: KeyedHashes
-    ) -> None:
-        self._queries = queries
+    def __init__(self, asking: Asking, gaps: GapChanges) -> None:
+        self._asking = asking
         self._gaps = gaps
-        self._tokens = tokens
-        self._rows = rows
-        self._secrets = secrets
+        self._queries = asking.queries
+        self._tokens = asking.pages
+        self._secrets = asking.secrets
 
     async def ListAgents(  # noqa: N802 - the name in the contract
         self, request: agent_pb2.ListAgentsRequest, context: _Context
     ) -> agent_pb2.ListAgentsResponse:
         """Returns a page of agents."""
-        question = agents.list_question(request)
-        principal = gate.caller().principal
-        return agents.list_response(await agent_directory.answer(self._queries, self._tokens, principal, question))
+        return await self._asking.agents(gate.caller().principal, request)
 
     async def GetAgent(  # noqa: N802 - the name in the contract
         self, request: agent_pb2.GetAgentRequest, context: _Context
@@ -65,11 +48,7 @@ class DirectoryService(ContentGapRpcs):
         self, request: conversation_pb2.ListConversationsRequest, context: _Context
     ) -> conversation_pb2.ListConversationsResponse:
         """Returns a page of conversations."""
-        principal = gate.caller().principal
-        question = conversations.list_question(request, self._stored_user(principal))
-        return conversations.list_response(
-            await conversation_list.answer(self._queries, self._tokens, self._rows, principal, question)
-        )
+        return await self._asking.conversations(gate.caller().principal, request)
 
     async def GetConversation(  # noqa: N802 - the name in the contract
         self, request: conversation_pb2.GetConversationRequest, context: _Context
@@ -84,14 +63,7 @@ class DirectoryService(ContentGapRpcs):
         self, request: lead_pb2.ListLeadsRequest, context: _Context
     ) -> lead_pb2.ListLeadsResponse:
         """Returns a page of leads."""
-        principal = gate.caller().principal
-        if request.rows_token:
-            behind = leads.rows_question(request)
-            return leads.rows_response(
-                await lead_rows.answer(self._queries, self._tokens, self._rows, principal, behind)
-            )
-        question = leads.list_question(request)
-        return leads.list_response(await lead_directory.answer(self._queries, self._tokens, principal, question))
+        return await self._asking.leads(gate.caller().principal, request)
 
     async def GetLead(  # noqa: N802 - the name in the contract
         self, request: lead_pb2.GetLeadRequest, context: _Context
@@ -104,14 +76,7 @@ class DirectoryService(ContentGapRpcs):
         self, request: user_pb2.ListUsersRequest, context: _Context
     ) -> user_pb2.ListUsersResponse:
         """Returns a page of users."""
-        if request.rows_token:
-            behind = users.rows_question(request)
-            return users.rows_response(
-                await user_figure.answer(self._queries, self._tokens, self._rows, gate.caller().principal, behind)
-            )
-        question = users.list_question(request)
-        principal = gate.caller().principal
-        return users.list_response(await user_directory.answer(self._queries, self._tokens, principal, question))
+        return await self._asking.users(gate.caller().principal, request)
 
     async def GetUser(  # noqa: N802 - the name in the contract
         self, request: user_pb2.GetUserRequest, context: _Context
@@ -134,9 +99,7 @@ class DirectoryService(ContentGapRpcs):
         self, request: user_pb2.GetUserRetentionRequest, context: _Context
     ) -> user_pb2.GetUserRetentionResponse:
         """Returns cohorts of users."""
-        question = users.retention_question(request)
-        answer = await user_retention.answer(self._queries, gate.caller().principal, question)
-        return users.retention_response(question, answer)
+        return await self._asking.retention(gate.caller().principal, request)
 
     def _stored_user(self, principal: Principal) -> StoredUser:
         return functools.partial(self._secrets.stored_user, principal.organization_id)

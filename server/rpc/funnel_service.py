@@ -4,12 +4,10 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from server.query import funnel
 from server.query.funnel_definitions import FunnelDefinitions
-from server.query.queries import Queries
 from server.rpc import funnel_conversion as conversion
 from server.rpc import gate
-from server.tenancy.principal import Scope
+from server.rpc.asking import Asking
 from tallywire.v1 import funnel_service_pb2, funnel_service_pb2_grpc
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -18,8 +16,8 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class FunnelService(funnel_service_pb2_grpc.FunnelServiceServicer):
     """The service that keeps the funnels of the caller's organization, and answers questions about them."""
 
-    def __init__(self, queries: Queries, definitions: FunnelDefinitions) -> None:
-        self._queries = queries
+    def __init__(self, asking: Asking, definitions: FunnelDefinitions) -> None:
+        self._asking = asking
         self._definitions = definitions
 
     async def CreateFunnel(  # noqa: N802 - the name in the contract
@@ -54,7 +52,4 @@ class FunnelService(funnel_service_pb2_grpc.FunnelServiceServicer):
         self, request: funnel_service_pb2.QueryFunnelRequest, context: _Context
     ) -> funnel_service_pb2.QueryFunnelResponse:
         """Returns the figures of a funnel."""
-        question = conversion.question(request)
-        if question.revealing:
-            gate.require(Scope.EVENTS, question.revealing)
-        return conversion.response(await funnel.answer(self._queries, gate.caller().principal, question))
+        return await self._asking.funnel(gate.caller().principal, request)

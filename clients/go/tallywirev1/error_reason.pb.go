@@ -289,6 +289,9 @@ const (
 	ErrorReason_ERROR_REASON_DASHBOARD_LIMIT ErrorReason = 181
 	// PERMISSION_DENIED. A shared dashboard is made personal by its owner alone. Metadata: owner.
 	ErrorReason_ERROR_REASON_DASHBOARD_OWNER ErrorReason = 182
+	// FAILED_PRECONDITION. The server lacks the library that writes files of this format. Metadata: command, which its
+	// operator runs to install it.
+	ErrorReason_ERROR_REASON_FORMAT_NOT_INSTALLED ErrorReason = 190
 )
 
 // Enum value maps for ErrorReason.
@@ -397,6 +400,7 @@ var (
 		180: "ERROR_REASON_DASHBOARD_NOT_FOUND",
 		181: "ERROR_REASON_DASHBOARD_LIMIT",
 		182: "ERROR_REASON_DASHBOARD_OWNER",
+		190: "ERROR_REASON_FORMAT_NOT_INSTALLED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":              0,
@@ -502,6 +506,7 @@ var (
 		"ERROR_REASON_DASHBOARD_NOT_FOUND":      180,
 		"ERROR_REASON_DASHBOARD_LIMIT":          181,
 		"ERROR_REASON_DASHBOARD_OWNER":          182,
+		"ERROR_REASON_FORMAT_NOT_INSTALLED":     190,
 	}
 )
 
@@ -536,7 +541,7 @@ var File_tallywire_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\x91\x1c\n" +
+	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xb9\x1c\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x1eERROR_REASON_MALFORMED_MESSAGE\x10\x01\x12\x1f\n" +
@@ -641,7 +646,8 @@ const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\x1eERROR_REASON_EMBED_NOT_ALLOWED\x10\xab\x01\x12%\n" +
 	" ERROR_REASON_DASHBOARD_NOT_FOUND\x10\xb4\x01\x12!\n" +
 	"\x1cERROR_REASON_DASHBOARD_LIMIT\x10\xb5\x01\x12!\n" +
-	"\x1cERROR_REASON_DASHBOARD_OWNER\x10\xb6\x01Bo\n" +
+	"\x1cERROR_REASON_DASHBOARD_OWNER\x10\xb6\x01\x12&\n" +
+	"!ERROR_REASON_FORMAT_NOT_INSTALLED\x10\xbe\x01Bo\n" +
 	"\x16io.github.tallywire.v1B\x10ErrorReasonProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3"
 
 var (

@@ -10551,6 +10551,9 @@ pub enum ErrorReason {
     DashboardLimit = 181,
     /// PERMISSION_DENIED. A shared dashboard is made personal by its owner alone. Metadata: owner.
     DashboardOwner = 182,
+    /// FAILED_PRECONDITION. The server lacks the library that writes files of this format. Metadata: command, which its
+    /// operator runs to install it.
+    FormatNotInstalled = 190,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -10662,6 +10665,7 @@ impl ErrorReason {
             Self::DashboardNotFound => "ERROR_REASON_DASHBOARD_NOT_FOUND",
             Self::DashboardLimit => "ERROR_REASON_DASHBOARD_LIMIT",
             Self::DashboardOwner => "ERROR_REASON_DASHBOARD_OWNER",
+            Self::FormatNotInstalled => "ERROR_REASON_FORMAT_NOT_INSTALLED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -10770,6 +10774,7 @@ impl ErrorReason {
             "ERROR_REASON_DASHBOARD_NOT_FOUND" => Some(Self::DashboardNotFound),
             "ERROR_REASON_DASHBOARD_LIMIT" => Some(Self::DashboardLimit),
             "ERROR_REASON_DASHBOARD_OWNER" => Some(Self::DashboardOwner),
+            "ERROR_REASON_FORMAT_NOT_INSTALLED" => Some(Self::FormatNotInstalled),
             _ => None,
         }
     }

@@ -7089,6 +7089,7 @@ export interface GetLeadResponse {
  * - `DASHBOARD_NOT_FOUND`: NOT_FOUND. There is no dashboard of this id that the caller may see, or this version of it is no longer kept.
  * - `DASHBOARD_LIMIT`: RESOURCE_EXHAUSTED without RetryInfo. There are as many dashboards as there may be: delete one. Metadata: limit.
  * - `DASHBOARD_OWNER`: PERMISSION_DENIED. A shared dashboard is made personal by its owner alone. Metadata: owner.
+ * - `FORMAT_NOT_INSTALLED`: FAILED_PRECONDITION. The server lacks the library that writes files of this format. Metadata: command, which its operator runs to install it.
  */
 export type ErrorReason =
   | "MALFORMED_MESSAGE"
@@ -7193,6 +7194,7 @@ export type ErrorReason =
   | "DASHBOARD_NOT_FOUND"
   | "DASHBOARD_LIMIT"
   | "DASHBOARD_OWNER"
+  | "FORMAT_NOT_INSTALLED"
   | `UNKNOWN_${number}`;
 
 /** ListEventsRequest asks for raw events. */

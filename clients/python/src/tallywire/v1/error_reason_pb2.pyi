@@ -325,6 +325,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """RESOURCE_EXHAUSTED without RetryInfo. There are as many dashboards as there may be: delete one. Metadata: limit."""
     ERROR_REASON_DASHBOARD_OWNER: _ErrorReason.ValueType  # 182
     """PERMISSION_DENIED. A shared dashboard is made personal by its owner alone. Metadata: owner."""
+    ERROR_REASON_FORMAT_NOT_INSTALLED: _ErrorReason.ValueType  # 190
+    """FAILED_PRECONDITION. The server lacks the library that writes files of this format. Metadata: command, which its
+    operator runs to install it.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -636,4 +640,8 @@ ERROR_REASON_DASHBOARD_LIMIT: ErrorReason.ValueType  # 181
 """RESOURCE_EXHAUSTED without RetryInfo. There are as many dashboards as there may be: delete one. Metadata: limit."""
 ERROR_REASON_DASHBOARD_OWNER: ErrorReason.ValueType  # 182
 """PERMISSION_DENIED. A shared dashboard is made personal by its owner alone. Metadata: owner."""
+ERROR_REASON_FORMAT_NOT_INSTALLED: ErrorReason.ValueType  # 190
+"""FAILED_PRECONDITION. The server lacks the library that writes files of this format. Metadata: command, which its
+operator runs to install it.
+"""
 global___ErrorReason = ErrorReason

@@ -1,0 +1,1 @@
+"""Answers and lists as tables, and tables as files: CSV, JSON, spreadsheets, Parquet, Arrow."""

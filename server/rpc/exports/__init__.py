@@ -1,0 +1,1 @@
+"""Answers of the contract as tables, and the streams of ExportService."""
