@@ -40,12 +40,15 @@ class Attempt:
     at: float
     timeout_ms: float | None
     user_agent: str
-    request: Any
+    request: Any  # of StreamEvents the first batch
+    batches: list[Any] = field(default_factory=list)  # of StreamEvents all
     under_way: int = 0  # calls of the case, with this one
 
     @property
     def events(self) -> list[Any]:
         """Returns the events of a request that has some."""
+        if self.method == "StreamEvents":
+            return [event for batch in self.batches for event in batch.events]
         if self.method == "TrackEvent":
             return [self.request.event]
         return list(self.request.events) if self.method == "TrackEvents" else []
@@ -58,6 +61,7 @@ class Attempt:
             "timeout_ms": None if self.timeout_ms is None else round(self.timeout_ms),
             "user_agent": self.user_agent,
             "request": json_format.MessageToDict(self.request, preserving_proto_field_name=True),
+            **({"batches": [one.sequence for one in self.batches]} if self.method == "StreamEvents" else {}),
         }
 
 
@@ -92,6 +96,12 @@ class Script:
         finally:
             self.under_way -= 1
             await asyncio.shield(self._tell())
+
+    async def take(self, attempt: Attempt, batch: Any) -> None:
+        """Records a batch of a stream."""
+        attempt.batches.append(batch)
+        attempt.request = attempt.batches[0]
+        await self._tell()
 
     async def _tell(self) -> None:
         async with self.changed:
@@ -129,24 +139,32 @@ class ScriptedServer(grpc.GenericRpcHandler):  # type: ignore[misc]  # the base 
     def service(self, handler_call_details: Any) -> Any:
         """Returns gRPC's handler of a method of the contract; None for other methods."""
         method = methods.by_path().get(handler_call_details.method)
-        if method is None or method.client_streaming:
+        if method is None:
             return None
 
         async def unary(request: Any, context: Any) -> Any:
-            async with self._called(method, request, context) as (script, step):
+            async with self._called(method, request, context) as (script, step, _):
                 return await _play(script, step, method, request, context)
 
         async def stream(request: Any, context: Any) -> None:
-            async with self._called(method, request, context) as (script, step):
+            async with self._called(method, request, context) as (script, step, _):
                 await _play_stream(script, step, method, context)
 
+        async def batches(requests: Any, context: Any) -> None:
+            async with self._called(method, event_service_pb2.StreamBatch(), context) as (script, step, attempt):
+                await _play_batches(script, step, attempt, requests, context)
+
         reading, writing = methods.request_class(method).FromString, methods.response_class(method).SerializeToString
+        if method.client_streaming:
+            return grpc.stream_stream_rpc_method_handler(batches, reading, writing)
         if method.server_streaming:
             return grpc.unary_stream_rpc_method_handler(stream, reading, writing)
         return grpc.unary_unary_rpc_method_handler(unary, reading, writing)
 
     @contextlib.asynccontextmanager
-    async def _called(self, method: Any, request: Any, context: Any) -> AsyncIterator[tuple[Script, dict[str, Any]]]:
+    async def _called(
+        self, method: Any, request: Any, context: Any
+    ) -> AsyncIterator[tuple[Script, dict[str, Any], Attempt]]:
         metadata = dict(context.invocation_metadata())
         script = self._scripts.get(str(metadata.get("authorization", "")).removeprefix("Bearer "))
         if script is None:
@@ -161,7 +179,7 @@ class ScriptedServer(grpc.GenericRpcHandler):  # type: ignore[misc]  # the base 
             request=request,
         )
         async with script.call(attempt) as step:
-            yield script, step
+            yield script, step, attempt
 
 
 async def _play(script: Script, step: dict[str, Any], method: Any, request: Any, context: Any) -> Any:
@@ -183,6 +201,35 @@ async def _play_stream(script: Script, step: dict[str, Any], method: Any, contex
         else:
             await _interrupt(script, item, context)
     await _for_ever()
+
+
+async def _play_batches(script: Script, step: dict[str, Any], attempt: Attempt, requests: Any, context: Any) -> None:
+    """Acknowledges the batches of a stream; with `take` does what the step says after so many of them."""
+    if "take" not in step:
+        await _interrupt(script, step, context)
+    async for request in requests:
+        batch = request.batch
+        if attempt.batches and batch.sequence != attempt.batches[-1].sequence + 1:
+            await _abort(context, {"code": "INVALID_ARGUMENT", "reason": "SEQUENCE_GAP"})
+        await script.take(attempt, batch)
+        if "take" not in step and len(attempt.batches) <= step.get("acks", len(attempt.batches)):
+            await context.write(_acknowledged(script, batch))
+        elif len(attempt.batches) == step.get("take"):
+            acknowledged = step.get("acks", 0)
+            for one in attempt.batches[:acknowledged]:
+                await context.write(_acknowledged(script, one))
+            if step.get("stored"):
+                for one in attempt.batches[acknowledged:]:
+                    list(_results(script, {}, one.events))
+            if step.get("end"):
+                return
+            await _interrupt(script, step, context)
+
+
+def _acknowledged(script: Script, batch: Any) -> Any:
+    """Returns the acknowledgement of a batch, whose events are stored."""
+    ack = event_service_pb2.StreamAck(sequence=batch.sequence, results=_results(script, {}, batch.events))
+    return event_service_pb2.StreamEventsResponse(acks=[ack])
 
 
 async def _interrupt(script: Script, step: dict[str, Any], context: Any) -> None:

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable
 
 import tests.conftest  # noqa: F401 - sets up the process for gRPC and engines before either is imported
 from clients.conformance.scripted_server import ScriptedServer
-from tests.conformance import cases, journeys, languages, real_server, server_process
+from tests.conformance import cases, endurance, journeys, languages, real_server, server_process
 from tests.support import certificates, serving
 
 os.environ.setdefault("TALLYWIRE_ALL_CLIENTS", "1")
@@ -34,6 +34,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--throughput", type=float, nargs="?", const=8.0, metavar="SECONDS", help="send as much as there is room for"
     )
+    parser.add_argument("--build", action="store_true", help="build the testees, and run nothing")
     parser.add_argument("--no-build", action="store_true", help="the testees are built already")
     return parser.parse_args()
 
@@ -75,6 +76,8 @@ async def _ready(arguments: argparse.Namespace) -> tuple[list[languages.Language
     """Returns the languages that were asked for, built, and how many do not build. Others lack a toolchain."""
     wanted = [one for one in languages.all_of_them() if not arguments.language or one.name in arguments.language]
     found, broken = [], 0
+    if arguments.throughput:
+        wanted = [one.for_measuring() for one in wanted]
     for language in wanted:
         if missing := language.missing():
             print(f"{language.name} is left out: not on PATH: {', '.join(missing)}", file=sys.stderr)
@@ -83,6 +86,8 @@ async def _ready(arguments: argparse.Namespace) -> tuple[list[languages.Language
             if not arguments.no_build:
                 await language.make()
             found.append(language)
+            if arguments.build:
+                print(f"{language.name} is built")
         except languages.BuildFailed as failed:
             print(failed, file=sys.stderr)
             broken += 1
@@ -95,6 +100,8 @@ async def _run(arguments: argparse.Namespace) -> int:
         print("\n".join(f"{case.kind:9} {case.name:35} {case.data['about']}" for case in chosen))
         return 0
     ready, broken = await _ready(arguments)
+    if arguments.build:
+        return 1 if broken or (len(ready) < len(languages.all_of_them()) and not arguments.language) else 0
     if not ready or not chosen:
         print("no client or no case of such a name can be run", file=sys.stderr)
         return 1
@@ -127,15 +134,17 @@ async def _against_real(arguments: argparse.Namespace, ready: list[languages.Lan
                     resumed = await journeys.resume_across_restarts(testees, server, keys)
                 print("\n".join(f"{name}: restarts: {problem or 'ok'}" for name, problem in resumed.items()))
                 wrong += [f"{name}: restarts: {problem}" for name, problem in resumed.items() if problem]
+            keys = {testee.language.name: (await real.make_tenant()).key for testee in testees}
             if arguments.soak:
-                keys = {testee.language.name: (await real.make_tenant()).key for testee in testees}
-                async with server_process.started(real.settings, folder) as server:
-                    wrong += await journeys.soak(testees, server, keys, arguments.soak, print)
+                async with (
+                    server_process.started(real.settings, folder) as one,
+                    server_process.started(real.settings, folder) as other,
+                ):
+                    wrong += await endurance.soak(testees, (one, other), keys, arguments.soak, print)
+            keys = {testee.language.name: (await real.make_tenant()).key for testee in testees}
             if arguments.throughput:
                 async with server_process.started(real.settings, folder) as server:
-                    for testee in testees:
-                        key = (await real.make_tenant()).key
-                        print(await journeys.throughput(testee, server.address, key, arguments.throughput))
+                    wrong += await endurance.throughput(testees, server, keys, arguments.throughput, print)
     print("\n".join([f"✗ {one}" for one in wrong]) or "nothing is wrong")
     return 1 if wrong else 0
 

@@ -20,7 +20,7 @@ from tests.support.waiting import PATIENCE
 
 FOLDER = pathlib.Path(__file__).parents[2] / "clients" / "conformance" / "cases"
 # Commands of the driver itself.
-_OWN = ("await", "until_attempts", "until_idle", "pause")
+_OWN = ("await", "until_attempts", "until_events", "until_idle", "pause")
 _NAMED = ("client", "tracker", "stream")
 _AT_ONCE = 12
 
@@ -179,6 +179,8 @@ class _Run:
                 await asyncio.sleep(command["ms"] / 1000)
             case "until_attempts" if script is not None:
                 await script.until(lambda: len(script.attempts) >= command["count"])
+            case "until_events" if script is not None:
+                await script.until(lambda: sum(len(one.events) for one in script.attempts) >= command["count"])
             case "until_idle" if script is not None:
                 await script.until(lambda: script.under_way == 0)
 

@@ -1,11 +1,6 @@
-"""What clients must stand against a real server: many calls at once, restarts, TLS, and a soak."""
+"""What clients must stand against a real server: many calls at once, restarts and TLS."""
 
 import asyncio
-import contextlib
-import os
-import pathlib
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -188,78 +183,6 @@ async def tls(testee: Testee, address: str, key: str, certificates: Certificates
         elif (error := await failed(testee, "call", **asking))["code"] not in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
             raise Refused(f"{way} the error is {error}")
         await done(testee, "close", client=client)
-
-
-async def soak(
-    testees: list[Testee], server: ServerProcess, keys: dict[str, str], seconds: float, say: Callable[[str], None]
-) -> list[str]:
-    """Tracks for so long while the server is killed and restarted; returns what is wrong.
-
-    In the end every tracker's sent + duplicates are the events that are counted, and nothing is lost.
-    """
-    end = time.monotonic() + seconds
-    restarts = {"stopped": 0, "killed": 0}
-
-    async def disturb() -> None:
-        while time.monotonic() < end - 5:
-            await asyncio.sleep(min(5.0, seconds / 6))
-            kind, way = ("killed", server.kill) if sum(restarts.values()) % 2 else ("stopped", server.stop)
-            await way()
-            restarts[kind] += 1
-            await server.start()
-
-    async def track(testee: Testee) -> str:
-        name, address = testee.language.name, [server.address]
-        await done(testee, "tracker_open", tracker="soak", addresses=address, key=keys[name], max_events=100_000)
-        taken = 0
-        while time.monotonic() < end:
-            batch = [event() for _ in range(20)]
-            taken += sum((await done(testee, "tracker_track", tracker="soak", events=batch))["taken"])
-            await asyncio.sleep(0.1)
-        settled = (await done(testee, "tracker_flush", tracker="soak", timeout_ms=120_000))["settled"]
-        stats = await done(testee, "tracker_stats", tracker="soak")
-        await done(testee, "open", client="soak", addresses=address, key=keys[name])
-        stored = await counted(testee, "soak")
-        say(f"{name}: {taken:,} taken, {stored:,} counted, {stats}")
-        ours = stats["sent"] + stats["duplicates"]
-        if settled and ours == stored == taken and not stats["pending"] + stats["failed"] + stats["dropped"]:
-            return ""
-        return f"{name}: taken {taken}, counted {stored}, settled {settled}, {stats}"
-
-    disturbing = asyncio.create_task(disturb())
-    wrong = await asyncio.gather(*map(track, testees))
-    await disturbing
-    say(f"the server was stopped {restarts['stopped']} times and killed {restarts['killed']} times")
-    return [one for one in wrong if one]
-
-
-async def throughput(testee: Testee, address: str, key: str, seconds: float) -> str:
-    """Sends as much as the client can, in batches and then one by one; returns the figures as a line."""
-    name, before = testee.language.name, cpu_seconds(testee.pid)
-    await done(testee, "open", client="load", addresses=[address], key=key)
-    figures = []
-    for batch, under_way in ((500, 8), (1, 32)):
-        arguments = {"client": "load", "seconds": seconds, "batch": batch, "under_way": under_way}
-        reply = await testee.ask({"do": "load", **arguments})
-        if "ok" not in reply:
-            return f"{name:12} {reply.get('unsupported', reply)}"
-        if reply["ok"]["failed"]:
-            return f"{name:12} {reply['ok']['failed']} calls failed"
-        figures.append(reply["ok"]["events"] / seconds)
-    await done(testee, "close", client="load")
-    spent = cpu_seconds(testee.pid) - before
-    return f"{name:12} {figures[0]:10,.0f} events/s {figures[1]:8,.0f} calls/s {spent:6.1f} CPU s"
-
-
-def cpu_seconds(pid: int) -> float:
-    """Returns the CPU seconds that a process and its children have used; 0 where there is no /proc."""
-    spent = 0.0
-    for folder in pathlib.Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            if int(folder.name) == pid or int(fields[1]) == pid:
-                spent += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return spent
 
 
 def tls_settings(certificates: Certificates, *, mutual: bool) -> dict[str, Any]:

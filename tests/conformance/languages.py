@@ -1,17 +1,20 @@
 """The clients that there are: clients/LANGUAGE/conformance.json says how the testee of each is built and run."""
 
 import asyncio
+import dataclasses
 import fcntl
-import hashlib
 import json
 import os
 import pathlib
 import shutil
 import sys
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tests.conformance import store
 from tests.support.waiting import PATIENCE
 
 CLIENTS = pathlib.Path(__file__).parents[2] / "clients"
@@ -26,14 +29,17 @@ class Language:
     """A client and its testee.
 
     `name` is the client's folder, or folder-variant; `build` are the commands that make the testee, `run` the one that
-    starts it, `toolchain` the programs without which there is no use in trying, all as in conformance.json.
+    starts it, `made` what of it is worth keeping, `toolchain` the programs without which there is no use in trying, all
+    as in conformance.json. `optimized` are the commands for measuring, where others are needed than for testing.
     """
 
     name: str
     folder: pathlib.Path
     build: tuple[tuple[str, ...], ...]
     run: tuple[str, ...]
+    made: tuple[str, ...]
     toolchain: tuple[str, ...]
+    optimized: dict[str, Any]
 
     @property
     def client(self) -> str:
@@ -43,26 +49,53 @@ class Language:
     def missing(self) -> list[str]:
         """Returns what must be there before the testee can be built: it says so in words."""
         if self.toolchain and not are_all_wanted():
-            return ["TALLYWIRE_ALL_CLIENTS=1, as .ci/clients sets it"]
+            return [f"{store.VARIABLE} as .ci/run sets it, or TALLYWIRE_ALL_CLIENTS=1"]
         return [program for program in self.toolchain if shutil.which(program) is None]
+
+    @property
+    def home(self) -> pathlib.Path:
+        """Returns the folder in which the testee runs: the client's, or where what was built of it is kept."""
+        return store.kept(self.folder, self.toolchain) or self.folder if self.made else self.folder
+
+    def for_measuring(self) -> "Language":
+        """Returns the language with its testee as users build programs."""
+        if not self.optimized:
+            return self
+        build = tuple(map(_command, self.optimized["build"]))
+        return dataclasses.replace(self, build=build, run=_command(self.optimized["run"]), made=())
 
     async def make(self) -> None:
         """Builds the testee; one process at a time, whoever asks. Raises BuildFailed."""
-        digest = hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]
-        with (pathlib.Path(tempfile.gettempdir()) / f"tallywire-conformance-{digest}.lock").open("w") as lock:
-            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        if not self.build or self.home != self.folder:
+            return
+        async with self._alone():
+            if self.home != self.folder:  # somebody else has built it meanwhile
+                return
             for command in self.build:
-                process = await asyncio.create_subprocess_exec(
-                    *command,
-                    cwd=self.folder,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.STDOUT,
-                )
-                output, _ = await process.communicate()
-                if process.returncode:
-                    shown = output.decode(errors="replace")[-20_000:]
-                    raise BuildFailed(f"in {self.folder}: {' '.join(command)}\n{shown}")
+                await self._run(command)
+            if self.made:
+                store.keep(self.folder, self.toolchain, self.made)
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """Keeps other processes from building this client for the length of the block, in this folder or another."""
+        folder = store.folder() or pathlib.Path(tempfile.gettempdir())
+        with (folder / f"tallywire-conformance-{self.client}.lock").open("w") as lock:
+            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+            yield
+
+    async def _run(self, command: tuple[str, ...]) -> None:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=self.folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        if process.returncode:
+            shown = output.decode(errors="replace")[-20_000:]
+            raise BuildFailed(f"in {self.folder}: {' '.join(command)}\n{shown}")
 
 
 def all_of_them() -> list[Language]:
@@ -77,7 +110,9 @@ def all_of_them() -> list[Language]:
                     folder=path.parent,
                     build=tuple(map(_command, described["build"])),
                     run=_command([*described["run"], *arguments]),
+                    made=tuple(described.get("made", ())),
                     toolchain=tuple(described["toolchain"]),
+                    optimized=described.get("optimized", {}),
                 )
             )
     return found
@@ -85,7 +120,7 @@ def all_of_them() -> list[Language]:
 
 def are_all_wanted() -> bool:
     """Returns whether clients are tested that have to be built; then a toolchain that is missing is a failure."""
-    return bool(os.environ.get("TALLYWIRE_ALL_CLIENTS"))
+    return bool(os.environ.get("TALLYWIRE_ALL_CLIENTS")) or store.folder() is not None
 
 
 def _command(words: list[str]) -> tuple[str, ...]:
@@ -116,7 +151,7 @@ class Testee:
         environment |= {"no_proxy": "localhost", "NO_PROXY": "localhost"}
         self._process = await asyncio.create_subprocess_exec(
             *self.language.run,
-            cwd=self.language.folder,
+            cwd=self.language.home,
             env=environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -1,5 +1,5 @@
 // Package tallygrpc counts the calls of gRPC servers: each becomes an event api.called with the full method as its
-// endpoint, the status, how long it took and how large its messages were.
+// endpoint, GRPC as its method, the status, how long it took and how large its messages were.
 //
 //	server := grpc.NewServer(
 //		grpc.ChainUnaryInterceptor(tallygrpc.Unary(tracker)),
@@ -33,10 +33,10 @@ type Recorder = calls.Recorder
 // Option is a choice for [Unary] and [Stream].
 type Option func(settings *calls.Settings[context.Context])
 
-// WithExclude leaves out calls whose full method matches one of the patterns of [path.Match]. They take the place of the
-// default, which leaves out health checks, reflection and the calls of tallywire itself.
+// WithExclude leaves out calls whose full method matches one of the patterns, in which "*" is any text. They take the place
+// of the default, which leaves out health checks, reflection and the calls of tallywire itself.
 func WithExclude(patterns ...string) Option {
-	return func(s *calls.Settings[context.Context]) { s.Exclude = patterns }
+	return func(s *calls.Settings[context.Context]) { s.Exclude(patterns) }
 }
 
 // WithIdentify says who served whom: a function returns the agent, user, conversation and so on of a call, by its
@@ -45,13 +45,14 @@ func WithIdentify(identify func(ctx context.Context) event.Stamp) Option {
 	return func(s *calls.Settings[context.Context]) { s.Identify = identify }
 }
 
-// WithSample sends only a share of the calls, from 0 to 1, at random. Without it all are sent, and figures are exact.
+// WithSample sends only a share of the calls, from 0 to 1, at random, with the share as the property sample_rate: counts
+// and bytes are then the figure divided by it. Without it all are sent, and figures are exact.
 func WithSample(share float64) Option {
 	return func(s *calls.Settings[context.Context]) { s.Sample = share }
 }
 
 func settingsOf(options []Option) *calls.Settings[context.Context] {
-	settings := calls.New[context.Context]("/grpc.health.v1.Health/*", "/grpc.reflection.*/*", "/tallywire.v1.*/*")
+	settings := calls.New[context.Context]("/grpc.health.v1.Health/*", "/grpc.reflection.*", "/tallywire.v1.*")
 	for _, option := range options {
 		option(&settings)
 	}
@@ -112,10 +113,7 @@ func (c *call) end(err error) {
 	} else if err != nil && code == codes.Unknown {
 		code = status.FromContextError(err).Code() // as gRPC itself does with errors of a context
 	}
-	made := event.APICalled().
-		Endpoint(c.endpoint).
-		Method("POST").
-		StatusCode(httpStatus(code)).
+	made := c.settings.Called(c.endpoint, "GRPC", httpStatus(code)).
 		Latency(time.Since(c.begun)).
 		RequestBytes(c.received.Load()).
 		ResponseBytes(c.sent.Load())

@@ -91,7 +91,7 @@ func TestUnaryCallsBecomeEvents(t *testing.T) {
 		made := <-kept
 		cancel()
 		call := made.GetApi()
-		if call.GetEndpoint() != overview || call.GetMethod() != "POST" || call.LatencyMs == nil || made.GetAgentId() != "bot" {
+		if call.GetEndpoint() != overview || call.GetMethod() != "GRPC" || call.LatencyMs == nil || made.GetAgentId() != "bot" {
 			t.Errorf("%q became %v", zone, made)
 		}
 		if got := call.GetStatusCode(); got != wanted && (zone != "late" || got != 499) { // whichever the server saw first

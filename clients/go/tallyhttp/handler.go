@@ -39,10 +39,11 @@ type Recorder = calls.Recorder
 // Option is a choice for [Handler].
 type Option func(settings *calls.Settings[*http.Request])
 
-// WithExclude leaves out calls whose template matches one of the patterns of [path.Match]. They take the place of the
-// default, which leaves out health checks: "/health", "/healthz", "/livez", "/readyz", "/ping".
+// WithExclude leaves out requests whose path matches one of the patterns: "*" is any text, and a slash at the end does not
+// count. They take the place of the default, which leaves out health checks: "/health", "/healthz", "/livez", "/readyz",
+// "/ping".
 func WithExclude(patterns ...string) Option {
-	return func(s *calls.Settings[*http.Request]) { s.Exclude = patterns }
+	return func(s *calls.Settings[*http.Request]) { s.Exclude(patterns) }
 }
 
 // WithTemplate says what the template of a request is, for other routers than [http.ServeMux]; "" is none. With chi, for
@@ -57,7 +58,8 @@ func WithIdentify(identify func(request *http.Request) event.Stamp) Option {
 	return func(s *calls.Settings[*http.Request]) { s.Identify = identify }
 }
 
-// WithSample sends only a share of the calls, from 0 to 1, at random. Without it all are sent, and figures are exact.
+// WithSample sends only a share of the calls, from 0 to 1, at random, with the share as the property sample_rate: counts
+// and bytes are then the figure divided by it. Without it all are sent, and figures are exact.
 func WithSample(share float64) Option {
 	return func(s *calls.Settings[*http.Request]) { s.Sample = share }
 }
@@ -71,7 +73,9 @@ func Handler(next http.Handler, recorder Recorder, options ...Option) http.Handl
 		option(&settings)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		call := &call{begun: time.Now(), settings: &settings, recorder: recorder, request: r, context: r.Context()}
+		call := &call{
+			begun: time.Now(), settings: &settings, recorder: recorder, request: r, context: r.Context(), path: r.URL.Path,
+		}
 		if r.Body != nil && r.Body != http.NoBody {
 			// The mux tells the pattern by the request that it is given, so that is changed and not copied.
 			r.Body = &countedBody{ReadCloser: r.Body, call: call}
@@ -89,6 +93,7 @@ type call struct {
 	recorder Recorder
 	request  *http.Request
 	context  context.Context
+	path     string // as it came: what serves the request may cut it
 
 	status      int
 	received    atomic.Int64 // a body may still be read by another goroutine
@@ -98,35 +103,45 @@ type call struct {
 
 // end counts the call. If the handler has panicked, the panic goes on after it.
 func (c *call) end() {
-	endpoint := c.settings.TemplateOf(c.request)
-	if c.settings.IsExcluded(endpoint) {
+	status := c.statusCode()
+	// A WebSocket is no call.
+	if status == http.StatusSwitchingProtocols || c.settings.IsExcluded(c.path) {
 		return
 	}
 	received := c.received.Load()
 	if c.request.ContentLength > 0 {
 		received = c.request.ContentLength
 	}
-	made := event.APICalled().
-		Endpoint(endpoint).
-		Method(c.request.Method).
-		StatusCode(int32(c.statusCode())).
+	made := c.settings.Called(c.settings.TemplateOf(c.request), methodOf(c.request), int32(status)).
 		Latency(time.Since(c.begun)).
 		RequestBytes(received).
 		ResponseBytes(c.sent)
 	c.recorder.Track(c.settings.Stamp(c.request).On(made))
 }
 
-// statusCode returns the status that the peer got, or what stands for none.
+// statusCode returns the status that the peer got whole, or what stands for none.
 func (c *call) statusCode() int {
 	switch {
-	case c.status != 0:
+	case c.status == http.StatusSwitchingProtocols:
 		return c.status
 	case errors.Is(c.context.Err(), context.Canceled):
 		return statusClientClosed
 	case !c.hasReturned:
-		return http.StatusInternalServerError // net/http ends the connection without an answer
+		return http.StatusInternalServerError // net/http ends the connection in the middle of the answer, or without one
+	case c.status != 0:
+		return c.status
 	default:
 		return http.StatusOK
+	}
+}
+
+// methodOf returns the method of a request; whatever else a peer may invent is "(other)".
+func methodOf(request *http.Request) string {
+	switch request.Method {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY":
+		return request.Method
+	default:
+		return "(other)"
 	}
 }
 

@@ -8,10 +8,11 @@ import contextlib
 import dataclasses
 import json
 import math
+import queue
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -123,6 +124,57 @@ class Stream:
     step: "asyncio.Task[Any] | None" = None
 
 
+class Source:
+    """Batches that the driver gives one by one, for either kind of client."""
+
+    def __init__(self) -> None:
+        self._batches: queue.SimpleQueue[list[event_pb2.Event] | None] = queue.SimpleQueue()
+
+    def put(self, batch: list[event_pb2.Event] | None) -> None:
+        """Adds a batch; None is the end."""
+        self._batches.put(batch)
+
+    def __iter__(self) -> Iterator[list[event_pb2.Event]]:
+        """Yields batches. The client that blocks takes them until its window is full: it cannot wait for the driver."""
+        while True:
+            try:
+                batch = self._batches.get_nowait()
+            except queue.Empty:
+                raise Unsupported("Client takes batches in the thread that waits for acknowledgements") from None
+            if batch is None:
+                return
+            yield batch
+
+    async def as_they_come(self) -> AsyncIterator[list[event_pb2.Event]]:
+        """Yields batches as an asynchronous iterator."""
+        while True:
+            try:
+                batch = self._batches.get_nowait()
+            except queue.Empty:
+                await asyncio.sleep(0.005)
+                continue
+            if batch is None:
+                return
+            yield batch
+
+
+class EventStream:
+    """A stream of events with the methods of a subscription."""
+
+    def __init__(self, source: Source, acks: AsyncGenerator[Any, None]) -> None:
+        self.source = source
+        self._acks = acks
+
+    async def __anext__(self) -> Any:
+        """Returns the next acknowledgement."""
+        return await anext(self._acks)
+
+    async def close(self) -> None:
+        """Ends the stream."""
+        self.source.put(None)
+        await self._acks.aclose()
+
+
 class AsyncioClient(tallywire.AsyncClient):
     """An AsyncClient with a way to call every RPC by its path, with the retries that its own methods have."""
 
@@ -133,7 +185,11 @@ class AsyncioClient(tallywire.AsyncClient):
         method: Any = self._bound().channel.unary_unary(path, **codecs)
         return await self._call(method, lambda: request, policy, timeout)
 
-    async def stream(self, path: str, codecs: Reply, request: Any, timeout: Any) -> list[Any]:
+    def events(self, source: Source, **options: Any) -> EventStream:
+        """Opens a stream of events."""
+        return EventStream(source, self.stream(source.as_they_come(), **options))
+
+    async def responses(self, path: str, codecs: Reply, request: Any, timeout: Any) -> list[Any]:
         """Returns all responses of an RPC that streams them."""
         method: Any = self._bound().channel.unary_stream(path, **codecs)
         try:
@@ -181,7 +237,7 @@ class Testee:
         }
         path = f"/{command['method']}"
         if method.server_streaming:
-            return {"responses": list(map(to_json, await client.stream(path, codecs, request, timeout)))}
+            return {"responses": list(map(to_json, await client.responses(path, codecs, request, timeout)))}
         policy = retries.of_method(method.name)
         return {"response": to_json(await client.unary(path, codecs, request, policy, timeout))}
 
@@ -257,7 +313,14 @@ class Testee:
         return dataclasses.asdict(self.trackers[command["tracker"]].stats())
 
     async def stream_open(self, command: Reply) -> Reply:
-        client, request = self.clients[command["client"]], command["request"]
+        client = self.clients[command["client"]]
+        if command["kind"] == "events":
+            taken = {"max_unacked": command["max_unacked"]} if "max_unacked" in command else {}
+            if "retry_for_ms" in command:
+                taken["retry_for"] = command["retry_for_ms"] / 1000
+            self.streams[command["stream"]] = Stream(client.events(Source(), **taken))
+            return {}
+        request = command["request"]
         narrowed = request.get("filter", {})
         options: dict[str, Any] = {name: narrowed[name] for name in ("agent_ids", "channel") if name in narrowed}
         subscription: Any
@@ -276,6 +339,15 @@ class Testee:
         self.streams[command["stream"]] = Stream(subscription)
         return {}
 
+    async def stream_send(self, command: Reply) -> Reply:
+        batch = [json_format.ParseDict(one, event_pb2.Event()) for one in command["events"]]
+        self.streams[command["stream"]].subscription.source.put(batch)
+        return {}
+
+    async def stream_end(self, command: Reply) -> Reply:
+        self.streams[command["stream"]].subscription.source.put(None)
+        return {}
+
     async def stream_next(self, command: Reply) -> Reply:
         stream = self.streams[command["stream"]]
         stream.step = stream.step or asyncio.ensure_future(anext(stream.subscription))
@@ -290,6 +362,12 @@ class Testee:
 
     async def stream_close(self, command: Reply) -> Reply:
         stream = self.streams.pop(command["stream"])
+        if isinstance(stream.subscription, EventStream | threaded.ThreadedEventStream) and stream.step is not None:
+            # A generator that is waiting cannot be closed: whoever leaves its loop has cancelled its step.
+            if not self.client_class.can_cancel:
+                raise Unsupported("a loop that blocks a thread cannot be left")
+            stream.step.cancel()
+            await asyncio.wait((stream.step,))
         await stream.subscription.close()
         if stream.step is not None:
             stream.step.cancel()

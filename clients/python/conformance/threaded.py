@@ -53,6 +53,26 @@ class ThreadedSubscription:
         await _in_thread(self._subscription.close)
 
 
+class ThreadedEventStream:
+    """A stream of events as an asynchronous iterator."""
+
+    def __init__(self, source: Any, acks: Iterator[Any]) -> None:
+        self.source = source
+        self._acks = acks
+
+    async def __anext__(self) -> Any:
+        """Returns the next acknowledgement."""
+        ack = await _in_thread(next, self._acks, None)
+        if ack is None:
+            raise StopAsyncIteration
+        return ack
+
+    async def close(self) -> None:
+        """Ends the stream, which must not be waited for."""
+        self.source.put(None)
+        await _in_thread(self._acks.close)  # type: ignore[attr-defined]  # a generator
+
+
 class ThreadedClient:
     """A Client whose methods are awaited."""
 
@@ -74,7 +94,11 @@ class ThreadedClient:
         method = self._client._channel.unary_unary(path, **codecs)
         return await _in_thread(self._client._call, method, lambda: request, policy, timeout)
 
-    async def stream(self, path: str, codecs: dict[str, Any], request: Any, timeout: Any) -> list[Any]:
+    def events(self, source: Any, **options: Any) -> "ThreadedEventStream":
+        """Opens a stream of events."""
+        return ThreadedEventStream(source, self._client.stream(source, **options))
+
+    async def responses(self, path: str, codecs: dict[str, Any], request: Any, timeout: Any) -> list[Any]:
         """Returns all responses of an RPC that streams them."""
         method = self._client._channel.unary_stream(path, **codecs)
         try:

@@ -249,8 +249,9 @@ func (t *testee) openTracker(c *command) (any, error) {
 
 // stream is a subscription whose messages a goroutine takes, one ahead.
 type stream struct {
-	steps  chan step
-	cancel context.CancelFunc
+	steps   chan step
+	cancel  context.CancelFunc
+	batches chan []event.Builder // of a stream of events
 }
 
 type step struct {
@@ -265,7 +266,15 @@ func (t *testee) streaming(ctx context.Context, c *command) (any, error) {
 	t.mutex.Lock()
 	one := t.streams[c.Stream]
 	t.mutex.Unlock()
-	if c.Do == "stream_close" {
+	switch c.Do {
+	case "stream_send":
+		builders, err := events(c)
+		one.batches <- builders
+		return none, err
+	case "stream_end":
+		close(one.batches)
+		return none, nil
+	case "stream_close":
 		one.cancel()
 		for range one.steps { // until the goroutine has ended
 		}
@@ -300,13 +309,16 @@ func (t *testee) openStream(c *command) (any, error) {
 	if c.Heartbeats {
 		chosen = append(chosen, tallywire.WithHeartbeats())
 	}
-	if c.Kind == "watch" {
+	switch c.Kind {
+	case "events":
+		t.openEvents(ctx, c, one)
+	case "watch":
 		request := new(tallywirev1.WatchMetricsRequest)
 		if err := protojson.Unmarshal(c.Request, request); err != nil {
 			return nil, err
 		}
 		go pump(ctx, one, t.client(c).WatchMetrics(ctx, request, chosen...))
-	} else {
+	default:
 		request := new(tallywirev1.WatchUpdatesRequest)
 		if err := protojson.Unmarshal(c.Request, request); err != nil {
 			return nil, err
@@ -317,6 +329,26 @@ func (t *testee) openStream(c *command) (any, error) {
 	defer t.mutex.Unlock()
 	t.streams[c.Stream] = one
 	return none, nil
+}
+
+// openEvents opens a stream of events, of which the driver gives the batches one by one.
+func (t *testee) openEvents(ctx context.Context, c *command, one *stream) {
+	var chosen []tallywire.StreamOption
+	if c.MaxUnacked != nil {
+		chosen = append(chosen, tallywire.WithUnacked(*c.MaxUnacked))
+	}
+	if c.RetryForMs != nil {
+		chosen = append(chosen, tallywire.WithProgressWithin(time.Duration(*c.RetryForMs)*time.Millisecond))
+	}
+	one.batches = make(chan []event.Builder, 100)
+	batches := func(yield func([]event.Builder) bool) {
+		for batch := range one.batches {
+			if !yield(batch) {
+				return
+			}
+		}
+	}
+	go pump(ctx, one, t.client(c).StreamEvents(ctx, batches, chosen...))
 }
 
 func pump[V any](ctx context.Context, to *stream, sequence iter.Seq2[V, error]) {

@@ -52,6 +52,7 @@ type command struct {
 	BatchSize       *int   `json:"batch_size"`
 	FlushIntervalMs *int64 `json:"flush_interval_ms"`
 	RetryForMs      *int64 `json:"retry_for_ms"`
+	MaxUnacked      *int   `json:"max_unacked"`
 }
 
 // errUnsupported says that the client has no such thing.
@@ -156,7 +157,7 @@ func (t *testee) do(ctx context.Context, c *command) (any, error) {
 		return none, t.cancel(c)
 	case "tracker_open", "tracker_track", "tracker_flush", "tracker_close", "tracker_stats":
 		return t.tracking(ctx, c)
-	case "stream_open", "stream_next", "stream_close":
+	case "stream_open", "stream_next", "stream_send", "stream_end", "stream_close":
 		return t.streaming(ctx, c)
 	default:
 		return nil, fmt.Errorf("%w: no command %s", errUnsupported, c.Do)

@@ -180,12 +180,12 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
 
         Up to `max_unacked` batches (1 to 32) are in flight; the next is taken from `batches` when there is room, in the
         caller's thread. A connection that breaks is replaced, and unacknowledged batches are sent again with the same
-        ids; `retry_for` seconds without progress raise the error. Raises ValueError for a batch over 1,000 events or
-        3.5 MiB.
+        ids; `retry_for` seconds without progress raise the error. An error of `batches`, and the ValueError for a batch
+        over 1,000 events or 3.5 MiB, is raised after the acknowledgements of earlier batches.
         """
         window = stream_batches.UnackedBatches(limit=max_unacked, clock=self._clock)
         tries = stream_batches.attempts(retry_for)
-        source = iter(batches)
+        source = _Source(iter(batches))
         while True:
             if self._closed:
                 raise errors.closed()
@@ -193,6 +193,7 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
                 for ack in self._stream_once(source, window, tries.next_timeout()):
                     tries.restart()
                     yield ack
+                source.raise_its_error()
                 return
             except stream_batches.StreamBroken as broken:
                 if self._closed:
@@ -201,7 +202,7 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
             time.sleep(wait)
 
     def _stream_once(
-        self, source: Iterator[Iterable[event_pb2.Event]], window: stream_batches.UnackedBatches, timeout: float
+        self, source: "_Source", window: stream_batches.UnackedBatches, timeout: float
     ) -> Iterator[event_service_pb2.StreamAck]:
         """Yields the acknowledgements of one connection until all is acknowledged. Raises Broken if it fails before."""
         outbox: queue.SimpleQueue[event_service_pb2.StreamEventsRequest | None] = queue.SimpleQueue()
@@ -317,8 +318,31 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
             raise
 
 
+class _Source:
+    """The batches that a caller gives; an error of theirs waits until what came before is acknowledged."""
+
+    def __init__(self, batches: Iterator[Iterable[event_pb2.Event]]) -> None:
+        self._batches = batches
+        self._error: Exception | None = None
+
+    def fill(self, window: stream_batches.UnackedBatches) -> None:
+        """Adds the next batch, or closes the window at the end."""
+        try:
+            window.add(next(self._batches))
+        except StopIteration:
+            window.closed = True
+        except Exception as error:  # noqa: BLE001 - the caller's own, raised once it is due
+            window.closed = True
+            self._error = error
+
+    def raise_its_error(self) -> None:
+        """Raises the error that has ended the batches, if there is one."""
+        if self._error is not None:
+            raise self._error
+
+
 def _send(
-    source: Iterator[Iterable[event_pb2.Event]],
+    source: _Source,
     window: stream_batches.UnackedBatches,
     outbox: "queue.SimpleQueue[event_service_pb2.StreamEventsRequest | None]",
 ) -> None:
@@ -328,9 +352,4 @@ def _send(
             outbox.put(window.next_request())
         if window.closed or window.full:
             return
-        try:
-            batch = next(source)
-        except StopIteration:
-            window.closed = True
-            return
-        window.add(batch)
+        source.fill(window)
