@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { contract } from "./tools/contract.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -8,10 +9,9 @@ const SERVER = "http://127.0.0.1:8080";
 
 export default defineConfig({
   base: "./",
+  plugins: [contract(here("src/wire"))],
   resolve: {
     alias: { "@contract": here("../typescript/src/gen/tallywire/v1") },
-    // The generated messages lie outside of this folder and use the runtime that is installed here.
-    dedupe: ["@bufbuild/protobuf"],
   },
   build: {
     outDir: here("../../server/web/static"),

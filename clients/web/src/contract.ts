@@ -1,5 +1,5 @@
 /** From the contract's messages to what charts and tables show. */
-import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { timestampMs } from "./wire/timestamps";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { PartialBucket } from "@contract/metrics_service_pb.js";
 import type { Bucket as WireBucket, Series, SeriesValue } from "@contract/metrics_service_pb.js";

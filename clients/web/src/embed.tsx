@@ -1,7 +1,7 @@
 /** The start of the embedded panel: no cookie, no storage; a token in memory, which the page around it renews. */
 import { render } from "preact";
 import { signal } from "@preact/signals";
-import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { timestampMs } from "./wire/timestamps";
 import { AccountService } from "@contract/account_service_pb.js";
 import { call, connection } from "./api/transport";
 import { Panel } from "./live/Panel";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { create } from "@bufbuild/protobuf";
+import { create } from "../src/wire";
 import { DashboardSchema, TileSchema } from "@contract/dashboard_service_pb.js";
 import { ComparisonMode } from "@contract/time_pb.js";
 import { ConversationStateSchema } from "@contract/realtime_service_pb.js";

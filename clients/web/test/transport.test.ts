@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "../src/wire";
 import { RealtimeService, WatchMetricsResponseSchema } from "@contract/realtime_service_pb.js";
 import { MetricsService } from "@contract/metrics_service_pb.js";
 import { CallError, errorFrom } from "../src/api/errors";

@@ -87,10 +87,13 @@ class World:
         return [(await self.tenant(f"tenant {number}"))[1] for number in range(count)]
 
     @contextlib.asynccontextmanager
-    async def server(self, processes: int = 1, **settings: str) -> AsyncIterator["Served"]:
-        """A server on a free port, with further settings by their names in the environment."""
-        with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as probe:
-            address = f"127.0.0.1:{probe.getsockname()[1]}"
+    async def server(
+        self, processes: int = 1, *, address: str | None = None, **settings: str
+    ) -> AsyncIterator["Served"]:
+        """A server, on a free port where no address is given, with further settings by their names in the environment."""
+        if address is None:
+            with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as probe:
+                address = f"127.0.0.1:{probe.getsockname()[1]}"
         arguments = ["server", "serve", *(("--processes", str(processes)) if processes > 1 else ())]
         environment = self._environment(
             TALLYWIRE_KEY_PEPPER=PEPPER, TALLYWIRE_LISTEN=address, TALLYWIRE_LOG_LEVEL="warning", **settings
@@ -99,6 +102,16 @@ class World:
             await _until_open(process, address)
             if processes > 1:
                 await asyncio.sleep(_SETTLE_SECONDS)
+            yield Served(address=address, pid=process.pid)
+
+    @contextlib.asynccontextmanager
+    async def web(self, address: str, **settings: str) -> AsyncIterator["Served"]:
+        """The process that serves pages, with further settings by their names in the environment."""
+        environment = self._environment(
+            TALLYWIRE_WEB_LISTEN=address, TALLYWIRE_LOG_LEVEL="warning", TALLYWIRE_METRICS_PORT="0", **settings
+        )
+        async with _process("server", "web", environment=environment) as process:
+            await _until_open(process, address)
             yield Served(address=address, pid=process.pid)
 
     @contextlib.asynccontextmanager

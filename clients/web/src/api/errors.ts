@@ -1,5 +1,5 @@
 /** Refusals of the service as pages see them. */
-import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { Reader } from "../wire/bytes";
 
 /** A call that failed: a Connect code, and what the service said of it. */
 export class CallError extends Error {
@@ -28,11 +28,11 @@ function bytesOf(base64: string): Uint8Array {
 }
 
 /** Calls `take` with each field of a message; `take` reads it or returns false. */
-function eachField(bytes: Uint8Array, take: (field: number, reader: BinaryReader) => boolean): void {
-  const reader = new BinaryReader(bytes);
-  while (reader.pos < reader.len) {
-    const [field, wire] = reader.tag();
-    if (!take(field, reader)) reader.skip(wire, field);
+function eachField(bytes: Uint8Array, take: (field: number, reader: Reader) => boolean): void {
+  const reader = new Reader(bytes);
+  while (reader.more) {
+    const tag = reader.varint();
+    if (!take(tag >>> 3, reader)) reader.skip(tag & 7);
   }
 }
 
@@ -40,7 +40,7 @@ function durationMs(bytes: Uint8Array): number {
   let ms = 0;
   eachField(bytes, (field, reader) => {
     if (field === 1) ms += Number(reader.int64()) * 1000;
-    else if (field === 2) ms += reader.int32() / 1_000_000;
+    else if (field === 2) ms += (reader.varint() | 0) / 1_000_000;
     else return false;
     return true;
   });
@@ -51,7 +51,7 @@ function pair(bytes: Uint8Array): [string, string] {
   const parts: [string, string] = ["", ""];
   eachField(bytes, (field, reader) => {
     if (field !== 1 && field !== 2) return false;
-    parts[field - 1] = reader.string();
+    parts[field - 1] = reader.text();
     return true;
   });
   return parts;
@@ -66,9 +66,9 @@ function detailsOf(details: readonly WireDetail[]): {
   for (const { type = "", value = "" } of details) {
     if (type.endsWith("ErrorInfo")) {
       eachField(bytesOf(value), (field, reader) => {
-        if (field === 1) found.reason = reader.string();
+        if (field === 1) found.reason = reader.text();
         else if (field === 3) {
-          const [key, text] = pair(reader.bytes());
+          const [key, text] = pair(reader.data());
           found.about[key] = text;
         } else return false;
         return true;
@@ -76,7 +76,7 @@ function detailsOf(details: readonly WireDetail[]): {
     } else if (type.endsWith("RetryInfo")) {
       eachField(bytesOf(value), (field, reader) => {
         if (field !== 1) return false;
-        found.retryMs = durationMs(reader.bytes());
+        found.retryMs = durationMs(reader.data());
         return true;
       });
     }

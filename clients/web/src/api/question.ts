@@ -5,7 +5,7 @@
 import { batch, signal } from "@preact/signals";
 import type { ReadonlySignal, Signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "../wire";
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { AnswerContext } from "@contract/answer_pb.js";
 import { money } from "../format";

@@ -1,5 +1,5 @@
 /** Calls of the service over Connect: binary messages in POST requests, errors as JSON, streams in envelopes. */
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "../wire";
 import type {
   DescMessage,
   DescMethodStreaming,

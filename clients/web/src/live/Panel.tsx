@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { ReadonlySignal } from "@preact/signals";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs } from "../wire/timestamps";
 import { MetricsService } from "@contract/metrics_service_pb.js";
 import type { QueryMetricsResponse } from "@contract/metrics_service_pb.js";
 import { call } from "../api/transport";

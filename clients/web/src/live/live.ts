@@ -4,7 +4,7 @@
  */
 import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
-import { fromBinary, toBinary, create } from "@bufbuild/protobuf";
+import { fromBinary, toBinary, create } from "../wire";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { RealtimeFilterSchema, RealtimeService, WatchMetricsResponseSchema } from "@contract/realtime_service_pb.js";
 import type { RealtimeState } from "@contract/realtime_service_pb.js";

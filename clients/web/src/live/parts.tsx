@@ -98,7 +98,11 @@ export function Updated({ live }: { live: Live }): JSX.Element {
     };
   }, []);
   const at = live.at.value;
-  return <span class="small muted">{at === 0 ? "" : t.live.updated(ago(Date.now() - at))}</span>;
+  return (
+    <span class="small muted" data-at={at}>
+      {at === 0 ? "" : t.live.updated(ago(Date.now() - at))}
+    </span>
+  );
 }
 
 function minutes(state: RealtimeState): Bucket[] {

@@ -1,7 +1,7 @@
 /** One conversation: what its events come to, and the events in order. */
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { toJson } from "@bufbuild/protobuf";
+import { toJson } from "../wire";
 import { EventSchema } from "@contract/event_pb.js";
 import type { Event } from "@contract/event_pb.js";
 import { DirectoryService } from "@contract/directory_service_pb.js";

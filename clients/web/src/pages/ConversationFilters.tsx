@@ -1,7 +1,7 @@
 /** What the address keeps of the list of conversations. */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs } from "../wire/timestamps";
 import { ConversationOutcome, ConversationTime } from "@contract/conversation_pb.js";
 import { instant } from "../format";
 import { param, setParams } from "../state/address";

@@ -1,7 +1,7 @@
 /** The tiles of a dashboard in their order, and what changes them: by the pointer, or by "Move", arrows and Enter. */
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
-import { create } from "@bufbuild/protobuf";
+import { create } from "../wire";
 import { TilePeriodSchema } from "@contract/dashboard_service_pb.js";
 import type { Dashboard, Tile as WireTile, TileHeight } from "@contract/dashboard_service_pb.js";
 import { Popover, Tile, closePopover } from "../components/basics";

@@ -1,7 +1,7 @@
 /** One dashboard: shown, and edited in place. */
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { clone, create, toJsonString } from "@bufbuild/protobuf";
+import { clone, create, toJsonString } from "../wire";
 import { DashboardSchema, DashboardService, DashboardVisibility } from "@contract/dashboard_service_pb.js";
 import type { Dashboard } from "@contract/dashboard_service_pb.js";
 import { AccountService } from "@contract/account_service_pb.js";

@@ -1,7 +1,7 @@
 /** All dashboards that the reader may see, and templates to begin with. */
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
-import { create, fromJsonString } from "@bufbuild/protobuf";
+import { create, fromJsonString } from "../wire";
 import { DashboardSchema, DashboardService, DashboardVisibility } from "@contract/dashboard_service_pb.js";
 import type { Dashboard } from "@contract/dashboard_service_pb.js";
 import { CallError } from "../api/errors";

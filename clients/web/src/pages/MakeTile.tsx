@@ -1,7 +1,7 @@
 /** Makes a tile of what a page shows, on a dashboard of the reader's choice. */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { clone, create } from "@bufbuild/protobuf";
+import { clone, create } from "../wire";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { DashboardSchema, DashboardService, TileSchema } from "@contract/dashboard_service_pb.js";
 import { CallError } from "../api/errors";

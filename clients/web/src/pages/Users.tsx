@@ -6,7 +6,7 @@ import { MetricsService, SortDirection } from "@contract/metrics_service_pb.js";
 import type { GetDailyStatsResponse } from "@contract/metrics_service_pb.js";
 import { UserOrder, UserSeen } from "@contract/user_pb.js";
 import type { GetUserRetentionResponse, User } from "@contract/user_pb.js";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs } from "../wire/timestamps";
 import { useQuestion } from "../api/question";
 import { call } from "../api/transport";
 import { Chart } from "../charts/Chart";

@@ -1,5 +1,5 @@
 /** Changes of a dashboard that is edited: pure, so that undo is the one before. */
-import { clone, create } from "@bufbuild/protobuf";
+import { clone, create } from "../wire";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { DashboardSchema, TileHeight, TileSchema } from "@contract/dashboard_service_pb.js";
 import type { Dashboard, Tile } from "@contract/dashboard_service_pb.js";

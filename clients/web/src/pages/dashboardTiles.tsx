@@ -1,6 +1,6 @@
 /** One tile of a dashboard: its question is asked for its own period or the page's, and shown by its kind. */
 import type { JSX } from "preact";
-import { create } from "@bufbuild/protobuf";
+import { create } from "../wire";
 import type { Tile as WireTile } from "@contract/dashboard_service_pb.js";
 import { MetricsService } from "@contract/metrics_service_pb.js";
 import type { GetOverviewRequest, GetUsageTrendsRequest, QueryMetricsRequest } from "@contract/metrics_service_pb.js";

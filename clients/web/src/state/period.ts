@@ -1,7 +1,7 @@
 /** The period of the page: from the address, the session's zone and the time. */
 import { computed, signal } from "@preact/signals";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs } from "../wire/timestamps";
 import type { FilterSchema } from "@contract/answer_pb.js";
 import { ComparisonMode, Weekday } from "@contract/time_pb.js";
 import type { ComparisonSchema, TimeRangeSchema } from "@contract/time_pb.js";

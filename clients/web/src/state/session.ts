@@ -1,6 +1,6 @@
 /** Who is signed in, and what the person prefers. */
 import { signal } from "@preact/signals";
-import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { timestampMs } from "../wire/timestamps";
 import { AccountService } from "@contract/account_service_pb.js";
 import type { Preferences, Session } from "@contract/account_service_pb.js";
 import { call, connection } from "../api/transport";
