@@ -90,7 +90,7 @@ class World:
     async def server(
         self, processes: int = 1, *, address: str | None = None, **settings: str
     ) -> AsyncIterator["Served"]:
-        """A server, on a free port where no address is given, with further settings by their names in the environment."""
+        """A server, on a free port unless one is given, with further settings by their names in the environment."""
         if address is None:
             with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as probe:
                 address = f"127.0.0.1:{probe.getsockname()[1]}"

@@ -1,11 +1,11 @@
 """The service with pages in front of it and with data in it, as an operator runs it: processes of their own."""
 
-import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import grpc
 
@@ -54,7 +54,7 @@ class Site:
     async def link(self, organization: Organization) -> str:
         """A link that signs in once."""
         async with grpc.aio.insecure_channel(self.service) as channel:
-            stub = account_service_pb2_grpc.AccountServiceStub(channel)
+            stub: Any = account_service_pb2_grpc.AccountServiceStub(channel)
             made = await stub.CreateSignInCode(
                 account_service_pb2.CreateSignInCodeRequest(),
                 metadata=(("authorization", f"Bearer {organization.key}"),),
@@ -65,7 +65,7 @@ class Site:
     async def token(self, organization: Organization) -> str:
         """A token of an embedded panel."""
         async with grpc.aio.insecure_channel(self.service) as channel:
-            stub = account_service_pb2_grpc.AccountServiceStub(channel)
+            stub: Any = account_service_pb2_grpc.AccountServiceStub(channel)
             made = await stub.CreateEmbedToken(
                 account_service_pb2.CreateEmbedTokenRequest(
                     rpcs=["WatchMetrics", "GetRealtimeMetrics", "QueryMetrics"], origins=[PANEL_HOST]
@@ -73,7 +73,7 @@ class Site:
                 metadata=(("authorization", f"Bearer {organization.key}"),),
                 timeout=20,
             )
-        return made.token
+        return str(made.token)
 
 
 @contextlib.asynccontextmanager
@@ -127,8 +127,7 @@ def _moved(events: list[event_pb2.Event], seconds: int) -> Iterator[event_pb2.Ev
 
 @contextlib.asynccontextmanager
 async def _service(world: World, address: str) -> AsyncIterator[Served]:
-    settings = {"TALLYWIRE_MAX_SUBSCRIPTIONS_PER_ORGANIZATION": "1000"}
-    async with world.server(address=address, **settings) as served:
+    async with world.server(address=address, TALLYWIRE_MAX_SUBSCRIPTIONS_PER_ORGANIZATION="1000") as served:
         yield served
 
 
