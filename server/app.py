@@ -15,6 +15,8 @@ from server.admission.pressure import Pressure
 from server.admission.query_slots import QuerySlots
 from server.admission.rates import Rates
 from server.clock import Clock
+from server.delivery import setup as delivery
+from server.delivery.stores import Files, NoFiles
 from server.ingest.corrections import Corrector
 from server.ingest.pipeline import Ingest
 from server.lifecycle import garbage_collection, preconditions
@@ -41,6 +43,7 @@ from server.rpc.audit_service import AuditService
 from server.rpc.campaign_service import CampaignService
 from server.rpc.custom_metric_service import CustomMetricService
 from server.rpc.dashboard_service import DashboardService
+from server.rpc.delivery_service import DeliveryService
 from server.rpc.directory_service import DirectoryService
 from server.rpc.endings import StreamLimits
 from server.rpc.event_service import EventService
@@ -117,6 +120,7 @@ class Running:
         self._secrets = KeyedHashes.from_settings(settings)
         self._clock = Clock()
         self.notifications = Notifications(redis_url, self._clock)
+        self.files: Files = NoFiles()
         self._arrivals = Arrivals()
         self._pressure = Pressure(Shortage(settings.max_memory_mib * 2**20))
         self._rates = Rates(redis_url, share=settings.rate_share)
@@ -203,6 +207,7 @@ class Running:
                 kept,
             ),
             dashboards=DashboardService(SavedDashboards(self.database, kept)),
+            deliveries=self._make_deliveries(kept),
             leaderboards=LeaderboardService(asking),
             campaigns=CampaignService(asking),
             directory=DirectoryService(asking, GapChanges(self.database, queries)),
@@ -217,6 +222,12 @@ class Running:
             traces=(TraceService(self._ingest, self._admission, self._secrets, self._clock) if settings.otlp else None),
             health=health.aio.HealthServicer(),
         )
+
+    def _make_deliveries(self, slots: QuerySlots) -> DeliveryService:
+        known = delivery.of_servers(
+            self._settings, self.database, self._secrets, slots, files=self.files, on_task=self._wakeups.tasks
+        )
+        return DeliveryService(*known, self._secrets)
 
     def _make_server(self) -> grpc.aio.Server:
         gate = Gate(

@@ -4,6 +4,8 @@ import functools
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
+from server.delivery import courier as deliveries
+from server.delivery.courier import Courier
 from server.ingest.idle import IdleConversations
 from server.privacy import erasing
 from server.privacy.erasing import Erasing
@@ -25,16 +27,20 @@ def known(
     distinct: Limits | None = None,
     on_commit: Callable[[int], None] = lambda _: None,
     projector: Projector | None = None,
+    courier: Courier | None = None,
 ) -> Kinds:
     """Returns all kinds and schedules. update_window is how long updates are kept for subscribers that were away;
     give_way is awaited now and then by what is not urgent. distinct are the limits of distinct values for events that
-    a task makes; on_commit is called with an organization that has new ones. projector is the one of the process.
+    a task makes; on_commit is called with an organization that has new ones. projector and courier are those of the
+    process.
     """
     idle = IdleConversations(distinct=distinct, on_commit=on_commit, projector=projector)
     pairs = PairFigures(distinct=distinct or Limits(), on_commit=on_commit)
     own = (_idle_conversations(idle), _pair_figures(pairs), _custom_metric_history(CustomMetricHistory(on_commit)))
     people = erasing.kinds(Erasing(on_commit=on_commit, projector=projector))
-    return Kinds((*_housekeeping(update_window), *_checks(give_way), *own, *people), _SCHEDULES)
+    sent = deliveries.kinds(courier)
+    every = (*_housekeeping(update_window), *_checks(give_way), *own, *people, *sent)
+    return Kinds(every, (*_SCHEDULES, *deliveries.SCHEDULES))
 
 
 def _custom_metric_history(history: CustomMetricHistory) -> Kind:

@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     connection_grace_seconds: float = Field(default=300, ge=1)  # for the calls that an old connection still has
     max_stream_idle_seconds: float = Field(default=120, ge=0)  # without a whole message; 0: no limit
 
+    smtp: SecretStr | None = None  # the mail server, as smtp+starttls://user:password@host:587?from=ADDRESS
+    mail_max_mib: int = Field(default=10, ge=0, le=100)  # of files attached to a mail; more are linked
+    webhook_allow: str | None = None  # networks that webhooks may reach beside the public internet, commas between
+    delivery_stores: SecretStr | None = None  # object stores for deliveries, as name=s3://bucket/path,…
+    download_days: int = Field(default=14, ge=1, le=365)  # for which links to files open them
+
     data_dir: Path = Path.home() / ".tallywire"
     operator: str | None = Field(default=None, max_length=128)  # who runs commands; unset: the account and its machine
     log_level: str = Field(default="INFO", pattern="^(?i:debug|info|warning|error)$")
@@ -92,7 +98,15 @@ class Settings(BaseSettings):
             raise ValueError("must be like agent=20000,channel=50")
         return {name.strip(): limit for name, limit in pairs}
 
-    @field_validator("key_peppers_accepted", "pseudonym_key", "web_service_ca", mode="before")
+    @field_validator(
+        "key_peppers_accepted",
+        "pseudonym_key",
+        "web_service_ca",
+        "smtp",
+        "webhook_allow",
+        "delivery_stores",
+        mode="before",
+    )
     @classmethod
     def _or_unset(cls, value: object) -> object:
         return value or None  # compose files pass on what is unset as nothing

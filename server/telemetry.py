@@ -57,6 +57,26 @@ TASK_SECONDS = Histogram(
     ["kind"],
     buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600),
 )
+DELIVERY_TRIES = Counter(
+    "tallywire_delivery_tries",
+    "Tries of deliveries by channel (mail, webhook, store) and outcome: delivered, failed (tried again) or refused.",
+    ["channel", "outcome"],
+)
+DELIVERY_SECONDS = Histogram(
+    "tallywire_delivery_seconds",
+    "Duration of tries of deliveries, until the receiver has answered.",
+    ["channel"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30),
+)
+DELIVERIES_ENDED = Counter(
+    "tallywire_deliveries_ended", "Deliveries by channel and how they ended: delivered or dead.", ["channel", "state"]
+)
+DESTINATIONS_PAUSED = Counter(
+    "tallywire_destinations_paused", "Destinations that were paused since nothing arrived there.", ["channel"]
+)
+DOWNLOADS = Counter(
+    "tallywire_downloads", "Reads of files by links, by what came of them: served or refused.", ["result"]
+)
 PROJECTED_EVENTS = Counter("tallywire_projected_events", "Events that projections have taken in.", ["projection"])
 PROJECTION_SECONDS = Histogram(
     "tallywire_projection_step_seconds", "Duration of steps of projections.", ["projection"], buckets=_SECONDS

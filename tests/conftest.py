@@ -106,6 +106,9 @@ def settings(engines: embedded.Engines) -> Settings:
         key_pepper=PEPPER,  # type: ignore[arg-type]  # pydantic makes the secret
         listen="127.0.0.1:0",
         drain_seconds=1,
+        # Nothing is sent by servers: what they know is that it can be.
+        smtp="smtp://127.0.0.1:1?from=reports@example.org",  # type: ignore[arg-type]  # as above
+        delivery_stores="archive=memory:///",  # type: ignore[arg-type]  # as above
         # On a machine that stalls nothing is refused but where a test is about that.
         max_lag_seconds=60,
         max_queue_seconds=60,

@@ -12,7 +12,11 @@ import typer
 
 from server import errors, failpoints, kinds, prometheus, settings, telemetry
 from server.clock import Clock
+from server.delivery import queueing, setup
+from server.delivery.courier import Courier
+from server.delivery.stores import NoFiles
 from server.lifecycle import garbage_collection
+from server.organizations.errors import PseudonymKeyChanged
 from server.process import serving, terminal
 from server.projections.projector import Projector
 from server.realtime.notifications import Notifications
@@ -23,6 +27,8 @@ from server.store.database import STEP_PATIENCE, Database
 from server.tasks import runner
 from server.tasks.kinds import Kinds
 from server.tasks.wakeups import Wakeups
+from server.tenancy import pseudonyms
+from server.tenancy.keyed_hashes import KeyedHashes
 from workers import folding
 from workers.process import Process
 from workers.projecting import Projecting
@@ -56,9 +62,9 @@ def run(
 ) -> None:
     """Fold events into rollups and run tasks, until SIGTERM or Ctrl-C.
 
-    Needs DATABASE_URL and REDIS_URL. Any number of workers may run at once. Answers are exact without any worker;
-    folding makes them faster. A worker starts, and goes on, while Redis is away. One that is told to stop gives its
-    tasks three seconds and hands the others back to the queue.
+    Needs DATABASE_URL and REDIS_URL, and TALLYWIRE_KEY_PEPPER to send mail and call webhooks. Any number of workers may
+    run at once. Answers are exact without any worker; folding makes them faster. A worker starts, and goes on, while
+    Redis is away. One that is told to stop gives its tasks three seconds and hands the others back to the queue.
     """
     with terminal.reported():
         known = settings.load()
@@ -91,13 +97,17 @@ async def work(
             notifications.start(deployment.deployment_id)
             prometheus.serve(known.metrics_address, metrics_port)
             folds = folding.Folding(database)
+            courier = await _courier(known, database)
             every = kinds.known(
                 timedelta(hours=known.update_window_hours),
                 give_way=folds.wait_until_idle,
                 distinct=Limits.from_settings(known),
                 on_commit=functools.partial(_after_commit, waker, notifications),
                 projector=projector,
+                courier=courier,
             )
+            if courier is None:
+                every = every.only(set(every.names) - {one.name for one in queueing.KINDS.values()})
             running = runner.Runner(
                 database,
                 _chosen(every, only),
@@ -114,6 +124,19 @@ async def work(
             await waker.close()
             await notifications.close()
             await database.close()
+
+
+async def _courier(known: Settings, database: Database) -> Courier | None:
+    """Returns what delivers; None, and a line in the log, where this worker has no pepper, which signs what is sent."""
+    if known.key_pepper is None:
+        _log.warning("TALLYWIRE_KEY_PEPPER is not set: mail and webhooks are left to workers that have it")
+        return None
+    hashes = KeyedHashes.from_settings(known)
+    try:
+        await pseudonyms.pin_pseudonyms(database, hashes)
+    except PseudonymKeyChanged as error:
+        raise errors.SetupError(f"{error}: set TALLYWIRE_PSEUDONYM_KEY as for servers") from None
+    return setup.courier(known, hashes, NoFiles())
 
 
 def _after_commit(waker: Wakeups, notifications: Notifications, organization_id: int) -> None:

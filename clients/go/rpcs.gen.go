@@ -266,6 +266,139 @@ func (c *Client) ListDashboardTemplates(ctx context.Context, request *tallywirev
 	return answer.NewListDashboardTemplatesResponse(response), nil
 }
 
+// CreateDestination stores a destination. That of a webhook answers with its secret, which is shown only then.
+// The call fails with RESOURCE_EXHAUSTED (DESTINATION_LIMIT) if the organization has 100 destinations, and with
+// FAILED_PRECONDITION (CHANNEL_NOT_SET_UP) if this deployment has no mail server, or no such object store.
+func (c *Client) CreateDestination(ctx context.Context, request *tallywirev1.CreateDestinationRequest) (answer.CreateDestinationResponse, error) {
+	response := new(tallywirev1.CreateDestinationResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DeliveryService/CreateDestination", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.CreateDestinationResponse{}, err
+	}
+	return answer.NewCreateDestinationResponse(response), nil
+}
+
+// GetDestination returns a destination. If there is none of this id, the call fails with NOT_FOUND
+// (DESTINATION_NOT_FOUND).
+func (c *Client) GetDestination(ctx context.Context, request *tallywirev1.GetDestinationRequest) (answer.GetDestinationResponse, error) {
+	response := new(tallywirev1.GetDestinationResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DeliveryService/GetDestination", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.GetDestinationResponse{}, err
+	}
+	return answer.NewGetDestinationResponse(response), nil
+}
+
+// ListDestinations returns all destinations, by name.
+func (c *Client) ListDestinations(ctx context.Context, request *tallywirev1.ListDestinationsRequest) (answer.ListDestinationsResponse, error) {
+	response := new(tallywirev1.ListDestinationsResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DeliveryService/ListDestinations", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListDestinationsResponse{}, err
+	}
+	return answer.NewListDestinationsResponse(response), nil
+}
+
+// UpdateDestination stores a destination as a whole. If the etag is not its newest one, the call fails with
+// FAILED_PRECONDITION (ETAG_MISMATCH). Where it is not paused any more, what was held is sent.
+func (c *Client) UpdateDestination(ctx context.Context, request *tallywirev1.UpdateDestinationRequest) (answer.UpdateDestinationResponse, error) {
+	response := new(tallywirev1.UpdateDestinationResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DeliveryService/UpdateDestination", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.UpdateDestinationResponse{}, err
+	}
+	return answer.NewUpdateDestinationResponse(response), nil
+}
+
+// DeleteDestination deletes a destination, and cancels what is queued for it. What was sent stays on record.
+func (c *Client) DeleteDestination(ctx context.Context, request *tallywirev1.DeleteDestinationRequest) (answer.DeleteDestinationResponse, error) {
+	response := new(tallywirev1.DeleteDestinationResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DeliveryService/DeleteDestination", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.DeleteDestinationResponse{}, err
+	}
+	return answer.NewDeleteDestinationResponse(response), nil
+}
+
+// TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries.
+func (c *Client) TestDestination(ctx context.Context, request *tallywirev1.TestDestinationRequest) (answer.TestDestinationResponse, error) {
+	response := new(tallywirev1.TestDestinationResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DeliveryService/TestDestination", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.TestDestinationResponse{}, err
+	}
+	return answer.NewTestDestinationResponse(response), nil
+}
+
+// RotateSecret gives a webhook another secret, which is shown only now. Until the overlap is over messages carry
+// two signatures, by the new secret and by the old one.
+func (c *Client) RotateSecret(ctx context.Context, request *tallywirev1.RotateSecretRequest) (answer.RotateSecretResponse, error) {
+	response := new(tallywirev1.RotateSecretResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DeliveryService/RotateSecret", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.RotateSecretResponse{}, err
+	}
+	return answer.NewRotateSecretResponse(response), nil
+}
+
+// ListDeliveries returns a page of deliveries, newest first.
+func (c *Client) ListDeliveries(ctx context.Context, request *tallywirev1.ListDeliveriesRequest) (answer.ListDeliveriesResponse, error) {
+	response := new(tallywirev1.ListDeliveriesResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DeliveryService/ListDeliveries", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListDeliveriesResponse{}, err
+	}
+	return answer.NewListDeliveriesResponse(response), nil
+}
+
+// AllDeliveries returns an iterator over the rows of all pages of [Client.ListDeliveries]; request is that of
+// the first page. A page is asked for when the loop comes to it; an error is the last pair.
+func (c *Client) AllDeliveries(ctx context.Context, request *tallywirev1.ListDeliveriesRequest) iter.Seq2[answer.Delivery, error] {
+	return allRows(ctx, c.ListDeliveries, request, answer.ListDeliveriesResponse.Deliveries)
+}
+
+// GetDelivery returns a delivery with every try. If there is none of this id, or none any more, the call fails
+// with NOT_FOUND (DELIVERY_NOT_FOUND).
+func (c *Client) GetDelivery(ctx context.Context, request *tallywirev1.GetDeliveryRequest) (answer.GetDeliveryResponse, error) {
+	response := new(tallywirev1.GetDeliveryResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DeliveryService/GetDelivery", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.GetDeliveryResponse{}, err
+	}
+	return answer.NewGetDeliveryResponse(response), nil
+}
+
+// ResendDelivery sends again what was delivered, given up or cancelled, with all its tries and under another id
+// for the receiver. One that is still under way fails with FAILED_PRECONDITION (DELIVERY_UNDER_WAY).
+func (c *Client) ResendDelivery(ctx context.Context, request *tallywirev1.ResendDeliveryRequest) (answer.ResendDeliveryResponse, error) {
+	response := new(tallywirev1.ResendDeliveryResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DeliveryService/ResendDelivery", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ResendDeliveryResponse{}, err
+	}
+	return answer.NewResendDeliveryResponse(response), nil
+}
+
+// CreateDownloadLink returns a link to a file of a delivery. It opens the file for whoever has it, until it
+// expires.
+func (c *Client) CreateDownloadLink(ctx context.Context, request *tallywirev1.CreateDownloadLinkRequest) (answer.CreateDownloadLinkResponse, error) {
+	response := new(tallywirev1.CreateDownloadLinkResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DeliveryService/CreateDownloadLink", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.CreateDownloadLinkResponse{}, err
+	}
+	return answer.NewCreateDownloadLinkResponse(response), nil
+}
+
+// ReadDownload returns a part of the file that a link opens. It needs no key: the link is the credential. One
+// that is damaged, has expired or was revoked fails with NOT_FOUND (LINK_INVALID).
+func (c *Client) ReadDownload(ctx context.Context, request *tallywirev1.ReadDownloadRequest) (answer.ReadDownloadResponse, error) {
+	response := new(tallywirev1.ReadDownloadResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DeliveryService/ReadDownload", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ReadDownloadResponse{}, err
+	}
+	return answer.NewReadDownloadResponse(response), nil
+}
+
+// ChangeMailSubscription says that a recipient wants no more mail of the organization, or does so again. It
+// needs no key: the link from a mail is the credential.
+func (c *Client) ChangeMailSubscription(ctx context.Context, request *tallywirev1.ChangeMailSubscriptionRequest) (answer.ChangeMailSubscriptionResponse, error) {
+	response := new(tallywirev1.ChangeMailSubscriptionResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.DeliveryService/ChangeMailSubscription", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ChangeMailSubscriptionResponse{}, err
+	}
+	return answer.NewChangeMailSubscriptionResponse(response), nil
+}
+
 // ListAgents returns a page of the organization's agents.
 func (c *Client) ListAgents(ctx context.Context, request *tallywirev1.ListAgentsRequest) (answer.ListAgentsResponse, error) {
 	response := new(tallywirev1.ListAgentsResponse)

@@ -16,6 +16,7 @@ SCALARS: Final = {
     Field.TYPE_DOUBLE: ("double", "OptionalDouble"),
     Field.TYPE_BOOL: ("boolean", "Optional<Boolean>"),
     Field.TYPE_STRING: ("String", "Optional<String>"),
+    Field.TYPE_BYTES: ("com.google.protobuf.ByteString", "Optional<com.google.protobuf.ByteString>"),
 }
 KNOWN: Final = {
     ".google.protobuf.Timestamp": ("Instant", "instant"),

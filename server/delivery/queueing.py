@@ -53,7 +53,7 @@ async def enqueue(
         found = await destinations.that_ask_for(driver, organization_id, message.topic)
     else:
         found = await destinations.some(driver, organization_id, destination_ids)
-    message_id = await stored.add_message(driver, organization_id, secrets.token_hex(12), key, message)
+    message_id = await stored.add_message(driver, organization_id, new_message_id(), key, message)
     new = [delivery for one in found for delivery in _deliveries(one, message.topic)]
     added = await add(driver, organization_id, message_id, new)
     return Enqueued(message_id=message_id, delivery_ids=added)
@@ -115,6 +115,11 @@ async def _queue_try(
 def new_id() -> str:
     """Returns the id of a new delivery."""
     return f"dlv_{secrets.token_hex(12)}"
+
+
+def new_message_id() -> str:
+    """Returns the id of a new message."""
+    return secrets.token_hex(12)
 
 
 def _deliveries(destination: KeptDestination, topic: Topic) -> list[NewDelivery]:

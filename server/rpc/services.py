@@ -11,6 +11,7 @@ from server.rpc.audit_service import AuditService
 from server.rpc.campaign_service import CampaignService
 from server.rpc.custom_metric_service import CustomMetricService
 from server.rpc.dashboard_service import DashboardService
+from server.rpc.delivery_service import DeliveryService
 from server.rpc.directory_service import DirectoryService
 from server.rpc.event_service import EventService
 from server.rpc.funnel_service import FunnelService
@@ -31,6 +32,8 @@ from tallywire.v1 import (
     custom_metric_service_pb2_grpc,
     dashboard_service_pb2,
     dashboard_service_pb2_grpc,
+    delivery_service_pb2,
+    delivery_service_pb2_grpc,
     directory_service_pb2,
     directory_service_pb2_grpc,
     event_service_pb2,
@@ -58,6 +61,7 @@ _AUDIT = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
 _PRIVACY = privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"]
 _ACCOUNTS = account_service_pb2.DESCRIPTOR.services_by_name["AccountService"]
 _DASHBOARDS = dashboard_service_pb2.DESCRIPTOR.services_by_name["DashboardService"]
+_DELIVERIES = delivery_service_pb2.DESCRIPTOR.services_by_name["DeliveryService"]
 _REALTIME = realtime_service_pb2.DESCRIPTOR.services_by_name["RealtimeService"]
 
 SCOPES = {
@@ -166,6 +170,22 @@ SCOPES = {
             },
         ),
         (
+            _DELIVERIES,
+            {
+                "CreateDestination": Scope.ADMIN,
+                "GetDestination": Scope.EDIT,
+                "ListDestinations": Scope.EDIT,
+                "UpdateDestination": Scope.ADMIN,
+                "DeleteDestination": Scope.ADMIN,
+                "TestDestination": Scope.EDIT,
+                "RotateSecret": Scope.ADMIN,
+                "ListDeliveries": Scope.EDIT,
+                "GetDelivery": Scope.EDIT,
+                "ResendDelivery": Scope.EDIT,
+                "CreateDownloadLink": Scope.EDIT,
+            },
+        ),
+        (
             _REALTIME,
             {"GetRealtimeMetrics": Scope.READ, "WatchMetrics": Scope.READ, "WatchUpdates": Scope.READ},
         ),
@@ -174,7 +194,13 @@ SCOPES = {
     for method, scope in methods.items()
 }
 # What needs no key, since its request is one.
-OPEN = frozenset({f"/{_ACCOUNTS.full_name}/SignIn"})
+OPEN = frozenset(
+    {
+        f"/{_ACCOUNTS.full_name}/SignIn",
+        f"/{_DELIVERIES.full_name}/ReadDownload",
+        f"/{_DELIVERIES.full_name}/ChangeMailSubscription",
+    }
+)
 # Fields of requests that need one more scope where they are set.
 FIELD_SCOPES = {f"/{_REALTIME.full_name}/WatchUpdates": {"include_events": Scope.EVENTS}}
 MEMORY = "tallywire.memory"  # for health checks alone
@@ -195,6 +221,7 @@ _NAMES = (
             _PRIVACY,
             _ACCOUNTS,
             _DASHBOARDS,
+            _DELIVERIES,
             _REALTIME,
         )
     ),
@@ -216,6 +243,7 @@ class Services:
     privacy: PrivacyService
     accounts: AccountService
     dashboards: DashboardService
+    deliveries: DeliveryService
     realtime: RealtimeService
     traces: TraceService | None  # None: switched off
     health: health.aio.HealthServicer
@@ -233,6 +261,7 @@ class Services:
         privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server(self.privacy, server)
         account_service_pb2_grpc.add_AccountServiceServicer_to_server(self.accounts, server)
         dashboard_service_pb2_grpc.add_DashboardServiceServicer_to_server(self.dashboards, server)
+        delivery_service_pb2_grpc.add_DeliveryServiceServicer_to_server(self.deliveries, server)
         realtime_service_pb2_grpc.add_RealtimeServiceServicer_to_server(self.realtime, server)
         if self.traces is not None:
             self.traces.register(server)

@@ -109,6 +109,12 @@ def _message(row: asyncpg.Record) -> KeptMessage:
     )
 
 
+async def now(driver: Driver) -> datetime:
+    """Returns the database's time."""
+    found: datetime = await driver.fetchval("SELECT now()")
+    return found
+
+
 async def add_message(driver: Driver, organization_id: int, message_id: str, key: str, message: Message) -> str:
     """Stores a message, and returns its id: that of the one with the same key where there is one."""
     found: str = await driver.fetchval(

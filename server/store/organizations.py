@@ -195,6 +195,14 @@ async def time_zone(driver: Driver, organization_id: int) -> str | None:
     return found
 
 
+async def is_revoked(driver: Driver, organization_id: int) -> bool:
+    """Returns whether an organization is revoked, or not there."""
+    found: bool | None = await driver.fetchval(
+        "SELECT state = 'revoked' FROM organizations WHERE organization_id = $1", organization_id
+    )
+    return found is not False
+
+
 async def add_key(driver: Driver, key: ApiKey) -> None:
     """Stores a credential."""
     await driver.execute(

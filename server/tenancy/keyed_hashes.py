@@ -102,6 +102,26 @@ class KeyedHashes:
         state.update(user_id.encode())
         return state.digest()
 
+    def kept(self, context: bytes, secret: bytes) -> bytes:
+        """Returns a secret as it may be stored: only this deployment can read it. Like pseudonyms its key must stay the
+        same.
+        """
+        proof = _token_hash(self._pseudonym_key, context + secret)
+        return proof + _masked(self._pseudonym_key, proof, secret)
+
+    def read_kept(self, context: bytes, kept: bytes) -> bytes | None:
+        """Returns a secret that was stored for a context; None where this is none."""
+        proof = kept[:_PROOF_BYTES]
+        secret = _masked(self._pseudonym_key, proof, kept[_PROOF_BYTES:])
+        return secret if hmac.compare_digest(proof, _token_hash(self._pseudonym_key, context + secret)) else None
+
+    def address_digest(self, organization_id: int, address: str) -> bytes:
+        """Returns the digest by which a mail address of an organization's recipients is recognized; like pseudonyms it
+        must stay the same.
+        """
+        message = f"recipient:{organization_id}:{address.casefold()}".encode()
+        return hmac.digest(self._pseudonym_key, message, "sha256")
+
     def receipt_signature(self, content: bytes) -> bytes:
         """Returns the proof that a receipt with this content was made here; like pseudonyms it must stay the same."""
         return hmac.digest(self._pseudonym_key, b"receipt:" + content, "sha256")

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 import grpc
 
 from server import telemetry
-from server.web import connect, fanout, methods, pages, sessions
+from server.web import connect, fanout, links, methods, pages, sessions
 from server.web.connect import CallError
 from server.web.fanout import FanOut
 from server.web.headers import PublicSite
@@ -65,6 +65,7 @@ class App:
         self._site = site
         self._pages = built
         self._guesses = Guesses()
+        self._links = links.LinkPages(upstream, site)
         self.fan_out = FanOut(upstream, Readers(upstream))
         self._is_draining = False
 
@@ -88,6 +89,8 @@ class App:
         with contextlib.suppress(_Gone):
             if request.path.startswith(_RPC):
                 await self._call(request)
+            elif links.takes(request.path):
+                await self._links.answer(request.method, request.path, request.receive, request.send)
             elif request.method in ("GET", "HEAD"):
                 await self._page(request)
             else:

@@ -25,6 +25,8 @@ _UNARY: Mapping[str, str] = {
     "AccountService": "SignIn SignOut GetSession CreateEmbedToken GetPreferences UpdatePreferences",
     "DashboardService": "CreateDashboard GetDashboard ListDashboards UpdateDashboard DeleteDashboard DuplicateDashboard"
     " ListDashboardVersions ListDashboardTemplates",
+    "DeliveryService": "CreateDestination GetDestination ListDestinations UpdateDestination DeleteDestination"
+    " TestDestination RotateSecret ListDeliveries GetDelivery ResendDelivery CreateDownloadLink",
     "RealtimeService": "GetRealtimeMetrics",
 }
 _STREAMS: Mapping[str, str] = {

@@ -127,6 +127,7 @@ def test_every_rpc_has_a_scope() -> None:
         "PrivacyService",
         "AccountService",
         "DashboardService",
+        "DeliveryService",
         "RealtimeService",
     )
     methods = {

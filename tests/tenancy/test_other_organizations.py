@@ -76,7 +76,9 @@ FIRST_PAGES: Mapping[str, dict[str, Any]] = {
     "DirectoryService/ListUsers": {"page_size": 1},
     "DirectoryService/ListUserActivities": {"user_id": "user-a", "page_size": 1},
     "AuditService/ListAuditEntries": {"page_size": 1},
+    "DeliveryService/ListDeliveries": {"page_size": 1},
 }
+HOOK = {"name": "Hook", "webhook": {"url": "https://example.org/"}}
 NAMELESS = "takes no name of anything that an organization has"
 ROWS = {
     "leads": "leads_generated",
@@ -246,6 +248,31 @@ TABLE: Mapping[str, Sequence[Case] | str] = {
     "DashboardService/DuplicateDashboard": [case("dashboard", lambda name: {"dashboard_id": name})],
     "DashboardService/ListDashboardVersions": [case("dashboard", lambda name: {"dashboard_id": name})],
     "DashboardService/ListDashboardTemplates": NAMELESS,
+    "DeliveryService/CreateDestination": [
+        case(
+            "destination",
+            lambda name: {"destination": {**HOOK, "destination_id": name, "owner": name, "etag": name}},
+            is_told=False,
+        )
+    ],
+    "DeliveryService/GetDestination": [case("destination", lambda name: {"destination_id": name})],
+    "DeliveryService/ListDestinations": NAMELESS,
+    "DeliveryService/UpdateDestination": [
+        case("destination", lambda name: {"destination": {**HOOK, "destination_id": name}})
+    ],
+    "DeliveryService/DeleteDestination": [case("doomed destination", lambda name: {"destination_id": name})],
+    "DeliveryService/TestDestination": [case("destination", lambda name: {"destination_id": name})],
+    "DeliveryService/RotateSecret": [case("destination", lambda name: {"destination_id": name})],
+    "DeliveryService/ListDeliveries": [
+        case("destination", lambda name: {"destination_id": name}),
+        case("destination", lambda name: {"subject_id": name}),  # of its tests
+        paged("DeliveryService/ListDeliveries"),
+    ],
+    "DeliveryService/GetDelivery": [case("delivery", lambda name: {"delivery_id": name})],
+    "DeliveryService/ResendDelivery": [case("delivery", lambda name: {"delivery_id": name})],
+    "DeliveryService/CreateDownloadLink": [case("delivery", lambda name: {"delivery_id": name})],
+    "DeliveryService/ReadDownload": NAMELESS,  # its token says whose it is
+    "DeliveryService/ChangeMailSubscription": NAMELESS,  # the same
     "RealtimeService/GetRealtimeMetrics": [case("agent of now", lambda name: {"filter": {"agent_ids": [name]}})],
     "RealtimeService/WatchMetrics": [case("agent of now", lambda name: {"filter": {"agent_ids": [name]}})],
     "RealtimeService/WatchUpdates": [case("resume token", lambda token: {"resume_after": token})],
@@ -267,7 +294,8 @@ def metric(name: str, aggregation: str = "COUNT") -> custom_metric_service_pb2.C
 # What differs between two answers to the same question.
 _OF_THE_MOMENT = re.compile(
     r'\n *"(as_of_revision|as_of_time|revision|created_at|requested_at|erasure_id|received_at|committed_at|seconds|'
-    r'resume_token|updated_at|kept_from|epoch|now|etag|dashboard_id)": [^\n]*'
+    r"resume_token|updated_at|kept_from|epoch|now|etag|dashboard_id|"
+    r'destination_id|secret|old_secret_until)": [^\n]*'
 )
 
 
@@ -364,6 +392,12 @@ async def things(accounts: Accounts) -> Things:
             owner, "DashboardService/CreateDashboard", {"dashboard": {"title": thing, "visibility": 2}}
         )
         names[thing] = made.dashboard.dashboard_id
+    for thing in ("destination", "doomed destination"):
+        (destination,) = await answers(owner, "DeliveryService/CreateDestination", {"destination": HOOK})
+        names[thing] = destination.destination.destination_id
+    for _ in range(2):
+        (tested,) = await answers(owner, "DeliveryService/TestDestination", {"destination_id": names["destination"]})
+    names["delivery"] = tested.delivery_ids[0]
     for rpc, fields in FIRST_PAGES.items():
         (page,) = await answers(owner, rpc, fields)
         assert page.next_page_token, rpc
@@ -403,6 +437,7 @@ _WORDS = {"order_by", "currency", "prefix", "search", "reason", "note", "breakdo
 _WORDS |= {"action_prefix", "stage", "reached_stage", "group_by", "dimension", "metrics"}
 _WORDS |= {"etag"}  # how often a content gap or a dashboard was changed: it names nobody's
 _WORDS |= {"scopes", "subject", "rpcs", "origins", "api_key", "code", "title"}
+_WORDS |= {"token"}  # of a link in a mail: it says itself whose it is, as a key does
 
 
 def _names(method: MethodDescriptor) -> Iterator[str]:

@@ -292,6 +292,20 @@ const (
 	// FAILED_PRECONDITION. The server lacks the library that writes files of this format. Metadata: command, which its
 	// operator runs to install it.
 	ErrorReason_ERROR_REASON_FORMAT_NOT_INSTALLED ErrorReason = 190
+	// NOT_FOUND. The organization has no such destination. Metadata: destination.
+	ErrorReason_ERROR_REASON_DESTINATION_NOT_FOUND ErrorReason = 220
+	// RESOURCE_EXHAUSTED without RetryInfo. The organization has as many destinations as it may have: delete one.
+	// Metadata: limit.
+	ErrorReason_ERROR_REASON_DESTINATION_LIMIT ErrorReason = 221
+	// FAILED_PRECONDITION. This deployment cannot send that way: its operator has set up no mail server, or no object store
+	// of this name. Metadata: channel.
+	ErrorReason_ERROR_REASON_CHANNEL_NOT_SET_UP ErrorReason = 222
+	// NOT_FOUND. The organization has no such delivery (any more). Metadata: delivery.
+	ErrorReason_ERROR_REASON_DELIVERY_NOT_FOUND ErrorReason = 223
+	// FAILED_PRECONDITION. The delivery is still under way. Metadata: delivery.
+	ErrorReason_ERROR_REASON_DELIVERY_UNDER_WAY ErrorReason = 224
+	// NOT_FOUND. The link is damaged or has expired, or what it opens is not there any more.
+	ErrorReason_ERROR_REASON_LINK_INVALID ErrorReason = 225
 )
 
 // Enum value maps for ErrorReason.
@@ -401,6 +415,12 @@ var (
 		181: "ERROR_REASON_DASHBOARD_LIMIT",
 		182: "ERROR_REASON_DASHBOARD_OWNER",
 		190: "ERROR_REASON_FORMAT_NOT_INSTALLED",
+		220: "ERROR_REASON_DESTINATION_NOT_FOUND",
+		221: "ERROR_REASON_DESTINATION_LIMIT",
+		222: "ERROR_REASON_CHANNEL_NOT_SET_UP",
+		223: "ERROR_REASON_DELIVERY_NOT_FOUND",
+		224: "ERROR_REASON_DELIVERY_UNDER_WAY",
+		225: "ERROR_REASON_LINK_INVALID",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":              0,
@@ -507,6 +527,12 @@ var (
 		"ERROR_REASON_DASHBOARD_LIMIT":          181,
 		"ERROR_REASON_DASHBOARD_OWNER":          182,
 		"ERROR_REASON_FORMAT_NOT_INSTALLED":     190,
+		"ERROR_REASON_DESTINATION_NOT_FOUND":    220,
+		"ERROR_REASON_DESTINATION_LIMIT":        221,
+		"ERROR_REASON_CHANNEL_NOT_SET_UP":       222,
+		"ERROR_REASON_DELIVERY_NOT_FOUND":       223,
+		"ERROR_REASON_DELIVERY_UNDER_WAY":       224,
+		"ERROR_REASON_LINK_INVALID":             225,
 	}
 )
 
@@ -541,7 +567,7 @@ var File_tallywire_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xb9\x1c\n" +
+	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\x99\x1e\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x1eERROR_REASON_MALFORMED_MESSAGE\x10\x01\x12\x1f\n" +
@@ -647,7 +673,13 @@ const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	" ERROR_REASON_DASHBOARD_NOT_FOUND\x10\xb4\x01\x12!\n" +
 	"\x1cERROR_REASON_DASHBOARD_LIMIT\x10\xb5\x01\x12!\n" +
 	"\x1cERROR_REASON_DASHBOARD_OWNER\x10\xb6\x01\x12&\n" +
-	"!ERROR_REASON_FORMAT_NOT_INSTALLED\x10\xbe\x01Bo\n" +
+	"!ERROR_REASON_FORMAT_NOT_INSTALLED\x10\xbe\x01\x12'\n" +
+	"\"ERROR_REASON_DESTINATION_NOT_FOUND\x10\xdc\x01\x12#\n" +
+	"\x1eERROR_REASON_DESTINATION_LIMIT\x10\xdd\x01\x12$\n" +
+	"\x1fERROR_REASON_CHANNEL_NOT_SET_UP\x10\xde\x01\x12$\n" +
+	"\x1fERROR_REASON_DELIVERY_NOT_FOUND\x10\xdf\x01\x12$\n" +
+	"\x1fERROR_REASON_DELIVERY_UNDER_WAY\x10\xe0\x01\x12\x1e\n" +
+	"\x19ERROR_REASON_LINK_INVALID\x10\xe1\x01Bo\n" +
 	"\x16io.github.tallywire.v1B\x10ErrorReasonProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3"
 
 var (

@@ -25,6 +25,7 @@ from tests.harness.faults.world import World
 
 _SECONDS = 60.0
 _OF_ERASURES = ("erasure_before_commit", "erasure_after_commit")
+_OF_DELIVERIES = ("delivery_before_send", "delivery_after_send", "delivery_after_record")  # see tests/delivery
 _OF_WORKERS = ("fold_before_commit", "task_after_work", *_OF_ERASURES)
 _OF_CORRECTIONS = ("correction_before_commit", "correction_after_commit")
 _OF_BOTH = ("projection_before_commit", "projection_after_commit")
@@ -76,7 +77,11 @@ async def test_each_is_reached_and_nothing_is_lost_or_counted_twice(tmp_path: Pa
             client = tenant.servers[1].client
             total = 0
             server, worker = world.cluster.servers[0], world.cluster.workers[0]
-            ways = [(name, worker if name in _OF_WORKERS else server) for name in failpoints.NAMES]
+            ways = [
+                (name, worker if name in _OF_WORKERS else server)
+                for name in failpoints.NAMES
+                if name not in _OF_DELIVERIES
+            ]
             for name, program in (*ways, *((name, worker) for name in _OF_BOTH)):
                 sent = await _reach(world, program, name, tenant)
                 results = [result.status for result in await client.track_batch(sent)]

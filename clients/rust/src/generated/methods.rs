@@ -618,6 +618,182 @@ impl Client {
             )
             .await
     }
+    /// CreateDestination stores a destination. That of a webhook answers with its secret, which is shown only then. The call
+    /// fails with RESOURCE_EXHAUSTED (DESTINATION_LIMIT) if the organization has 100 destinations, and with
+    /// FAILED_PRECONDITION (CHANNEL_NOT_SET_UP) if this deployment has no mail server, or no such object store.
+    pub async fn create_destination(
+        &self,
+        request: impl Into<v1::CreateDestinationRequest>,
+    ) -> Result<v1::CreateDestinationResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.DeliveryService/CreateDestination"),
+                &request.into(),
+            )
+            .await
+    }
+    /// GetDestination returns a destination. If there is none of this id, the call fails with NOT_FOUND
+    /// (DESTINATION_NOT_FOUND).
+    pub async fn get_destination(
+        &self,
+        request: impl Into<v1::GetDestinationRequest>,
+    ) -> Result<v1::GetDestinationResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.DeliveryService/GetDestination"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListDestinations returns all destinations, by name.
+    pub async fn list_destinations(
+        &self,
+        request: impl Into<v1::ListDestinationsRequest>,
+    ) -> Result<v1::ListDestinationsResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.DeliveryService/ListDestinations"),
+                &request.into(),
+            )
+            .await
+    }
+    /// UpdateDestination stores a destination as a whole. If the etag is not its newest one, the call fails with
+    /// FAILED_PRECONDITION (ETAG_MISMATCH). Where it is not paused any more, what was held is sent.
+    pub async fn update_destination(
+        &self,
+        request: impl Into<v1::UpdateDestinationRequest>,
+    ) -> Result<v1::UpdateDestinationResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.DeliveryService/UpdateDestination"),
+                &request.into(),
+            )
+            .await
+    }
+    /// DeleteDestination deletes a destination, and cancels what is queued for it. What was sent stays on record.
+    pub async fn delete_destination(
+        &self,
+        request: impl Into<v1::DeleteDestinationRequest>,
+    ) -> Result<v1::DeleteDestinationResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.DeliveryService/DeleteDestination"),
+                &request.into(),
+            )
+            .await
+    }
+    /// TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries.
+    pub async fn test_destination(
+        &self,
+        request: impl Into<v1::TestDestinationRequest>,
+    ) -> Result<v1::TestDestinationResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.DeliveryService/TestDestination"),
+                &request.into(),
+            )
+            .await
+    }
+    /// RotateSecret gives a webhook another secret, which is shown only now. Until the overlap is over messages carry two
+    /// signatures, by the new secret and by the old one.
+    pub async fn rotate_secret(
+        &self,
+        request: impl Into<v1::RotateSecretRequest>,
+    ) -> Result<v1::RotateSecretResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.DeliveryService/RotateSecret"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListDeliveries returns a page of deliveries, newest first.
+    pub async fn list_deliveries(
+        &self,
+        request: impl Into<v1::ListDeliveriesRequest>,
+    ) -> Result<v1::ListDeliveriesResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.DeliveryService/ListDeliveries"),
+                &request.into(),
+            )
+            .await
+    }
+    /// All rows of [`Client::list_deliveries`], page after page, from the page that the request asks for on.
+    ///
+    /// The next page is asked for when the rows of the last one are used up. After an error the stream ends.
+    pub fn list_deliveries_all(
+        &self,
+        request: impl Into<v1::ListDeliveriesRequest>,
+    ) -> Rows<v1::Delivery> {
+        let client = self.clone();
+        Rows::new(
+            request.into(),
+            move |request: v1::ListDeliveriesRequest| {
+                let client = client.clone();
+                async move {
+                    let page = client.list_deliveries(request.clone()).await?;
+                    let next = v1::ListDeliveriesRequest {
+                        page_token: page.next_page_token,
+                        ..request
+                    };
+                    let next = (!next.page_token.is_empty()).then_some(next);
+                    Ok((page.deliveries, next))
+                }
+            },
+        )
+    }
+    /// GetDelivery returns a delivery with every try. If there is none of this id, or none any more, the call fails with
+    /// NOT_FOUND (DELIVERY_NOT_FOUND).
+    pub async fn get_delivery(
+        &self,
+        request: impl Into<v1::GetDeliveryRequest>,
+    ) -> Result<v1::GetDeliveryResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.DeliveryService/GetDelivery"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ResendDelivery sends again what was delivered, given up or cancelled, with all its tries and under another id for the
+    /// receiver. One that is still under way fails with FAILED_PRECONDITION (DELIVERY_UNDER_WAY).
+    pub async fn resend_delivery(
+        &self,
+        request: impl Into<v1::ResendDeliveryRequest>,
+    ) -> Result<v1::ResendDeliveryResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.DeliveryService/ResendDelivery"),
+                &request.into(),
+            )
+            .await
+    }
+    /// CreateDownloadLink returns a link to a file of a delivery. It opens the file for whoever has it, until it expires.
+    pub async fn create_download_link(
+        &self,
+        request: impl Into<v1::CreateDownloadLinkRequest>,
+    ) -> Result<v1::CreateDownloadLinkResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.DeliveryService/CreateDownloadLink"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ReadDownload returns a part of the file that a link opens. It needs no key: the link is the credential. One that is
+    /// damaged, has expired or was revoked fails with NOT_FOUND (LINK_INVALID).
+    pub async fn read_download(
+        &self,
+        request: impl Into<v1::ReadDownloadRequest>,
+    ) -> Result<v1::ReadDownloadResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.DeliveryService/ReadDownload"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ChangeMailSubscription says that a recipient wants no more mail of the organization, or does so again. It needs no
+    /// key: the link from a mail is the credential.
+    pub async fn change_mail_subscription(
+        &self,
+        request: impl Into<v1::ChangeMailSubscriptionRequest>,
+    ) -> Result<v1::ChangeMailSubscriptionResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.DeliveryService/ChangeMailSubscription"),
+                &request.into(),
+            )
+            .await
+    }
     /// ListAgents returns a page of the organization's agents.
     pub async fn list_agents(
         &self,

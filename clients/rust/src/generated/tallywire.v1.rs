@@ -9536,6 +9536,1043 @@ pub mod dashboard_service_client {
         }
     }
 }
+/// Destination is a place to send things to.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Destination {
+    /// destination_id names the destination. Set by the service.
+    #[prost(string, tag = "1")]
+    pub destination_id: ::prost::alloc::string::String,
+    /// name is what people call it, at most 200 characters. Required.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// topics are what is sent there whenever it happens. Whoever names the destination, as schedules of reports do, sends
+    /// there whatever these are.
+    #[prost(enumeration = "DeliveryTopic", repeated, tag = "6")]
+    pub topics: ::prost::alloc::vec::Vec<i32>,
+    /// contact is a mail address that is told when the destination is paused since nothing arrives. Unset: the owner, if the
+    /// owner signs in by a mail address.
+    #[prost(string, tag = "7")]
+    pub contact: ::prost::alloc::string::String,
+    /// paused says that messages are held, not sent. The service sets it, too: see pause_reason.
+    #[prost(bool, tag = "8")]
+    pub paused: bool,
+    /// owner is the subject that created it. Set by the service.
+    #[prost(string, tag = "9")]
+    pub owner: ::prost::alloc::string::String,
+    /// version counts the changes, from 1. Set by the service.
+    #[prost(int64, tag = "10")]
+    pub version: i64,
+    /// etag is different after each change. Set by the service.
+    #[prost(string, tag = "11")]
+    pub etag: ::prost::alloc::string::String,
+    /// created_at is when it was created. Set by the service.
+    #[prost(message, optional, tag = "12")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// updated_at is when it was changed. Set by the service.
+    #[prost(message, optional, tag = "13")]
+    pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// pause_reason says why it is paused. Set by the service.
+    #[prost(enumeration = "PauseReason", tag = "14")]
+    pub pause_reason: i32,
+    /// paused_at is since when it is paused. Set by the service.
+    #[prost(message, optional, tag = "15")]
+    pub paused_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// failing_since is the first failure after which nothing has arrived. Set by the service.
+    #[prost(message, optional, tag = "16")]
+    pub failing_since: ::core::option::Option<::prost_types::Timestamp>,
+    /// delivered_at is when something arrived last. Set by the service.
+    #[prost(message, optional, tag = "17")]
+    pub delivered_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// unsubscribed are those of the addresses of mail that want no more of it. Set by the service.
+    #[prost(string, repeated, tag = "18")]
+    pub unsubscribed: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// old_secret_until is until when messages are signed by an earlier secret, too. Set by the service.
+    #[prost(message, optional, tag = "19")]
+    pub old_secret_until: ::core::option::Option<::prost_types::Timestamp>,
+    /// target is where it is. The kind of a destination cannot change (INVALID_VALUE). Required.
+    #[prost(oneof = "destination::Target", tags = "3, 4, 5")]
+    pub target: ::core::option::Option<destination::Target>,
+}
+/// Nested message and enum types in `Destination`.
+pub mod destination {
+    /// target is where it is. The kind of a destination cannot change (INVALID_VALUE). Required.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Target {
+        /// mail is a list of mailboxes.
+        #[prost(message, tag = "3")]
+        Mail(super::MailTarget),
+        /// webhook is a URL.
+        #[prost(message, tag = "4")]
+        Webhook(super::WebhookTarget),
+        /// store is a folder in an object store.
+        #[prost(message, tag = "5")]
+        Store(super::StoreTarget),
+    }
+}
+/// MailTarget is a list of mailboxes. Each gets a mail of its own.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MailTarget {
+    /// addresses are like name@example.org, 1 to 50 of them (INVALID_VALUE).
+    #[prost(string, repeated, tag = "1")]
+    pub addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// WebhookTarget is a URL that is called.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WebhookTarget {
+    /// url begins with <https://,> or with http:// where the operator has allowed its address (INVALID_VALUE). Required.
+    #[prost(string, tag = "1")]
+    pub url: ::prost::alloc::string::String,
+}
+/// StoreTarget is a folder in an object store. Files go to organization-ID/FOLDER/DAY/DELIVERY/, with message.json as the
+/// last one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StoreTarget {
+    /// store is the name that the operator has given to an object store (CHANNEL_NOT_SET_UP). Required.
+    #[prost(string, tag = "1")]
+    pub store: ::prost::alloc::string::String,
+    /// folder is within the organization's own folder: letters, digits and _.=- between slashes (INVALID_VALUE).
+    #[prost(string, tag = "2")]
+    pub folder: ::prost::alloc::string::String,
+}
+/// Delivery is a message on its way to one recipient.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Delivery {
+    /// delivery_id names the delivery.
+    #[prost(string, tag = "1")]
+    pub delivery_id: ::prost::alloc::string::String,
+    /// destination_id is the destination, which may have been deleted since.
+    #[prost(string, tag = "2")]
+    pub destination_id: ::prost::alloc::string::String,
+    /// recipient is an address, a URL or a folder.
+    #[prost(string, tag = "3")]
+    pub recipient: ::prost::alloc::string::String,
+    /// state is what has become of it.
+    #[prost(enumeration = "DeliveryState", tag = "4")]
+    pub state: i32,
+    /// topic is what the message is about.
+    #[prost(enumeration = "DeliveryTopic", tag = "5")]
+    pub topic: i32,
+    /// kind is the type of the message, for example "report.finished".
+    #[prost(string, tag = "6")]
+    pub kind: ::prost::alloc::string::String,
+    /// subject_id names what the message is about.
+    #[prost(string, tag = "7")]
+    pub subject_id: ::prost::alloc::string::String,
+    /// title is that of the message.
+    #[prost(string, tag = "8")]
+    pub title: ::prost::alloc::string::String,
+    /// receipt_id is what the receiver knows it by, in webhook-id or Message-ID: the same in each try, another one after
+    /// ResendDelivery.
+    #[prost(string, tag = "9")]
+    pub receipt_id: ::prost::alloc::string::String,
+    /// tries counts tries, since it was queued or sent again.
+    #[prost(int32, tag = "10")]
+    pub tries: i32,
+    /// created_at is when it was queued.
+    #[prost(message, optional, tag = "11")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// next_try_at is when it is tried next. Unset once it has ended.
+    #[prost(message, optional, tag = "12")]
+    pub next_try_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// ended_at is when it was delivered, given up or cancelled.
+    #[prost(message, optional, tag = "13")]
+    pub ended_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// error says why the last try failed, or why it was cancelled or held.
+    #[prost(string, tag = "14")]
+    pub error: ::prost::alloc::string::String,
+}
+/// DeliveryAttempt is a try of a delivery.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeliveryAttempt {
+    /// number counts tries, from 1, over all times it was sent.
+    #[prost(int32, tag = "1")]
+    pub number: i32,
+    /// started_at is when it began.
+    #[prost(message, optional, tag = "2")]
+    pub started_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// finished_at is when the receiver had answered. Unset: see DELIVERY_OUTCOME_UNSPECIFIED.
+    #[prost(message, optional, tag = "3")]
+    pub finished_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// outcome is what it came to.
+    #[prost(enumeration = "DeliveryOutcome", tag = "4")]
+    pub outcome: i32,
+    /// status is the HTTP or SMTP code. 0: there was no answer.
+    #[prost(int32, tag = "5")]
+    pub status: i32,
+    /// answer is the beginning of what the receiver said, at most 1 KiB.
+    #[prost(string, tag = "6")]
+    pub answer: ::prost::alloc::string::String,
+    /// error says what went wrong.
+    #[prost(string, tag = "7")]
+    pub error: ::prost::alloc::string::String,
+}
+/// DeliveryFile is a file of a message.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeliveryFile {
+    /// name is that of the file.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// media_type is like application/pdf.
+    #[prost(string, tag = "2")]
+    pub media_type: ::prost::alloc::string::String,
+    /// size is in bytes.
+    #[prost(int64, tag = "3")]
+    pub size: i64,
+    /// sha256 is in hexadecimal digits.
+    #[prost(string, tag = "4")]
+    pub sha256: ::prost::alloc::string::String,
+}
+/// CreateDestinationRequest stores a destination.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateDestinationRequest {
+    /// destination is what is stored. What the service sets is ignored. Required.
+    #[prost(message, optional, tag = "1")]
+    pub destination: ::core::option::Option<Destination>,
+}
+/// CreateDestinationResponse holds the destination.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateDestinationResponse {
+    /// destination is as it was stored.
+    #[prost(message, optional, tag = "1")]
+    pub destination: ::core::option::Option<Destination>,
+    /// secret is that of a webhook, beginning with whsec_. It is shown only now.
+    #[prost(string, tag = "2")]
+    pub secret: ::prost::alloc::string::String,
+}
+/// GetDestinationRequest asks for a destination.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDestinationRequest {
+    /// destination_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub destination_id: ::prost::alloc::string::String,
+}
+/// GetDestinationResponse holds a destination.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDestinationResponse {
+    /// destination is the destination.
+    #[prost(message, optional, tag = "1")]
+    pub destination: ::core::option::Option<Destination>,
+}
+/// ListDestinationsRequest asks for all destinations.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDestinationsRequest {}
+/// ListDestinationsResponse holds destinations.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDestinationsResponse {
+    /// destinations are all of them, by name.
+    #[prost(message, repeated, tag = "1")]
+    pub destinations: ::prost::alloc::vec::Vec<Destination>,
+    /// stores are the names of object stores that this deployment has.
+    #[prost(string, repeated, tag = "2")]
+    pub stores: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// UpdateDestinationRequest changes a destination.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateDestinationRequest {
+    /// destination is what it is from now on, as a whole; destination_id says which, and etag which version was read
+    /// (ETAG_MISMATCH). Without an etag whatever was changed meanwhile is overwritten. Required.
+    #[prost(message, optional, tag = "1")]
+    pub destination: ::core::option::Option<Destination>,
+}
+/// UpdateDestinationResponse holds the destination.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateDestinationResponse {
+    /// destination is as it was stored.
+    #[prost(message, optional, tag = "1")]
+    pub destination: ::core::option::Option<Destination>,
+}
+/// DeleteDestinationRequest deletes a destination.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteDestinationRequest {
+    /// destination_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub destination_id: ::prost::alloc::string::String,
+    /// etag is that of the version that is known (ETAG_MISMATCH). Unset: it is deleted whatever it is now.
+    #[prost(string, tag = "2")]
+    pub etag: ::prost::alloc::string::String,
+}
+/// DeleteDestinationResponse says that it is deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteDestinationResponse {}
+/// TestDestinationRequest sends a test message.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TestDestinationRequest {
+    /// destination_id names the destination. Required.
+    #[prost(string, tag = "1")]
+    pub destination_id: ::prost::alloc::string::String,
+}
+/// TestDestinationResponse names what was queued.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TestDestinationResponse {
+    /// delivery_ids are the deliveries, one for each recipient.
+    #[prost(string, repeated, tag = "1")]
+    pub delivery_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// RotateSecretRequest gives a webhook another secret.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RotateSecretRequest {
+    /// destination_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub destination_id: ::prost::alloc::string::String,
+    /// overlap is for how long the old secret signs, too: 0 seconds to 30 days (INVALID_DURATION). Unset: a day.
+    #[prost(message, optional, tag = "2")]
+    pub overlap: ::core::option::Option<::prost_types::Duration>,
+}
+/// RotateSecretResponse holds the secret.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RotateSecretResponse {
+    /// secret begins with whsec_. It is shown only now.
+    #[prost(string, tag = "1")]
+    pub secret: ::prost::alloc::string::String,
+    /// old_secret_until is until when the old one signs, too.
+    #[prost(message, optional, tag = "2")]
+    pub old_secret_until: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// ListDeliveriesRequest asks for deliveries.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDeliveriesRequest {
+    /// destination_id leaves those of other destinations out.
+    #[prost(string, tag = "1")]
+    pub destination_id: ::prost::alloc::string::String,
+    /// state leaves those in other states out.
+    #[prost(enumeration = "DeliveryState", tag = "2")]
+    pub state: i32,
+    /// topic leaves those of other topics out.
+    #[prost(enumeration = "DeliveryTopic", tag = "3")]
+    pub topic: i32,
+    /// subject_id leaves those about others out.
+    #[prost(string, tag = "4")]
+    pub subject_id: ::prost::alloc::string::String,
+    /// page_size is how many are wanted, 1 to 500 (VALUE_OUT_OF_RANGE). Unset: 50.
+    #[prost(int32, tag = "5")]
+    pub page_size: i32,
+    /// page_token is next_page_token of the page before, with everything else as before (PAGE_TOKEN_INVALID).
+    #[prost(string, tag = "6")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// ListDeliveriesResponse holds deliveries.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDeliveriesResponse {
+    /// deliveries are newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub deliveries: ::prost::alloc::vec::Vec<Delivery>,
+    /// next_page_token asks for the next page. Empty: this is the last one.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// GetDeliveryRequest asks for a delivery.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDeliveryRequest {
+    /// delivery_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub delivery_id: ::prost::alloc::string::String,
+}
+/// GetDeliveryResponse holds a delivery.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetDeliveryResponse {
+    /// delivery is the delivery.
+    #[prost(message, optional, tag = "1")]
+    pub delivery: ::core::option::Option<Delivery>,
+    /// attempts are its tries, oldest first.
+    #[prost(message, repeated, tag = "2")]
+    pub attempts: ::prost::alloc::vec::Vec<DeliveryAttempt>,
+    /// text is that of the message.
+    #[prost(string, tag = "3")]
+    pub text: ::prost::alloc::string::String,
+    /// files are those of the message.
+    #[prost(message, repeated, tag = "4")]
+    pub files: ::prost::alloc::vec::Vec<DeliveryFile>,
+}
+/// ResendDeliveryRequest sends a delivery again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResendDeliveryRequest {
+    /// delivery_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub delivery_id: ::prost::alloc::string::String,
+}
+/// ResendDeliveryResponse holds the delivery.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResendDeliveryResponse {
+    /// delivery is as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub delivery: ::core::option::Option<Delivery>,
+}
+/// CreateDownloadLinkRequest asks for a link.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateDownloadLinkRequest {
+    /// delivery_id names the delivery. Required.
+    #[prost(string, tag = "1")]
+    pub delivery_id: ::prost::alloc::string::String,
+    /// file is the place of the file in its list, from 0 (VALUE_OUT_OF_RANGE).
+    #[prost(int32, tag = "2")]
+    pub file: i32,
+}
+/// CreateDownloadLinkResponse holds a link.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateDownloadLinkResponse {
+    /// url is the link.
+    #[prost(string, tag = "1")]
+    pub url: ::prost::alloc::string::String,
+    /// expires_at is when it opens nothing any more.
+    #[prost(message, optional, tag = "2")]
+    pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// ReadDownloadRequest asks for a part of a file.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadDownloadRequest {
+    /// token is what stands behind /download/ in a link. Required.
+    #[prost(string, tag = "1")]
+    pub token: ::prost::alloc::string::String,
+    /// offset is where the part begins, in bytes (VALUE_OUT_OF_RANGE).
+    #[prost(int64, tag = "2")]
+    pub offset: i64,
+}
+/// ReadDownloadResponse holds a part of a file.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadDownloadResponse {
+    /// file is the file.
+    #[prost(message, optional, tag = "1")]
+    pub file: ::core::option::Option<DeliveryFile>,
+    /// content is the part, at most 1 MiB. It is empty at the end of the file.
+    #[prost(bytes = "vec", tag = "2")]
+    pub content: ::prost::alloc::vec::Vec<u8>,
+}
+/// ChangeMailSubscriptionRequest says what a recipient wants.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ChangeMailSubscriptionRequest {
+    /// token is what stands behind /mail/ in a link. Required.
+    #[prost(string, tag = "1")]
+    pub token: ::prost::alloc::string::String,
+    /// subscribed says that the recipient wants mail.
+    #[prost(bool, tag = "2")]
+    pub subscribed: bool,
+}
+/// ChangeMailSubscriptionResponse says whose mail it is about.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ChangeMailSubscriptionResponse {
+    /// address is the recipient.
+    #[prost(string, tag = "1")]
+    pub address: ::prost::alloc::string::String,
+}
+/// DeliveryTopic is what a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DeliveryTopic {
+    /// None in particular.
+    Unspecified = 0,
+    /// Finished runs of reports.
+    Report = 1,
+    /// Alerts.
+    Alert = 2,
+    /// Erasures of people.
+    Erasure = 3,
+    /// Tasks that have ended.
+    Task = 4,
+    /// Tests. No destination asks for them.
+    Test = 5,
+    /// What deliveries have to say of themselves. No destination asks for it.
+    Notice = 6,
+}
+impl DeliveryTopic {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DELIVERY_TOPIC_UNSPECIFIED",
+            Self::Report => "DELIVERY_TOPIC_REPORT",
+            Self::Alert => "DELIVERY_TOPIC_ALERT",
+            Self::Erasure => "DELIVERY_TOPIC_ERASURE",
+            Self::Task => "DELIVERY_TOPIC_TASK",
+            Self::Test => "DELIVERY_TOPIC_TEST",
+            Self::Notice => "DELIVERY_TOPIC_NOTICE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DELIVERY_TOPIC_UNSPECIFIED" => Some(Self::Unspecified),
+            "DELIVERY_TOPIC_REPORT" => Some(Self::Report),
+            "DELIVERY_TOPIC_ALERT" => Some(Self::Alert),
+            "DELIVERY_TOPIC_ERASURE" => Some(Self::Erasure),
+            "DELIVERY_TOPIC_TASK" => Some(Self::Task),
+            "DELIVERY_TOPIC_TEST" => Some(Self::Test),
+            "DELIVERY_TOPIC_NOTICE" => Some(Self::Notice),
+            _ => None,
+        }
+    }
+}
+/// PauseReason says why a destination is paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PauseReason {
+    /// It is not paused.
+    Unspecified = 0,
+    /// Somebody has paused it.
+    Asked = 1,
+    /// Nothing has arrived for 3 days.
+    Failing = 2,
+    /// The receiver has said that it is gone (HTTP 410).
+    Gone = 3,
+}
+impl PauseReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PAUSE_REASON_UNSPECIFIED",
+            Self::Asked => "PAUSE_REASON_ASKED",
+            Self::Failing => "PAUSE_REASON_FAILING",
+            Self::Gone => "PAUSE_REASON_GONE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PAUSE_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "PAUSE_REASON_ASKED" => Some(Self::Asked),
+            "PAUSE_REASON_FAILING" => Some(Self::Failing),
+            "PAUSE_REASON_GONE" => Some(Self::Gone),
+            _ => None,
+        }
+    }
+}
+/// DeliveryState is what has become of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DeliveryState {
+    /// Any.
+    Unspecified = 0,
+    /// It is to be tried, for the first time or again.
+    Queued = 1,
+    /// It waits until its destination is not paused any more.
+    Held = 2,
+    /// The receiver has taken it.
+    Delivered = 3,
+    /// It was given up.
+    Dead = 4,
+    /// Its destination was deleted, its recipient wants no more mail, or what it is about was deleted.
+    Cancelled = 5,
+}
+impl DeliveryState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DELIVERY_STATE_UNSPECIFIED",
+            Self::Queued => "DELIVERY_STATE_QUEUED",
+            Self::Held => "DELIVERY_STATE_HELD",
+            Self::Delivered => "DELIVERY_STATE_DELIVERED",
+            Self::Dead => "DELIVERY_STATE_DEAD",
+            Self::Cancelled => "DELIVERY_STATE_CANCELLED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DELIVERY_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "DELIVERY_STATE_QUEUED" => Some(Self::Queued),
+            "DELIVERY_STATE_HELD" => Some(Self::Held),
+            "DELIVERY_STATE_DELIVERED" => Some(Self::Delivered),
+            "DELIVERY_STATE_DEAD" => Some(Self::Dead),
+            "DELIVERY_STATE_CANCELLED" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+/// DeliveryOutcome is what a try came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DeliveryOutcome {
+    /// Under way, or its worker died before it could say.
+    Unspecified = 0,
+    /// The receiver has taken it.
+    Delivered = 1,
+    /// It failed, and is tried again.
+    Failed = 2,
+    /// It failed for good: another try cannot help.
+    Refused = 3,
+}
+impl DeliveryOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DELIVERY_OUTCOME_UNSPECIFIED",
+            Self::Delivered => "DELIVERY_OUTCOME_DELIVERED",
+            Self::Failed => "DELIVERY_OUTCOME_FAILED",
+            Self::Refused => "DELIVERY_OUTCOME_REFUSED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DELIVERY_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "DELIVERY_OUTCOME_DELIVERED" => Some(Self::Delivered),
+            "DELIVERY_OUTCOME_FAILED" => Some(Self::Failed),
+            "DELIVERY_OUTCOME_REFUSED" => Some(Self::Refused),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod delivery_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// DeliveryService sends things out of the house: by mail, to webhooks and into object stores. A destination says where; a
+    /// delivery is one message on its way to one recipient, with every try on record.
+    ///
+    /// Each recipient gets a message once. A try that fails is made again after 5 seconds, 5 and 30 minutes, 2, 5, 10 and 10
+    /// hours, not earlier than a receiver asks for (Retry-After, up to 10 hours); then the delivery is dead, and can be sent
+    /// again. If a worker dies between sending and recording, the message is sent again with the same id (webhook-id or
+    /// Message-ID), so that receivers can drop repeats. A destination at which nothing has arrived for 3 days is paused, and its
+    /// contact is told by mail.
+    ///
+    /// Webhooks are POST requests with JSON, signed as https://www.standardwebhooks.com says: webhook-id, webhook-timestamp and
+    /// webhook-signature. They reach addresses of the public internet alone, and what the operator has allowed; redirects are
+    /// not followed.
+    #[derive(Debug, Clone)]
+    pub struct DeliveryServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> DeliveryServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> DeliveryServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            DeliveryServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// CreateDestination stores a destination. That of a webhook answers with its secret, which is shown only then. The call
+        /// fails with RESOURCE_EXHAUSTED (DESTINATION_LIMIT) if the organization has 100 destinations, and with
+        /// FAILED_PRECONDITION (CHANNEL_NOT_SET_UP) if this deployment has no mail server, or no such object store.
+        pub async fn create_destination(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateDestinationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateDestinationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DeliveryService/CreateDestination",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.DeliveryService", "CreateDestination"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetDestination returns a destination. If there is none of this id, the call fails with NOT_FOUND
+        /// (DESTINATION_NOT_FOUND).
+        pub async fn get_destination(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetDestinationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetDestinationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DeliveryService/GetDestination",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.DeliveryService", "GetDestination"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListDestinations returns all destinations, by name.
+        pub async fn list_destinations(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDestinationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDestinationsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DeliveryService/ListDestinations",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.DeliveryService", "ListDestinations"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// UpdateDestination stores a destination as a whole. If the etag is not its newest one, the call fails with
+        /// FAILED_PRECONDITION (ETAG_MISMATCH). Where it is not paused any more, what was held is sent.
+        pub async fn update_destination(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateDestinationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateDestinationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DeliveryService/UpdateDestination",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.DeliveryService", "UpdateDestination"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// DeleteDestination deletes a destination, and cancels what is queued for it. What was sent stays on record.
+        pub async fn delete_destination(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteDestinationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteDestinationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DeliveryService/DeleteDestination",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.DeliveryService", "DeleteDestination"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries.
+        pub async fn test_destination(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TestDestinationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TestDestinationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DeliveryService/TestDestination",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.DeliveryService", "TestDestination"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// RotateSecret gives a webhook another secret, which is shown only now. Until the overlap is over messages carry two
+        /// signatures, by the new secret and by the old one.
+        pub async fn rotate_secret(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RotateSecretRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RotateSecretResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DeliveryService/RotateSecret",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.DeliveryService", "RotateSecret"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListDeliveries returns a page of deliveries, newest first.
+        pub async fn list_deliveries(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDeliveriesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDeliveriesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DeliveryService/ListDeliveries",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.DeliveryService", "ListDeliveries"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetDelivery returns a delivery with every try. If there is none of this id, or none any more, the call fails with
+        /// NOT_FOUND (DELIVERY_NOT_FOUND).
+        pub async fn get_delivery(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetDeliveryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetDeliveryResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DeliveryService/GetDelivery",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.DeliveryService", "GetDelivery"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ResendDelivery sends again what was delivered, given up or cancelled, with all its tries and under another id for the
+        /// receiver. One that is still under way fails with FAILED_PRECONDITION (DELIVERY_UNDER_WAY).
+        pub async fn resend_delivery(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResendDeliveryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResendDeliveryResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DeliveryService/ResendDelivery",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.DeliveryService", "ResendDelivery"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// CreateDownloadLink returns a link to a file of a delivery. It opens the file for whoever has it, until it expires.
+        pub async fn create_download_link(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateDownloadLinkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateDownloadLinkResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DeliveryService/CreateDownloadLink",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.DeliveryService", "CreateDownloadLink"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// ReadDownload returns a part of the file that a link opens. It needs no key: the link is the credential. One that is
+        /// damaged, has expired or was revoked fails with NOT_FOUND (LINK_INVALID).
+        pub async fn read_download(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReadDownloadRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReadDownloadResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DeliveryService/ReadDownload",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.DeliveryService", "ReadDownload"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ChangeMailSubscription says that a recipient wants no more mail of the organization, or does so again. It needs no
+        /// key: the link from a mail is the credential.
+        pub async fn change_mail_subscription(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ChangeMailSubscriptionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ChangeMailSubscriptionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.DeliveryService/ChangeMailSubscription",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "tallywire.v1.DeliveryService",
+                        "ChangeMailSubscription",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
 /// Lead is what a lead has come to, whatever the order in which its events arrived.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Lead {
@@ -10554,6 +11591,20 @@ pub enum ErrorReason {
     /// FAILED_PRECONDITION. The server lacks the library that writes files of this format. Metadata: command, which its
     /// operator runs to install it.
     FormatNotInstalled = 190,
+    /// NOT_FOUND. The organization has no such destination. Metadata: destination.
+    DestinationNotFound = 220,
+    /// RESOURCE_EXHAUSTED without RetryInfo. The organization has as many destinations as it may have: delete one.
+    /// Metadata: limit.
+    DestinationLimit = 221,
+    /// FAILED_PRECONDITION. This deployment cannot send that way: its operator has set up no mail server, or no object store
+    /// of this name. Metadata: channel.
+    ChannelNotSetUp = 222,
+    /// NOT_FOUND. The organization has no such delivery (any more). Metadata: delivery.
+    DeliveryNotFound = 223,
+    /// FAILED_PRECONDITION. The delivery is still under way. Metadata: delivery.
+    DeliveryUnderWay = 224,
+    /// NOT_FOUND. The link is damaged or has expired, or what it opens is not there any more.
+    LinkInvalid = 225,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -10666,6 +11717,12 @@ impl ErrorReason {
             Self::DashboardLimit => "ERROR_REASON_DASHBOARD_LIMIT",
             Self::DashboardOwner => "ERROR_REASON_DASHBOARD_OWNER",
             Self::FormatNotInstalled => "ERROR_REASON_FORMAT_NOT_INSTALLED",
+            Self::DestinationNotFound => "ERROR_REASON_DESTINATION_NOT_FOUND",
+            Self::DestinationLimit => "ERROR_REASON_DESTINATION_LIMIT",
+            Self::ChannelNotSetUp => "ERROR_REASON_CHANNEL_NOT_SET_UP",
+            Self::DeliveryNotFound => "ERROR_REASON_DELIVERY_NOT_FOUND",
+            Self::DeliveryUnderWay => "ERROR_REASON_DELIVERY_UNDER_WAY",
+            Self::LinkInvalid => "ERROR_REASON_LINK_INVALID",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -10775,6 +11832,12 @@ impl ErrorReason {
             "ERROR_REASON_DASHBOARD_LIMIT" => Some(Self::DashboardLimit),
             "ERROR_REASON_DASHBOARD_OWNER" => Some(Self::DashboardOwner),
             "ERROR_REASON_FORMAT_NOT_INSTALLED" => Some(Self::FormatNotInstalled),
+            "ERROR_REASON_DESTINATION_NOT_FOUND" => Some(Self::DestinationNotFound),
+            "ERROR_REASON_DESTINATION_LIMIT" => Some(Self::DestinationLimit),
+            "ERROR_REASON_CHANNEL_NOT_SET_UP" => Some(Self::ChannelNotSetUp),
+            "ERROR_REASON_DELIVERY_NOT_FOUND" => Some(Self::DeliveryNotFound),
+            "ERROR_REASON_DELIVERY_UNDER_WAY" => Some(Self::DeliveryUnderWay),
+            "ERROR_REASON_LINK_INVALID" => Some(Self::LinkInvalid),
             _ => None,
         }
     }

@@ -4,6 +4,8 @@ import type {
   Agent,
   AuditEntry,
   Campaign,
+  ChangeMailSubscriptionRequest,
+  ChangeMailSubscriptionResponse,
   ContentGap,
   Conversation,
   CorrectEventsRequest,
@@ -12,6 +14,10 @@ import type {
   CreateCustomMetricResponse,
   CreateDashboardRequest,
   CreateDashboardResponse,
+  CreateDestinationRequest,
+  CreateDestinationResponse,
+  CreateDownloadLinkRequest,
+  CreateDownloadLinkResponse,
   CreateEmbedTokenRequest,
   CreateEmbedTokenResponse,
   CreateFunnelRequest,
@@ -22,8 +28,11 @@ import type {
   DeleteCustomMetricResponse,
   DeleteDashboardRequest,
   DeleteDashboardResponse,
+  DeleteDestinationRequest,
+  DeleteDestinationResponse,
   DeleteFunnelRequest,
   DeleteFunnelResponse,
+  Delivery,
   DuplicateDashboardRequest,
   DuplicateDashboardResponse,
   EraseUserRequest,
@@ -55,6 +64,10 @@ import type {
   GetDailyStatsResponse,
   GetDashboardRequest,
   GetDashboardResponse,
+  GetDeliveryRequest,
+  GetDeliveryResponse,
+  GetDestinationRequest,
+  GetDestinationResponse,
   GetErasureRequest,
   GetErasureResponse,
   GetEventRequest,
@@ -104,6 +117,10 @@ import type {
   ListDashboardVersionsResponse,
   ListDashboardsRequest,
   ListDashboardsResponse,
+  ListDeliveriesRequest,
+  ListDeliveriesResponse,
+  ListDestinationsRequest,
+  ListDestinationsResponse,
   ListDimensionValuesRequest,
   ListDimensionValuesResponse,
   ListEventsRequest,
@@ -125,14 +142,22 @@ import type {
   QueryFunnelResponse,
   QueryMetricsRequest,
   QueryMetricsResponse,
+  ReadDownloadRequest,
+  ReadDownloadResponse,
   RepairMetricsRequest,
   RepairMetricsResponse,
+  ResendDeliveryRequest,
+  ResendDeliveryResponse,
   RetractEventsRequest,
   RetractEventsResponse,
+  RotateSecretRequest,
+  RotateSecretResponse,
   SignInRequest,
   SignInResponse,
   SignOutRequest,
   SignOutResponse,
+  TestDestinationRequest,
+  TestDestinationResponse,
   TimelineEvent,
   TrackEventRequest,
   TrackEventResponse,
@@ -144,6 +169,8 @@ import type {
   UpdateContentGapResponse,
   UpdateDashboardRequest,
   UpdateDashboardResponse,
+  UpdateDestinationRequest,
+  UpdateDestinationResponse,
   UpdatePreferencesRequest,
   UpdatePreferencesResponse,
   User,
@@ -156,6 +183,7 @@ import { AuditService } from "./tallywire/v1/audit_service_pb.js";
 import { CampaignService } from "./tallywire/v1/campaign_service_pb.js";
 import { CustomMetricService } from "./tallywire/v1/custom_metric_service_pb.js";
 import { DashboardService } from "./tallywire/v1/dashboard_service_pb.js";
+import { DeliveryService } from "./tallywire/v1/delivery_service_pb.js";
 import { DirectoryService } from "./tallywire/v1/directory_service_pb.js";
 import { EventService } from "./tallywire/v1/event_service_pb.js";
 import { FunnelService } from "./tallywire/v1/funnel_service_pb.js";
@@ -526,6 +554,103 @@ export class Calls {
   /** ListDashboardTemplates returns dashboards to begin with. To use one, create it. */
   listDashboardTemplates(request: ListDashboardTemplatesRequest = {}, options?: CallOptions): Promise<ListDashboardTemplatesResponse> {
     return this.#caller.unary<ListDashboardTemplatesResponse>({ method: DashboardService.method.listDashboardTemplates, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * CreateDestination stores a destination. That of a webhook answers with its secret, which is shown only then. The call
+   * fails with RESOURCE_EXHAUSTED (DESTINATION_LIMIT) if the organization has 100 destinations, and with
+   * FAILED_PRECONDITION (CHANNEL_NOT_SET_UP) if this deployment has no mail server, or no such object store.
+   */
+  createDestination(request: CreateDestinationRequest = {}, options?: CallOptions): Promise<CreateDestinationResponse> {
+    return this.#caller.unary<CreateDestinationResponse>({ method: DeliveryService.method.createDestination, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetDestination returns a destination. If there is none of this id, the call fails with NOT_FOUND
+   * (DESTINATION_NOT_FOUND).
+   */
+  getDestination(request: GetDestinationRequest = {}, options?: CallOptions): Promise<GetDestinationResponse> {
+    return this.#caller.unary<GetDestinationResponse>({ method: DeliveryService.method.getDestination, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListDestinations returns all destinations, by name. */
+  listDestinations(request: ListDestinationsRequest = {}, options?: CallOptions): Promise<ListDestinationsResponse> {
+    return this.#caller.unary<ListDestinationsResponse>({ method: DeliveryService.method.listDestinations, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * UpdateDestination stores a destination as a whole. If the etag is not its newest one, the call fails with
+   * FAILED_PRECONDITION (ETAG_MISMATCH). Where it is not paused any more, what was held is sent.
+   */
+  updateDestination(request: UpdateDestinationRequest = {}, options?: CallOptions): Promise<UpdateDestinationResponse> {
+    return this.#caller.unary<UpdateDestinationResponse>({ method: DeliveryService.method.updateDestination, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** DeleteDestination deletes a destination, and cancels what is queued for it. What was sent stays on record. */
+  deleteDestination(request: DeleteDestinationRequest = {}, options?: CallOptions): Promise<DeleteDestinationResponse> {
+    return this.#caller.unary<DeleteDestinationResponse>({ method: DeliveryService.method.deleteDestination, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries. */
+  testDestination(request: TestDestinationRequest = {}, options?: CallOptions): Promise<TestDestinationResponse> {
+    return this.#caller.unary<TestDestinationResponse>({ method: DeliveryService.method.testDestination, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * RotateSecret gives a webhook another secret, which is shown only now. Until the overlap is over messages carry two
+   * signatures, by the new secret and by the old one.
+   */
+  rotateSecret(request: RotateSecretRequest = {}, options?: CallOptions): Promise<RotateSecretResponse> {
+    return this.#caller.unary<RotateSecretResponse>({ method: DeliveryService.method.rotateSecret, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListDeliveries returns a page of deliveries, newest first. */
+  listDeliveries(request: ListDeliveriesRequest = {}, options?: CallOptions): Promise<ListDeliveriesResponse> {
+    return this.#caller.unary<ListDeliveriesResponse>({ method: DeliveryService.method.listDeliveries, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `deliveries` of listDeliveries, page after page; `pageSize` says how many are fetched at once. */
+  listDeliveriesAll(request: ListDeliveriesRequest = {}, options?: CallOptions): AsyncGenerator<Delivery, void, undefined> {
+    return this.#caller.pages<Delivery>({ method: DeliveryService.method.listDeliveries, kind: "question", attemptMs: 30_000 }, "deliveries", request, options);
+  }
+
+  /**
+   * GetDelivery returns a delivery with every try. If there is none of this id, or none any more, the call fails with
+   * NOT_FOUND (DELIVERY_NOT_FOUND).
+   */
+  getDelivery(request: GetDeliveryRequest = {}, options?: CallOptions): Promise<GetDeliveryResponse> {
+    return this.#caller.unary<GetDeliveryResponse>({ method: DeliveryService.method.getDelivery, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ResendDelivery sends again what was delivered, given up or cancelled, with all its tries and under another id for the
+   * receiver. One that is still under way fails with FAILED_PRECONDITION (DELIVERY_UNDER_WAY).
+   */
+  resendDelivery(request: ResendDeliveryRequest = {}, options?: CallOptions): Promise<ResendDeliveryResponse> {
+    return this.#caller.unary<ResendDeliveryResponse>({ method: DeliveryService.method.resendDelivery, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * CreateDownloadLink returns a link to a file of a delivery. It opens the file for whoever has it, until it expires.
+   */
+  createDownloadLink(request: CreateDownloadLinkRequest = {}, options?: CallOptions): Promise<CreateDownloadLinkResponse> {
+    return this.#caller.unary<CreateDownloadLinkResponse>({ method: DeliveryService.method.createDownloadLink, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ReadDownload returns a part of the file that a link opens. It needs no key: the link is the credential. One that is
+   * damaged, has expired or was revoked fails with NOT_FOUND (LINK_INVALID).
+   */
+  readDownload(request: ReadDownloadRequest = {}, options?: CallOptions): Promise<ReadDownloadResponse> {
+    return this.#caller.unary<ReadDownloadResponse>({ method: DeliveryService.method.readDownload, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ChangeMailSubscription says that a recipient wants no more mail of the organization, or does so again. It needs no
+   * key: the link from a mail is the credential.
+   */
+  changeMailSubscription(request: ChangeMailSubscriptionRequest = {}, options?: CallOptions): Promise<ChangeMailSubscriptionResponse> {
+    return this.#caller.unary<ChangeMailSubscriptionResponse>({ method: DeliveryService.method.changeMailSubscription, kind: "change", attemptMs: 30_000 }, request, options);
   }
 
   /** ListAgents returns a page of the organization's agents. */

@@ -11,6 +11,7 @@ export * from "./tallywire/v1/conversation_metrics_pb.js";
 export * from "./tallywire/v1/conversation_pb.js";
 export * from "./tallywire/v1/custom_metric_service_pb.js";
 export * from "./tallywire/v1/dashboard_service_pb.js";
+export * from "./tallywire/v1/delivery_service_pb.js";
 export * from "./tallywire/v1/directory_service_pb.js";
 export * from "./tallywire/v1/error_reason_pb.js";
 export * from "./tallywire/v1/event_pb.js";

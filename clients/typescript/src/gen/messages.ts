@@ -6804,6 +6804,471 @@ export interface ListDashboardTemplatesResponse {
 }
 
 /**
+ * DeliveryTopic is what a message is about.
+ *
+ * - `REPORT`: Finished runs of reports.
+ * - `ALERT`: Alerts.
+ * - `ERASURE`: Erasures of people.
+ * - `TASK`: Tasks that have ended.
+ * - `TEST`: Tests. No destination asks for them.
+ * - `NOTICE`: What deliveries have to say of themselves. No destination asks for it.
+ */
+export type DeliveryTopic =
+  | "REPORT"
+  | "ALERT"
+  | "ERASURE"
+  | "TASK"
+  | "TEST"
+  | "NOTICE"
+  | `UNKNOWN_${number}`;
+
+/**
+ * PauseReason says why a destination is paused.
+ *
+ * - `ASKED`: Somebody has paused it.
+ * - `FAILING`: Nothing has arrived for 3 days.
+ * - `GONE`: The receiver has said that it is gone (HTTP 410).
+ */
+export type PauseReason =
+  | "ASKED"
+  | "FAILING"
+  | "GONE"
+  | `UNKNOWN_${number}`;
+
+/**
+ * DeliveryState is what has become of a delivery.
+ *
+ * - `QUEUED`: It is to be tried, for the first time or again.
+ * - `HELD`: It waits until its destination is not paused any more.
+ * - `DELIVERED`: The receiver has taken it.
+ * - `DEAD`: It was given up.
+ * - `CANCELLED`: Its destination was deleted, its recipient wants no more mail, or what it is about was deleted.
+ */
+export type DeliveryState =
+  | "QUEUED"
+  | "HELD"
+  | "DELIVERED"
+  | "DEAD"
+  | "CANCELLED"
+  | `UNKNOWN_${number}`;
+
+/**
+ * DeliveryOutcome is what a try came to.
+ *
+ * - `DELIVERED`: The receiver has taken it.
+ * - `FAILED`: It failed, and is tried again.
+ * - `REFUSED`: It failed for good: another try cannot help.
+ */
+export type DeliveryOutcome =
+  | "DELIVERED"
+  | "FAILED"
+  | "REFUSED"
+  | `UNKNOWN_${number}`;
+
+/** Destination is a place to send things to. */
+export interface Destination {
+  /** destination_id names the destination. Set by the service. */
+  destinationId: string;
+  /** name is what people call it, at most 200 characters. Required. */
+  name: string;
+  /** target is where it is. The kind of a destination cannot change (INVALID_VALUE). Required. */
+  target?:
+    /** mail is a list of mailboxes. */
+    | { case: "mail"; value: MailTarget }
+    /** webhook is a URL. */
+    | { case: "webhook"; value: WebhookTarget }
+    /** store is a folder in an object store. */
+    | { case: "store"; value: StoreTarget };
+  /**
+   * topics are what is sent there whenever it happens. Whoever names the destination, as schedules of reports do, sends
+   * there whatever these are.
+   */
+  topics: DeliveryTopic[];
+  /**
+   * contact is a mail address that is told when the destination is paused since nothing arrives. Unset: the owner, if the
+   * owner signs in by a mail address.
+   */
+  contact: string;
+  /** paused says that messages are held, not sent. The service sets it, too: see pause_reason. */
+  paused: boolean;
+  /** owner is the subject that created it. Set by the service. */
+  owner: string;
+  /** version counts the changes, from 1. Set by the service. */
+  version: number;
+  /** etag is different after each change. Set by the service. */
+  etag: string;
+  /** created_at is when it was created. Set by the service. */
+  createdAt?: Instant;
+  /** updated_at is when it was changed. Set by the service. */
+  updatedAt?: Instant;
+  /** pause_reason says why it is paused. Set by the service. */
+  pauseReason?: PauseReason;
+  /** paused_at is since when it is paused. Set by the service. */
+  pausedAt?: Instant;
+  /** failing_since is the first failure after which nothing has arrived. Set by the service. */
+  failingSince?: Instant;
+  /** delivered_at is when something arrived last. Set by the service. */
+  deliveredAt?: Instant;
+  /** unsubscribed are those of the addresses of mail that want no more of it. Set by the service. */
+  unsubscribed: string[];
+  /** old_secret_until is until when messages are signed by an earlier secret, too. Set by the service. */
+  oldSecretUntil?: Instant;
+}
+
+/** Destination is a place to send things to. */
+export interface DestinationInit {
+  /** destination_id names the destination. Set by the service. */
+  destinationId?: string | undefined;
+  /** name is what people call it, at most 200 characters. Required. */
+  name?: string | undefined;
+  /** target is where it is. The kind of a destination cannot change (INVALID_VALUE). Required. */
+  target?:
+    /** mail is a list of mailboxes. */
+    | { case: "mail"; value: MailTargetInit }
+    /** webhook is a URL. */
+    | { case: "webhook"; value: WebhookTargetInit }
+    /** store is a folder in an object store. */
+    | { case: "store"; value: StoreTargetInit }
+    | undefined;
+  /**
+   * topics are what is sent there whenever it happens. Whoever names the destination, as schedules of reports do, sends
+   * there whatever these are.
+   */
+  topics?: readonly DeliveryTopic[] | undefined;
+  /**
+   * contact is a mail address that is told when the destination is paused since nothing arrives. Unset: the owner, if the
+   * owner signs in by a mail address.
+   */
+  contact?: string | undefined;
+  /** paused says that messages are held, not sent. The service sets it, too: see pause_reason. */
+  paused?: boolean | undefined;
+  /** owner is the subject that created it. Set by the service. */
+  owner?: string | undefined;
+  /** version counts the changes, from 1. Set by the service. */
+  version?: number | bigint | undefined;
+  /** etag is different after each change. Set by the service. */
+  etag?: string | undefined;
+  /** created_at is when it was created. Set by the service. */
+  createdAt?: InstantInit | undefined;
+  /** updated_at is when it was changed. Set by the service. */
+  updatedAt?: InstantInit | undefined;
+  /** pause_reason says why it is paused. Set by the service. */
+  pauseReason?: PauseReason | undefined;
+  /** paused_at is since when it is paused. Set by the service. */
+  pausedAt?: InstantInit | undefined;
+  /** failing_since is the first failure after which nothing has arrived. Set by the service. */
+  failingSince?: InstantInit | undefined;
+  /** delivered_at is when something arrived last. Set by the service. */
+  deliveredAt?: InstantInit | undefined;
+  /** unsubscribed are those of the addresses of mail that want no more of it. Set by the service. */
+  unsubscribed?: readonly string[] | undefined;
+  /** old_secret_until is until when messages are signed by an earlier secret, too. Set by the service. */
+  oldSecretUntil?: InstantInit | undefined;
+}
+
+/** MailTarget is a list of mailboxes. Each gets a mail of its own. */
+export interface MailTarget {
+  /** addresses are like name\@example.org, 1 to 50 of them (INVALID_VALUE). */
+  addresses: string[];
+}
+
+/** MailTarget is a list of mailboxes. Each gets a mail of its own. */
+export interface MailTargetInit {
+  /** addresses are like name\@example.org, 1 to 50 of them (INVALID_VALUE). */
+  addresses?: readonly string[] | undefined;
+}
+
+/** WebhookTarget is a URL that is called. */
+export interface WebhookTarget {
+  /** url begins with https://, or with http:// where the operator has allowed its address (INVALID_VALUE). Required. */
+  url: string;
+}
+
+/** WebhookTarget is a URL that is called. */
+export interface WebhookTargetInit {
+  /** url begins with https://, or with http:// where the operator has allowed its address (INVALID_VALUE). Required. */
+  url?: string | undefined;
+}
+
+/**
+ * StoreTarget is a folder in an object store. Files go to organization-ID/FOLDER/DAY/DELIVERY/, with message.json as the
+ * last one.
+ */
+export interface StoreTarget {
+  /** store is the name that the operator has given to an object store (CHANNEL_NOT_SET_UP). Required. */
+  store: string;
+  /** folder is within the organization's own folder: letters, digits and _.=- between slashes (INVALID_VALUE). */
+  folder: string;
+}
+
+/**
+ * StoreTarget is a folder in an object store. Files go to organization-ID/FOLDER/DAY/DELIVERY/, with message.json as the
+ * last one.
+ */
+export interface StoreTargetInit {
+  /** store is the name that the operator has given to an object store (CHANNEL_NOT_SET_UP). Required. */
+  store?: string | undefined;
+  /** folder is within the organization's own folder: letters, digits and _.=- between slashes (INVALID_VALUE). */
+  folder?: string | undefined;
+}
+
+/** Delivery is a message on its way to one recipient. */
+export interface Delivery {
+  /** delivery_id names the delivery. */
+  deliveryId: string;
+  /** destination_id is the destination, which may have been deleted since. */
+  destinationId: string;
+  /** recipient is an address, a URL or a folder. */
+  recipient: string;
+  /** state is what has become of it. */
+  state?: DeliveryState;
+  /** topic is what the message is about. */
+  topic?: DeliveryTopic;
+  /** kind is the type of the message, for example "report.finished". */
+  kind: string;
+  /** subject_id names what the message is about. */
+  subjectId: string;
+  /** title is that of the message. */
+  title: string;
+  /**
+   * receipt_id is what the receiver knows it by, in webhook-id or Message-ID: the same in each try, another one after
+   * ResendDelivery.
+   */
+  receiptId: string;
+  /** tries counts tries, since it was queued or sent again. */
+  tries: number;
+  /** created_at is when it was queued. */
+  createdAt?: Instant;
+  /** next_try_at is when it is tried next. Unset once it has ended. */
+  nextTryAt?: Instant;
+  /** ended_at is when it was delivered, given up or cancelled. */
+  endedAt?: Instant;
+  /** error says why the last try failed, or why it was cancelled or held. */
+  error: string;
+}
+
+/** DeliveryAttempt is a try of a delivery. */
+export interface DeliveryAttempt {
+  /** number counts tries, from 1, over all times it was sent. */
+  number: number;
+  /** started_at is when it began. */
+  startedAt?: Instant;
+  /** finished_at is when the receiver had answered. Unset: see DELIVERY_OUTCOME_UNSPECIFIED. */
+  finishedAt?: Instant;
+  /** outcome is what it came to. */
+  outcome?: DeliveryOutcome;
+  /** status is the HTTP or SMTP code. 0: there was no answer. */
+  status: number;
+  /** answer is the beginning of what the receiver said, at most 1 KiB. */
+  answer: string;
+  /** error says what went wrong. */
+  error: string;
+}
+
+/** DeliveryFile is a file of a message. */
+export interface DeliveryFile {
+  /** name is that of the file. */
+  name: string;
+  /** media_type is like application/pdf. */
+  mediaType: string;
+  /** size is in bytes. */
+  size: number;
+  /** sha256 is in hexadecimal digits. */
+  sha256: string;
+}
+
+/** CreateDestinationRequest stores a destination. */
+export interface CreateDestinationRequest {
+  /** destination is what is stored. What the service sets is ignored. Required. */
+  destination?: DestinationInit | undefined;
+}
+
+/** CreateDestinationResponse holds the destination. */
+export interface CreateDestinationResponse {
+  /** destination is as it was stored. */
+  destination?: Destination;
+  /** secret is that of a webhook, beginning with whsec_. It is shown only now. */
+  secret: string;
+}
+
+/** GetDestinationRequest asks for a destination. */
+export interface GetDestinationRequest {
+  /** destination_id names it. Required. */
+  destinationId?: string | undefined;
+}
+
+/** GetDestinationResponse holds a destination. */
+export interface GetDestinationResponse {
+  /** destination is the destination. */
+  destination?: Destination;
+}
+
+/** ListDestinationsRequest asks for all destinations. */
+export type ListDestinationsRequest = Readonly<Record<string, never>>;
+
+/** ListDestinationsResponse holds destinations. */
+export interface ListDestinationsResponse {
+  /** destinations are all of them, by name. */
+  destinations: Destination[];
+  /** stores are the names of object stores that this deployment has. */
+  stores: string[];
+}
+
+/** UpdateDestinationRequest changes a destination. */
+export interface UpdateDestinationRequest {
+  /**
+   * destination is what it is from now on, as a whole; destination_id says which, and etag which version was read
+   * (ETAG_MISMATCH). Without an etag whatever was changed meanwhile is overwritten. Required.
+   */
+  destination?: DestinationInit | undefined;
+}
+
+/** UpdateDestinationResponse holds the destination. */
+export interface UpdateDestinationResponse {
+  /** destination is as it was stored. */
+  destination?: Destination;
+}
+
+/** DeleteDestinationRequest deletes a destination. */
+export interface DeleteDestinationRequest {
+  /** destination_id names it. Required. */
+  destinationId?: string | undefined;
+  /** etag is that of the version that is known (ETAG_MISMATCH). Unset: it is deleted whatever it is now. */
+  etag?: string | undefined;
+}
+
+/** DeleteDestinationResponse says that it is deleted. */
+export type DeleteDestinationResponse = Readonly<Record<string, never>>;
+
+/** TestDestinationRequest sends a test message. */
+export interface TestDestinationRequest {
+  /** destination_id names the destination. Required. */
+  destinationId?: string | undefined;
+}
+
+/** TestDestinationResponse names what was queued. */
+export interface TestDestinationResponse {
+  /** delivery_ids are the deliveries, one for each recipient. */
+  deliveryIds: string[];
+}
+
+/** RotateSecretRequest gives a webhook another secret. */
+export interface RotateSecretRequest {
+  /** destination_id names it. Required. */
+  destinationId?: string | undefined;
+  /** overlap is for how long the old secret signs, too: 0 seconds to 30 days (INVALID_DURATION). Unset: a day. */
+  overlap?: Milliseconds | undefined;
+}
+
+/** RotateSecretResponse holds the secret. */
+export interface RotateSecretResponse {
+  /** secret begins with whsec_. It is shown only now. */
+  secret: string;
+  /** old_secret_until is until when the old one signs, too. */
+  oldSecretUntil?: Instant;
+}
+
+/** ListDeliveriesRequest asks for deliveries. */
+export interface ListDeliveriesRequest {
+  /** destination_id leaves those of other destinations out. */
+  destinationId?: string | undefined;
+  /** state leaves those in other states out. */
+  state?: DeliveryState | undefined;
+  /** topic leaves those of other topics out. */
+  topic?: DeliveryTopic | undefined;
+  /** subject_id leaves those about others out. */
+  subjectId?: string | undefined;
+  /** page_size is how many are wanted, 1 to 500 (VALUE_OUT_OF_RANGE). Unset: 50. */
+  pageSize?: number | undefined;
+  /** page_token is next_page_token of the page before, with everything else as before (PAGE_TOKEN_INVALID). */
+  pageToken?: string | undefined;
+}
+
+/** ListDeliveriesResponse holds deliveries. */
+export interface ListDeliveriesResponse {
+  /** deliveries are newest first. */
+  deliveries: Delivery[];
+  /** next_page_token asks for the next page. Empty: this is the last one. */
+  nextPageToken: string;
+}
+
+/** GetDeliveryRequest asks for a delivery. */
+export interface GetDeliveryRequest {
+  /** delivery_id names it. Required. */
+  deliveryId?: string | undefined;
+}
+
+/** GetDeliveryResponse holds a delivery. */
+export interface GetDeliveryResponse {
+  /** delivery is the delivery. */
+  delivery?: Delivery;
+  /** attempts are its tries, oldest first. */
+  attempts: DeliveryAttempt[];
+  /** text is that of the message. */
+  text: string;
+  /** files are those of the message. */
+  files: DeliveryFile[];
+}
+
+/** ResendDeliveryRequest sends a delivery again. */
+export interface ResendDeliveryRequest {
+  /** delivery_id names it. Required. */
+  deliveryId?: string | undefined;
+}
+
+/** ResendDeliveryResponse holds the delivery. */
+export interface ResendDeliveryResponse {
+  /** delivery is as it is now. */
+  delivery?: Delivery;
+}
+
+/** CreateDownloadLinkRequest asks for a link. */
+export interface CreateDownloadLinkRequest {
+  /** delivery_id names the delivery. Required. */
+  deliveryId?: string | undefined;
+  /** file is the place of the file in its list, from 0 (VALUE_OUT_OF_RANGE). */
+  file?: number | undefined;
+}
+
+/** CreateDownloadLinkResponse holds a link. */
+export interface CreateDownloadLinkResponse {
+  /** url is the link. */
+  url: string;
+  /** expires_at is when it opens nothing any more. */
+  expiresAt?: Instant;
+}
+
+/** ReadDownloadRequest asks for a part of a file. */
+export interface ReadDownloadRequest {
+  /** token is what stands behind /download/ in a link. Required. */
+  token?: string | undefined;
+  /** offset is where the part begins, in bytes (VALUE_OUT_OF_RANGE). */
+  offset?: number | bigint | undefined;
+}
+
+/** ReadDownloadResponse holds a part of a file. */
+export interface ReadDownloadResponse {
+  /** file is the file. */
+  file?: DeliveryFile;
+  /** content is the part, at most 1 MiB. It is empty at the end of the file. */
+  content: Uint8Array;
+}
+
+/** ChangeMailSubscriptionRequest says what a recipient wants. */
+export interface ChangeMailSubscriptionRequest {
+  /** token is what stands behind /mail/ in a link. Required. */
+  token?: string | undefined;
+  /** subscribed says that the recipient wants mail. */
+  subscribed?: boolean | undefined;
+}
+
+/** ChangeMailSubscriptionResponse says whose mail it is about. */
+export interface ChangeMailSubscriptionResponse {
+  /** address is the recipient. */
+  address: string;
+}
+
+/**
  * LeadOutcome is how a lead stands.
  *
  * - `OPEN`: Neither converted nor lost, or opened again after it was lost.
@@ -7090,6 +7555,12 @@ export interface GetLeadResponse {
  * - `DASHBOARD_LIMIT`: RESOURCE_EXHAUSTED without RetryInfo. There are as many dashboards as there may be: delete one. Metadata: limit.
  * - `DASHBOARD_OWNER`: PERMISSION_DENIED. A shared dashboard is made personal by its owner alone. Metadata: owner.
  * - `FORMAT_NOT_INSTALLED`: FAILED_PRECONDITION. The server lacks the library that writes files of this format. Metadata: command, which its operator runs to install it.
+ * - `DESTINATION_NOT_FOUND`: NOT_FOUND. The organization has no such destination. Metadata: destination.
+ * - `DESTINATION_LIMIT`: RESOURCE_EXHAUSTED without RetryInfo. The organization has as many destinations as it may have: delete one. Metadata: limit.
+ * - `CHANNEL_NOT_SET_UP`: FAILED_PRECONDITION. This deployment cannot send that way: its operator has set up no mail server, or no object store of this name. Metadata: channel.
+ * - `DELIVERY_NOT_FOUND`: NOT_FOUND. The organization has no such delivery (any more). Metadata: delivery.
+ * - `DELIVERY_UNDER_WAY`: FAILED_PRECONDITION. The delivery is still under way. Metadata: delivery.
+ * - `LINK_INVALID`: NOT_FOUND. The link is damaged or has expired, or what it opens is not there any more.
  */
 export type ErrorReason =
   | "MALFORMED_MESSAGE"
@@ -7195,6 +7666,12 @@ export type ErrorReason =
   | "DASHBOARD_LIMIT"
   | "DASHBOARD_OWNER"
   | "FORMAT_NOT_INSTALLED"
+  | "DESTINATION_NOT_FOUND"
+  | "DESTINATION_LIMIT"
+  | "CHANNEL_NOT_SET_UP"
+  | "DELIVERY_NOT_FOUND"
+  | "DELIVERY_UNDER_WAY"
+  | "LINK_INVALID"
   | `UNKNOWN_${number}`;
 
 /** ListEventsRequest asks for raw events. */

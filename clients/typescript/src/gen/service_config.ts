@@ -87,7 +87,13 @@ export const serviceConfig = {
         { "service": "tallywire.v1.DashboardService", "method": "GetDashboard" },
         { "service": "tallywire.v1.DashboardService", "method": "ListDashboards" },
         { "service": "tallywire.v1.DashboardService", "method": "ListDashboardVersions" },
-        { "service": "tallywire.v1.DashboardService", "method": "ListDashboardTemplates" }
+        { "service": "tallywire.v1.DashboardService", "method": "ListDashboardTemplates" },
+        { "service": "tallywire.v1.DeliveryService", "method": "GetDestination" },
+        { "service": "tallywire.v1.DeliveryService", "method": "ListDestinations" },
+        { "service": "tallywire.v1.DeliveryService", "method": "ListDeliveries" },
+        { "service": "tallywire.v1.DeliveryService", "method": "GetDelivery" },
+        { "service": "tallywire.v1.DeliveryService", "method": "CreateDownloadLink" },
+        { "service": "tallywire.v1.DeliveryService", "method": "ReadDownload" }
       ],
       "timeout": "10s",
       "retryPolicy": {
@@ -117,7 +123,14 @@ export const serviceConfig = {
         { "service": "tallywire.v1.DashboardService", "method": "CreateDashboard" },
         { "service": "tallywire.v1.DashboardService", "method": "UpdateDashboard" },
         { "service": "tallywire.v1.DashboardService", "method": "DeleteDashboard" },
-        { "service": "tallywire.v1.DashboardService", "method": "DuplicateDashboard" }
+        { "service": "tallywire.v1.DashboardService", "method": "DuplicateDashboard" },
+        { "service": "tallywire.v1.DeliveryService", "method": "CreateDestination" },
+        { "service": "tallywire.v1.DeliveryService", "method": "UpdateDestination" },
+        { "service": "tallywire.v1.DeliveryService", "method": "DeleteDestination" },
+        { "service": "tallywire.v1.DeliveryService", "method": "TestDestination" },
+        { "service": "tallywire.v1.DeliveryService", "method": "RotateSecret" },
+        { "service": "tallywire.v1.DeliveryService", "method": "ResendDelivery" },
+        { "service": "tallywire.v1.DeliveryService", "method": "ChangeMailSubscription" }
       ],
       "timeout": "30s",
       "retryPolicy": {

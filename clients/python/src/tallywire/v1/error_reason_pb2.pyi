@@ -329,6 +329,22 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """FAILED_PRECONDITION. The server lacks the library that writes files of this format. Metadata: command, which its
     operator runs to install it.
     """
+    ERROR_REASON_DESTINATION_NOT_FOUND: _ErrorReason.ValueType  # 220
+    """NOT_FOUND. The organization has no such destination. Metadata: destination."""
+    ERROR_REASON_DESTINATION_LIMIT: _ErrorReason.ValueType  # 221
+    """RESOURCE_EXHAUSTED without RetryInfo. The organization has as many destinations as it may have: delete one.
+    Metadata: limit.
+    """
+    ERROR_REASON_CHANNEL_NOT_SET_UP: _ErrorReason.ValueType  # 222
+    """FAILED_PRECONDITION. This deployment cannot send that way: its operator has set up no mail server, or no object store
+    of this name. Metadata: channel.
+    """
+    ERROR_REASON_DELIVERY_NOT_FOUND: _ErrorReason.ValueType  # 223
+    """NOT_FOUND. The organization has no such delivery (any more). Metadata: delivery."""
+    ERROR_REASON_DELIVERY_UNDER_WAY: _ErrorReason.ValueType  # 224
+    """FAILED_PRECONDITION. The delivery is still under way. Metadata: delivery."""
+    ERROR_REASON_LINK_INVALID: _ErrorReason.ValueType  # 225
+    """NOT_FOUND. The link is damaged or has expired, or what it opens is not there any more."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -644,4 +660,20 @@ ERROR_REASON_FORMAT_NOT_INSTALLED: ErrorReason.ValueType  # 190
 """FAILED_PRECONDITION. The server lacks the library that writes files of this format. Metadata: command, which its
 operator runs to install it.
 """
+ERROR_REASON_DESTINATION_NOT_FOUND: ErrorReason.ValueType  # 220
+"""NOT_FOUND. The organization has no such destination. Metadata: destination."""
+ERROR_REASON_DESTINATION_LIMIT: ErrorReason.ValueType  # 221
+"""RESOURCE_EXHAUSTED without RetryInfo. The organization has as many destinations as it may have: delete one.
+Metadata: limit.
+"""
+ERROR_REASON_CHANNEL_NOT_SET_UP: ErrorReason.ValueType  # 222
+"""FAILED_PRECONDITION. This deployment cannot send that way: its operator has set up no mail server, or no object store
+of this name. Metadata: channel.
+"""
+ERROR_REASON_DELIVERY_NOT_FOUND: ErrorReason.ValueType  # 223
+"""NOT_FOUND. The organization has no such delivery (any more). Metadata: delivery."""
+ERROR_REASON_DELIVERY_UNDER_WAY: ErrorReason.ValueType  # 224
+"""FAILED_PRECONDITION. The delivery is still under way. Metadata: delivery."""
+ERROR_REASON_LINK_INVALID: ErrorReason.ValueType  # 225
+"""NOT_FOUND. The link is damaged or has expired, or what it opens is not there any more."""
 global___ErrorReason = ErrorReason

@@ -357,6 +357,114 @@ pub(crate) async fn call(
                     .await,
             )
         }
+        "tallywire.v1.DeliveryService/CreateDestination" => {
+            answered(
+                "CreateDestinationResponse",
+                client
+                    .create_destination(
+                        decoded::<v1::CreateDestinationRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.DeliveryService/GetDestination" => {
+            answered(
+                "GetDestinationResponse",
+                client
+                    .get_destination(decoded::<v1::GetDestinationRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.DeliveryService/ListDestinations" => {
+            answered(
+                "ListDestinationsResponse",
+                client
+                    .list_destinations(decoded::<v1::ListDestinationsRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.DeliveryService/UpdateDestination" => {
+            answered(
+                "UpdateDestinationResponse",
+                client
+                    .update_destination(
+                        decoded::<v1::UpdateDestinationRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.DeliveryService/DeleteDestination" => {
+            answered(
+                "DeleteDestinationResponse",
+                client
+                    .delete_destination(
+                        decoded::<v1::DeleteDestinationRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.DeliveryService/TestDestination" => {
+            answered(
+                "TestDestinationResponse",
+                client
+                    .test_destination(decoded::<v1::TestDestinationRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.DeliveryService/RotateSecret" => {
+            answered(
+                "RotateSecretResponse",
+                client.rotate_secret(decoded::<v1::RotateSecretRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.DeliveryService/ListDeliveries" => {
+            answered(
+                "ListDeliveriesResponse",
+                client
+                    .list_deliveries(decoded::<v1::ListDeliveriesRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.DeliveryService/GetDelivery" => {
+            answered(
+                "GetDeliveryResponse",
+                client.get_delivery(decoded::<v1::GetDeliveryRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.DeliveryService/ResendDelivery" => {
+            answered(
+                "ResendDeliveryResponse",
+                client
+                    .resend_delivery(decoded::<v1::ResendDeliveryRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.DeliveryService/CreateDownloadLink" => {
+            answered(
+                "CreateDownloadLinkResponse",
+                client
+                    .create_download_link(
+                        decoded::<v1::CreateDownloadLinkRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.DeliveryService/ReadDownload" => {
+            answered(
+                "ReadDownloadResponse",
+                client.read_download(decoded::<v1::ReadDownloadRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.DeliveryService/ChangeMailSubscription" => {
+            answered(
+                "ChangeMailSubscriptionResponse",
+                client
+                    .change_mail_subscription(
+                        decoded::<v1::ChangeMailSubscriptionRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
         "tallywire.v1.DirectoryService/ListAgents" => {
             answered(
                 "ListAgentsResponse",
@@ -563,6 +671,16 @@ pub(crate) async fn pages(
                     client
                         .list_campaigns_all(
                             decoded::<v1::ListCampaignsRequest>(request)?,
+                        ),
+                )
+                .await
+        }
+        "tallywire.v1.DeliveryService/ListDeliveries" => {
+            rows(
+                    "Delivery",
+                    client
+                        .list_deliveries_all(
+                            decoded::<v1::ListDeliveriesRequest>(request)?,
                         ),
                 )
                 .await

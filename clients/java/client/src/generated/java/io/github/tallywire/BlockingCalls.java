@@ -4,17 +4,22 @@ package io.github.tallywire;
 import io.github.tallywire.answer.Agent;
 import io.github.tallywire.answer.AuditEntry;
 import io.github.tallywire.answer.Campaign;
+import io.github.tallywire.answer.ChangeMailSubscriptionResponse;
 import io.github.tallywire.answer.ContentGap;
 import io.github.tallywire.answer.Conversation;
 import io.github.tallywire.answer.CorrectEventsResponse;
 import io.github.tallywire.answer.CreateCustomMetricResponse;
 import io.github.tallywire.answer.CreateDashboardResponse;
+import io.github.tallywire.answer.CreateDestinationResponse;
+import io.github.tallywire.answer.CreateDownloadLinkResponse;
 import io.github.tallywire.answer.CreateEmbedTokenResponse;
 import io.github.tallywire.answer.CreateFunnelResponse;
 import io.github.tallywire.answer.CreateSignInCodeResponse;
 import io.github.tallywire.answer.DeleteCustomMetricResponse;
 import io.github.tallywire.answer.DeleteDashboardResponse;
+import io.github.tallywire.answer.DeleteDestinationResponse;
 import io.github.tallywire.answer.DeleteFunnelResponse;
+import io.github.tallywire.answer.Delivery;
 import io.github.tallywire.answer.DuplicateDashboardResponse;
 import io.github.tallywire.answer.EraseUserResponse;
 import io.github.tallywire.answer.EventRow;
@@ -31,6 +36,8 @@ import io.github.tallywire.answer.GetCostsResponse;
 import io.github.tallywire.answer.GetCustomMetricResponse;
 import io.github.tallywire.answer.GetDailyStatsResponse;
 import io.github.tallywire.answer.GetDashboardResponse;
+import io.github.tallywire.answer.GetDeliveryResponse;
+import io.github.tallywire.answer.GetDestinationResponse;
 import io.github.tallywire.answer.GetErasureResponse;
 import io.github.tallywire.answer.GetEventResponse;
 import io.github.tallywire.answer.GetFunnelResponse;
@@ -56,6 +63,8 @@ import io.github.tallywire.answer.ListCustomMetricsResponse;
 import io.github.tallywire.answer.ListDashboardTemplatesResponse;
 import io.github.tallywire.answer.ListDashboardVersionsResponse;
 import io.github.tallywire.answer.ListDashboardsResponse;
+import io.github.tallywire.answer.ListDeliveriesResponse;
+import io.github.tallywire.answer.ListDestinationsResponse;
 import io.github.tallywire.answer.ListDimensionValuesResponse;
 import io.github.tallywire.answer.ListEventsResponse;
 import io.github.tallywire.answer.ListFunnelsResponse;
@@ -67,16 +76,21 @@ import io.github.tallywire.answer.MergeContentGapsResponse;
 import io.github.tallywire.answer.MetricRow;
 import io.github.tallywire.answer.QueryFunnelResponse;
 import io.github.tallywire.answer.QueryMetricsResponse;
+import io.github.tallywire.answer.ReadDownloadResponse;
 import io.github.tallywire.answer.RepairMetricsResponse;
+import io.github.tallywire.answer.ResendDeliveryResponse;
 import io.github.tallywire.answer.RetractEventsResponse;
+import io.github.tallywire.answer.RotateSecretResponse;
 import io.github.tallywire.answer.SignInResponse;
 import io.github.tallywire.answer.SignOutResponse;
+import io.github.tallywire.answer.TestDestinationResponse;
 import io.github.tallywire.answer.TimelineEvent;
 import io.github.tallywire.answer.TrackEventResponse;
 import io.github.tallywire.answer.TrackEventsResponse;
 import io.github.tallywire.answer.UndoContentGapMergeResponse;
 import io.github.tallywire.answer.UpdateContentGapResponse;
 import io.github.tallywire.answer.UpdateDashboardResponse;
+import io.github.tallywire.answer.UpdateDestinationResponse;
 import io.github.tallywire.answer.UpdatePreferencesResponse;
 import io.github.tallywire.answer.User;
 import io.github.tallywire.answer.UserActivity;
@@ -1271,6 +1285,339 @@ abstract class BlockingCalls {
    */
   public ListDashboardTemplatesResponse listDashboardTemplates(Consumer<io.github.tallywire.v1.ListDashboardTemplatesRequest.Builder> request) {
     return listDashboardTemplates(Requests.filled(io.github.tallywire.v1.ListDashboardTemplatesRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * CreateDestination stores a destination. That of a webhook answers with its secret, which is
+   * shown only then. The call fails with RESOURCE_EXHAUSTED (DESTINATION_LIMIT) if the organization
+   * has 100 destinations, and with FAILED_PRECONDITION (CHANNEL_NOT_SET_UP) if this deployment has
+   * no mail server, or no such object store.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CreateDestinationResponse createDestination(io.github.tallywire.v1.CreateDestinationRequest request) {
+    return CreateDestinationResponse.of(call(io.github.tallywire.v1.DeliveryServiceGrpc.getCreateDestinationMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * CreateDestination stores a destination. That of a webhook answers with its secret, which is
+   * shown only then. The call fails with RESOURCE_EXHAUSTED (DESTINATION_LIMIT) if the organization
+   * has 100 destinations, and with FAILED_PRECONDITION (CHANNEL_NOT_SET_UP) if this deployment has
+   * no mail server, or no such object store.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CreateDestinationResponse createDestination(Consumer<io.github.tallywire.v1.CreateDestinationRequest.Builder> request) {
+    return createDestination(Requests.filled(io.github.tallywire.v1.CreateDestinationRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetDestination returns a destination. If there is none of this id, the call fails with
+   * NOT_FOUND (DESTINATION_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetDestinationResponse getDestination(io.github.tallywire.v1.GetDestinationRequest request) {
+    return GetDestinationResponse.of(call(io.github.tallywire.v1.DeliveryServiceGrpc.getGetDestinationMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * GetDestination returns a destination. If there is none of this id, the call fails with
+   * NOT_FOUND (DESTINATION_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetDestinationResponse getDestination(Consumer<io.github.tallywire.v1.GetDestinationRequest.Builder> request) {
+    return getDestination(Requests.filled(io.github.tallywire.v1.GetDestinationRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListDestinations returns all destinations, by name.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListDestinationsResponse listDestinations(io.github.tallywire.v1.ListDestinationsRequest request) {
+    return ListDestinationsResponse.of(call(io.github.tallywire.v1.DeliveryServiceGrpc.getListDestinationsMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * ListDestinations returns all destinations, by name.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListDestinationsResponse listDestinations(Consumer<io.github.tallywire.v1.ListDestinationsRequest.Builder> request) {
+    return listDestinations(Requests.filled(io.github.tallywire.v1.ListDestinationsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * UpdateDestination stores a destination as a whole. If the etag is not its newest one, the call
+   * fails with FAILED_PRECONDITION (ETAG_MISMATCH). Where it is not paused any more, what was held
+   * is sent.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public UpdateDestinationResponse updateDestination(io.github.tallywire.v1.UpdateDestinationRequest request) {
+    return UpdateDestinationResponse.of(call(io.github.tallywire.v1.DeliveryServiceGrpc.getUpdateDestinationMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * UpdateDestination stores a destination as a whole. If the etag is not its newest one, the call
+   * fails with FAILED_PRECONDITION (ETAG_MISMATCH). Where it is not paused any more, what was held
+   * is sent.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public UpdateDestinationResponse updateDestination(Consumer<io.github.tallywire.v1.UpdateDestinationRequest.Builder> request) {
+    return updateDestination(Requests.filled(io.github.tallywire.v1.UpdateDestinationRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * DeleteDestination deletes a destination, and cancels what is queued for it. What was sent stays
+   * on record.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public DeleteDestinationResponse deleteDestination(io.github.tallywire.v1.DeleteDestinationRequest request) {
+    return DeleteDestinationResponse.of(call(io.github.tallywire.v1.DeliveryServiceGrpc.getDeleteDestinationMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * DeleteDestination deletes a destination, and cancels what is queued for it. What was sent stays
+   * on record.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public DeleteDestinationResponse deleteDestination(Consumer<io.github.tallywire.v1.DeleteDestinationRequest.Builder> request) {
+    return deleteDestination(Requests.filled(io.github.tallywire.v1.DeleteDestinationRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * TestDestination sends a test message, also to a destination that is paused. The answer names
+   * its deliveries.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public TestDestinationResponse testDestination(io.github.tallywire.v1.TestDestinationRequest request) {
+    return TestDestinationResponse.of(call(io.github.tallywire.v1.DeliveryServiceGrpc.getTestDestinationMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * TestDestination sends a test message, also to a destination that is paused. The answer names
+   * its deliveries.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public TestDestinationResponse testDestination(Consumer<io.github.tallywire.v1.TestDestinationRequest.Builder> request) {
+    return testDestination(Requests.filled(io.github.tallywire.v1.TestDestinationRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * RotateSecret gives a webhook another secret, which is shown only now. Until the overlap is over
+   * messages carry two signatures, by the new secret and by the old one.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public RotateSecretResponse rotateSecret(io.github.tallywire.v1.RotateSecretRequest request) {
+    return RotateSecretResponse.of(call(io.github.tallywire.v1.DeliveryServiceGrpc.getRotateSecretMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * RotateSecret gives a webhook another secret, which is shown only now. Until the overlap is over
+   * messages carry two signatures, by the new secret and by the old one.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public RotateSecretResponse rotateSecret(Consumer<io.github.tallywire.v1.RotateSecretRequest.Builder> request) {
+    return rotateSecret(Requests.filled(io.github.tallywire.v1.RotateSecretRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListDeliveries returns a page of deliveries, newest first.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListDeliveriesResponse listDeliveries(io.github.tallywire.v1.ListDeliveriesRequest request) {
+    return ListDeliveriesResponse.of(call(io.github.tallywire.v1.DeliveryServiceGrpc.getListDeliveriesMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * ListDeliveries returns a page of deliveries, newest first.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListDeliveriesResponse listDeliveries(Consumer<io.github.tallywire.v1.ListDeliveriesRequest.Builder> request) {
+    return listDeliveries(Requests.filled(io.github.tallywire.v1.ListDeliveriesRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * Returns all rows of {@link #listDeliveries(io.github.tallywire.v1.ListDeliveriesRequest)}, page
+   * after page as they are taken.
+   *
+   * @param request that of the first page
+   * @return the rows; every iterator begins with the first page
+   */
+  public Rows<Delivery> listDeliveriesPaginator(io.github.tallywire.v1.ListDeliveriesRequest request) {
+    return new Rows<>(
+        token -> listDeliveries(request.toBuilder().setPageToken(token).build()),
+        request.getPageToken(),
+        page -> page.deliveries(),
+        page -> page.nextPageToken());
+  }
+
+  /**
+   * GetDelivery returns a delivery with every try. If there is none of this id, or none any more,
+   * the call fails with NOT_FOUND (DELIVERY_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetDeliveryResponse getDelivery(io.github.tallywire.v1.GetDeliveryRequest request) {
+    return GetDeliveryResponse.of(call(io.github.tallywire.v1.DeliveryServiceGrpc.getGetDeliveryMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * GetDelivery returns a delivery with every try. If there is none of this id, or none any more,
+   * the call fails with NOT_FOUND (DELIVERY_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetDeliveryResponse getDelivery(Consumer<io.github.tallywire.v1.GetDeliveryRequest.Builder> request) {
+    return getDelivery(Requests.filled(io.github.tallywire.v1.GetDeliveryRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ResendDelivery sends again what was delivered, given up or cancelled, with all its tries and
+   * under another id for the receiver. One that is still under way fails with FAILED_PRECONDITION
+   * (DELIVERY_UNDER_WAY).
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ResendDeliveryResponse resendDelivery(io.github.tallywire.v1.ResendDeliveryRequest request) {
+    return ResendDeliveryResponse.of(call(io.github.tallywire.v1.DeliveryServiceGrpc.getResendDeliveryMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * ResendDelivery sends again what was delivered, given up or cancelled, with all its tries and
+   * under another id for the receiver. One that is still under way fails with FAILED_PRECONDITION
+   * (DELIVERY_UNDER_WAY).
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ResendDeliveryResponse resendDelivery(Consumer<io.github.tallywire.v1.ResendDeliveryRequest.Builder> request) {
+    return resendDelivery(Requests.filled(io.github.tallywire.v1.ResendDeliveryRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * CreateDownloadLink returns a link to a file of a delivery. It opens the file for whoever has
+   * it, until it expires.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CreateDownloadLinkResponse createDownloadLink(io.github.tallywire.v1.CreateDownloadLinkRequest request) {
+    return CreateDownloadLinkResponse.of(call(io.github.tallywire.v1.DeliveryServiceGrpc.getCreateDownloadLinkMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * CreateDownloadLink returns a link to a file of a delivery. It opens the file for whoever has
+   * it, until it expires.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CreateDownloadLinkResponse createDownloadLink(Consumer<io.github.tallywire.v1.CreateDownloadLinkRequest.Builder> request) {
+    return createDownloadLink(Requests.filled(io.github.tallywire.v1.CreateDownloadLinkRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ReadDownload returns a part of the file that a link opens. It needs no key: the link is the
+   * credential. One that is damaged, has expired or was revoked fails with NOT_FOUND
+   * (LINK_INVALID).
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ReadDownloadResponse readDownload(io.github.tallywire.v1.ReadDownloadRequest request) {
+    return ReadDownloadResponse.of(call(io.github.tallywire.v1.DeliveryServiceGrpc.getReadDownloadMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * ReadDownload returns a part of the file that a link opens. It needs no key: the link is the
+   * credential. One that is damaged, has expired or was revoked fails with NOT_FOUND
+   * (LINK_INVALID).
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ReadDownloadResponse readDownload(Consumer<io.github.tallywire.v1.ReadDownloadRequest.Builder> request) {
+    return readDownload(Requests.filled(io.github.tallywire.v1.ReadDownloadRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ChangeMailSubscription says that a recipient wants no more mail of the organization, or does so
+   * again. It needs no key: the link from a mail is the credential.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ChangeMailSubscriptionResponse changeMailSubscription(io.github.tallywire.v1.ChangeMailSubscriptionRequest request) {
+    return ChangeMailSubscriptionResponse.of(call(io.github.tallywire.v1.DeliveryServiceGrpc.getChangeMailSubscriptionMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * ChangeMailSubscription says that a recipient wants no more mail of the organization, or does so
+   * again. It needs no key: the link from a mail is the credential.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ChangeMailSubscriptionResponse changeMailSubscription(Consumer<io.github.tallywire.v1.ChangeMailSubscriptionRequest.Builder> request) {
+    return changeMailSubscription(Requests.filled(io.github.tallywire.v1.ChangeMailSubscriptionRequest.newBuilder(), request).build());
   }
 
   /**

@@ -1,0 +1,109 @@
+"""Receivers of what is delivered: a mail server and webhooks, which remember what they get."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+import h11
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+@dataclass(slots=True, kw_only=True)
+class MailBox:
+    """A mail server that takes everything, unless reply says otherwise for a recipient."""
+
+    port: int = 0
+    mails: list[EmailMessage] = field(default_factory=list)
+    reply: Callable[[str], str] = lambda _: "250 OK"
+
+    async def handle_RCPT(  # noqa: N802 - the name in aiosmtpd
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Takes a recipient."""
+        said = self.reply(address)
+        if said.startswith("2"):
+            envelope.rcpt_tos.append(address)
+        return said
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - as above
+        """Takes a mail."""
+        assert isinstance(envelope.content, bytes)
+        found = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(found, EmailMessage)
+        self.mails.append(found)
+        return "250 taken as number " + str(len(self.mails))
+
+
+@contextlib.asynccontextmanager
+async def mail_box() -> AsyncIterator[MailBox]:
+    """A mail server for the length of the block."""
+    box = MailBox()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(box, hostname="box.example", loop=loop), "127.0.0.1", 0)
+    box.port = server.sockets[0].getsockname()[1]
+    try:
+        yield box
+    finally:
+        server.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """A request that a webhook got."""
+
+    headers: Mapping[str, str]
+    body: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Hook:
+    """A webhook that answers as it is told."""
+
+    port: int = 0
+    status: int = 200
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b"thanks"
+    calls: list[Called] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.port}/hook?a=1"
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answers one request."""
+        http, headers, body = h11.Connection(our_role=h11.SERVER), {}, b""
+        while True:
+            event = http.next_event()
+            if event is h11.NEED_DATA:
+                http.receive_data(await reader.read(65536))
+            elif isinstance(event, h11.Request):
+                headers = {name.decode(): value.decode() for name, value in event.headers}
+            elif isinstance(event, h11.Data):
+                body += event.data
+            else:
+                break
+        if isinstance(event, h11.EndOfMessage):
+            self.calls.append(Called(headers=headers, body=body.decode()))
+            length = ("content-length", str(len(self.body)))
+            response = h11.Response(status_code=self.status, headers=[*self.headers, length])
+            for one in (response, h11.Data(data=self.body), h11.EndOfMessage()):
+                writer.write(http.send(one) or b"")
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def hook() -> AsyncIterator[Hook]:
+    """A webhook for the length of the block."""
+    made = Hook()
+    server = await asyncio.start_server(made.answer, "127.0.0.1", 0)
+    made.port = server.sockets[0].getsockname()[1]
+    try:
+        yield made
+    finally:
+        server.close()
