@@ -5,7 +5,7 @@ protoc makes: so cargo is all that is needed. It is built once for all clones, i
 written here goes through the same program's formatter.
 
 - `methods.rs`: a method of Client for every RPC that one answer or a stream of answers ends, and one for all rows of
-  every list in pages. Watching has methods of its own in src/realtime.rs, and StreamEvents has none.
+  every list in pages. Watching has methods of its own in src/realtime.rs, and StreamEvents in src/event_stream.rs.
 - `builders.rs`: a function for every event type, and a method of its builder for every field of its detail.
 - `conformance/src/generated`: how the testee of the conformance tests calls a method by its name.
 """

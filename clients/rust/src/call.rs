@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
+use futures_core::Stream;
 use http::uri::PathAndQuery;
 use prost::Message;
 use prost::bytes::{BufMut as _, Bytes};
@@ -67,6 +68,11 @@ pub(crate) const TRACK_EVENT: Rpc = Rpc {
 };
 /// A batch.
 pub(crate) const TRACK_EVENTS: Rpc = Rpc::events("/tallywire.v1.EventService/TrackEvents");
+/// Batches over one stream, which is replaced after two minutes, so that one that died silently is noticed.
+pub(crate) const STREAM_EVENTS: Rpc = Rpc {
+    attempt: Duration::from_secs(120),
+    ..Rpc::events("/tallywire.v1.EventService/StreamEvents")
+};
 /// A batch of a tracker.
 pub(crate) const TRACK_IN_BACKGROUND: Rpc = Rpc {
     policy: Policy::Tracker,
@@ -208,8 +214,32 @@ impl Client {
         }
     }
 
+    /// A stream in both directions, as it is. It is open once the server has said something.
+    pub(crate) async fn duplex<R: Message + Default + 'static>(
+        &self,
+        rpc: &Rpc,
+        outgoing: impl Stream<Item = Vec<Bytes>> + Send + 'static,
+        timeout: Duration,
+    ) -> Result<Streaming<R>, Error> {
+        let mut request = self.authorized(outgoing);
+        request.set_timeout(timeout);
+        let opening = async {
+            let mut grpc = ready(self.connections().pick().channel()).await?;
+            grpc.streaming(request, PathAndQuery::from_static(rpc.path), BytesCodec::default())
+                .await
+        };
+        match opening.await {
+            Ok(answer) => Ok(answer.into_inner()),
+            Err(status) => Err(status::classify(&status)),
+        }
+    }
+
     fn request(&self, body: &Body) -> Request<Vec<Bytes>> {
-        let mut request = Request::new(body.stamped());
+        self.authorized(body.stamped())
+    }
+
+    fn authorized<T>(&self, sent: T) -> Request<T> {
+        let mut request = Request::new(sent);
         request
             .metadata_mut()
             .insert("authorization", self.connections().authorization());

@@ -9,6 +9,7 @@ mod connection;
 mod connector;
 mod context;
 mod error;
+mod event_stream;
 pub mod events;
 #[cfg(feature = "tower")]
 pub mod middleware;
@@ -45,6 +46,7 @@ pub use address::IntoAddresses;
 pub use client::{Client, ClientBuilder};
 pub use context::{EventContext, Scoped};
 pub use error::{Error, ErrorKind, Result, RetryAfter};
+pub use event_stream::EventStream;
 pub use events::IntoEvent;
 pub use paging::Rows;
 pub use properties::Property;

@@ -17,7 +17,6 @@ import {
   Client,
   type ConnectionOptions,
   type EventInit,
-  type Subscription,
   TallywireError,
   Tracker,
   VERSION,
@@ -36,8 +35,39 @@ interface Command extends Json {
   do: string;
 }
 
+/** Batches that the driver gives one by one. */
+class Source implements AsyncIterable<EventInit[]> {
+  readonly #batches: EventInit[][] = [];
+  #hasEnded = false;
+  #wake: (() => void) | undefined;
+
+  put(batch: EventInit[] | undefined): void {
+    if (batch === undefined) {
+      this.#hasEnded = true;
+    } else {
+      this.#batches.push(batch);
+    }
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<EventInit[], void, undefined> {
+    for (;;) {
+      yield* this.#batches.splice(0);
+      if (this.#hasEnded && this.#batches.length === 0) {
+        return;
+      }
+      if (this.#batches.length === 0) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+}
+
 interface OpenStream {
-  subscription: Subscription<object>;
+  source?: Source;
+  subscription: { next(): Promise<IteratorResult<object, undefined>>; close(): void };
   schema: DescMessage;
   step: Promise<IteratorResult<object>> | undefined;
 }
@@ -251,6 +281,16 @@ const commands: Record<string, (command: Command) => object | Promise<object>> =
 
   stream_open(command) {
     const client = find(clients, command, "client");
+    if (command["kind"] === "events") {
+      const source = new Source();
+      streams.set(text(command, "stream"), {
+        source,
+        subscription: client.streamEvents(source, options(command, "max_unacked", "retry_for_ms")),
+        schema: v1.StreamAckSchema,
+        step: undefined,
+      });
+      return {};
+    }
     const settings = options(command, "silence_ms", "heartbeats", "bookmarks");
     const isWatch = command["kind"] === "watch";
     const subscription = isWatch
@@ -262,6 +302,17 @@ const commands: Record<string, (command: Command) => object | Promise<object>> =
       schema,
       step: undefined,
     });
+    return {};
+  },
+
+  stream_send(command) {
+    const events = (command["events"] as JsonValue[]).map((one) => given<EventInit>(v1.EventSchema, one));
+    find(streams, command, "stream").source?.put(events);
+    return {};
+  },
+
+  stream_end(command) {
+    find(streams, command, "stream").source?.put(undefined);
     return {};
   },
 

@@ -6,6 +6,7 @@ import { ConversationTracker } from "./conversation.js";
 import type { Id } from "./context.js";
 import { ArgumentError, TallywireError } from "./errors.js";
 import { type EncodedEvent, type EventContext, type EventFields, type EventType, encodeEvent } from "./events.js";
+import { type EventBatches, EventStream, type EventStreamOptions } from "./event_stream.js";
 import { parts, requestBytes } from "./event_requests.js";
 import { Calls } from "./gen/calls.js";
 import type {
@@ -116,6 +117,25 @@ export class Client extends Calls implements AsyncDisposable {
       throw error;
     }
     return results;
+  }
+
+  /**
+   * Sends batches over one stream and yields an acknowledgement for each, in their order, as they come: for programs that
+   * have batches of their own, such as those that read a queue. Others have a `Tracker`.
+   *
+   * Up to `maxUnacked` batches are under way; the next one is taken when there is room. A connection that breaks is
+   * replaced, and what is not acknowledged is sent again with the same ids. A batch of more than 1,000 events or 3.5 MiB is
+   * an {@link ArgumentError}, which is thrown, as an error of the source is, after the acknowledgements of the batches
+   * before it.
+   *
+   * ```ts
+   * for await (const ack of client.streamEvents(batches)) {
+   *   await commit(ack.sequence); // the first batch is 1
+   * }
+   * ```
+   */
+  streamEvents(batches: EventBatches, options: EventStreamOptions = {}): EventStream {
+    return new EventStream(this.#transport, this.#caller.clock, batches, options);
   }
 
   /** Returns a conversation, through which events are tracked that carry its id, and its agent, user and channel. */

@@ -10,6 +10,7 @@ export type { ConnectionOptions } from "./connection.js";
 export { type Context, type Id, withContext } from "./context.js";
 export type { ConversationTracker } from "./conversation.js";
 export { ArgumentError, type Code, OutOfSequenceError, TallywireError } from "./errors.js";
+export type { EventBatches, EventStream, EventStreamOptions } from "./event_stream.js";
 export { type CommonFields, type EventContext, type EventFields, type EventType, event } from "./events.js";
 export type { DetailByEventType } from "./gen/event_types.js";
 export type * from "./gen/messages.js";

@@ -114,6 +114,13 @@ export interface UnaryCall {
   readonly signal: AbortSignal | undefined;
 }
 
+/** A stream in both directions: its answers, and what is sent. */
+export interface Duplex {
+  readonly answers: MessageStream;
+  write(bytes: Buffer): void;
+  end(): void;
+}
+
 interface Outcome {
   resolve(response: Message): void;
   reject(error: Error): void;
@@ -156,15 +163,31 @@ export class Transport {
     });
   }
 
+  /** Opens a stream in both directions, which ends after some time. */
+  async openDuplex(method: DescMethod, timeoutMs: number, signal: AbortSignal): Promise<Duplex> {
+    const channel = await this.#channel(signal);
+    const call = channel.makeBidiStreamRequest(
+      pathOf(method),
+      asIs,
+      decoder(method.output),
+      this.#to.metadata.clone(),
+      { deadline: Date.now() + timeoutMs },
+    );
+    const answers = new MessageStream(call, this.closing, signal);
+    return {
+      answers,
+      write: (bytes) => {
+        call.write(bytes);
+      },
+      end: () => {
+        call.end();
+      },
+    };
+  }
+
   /** Opens a stream of the server. */
   async open(method: DescMethod, request: Buffer, signal: AbortSignal | undefined): Promise<MessageStream> {
-    this.#throwIfClosed();
-    const lane = this.#lane();
-    const channel = lane.chosen ?? (await lane.choose());
-    this.#throwIfClosed();
-    if (signal?.aborted === true) {
-      throw cancelledError(signal);
-    }
+    const channel = await this.#channel(signal);
     const call = channel.makeServerStreamRequest(
       pathOf(method),
       asIs,
@@ -174,6 +197,17 @@ export class Transport {
       {},
     );
     return new MessageStream(call, this.closing, signal);
+  }
+
+  async #channel(signal: AbortSignal | undefined): Promise<grpc.Client> {
+    this.#throwIfClosed();
+    const lane = this.#lane();
+    const channel = lane.chosen ?? (await lane.choose());
+    this.#throwIfClosed();
+    if (signal?.aborted === true) {
+      throw cancelledError(signal);
+    }
+    return channel;
   }
 
   #throwIfClosed(): void {

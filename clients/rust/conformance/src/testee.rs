@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use tallywire::{Client, ClientBuilder, IntoAddresses as _, Tracker, Updates, Watch, events, v1};
-use tokio::sync::{Mutex as AsyncMutex, watch};
+use tallywire::{Client, ClientBuilder, EventStream, IntoAddresses as _, Tracker, Updates, Watch, events, v1};
+use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
 use tokio::task::JoinSet;
+use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use crate::calls::{self, Failure, json_of, message};
 use crate::dispatch;
@@ -21,6 +22,8 @@ pub(crate) struct Testee {
     clients: Named<Client>,
     trackers: Named<Tracker>,
     streams: Named<Stream>,
+    /// What fills streams of events.
+    sources: Named<mpsc::UnboundedSender<Vec<v1::Event>>>,
 }
 
 /// A subscription, and whether it was closed.
@@ -33,6 +36,7 @@ struct Stream {
 enum Subscription {
     Watch(Watch),
     Updates(Updates),
+    Events(EventStream),
 }
 
 impl Subscription {
@@ -46,6 +50,7 @@ impl Subscription {
                 .next()
                 .await
                 .map(|update| json_of("WatchUpdatesResponse", &update?)),
+            Self::Events(acks) => acks.next().await.map(|ack| json_of("StreamAck", &ack?)),
         }
     }
 }
@@ -84,7 +89,7 @@ impl Testee {
             }
             "track" => self.track(command).await,
             "load" => Box::pin(load(self.client(command)?, command)).await,
-            "stream_open" | "stream_next" | "stream_close" => self.stream(command).await,
+            "stream_open" | "stream_send" | "stream_end" | "stream_next" | "stream_close" => self.stream(command).await,
             tracker if tracker.starts_with("tracker_") => self.tracker(command).await,
             other => Err(Failure::Unsupported(format!("no command {other:?}"))),
         }
@@ -92,6 +97,7 @@ impl Testee {
 
     /// Closes what is open.
     pub(crate) async fn close_all(&self) {
+        all(&self.sources).clear();
         all(&self.streams).clear();
         let clients: Vec<Client> = all(&self.clients).drain().map(|(_, client)| client).collect();
         clients.iter().for_each(Client::close);
@@ -183,7 +189,17 @@ impl Testee {
                 );
                 Ok(json!({}))
             }
+            "stream_send" => {
+                // Fails once the stream has ended, which its reader hears of.
+                let _ = get(&self.sources, stream)?.send(events_of(command)?);
+                Ok(json!({}))
+            }
+            "stream_end" => {
+                all(&self.sources).remove(stream);
+                Ok(json!({}))
+            }
             "stream_close" => {
+                all(&self.sources).remove(stream);
                 if let Some(stream) = all(&self.streams).remove(stream) {
                     stream.closed.send_replace(true);
                 }
@@ -202,6 +218,18 @@ impl Testee {
     fn subscription(&self, command: &Value) -> Result<Subscription, Failure> {
         let client = self.client(command)?;
         let silence = milliseconds(command, "silence_ms");
+        if command["kind"] == "events" {
+            let (source, batches) = mpsc::unbounded_channel();
+            insert(&self.sources, name(command, "stream")?, source);
+            let mut acks = client.stream_events(UnboundedReceiverStream::new(batches));
+            if let Some(batches) = size(command, "max_unacked") {
+                acks = acks.max_unacked(batches);
+            }
+            if let Some(time) = milliseconds(command, "retry_for_ms") {
+                acks = acks.retry_for(time);
+            }
+            return Ok(Subscription::Events(acks));
+        }
         Ok(if command["kind"] == "watch" {
             let request: v1::WatchMetricsRequest = message("WatchMetricsRequest", &command["request"])?;
             let states = client.watch(request).heartbeats(command["heartbeats"] == true);

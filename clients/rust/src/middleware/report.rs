@@ -183,6 +183,60 @@ pub(super) fn http_status(code: Code) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::middleware::ApiCallLayer;
+
+    /// What middleware of all languages is held to.
+    fn cases() -> serde_json::Value {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../conformance/middleware.json");
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    fn parts(path: &str) -> Parts {
+        http::Request::get(path).body(()).unwrap().into_parts().0
+    }
+
+    #[tokio::test]
+    async fn what_is_left_out_is_that_of_every_client() {
+        let tracker = crate::Tracker::builder("127.0.0.1:1", "key").build().unwrap();
+        for case in cases()["left_out"].as_array().unwrap() {
+            let layer = match case["protocol"].as_str().unwrap() {
+                "http" => ApiCallLayer::http(tracker.clone()),
+                _ => ApiCallLayer::grpc(tracker.clone()),
+            };
+            let layer = match case["exclude"].as_array() {
+                Some(patterns) => layer.exclude(patterns.iter().filter_map(serde_json::Value::as_str)),
+                None => layer,
+            };
+            let settings = Arc::new(layer.0);
+            let mut report = Report::begin(&settings, &parts(case["path"].as_str().unwrap()), None);
+            assert_eq!(report.is_none(), case["left_out"].as_bool().unwrap(), "{case}");
+            report.iter_mut().for_each(Report::forget);
+        }
+        tracker.close(std::time::Duration::ZERO).await;
+    }
+
+    #[test]
+    fn methods_endpoints_and_statuses_are_those_of_every_client() {
+        let cases = cases();
+        for (name, wanted) in cases["methods"].as_object().unwrap() {
+            assert_eq!(
+                method(&Method::from_bytes(name.as_bytes()).unwrap()),
+                wanted.as_str().unwrap()
+            );
+        }
+        for case in cases["endpoints"].as_array().unwrap() {
+            let repeated = usize::try_from(case["repeated"].as_u64().unwrap()).unwrap();
+            let whole = case["template"].as_str().unwrap().repeat(repeated);
+            let endpoint = cut(whole.clone());
+            assert_eq!(endpoint.len() as u64, case["endpoint_bytes"].as_u64().unwrap());
+            assert!(whole.starts_with(&endpoint));
+        }
+        for number in 0..=16 {
+            let code = Code::from_i32(number);
+            let wanted = &cases["statuses"][crate::status::name(code)];
+            assert_eq!(u64::from(http_status(code)), wanted.as_u64().unwrap(), "{code:?}");
+        }
+    }
 
     #[test]
     fn endpoints_are_cut_between_characters() {

@@ -26,6 +26,11 @@ _EARLY: Final = 0.1  # seconds
 _HTTP: Final = (200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401)
 
 
+def http_status(code: int) -> int:
+    """Returns the status of HTTP that stands for the number of one of gRPC."""
+    return _HTTP[code] if 0 <= code < len(_HTTP) else reports.FAILED
+
+
 class ServedCall:
     """A call under way. It is reported once: when it has ended, whatever ended it."""
 
@@ -91,7 +96,7 @@ class ServedCall:
         if code is None:
             late = self._deadline is not None and time.perf_counter() >= self._deadline - _EARLY
             code = _DEADLINE_EXCEEDED if late else _CANCELLED
-        self._send(_HTTP[code] if 0 <= code < len(_HTTP) else reports.FAILED, self._method)
+        self._send(http_status(code), self._method)
 
     def unknown_method(self) -> None:
         """Reports a call of a method that the server does not have: its name is the caller's invention."""

@@ -1,6 +1,5 @@
 """What middleware of every kind stands on: what is left out, who made a call, and that no fault reaches the host."""
 
-import fnmatch
 import logging
 import random
 import re
@@ -47,8 +46,8 @@ class Reports:
             raise ValueError(f"sample_rate is from 0 to 1, not {sample_rate}")
         self._tracker = to
         self._who = who
-        patterns = [fnmatch.translate(pattern.rstrip("/") or "/") for pattern in exclude]
-        self._excluded = re.compile("|".join(patterns)) if patterns else None
+        patterns = [".*".join(map(re.escape, (pattern.rstrip("/") or "/").split("*"))) for pattern in exclude]
+        self._excluded = re.compile("|".join(patterns), re.DOTALL) if patterns else None
         self._rate = sample_rate
         self._properties: Mapping[str, object] = {} if sample_rate == 1 else {"sample_rate": sample_rate}
         self._lock = threading.Lock()
@@ -56,7 +55,7 @@ class Reports:
 
     def wants(self, name: str) -> bool:
         """Returns whether a call of this path, method or task is to be reported."""
-        if self._excluded is not None and self._excluded.match(name.rstrip("/") or "/"):
+        if self._excluded is not None and self._excluded.fullmatch(name.rstrip("/") or "/"):
             return False
         return self._rate == 1 or random.random() < self._rate  # noqa: S311 - a sample, not a secret
 

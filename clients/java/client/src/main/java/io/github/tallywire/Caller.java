@@ -1,5 +1,6 @@
 package io.github.tallywire;
 
+import io.grpc.ClientCall;
 import io.grpc.MethodDescriptor;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -57,8 +58,18 @@ final class Caller implements AutoCloseable {
     if (isClosed) {
       throw TallywireException.closed("the client");
     }
-    MessageReader<R> reader =
-        MessageReader.start(connections.forStream(), method, request, timeout, this);
+    return kept(MessageReader.start(connections.forStream(), method, request, timeout, this));
+  }
+
+  /** Starts a call in both directions, which ends after some nanoseconds. */
+  <Q, R> MessageReader<R> listen(ClientCall<Q, R> call, long nanos) {
+    if (isClosed) {
+      throw TallywireException.closed("the client");
+    }
+    return kept(MessageReader.listen(call, nanos, this));
+  }
+
+  private <R> MessageReader<R> kept(MessageReader<R> reader) {
     streams.add(reader);
     if (isClosed) {
       reader.close();

@@ -2,6 +2,7 @@ package io.github.tallywire;
 
 import com.google.protobuf.Timestamp;
 import io.github.tallywire.v1.Event;
+import io.github.tallywire.v1.StreamBatch;
 import io.github.tallywire.v1.TrackEventRequest;
 import io.github.tallywire.v1.TrackEventsRequest;
 import java.time.Instant;
@@ -58,6 +59,15 @@ final class ClientClock {
       stamped.setSentAt(now());
     }
     return stamped.setCorrectClock(corrects || request.getCorrectClock()).build();
+  }
+
+  /** Returns a batch of a stream as it is sent now. */
+  StreamBatch stamped(StreamBatch batch) {
+    StreamBatch.Builder stamped = batch.toBuilder();
+    if (stamps) {
+      stamped.setSentAt(now());
+    }
+    return stamped.setCorrectClock(corrects).build();
   }
 
   private static Timestamp now() {

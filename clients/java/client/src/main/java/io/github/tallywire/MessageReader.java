@@ -42,18 +42,23 @@ final class MessageReader<R> extends ClientCall.Listener<R> implements AutoClose
   static <Q, R> MessageReader<R> start(
       Channel channel, MethodDescriptor<Q, R> method, Q request, Duration timeout, Caller caller) {
     CallOptions options = CallOptions.DEFAULT;
-    Long end = null;
     if (timeout != null) {
-      end = System.nanoTime() + Nanos.of(timeout);
       options = options.withDeadlineAfter(Nanos.of(timeout), TimeUnit.NANOSECONDS);
     }
-    MessageReader<R> reader = new MessageReader<>(caller, end);
     ClientCall<Q, R> call = channel.newCall(method, options);
+    MessageReader<R> reader = listen(call, timeout == null ? null : Nanos.of(timeout), caller);
+    call.sendMessage(request);
+    call.halfClose();
+    return reader;
+  }
+
+  /** Starts a call, to which the caller may send. It ends after some nanoseconds, if any. */
+  static <R> MessageReader<R> listen(ClientCall<?, R> call, Long nanos, Caller caller) {
+    Long end = nanos == null ? null : System.nanoTime() + nanos;
+    MessageReader<R> reader = new MessageReader<>(caller, end);
     reader.call = call;
     call.start(reader, caller.connections().metadata());
     call.request(1);
-    call.sendMessage(request);
-    call.halfClose();
     return reader;
   }
 

@@ -131,6 +131,34 @@ public final class TallywireClient extends BlockingCalls implements AutoCloseabl
   }
 
   /**
+   * Sends batches over one stream, and yields an acknowledgement for each, in their order: for
+   * programs that have batches of their own, such as those that read a queue. Others have a {@link
+   * Tracker}.
+   *
+   * <p>Some batches are under way at once; the next one is taken, by a thread of its own, when
+   * there is room. A connection that breaks is replaced, and what is not acknowledged is sent again
+   * with the same ids.
+   *
+   * @param batches what is to be sent, at most 1,000 events and 3.5 MiB each; it may wait
+   * @param options how to go on
+   * @return the acknowledgements; close it
+   */
+  public EventStream streamEvents(
+      Iterable<? extends Iterable<Event>> batches, EventStreamOptions options) {
+    return new EventStream(core.caller, core.clock, batches, options);
+  }
+
+  /**
+   * Sends batches, as {@link #streamEvents(Iterable, EventStreamOptions)} does.
+   *
+   * @param batches what is to be sent
+   * @return the acknowledgements; close it
+   */
+  public EventStream streamEvents(Iterable<? extends Iterable<Event>> batches) {
+    return streamEvents(batches, EventStreamOptions.defaults());
+  }
+
+  /**
    * Returns all that is kept about a person, as lines of JSON. Needs a key with the scope admin.
    *
    * @param userId the id of the person

@@ -71,7 +71,7 @@ public final class CallRecorder<R> {
    * @return false for a path that is excluded, and for a call that is not in the sample
    */
   public boolean wants(String path) {
-    String plain = path.length() > 1 && path.endsWith("/") ? path.replaceAll("/+$", "") : path;
+    String plain = withoutSlash(path);
     return excluded.stream().noneMatch(pattern -> pattern.matcher(plain).matches())
         && (sampleRate >= 1 || ThreadLocalRandom.current().nextDouble() < sampleRate);
   }
@@ -163,6 +163,14 @@ public final class CallRecorder<R> {
 
   private static Pattern pattern(String glob) {
     return Pattern.compile(
-        Arrays.stream(glob.split("\\*", -1)).map(Pattern::quote).collect(Collectors.joining(".*")));
+        Arrays.stream(withoutSlash(glob).split("\\*", -1))
+            .map(Pattern::quote)
+            .collect(Collectors.joining(".*")),
+        Pattern.DOTALL);
+  }
+
+  private static String withoutSlash(String path) {
+    String plain = path.replaceAll("/+$", "");
+    return plain.isEmpty() ? path : plain;
   }
 }

@@ -36,6 +36,8 @@ final class Commands {
   private final Map<String, Tracker> trackers = new ConcurrentHashMap<>();
   private final Map<String, Subscription<? extends Answer<?>>> streams = new ConcurrentHashMap<>();
 
+  private final Map<String, EventStreams> eventStreams = new ConcurrentHashMap<>();
+
   static boolean isOrdered(JsonObject command) {
     String what = command.get("do").getAsString();
     return ORDERED.contains(what) || what.equals("stream_open");
@@ -89,12 +91,28 @@ final class Commands {
       case "tracker_stats":
         return stats(ofCommand(command).stats());
       case "stream_open":
-        streams.put(Json.text(command, "stream"), stream(command));
+        if (Json.text(command, "kind").equals("events")) {
+          eventStreams.put(
+              Json.text(command, "stream"), new EventStreams(client(command), command));
+        } else {
+          streams.put(Json.text(command, "stream"), stream(command));
+        }
+        return new JsonObject();
+      case "stream_send":
+        eventStreams.get(Json.text(command, "stream")).send(Json.events(command));
+        return new JsonObject();
+      case "stream_end":
+        eventStreams.get(Json.text(command, "stream")).end();
         return new JsonObject();
       case "stream_next":
         return next(command);
       case "stream_close":
-        streams.get(Json.text(command, "stream")).close();
+        String name = Json.text(command, "stream");
+        if (eventStreams.containsKey(name)) {
+          eventStreams.get(name).close();
+        } else {
+          streams.get(name).close();
+        }
         return new JsonObject();
       default:
         throw new UnsupportedOperationException("no command " + command.get("do"));
@@ -103,6 +121,7 @@ final class Commands {
 
   void closeAll() {
     streams.values().forEach(Subscription::close);
+    eventStreams.values().forEach(EventStreams::close);
     trackers.values().forEach(tracker -> tracker.close(Duration.ofMillis(1)));
     clients.values().forEach(TallywireClient::close);
   }
@@ -222,6 +241,10 @@ final class Commands {
   }
 
   private JsonObject next(JsonObject command) throws Exception {
+    EventStreams events = eventStreams.get(Json.text(command, "stream"));
+    if (events != null) {
+      return events.next(Json.duration(command, "timeout_ms", FOREVER));
+    }
     Subscription<? extends Answer<?>> stream = streams.get(Json.text(command, "stream"));
     Optional<? extends Answer<?>> update =
         stream.poll(Json.duration(command, "timeout_ms", FOREVER));

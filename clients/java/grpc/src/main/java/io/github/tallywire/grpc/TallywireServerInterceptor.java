@@ -162,7 +162,7 @@ public final class TallywireServerInterceptor implements ServerInterceptor {
   }
 
   /** Returns the HTTP status that stands for a gRPC one, as google.rpc.Code has it. */
-  private static int httpStatus(Status.Code code) {
+  static int httpStatus(Status.Code code) {
     switch (code) {
       case OK:
         return 200;

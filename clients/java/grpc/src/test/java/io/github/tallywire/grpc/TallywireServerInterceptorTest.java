@@ -4,6 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import io.github.tallywire.Tracker;
 import io.github.tallywire.event.EventContext;
 import io.github.tallywire.v1.Event;
@@ -28,8 +31,11 @@ import io.grpc.stub.MetadataUtils;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.ServerCalls;
 import io.grpc.stub.StreamObserver;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Iterator;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.logging.Level;
@@ -203,5 +209,15 @@ final class TallywireServerInterceptorTest {
     }
     away.close(Duration.ofMillis(1));
     assertEquals(3, away.stats().dropped() + away.stats().failed());
+  }
+
+  @Test
+  void saysTheStatusesThatEveryClientSays() throws Exception {
+    Path file = Path.of("..", "..", "conformance", "middleware.json");
+    JsonObject cases = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+    for (Map.Entry<String, JsonElement> one : cases.getAsJsonObject("statuses").entrySet()) {
+      int status = TallywireServerInterceptor.httpStatus(Status.Code.valueOf(one.getKey()));
+      assertEquals(one.getValue().getAsInt(), status, one.getKey());
+    }
   }
 }
