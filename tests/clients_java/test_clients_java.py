@@ -13,7 +13,7 @@ import pytest
 
 from tests.conformance import languages
 
-pytestmark = pytest.mark.skipif(not languages.are_all_wanted(), reason="built and tested by .ci/clients")
+pytestmark = pytest.mark.skipif(not languages.are_quick_starts_wanted(), reason="built and tested by .ci/clients")
 
 JAVA = pathlib.Path(__file__).parents[2] / "clients" / "java"
 # Java takes the home from the account and not from the environment.
@@ -52,7 +52,7 @@ async def _run(*command: str, cwd: pathlib.Path, key: str = "") -> str:
 @pytest.fixture(scope="module")
 async def repository(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A Maven repository of its own with the client, beside links to what Maven has fetched already."""
-    if (missing := [name for name in ("java", "mvn") if shutil.which(name) is None]) and not languages.are_all_wanted():
+    if (missing := [name for name in ("java", "mvn") if shutil.which(name) is None]) and not languages.are_quick_starts_wanted():
         pytest.skip(f"not on PATH: {', '.join(missing)}")
     (java,) = (one for one in languages.all_of_them() if one.name == "java")
     if not (FETCHED / "io" / "grpc").exists():

@@ -15,7 +15,7 @@ from tests.conformance import languages
 from tests.conformance.conformance import without_toolchain
 from tests.conftest import MakeTenant
 
-pytestmark = pytest.mark.skipif(not languages.are_all_wanted(), reason="built and tested by .ci/clients")
+pytestmark = pytest.mark.skipif(not languages.are_quick_starts_wanted(), reason="built and tested by .ci/clients")
 
 CRATE = pathlib.Path(__file__).parents[2] / "clients" / "rust"
 # Its own, so that what was built for the last run is there, and nothing of the workspace is built anew.

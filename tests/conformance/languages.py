@@ -120,7 +120,12 @@ def all_of_them() -> list[Language]:
 
 def are_all_wanted() -> bool:
     """Returns whether clients are tested that have to be built; then a toolchain that is missing is a failure."""
-    return bool(os.environ.get("TALLYWIRE_ALL_CLIENTS")) or store.folder() is not None
+    return are_quick_starts_wanted() or store.folder() is not None
+
+
+def are_quick_starts_wanted() -> bool:
+    """Returns whether what takes a build of its own is tested, too: quick starts in empty projects, and examples."""
+    return bool(os.environ.get("TALLYWIRE_ALL_CLIENTS"))
 
 
 def _command(words: list[str]) -> tuple[str, ...]:
