@@ -52,8 +52,6 @@ async def _run(*command: str, cwd: pathlib.Path, key: str = "") -> str:
 @pytest.fixture(scope="module")
 async def repository(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A Maven repository of its own with the client, beside links to what Maven has fetched already."""
-    if (missing := [name for name in ("java", "mvn") if shutil.which(name) is None]) and not languages.are_quick_starts_wanted():
-        pytest.skip(f"not on PATH: {', '.join(missing)}")
     (java,) = (one for one in languages.all_of_them() if one.name == "java")
     if not (FETCHED / "io" / "grpc").exists():
         await java.make()  # fetches what the links are to
