@@ -11,6 +11,7 @@ import typer
 from server import settings
 from server.cli import (
     audit_trail,
+    caught_mail,
     keys,
     organizations,
     place,
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(organizations.app, name="organizations")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit_trail.app, name="audit-trail")
+app.add_typer(caught_mail.app, name="mail")
 app.add_typer(prices.app, name="prices")
 app.add_typer(projections.app, name="projections")
 app.add_typer(pseudonyms.app, name="pseudonyms")

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import tallywire
 from server import errors, settings
 from server.lifecycle.stop import Stop
-from server.local import chitchat, data_folder, environment, up
+from server.local import chitchat, data_folder, environment, mail_catcher, up
 from server.local.chitchat import RecordedConversation
 from server.local.up import Site
 from server.organizations.settings import OrganizationSettings
@@ -117,7 +117,10 @@ async def _demo(console: Console, site: Site, report: children.Report, limit: in
     async with diagnosis.database(site.database_url, migrated=False) as database:
         await preparation.prepare(database)
         key = await _kept_key(database, site)
-        async with children.running(site.programs, report, stop.hurried) as family:
+        async with (
+            mail_catcher.running(site.folder, site.mail_listen),
+            children.running(site.programs, report, stop.hurried) as family,
+        ):
             done = False
             tally = ReplayTally()
             if await family.ready(stop.asked):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from server import errors
 from server.lifecycle.stop import Stop
-from server.local import data_folder, embedded
+from server.local import data_folder, embedded, mail_catcher
 from server.organizations.settings import OrganizationSettings
 from server.process import children, operators, port, preparation, terminal
 from server.settings import Settings
@@ -27,6 +27,17 @@ Say = Callable[[str], None]
 ORGANIZATION = "default"
 SCOPES = (Scope.INGEST, Scope.READ, Scope.EVENTS, Scope.BACKFILL, Scope.EDIT)
 _WEB_GRACE = 10.0  # seconds for answers under way
+_SECRETS = frozenset(
+    {
+        "DATABASE_URL",
+        "REDIS_URL",
+        "TALLYWIRE_KEY_PEPPER",
+        "TALLYWIRE_KEY_PEPPERS_ACCEPTED",
+        "TALLYWIRE_PSEUDONYM_KEY",
+        "TALLYWIRE_SMTP",
+        "TALLYWIRE_DELIVERY_STORES",
+    }
+)
 _WORKER_GRACE = 15.0  # seconds for the transaction at hand; whatever is cut off is done again later
 
 
@@ -45,6 +56,7 @@ class Site:
     processes: int  # of the server
     web_listen: str
     web_origin: str
+    mail_listen: str | None  # where mail is caught; None: it is sent, or there is nothing to catch it with
 
     @property
     def programs(self) -> list[children.Program]:
@@ -56,7 +68,10 @@ class Site:
             "TALLYWIRE_KEY_PEPPER": self.key_pepper,
             "TALLYWIRE_LISTEN": self.listen,
             "TALLYWIRE_DATA_DIR": str(self.folder),
+            "TALLYWIRE_WEB_ORIGIN": self.web_origin,  # of links in what is sent
         }
+        if self.mail_listen is not None:
+            environment["TALLYWIRE_SMTP"] = mail_catcher.url(self.mail_listen)
         servers = children.servers(
             self.processes, environment, drain_seconds=self.drain_seconds, metrics_port=self.metrics_port
         )
@@ -67,8 +82,7 @@ class Site:
 
     def _web(self, environment: Mapping[str, str]) -> children.Program:
         """Returns the program that serves pages. It gets no secrets: it needs none."""
-        secrets = ("DATABASE_URL", "REDIS_URL", "TALLYWIRE_KEY_PEPPER", "TALLYWIRE_KEY_PEPPERS_ACCEPTED")
-        own = {name: value for name, value in environment.items() if name not in (*secrets, "TALLYWIRE_PSEUDONYM_KEY")}
+        own = {name: value for name, value in environment.items() if name not in _SECRETS}
         own["TALLYWIRE_WEB_LISTEN"], own["TALLYWIRE_WEB_SERVICE"] = self.web_listen, ""
         own["TALLYWIRE_METRICS_PORT"] = str(self.metrics_port and self.metrics_port + self.processes + 1)
         return children.Program(role="web", grace=_WEB_GRACE, environment=own)
@@ -109,6 +123,7 @@ def site(settings: Settings, folder: Path) -> Iterator[Site]:
             processes=settings.processes,
             web_listen=web_listen,
             web_origin=web_origin,
+            mail_listen=_mail_listen(settings),
         )
         hold.publish(
             data_folder.RunningService(
@@ -121,6 +136,13 @@ def site(settings: Settings, folder: Path) -> Iterator[Site]:
             )
         )
         yield here
+
+
+def _mail_listen(settings: Settings) -> str | None:
+    """Returns where mail is caught, if nobody has set where it is sent."""
+    if settings.smtp is not None or not mail_catcher.is_installed():
+        return None
+    return port.free_address("127.0.0.1:0", "TALLYWIRE_SMTP")
 
 
 def _web_listen(settings: Settings) -> str:
@@ -174,7 +196,10 @@ async def _up(here: Site) -> None:
     async with diagnosis.database(here.database_url, migrated=False) as database:
         await diagnosis.check_redis(here.redis_url)
         await preparation.prepare(database)
-        async with children.running(here.programs, _report, stop.hurried) as family:
+        async with (
+            mail_catcher.running(here.folder, here.mail_listen),
+            children.running(here.programs, _report, stop.hurried) as family,
+        ):
             if await family.ready(stop.asked):
                 data = f"its data in {here.folder}" if here.embedded else "the database of DATABASE_URL"
                 say(f"tallywire serves gRPC on {here.listen}, with {data}; Ctrl-C stops it.")

@@ -17,6 +17,7 @@ from tallywire import (
     aio_corrections,
     aio_custom_metrics,
     aio_dashboards,
+    aio_delivery,
     aio_directory,
     aio_event_lists,
     aio_funnels,
@@ -85,6 +86,7 @@ class AsyncClient(
         self.corrections = aio_corrections.AsyncCorrections(self._bound, self._call)
         self.accounts = aio_accounts.AsyncAccounts(self._bound, self._call)
         self.dashboards = aio_dashboards.AsyncDashboards(self._bound, self._call)
+        self.delivery = aio_delivery.AsyncDeliveryCalls(self._bound, self._call)
 
     def __repr__(self) -> str:
         """Returns the class and the address; never the key."""

@@ -12,6 +12,7 @@ from tallywire.v1 import (
     campaign_service_pb2_grpc,
     custom_metric_service_pb2_grpc,
     dashboard_service_pb2_grpc,
+    delivery_service_pb2_grpc,
     directory_service_pb2_grpc,
     event_service_pb2_grpc,
     funnel_service_pb2_grpc,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tallywire.v1.campaign_service_pb2_grpc import CampaignServiceAsyncStub
     from tallywire.v1.custom_metric_service_pb2_grpc import CustomMetricServiceAsyncStub
     from tallywire.v1.dashboard_service_pb2_grpc import DashboardServiceAsyncStub
+    from tallywire.v1.delivery_service_pb2_grpc import DeliveryServiceAsyncStub
     from tallywire.v1.directory_service_pb2_grpc import DirectoryServiceAsyncStub
     from tallywire.v1.event_service_pb2_grpc import EventServiceAsyncStub
     from tallywire.v1.funnel_service_pb2_grpc import FunnelServiceAsyncStub
@@ -55,6 +57,7 @@ class Stubs:
     privacy: "PrivacyServiceAsyncStub"
     accounts: "AccountServiceAsyncStub"
     dashboards: "DashboardServiceAsyncStub"
+    delivery: "DeliveryServiceAsyncStub"
 
 
 def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
@@ -76,6 +79,7 @@ def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
         privacy=cast("PrivacyServiceAsyncStub", privacy_service_pb2_grpc.PrivacyServiceStub(channel)),
         accounts=cast("AccountServiceAsyncStub", account_service_pb2_grpc.AccountServiceStub(channel)),
         dashboards=cast("DashboardServiceAsyncStub", dashboard_service_pb2_grpc.DashboardServiceStub(channel)),
+        delivery=cast("DeliveryServiceAsyncStub", delivery_service_pb2_grpc.DeliveryServiceStub(channel)),
     )
 
 

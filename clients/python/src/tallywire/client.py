@@ -20,6 +20,7 @@ from tallywire import (
     corrections,
     custom_metrics,
     dashboards,
+    delivery,
     directory,
     errors,
     event_lists,
@@ -102,6 +103,7 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
         self.corrections = corrections.Corrections(self._channel, self._call)
         self.accounts = accounts.Accounts(self._channel, self._call)
         self.dashboards = dashboards.Dashboards(self._channel, self._call)
+        self.delivery = delivery.DeliveryCalls(self._channel, self._call)
 
     def __repr__(self) -> str:
         """Returns the class and the address; never the key."""

@@ -27,6 +27,8 @@ from tallywire.cli import (
     costs,
     custom_metrics,
     daily,
+    deliveries,
+    destinations,
     event_list,
     funnel,
     json_output,
@@ -226,6 +228,8 @@ application.command(name="gap")(content_gaps.gap)
 application.add_typer(content_gaps.app, name="gaps")
 application.add_typer(custom_metrics.app, name="custom-metrics")
 application.add_typer(corrections.app, name="corrections")
+application.add_typer(destinations.app, name="destinations")
+application.add_typer(deliveries.app, name="deliveries")
 
 
 @application.command(name="watch")
