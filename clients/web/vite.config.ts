@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { contract } from "./tools/contract.ts";
+import { preloads } from "./tools/preloads.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -9,7 +10,7 @@ const SERVER = "http://127.0.0.1:8080";
 
 export default defineConfig({
   base: "./",
-  plugins: [contract(here("src/wire"))],
+  plugins: [contract(here("src/wire")), preloads(here("src/pages/"))],
   resolve: {
     alias: { "@contract": here("../typescript/src/gen/tallywire/v1") },
   },

@@ -117,7 +117,7 @@ class App:
         elif "." in request.path.rpartition("/")[2]:
             await self._text(request, 404, b"no such file\n")
         else:
-            await self._html(request, built.app)
+            await self._html(request, built.app_at(request.path))
 
     async def _html(self, request: _Request, page: Asset | None, *, is_panel: bool = False) -> None:
         if page is None:

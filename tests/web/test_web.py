@@ -40,9 +40,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("static")
     (folder / "assets").mkdir()
     for name in ("index", "embed"):
-        (folder / f"{name}.html").write_text(f'<!doctype html><script type="module" src="./assets/{name}.js"></script>')
+        (folder / f"{name}.html").write_text(
+            f'<!doctype html><head><script type="module" src="./assets/{name}.js"></script></head>'
+        )
         (folder / f"assets/{name}.js").write_text(f"// {name}\n" * 100)
     (folder / "build.json").write_text("{}")
+    (folder / "preloads.json").write_text('{"/overview": ["assets/index.js"], "/agents/": ["assets/embed.js"]}')
     return folder
 
 
@@ -114,10 +117,24 @@ async def test_pages_are_found_and_may_not_be_framed(browser: Browser, web: Runn
         assert script.headers.get("content-encoding") == (encoding if encoding == "gzip" else None)
         assert script.body.startswith(b"// index\n")
         assert script.headers["cache-control"] == "public, max-age=31536000, immutable"
-    for path in ("/assets/0/index.js", "/favicon.ico", "/build.json", "/assets/../index.html"):
+    for path in ("/assets/0/index.js", "/favicon.ico", "/build.json", "/preloads.json", "/assets/../index.html"):
         assert (await browser.ask("GET", path)).status == 404
     assert (await browser.ask("HEAD", "/")).status == 200
     assert (await browser.ask("DELETE", "/")).status == 405
+
+
+@pytest.mark.parametrize(
+    ("path", "file"),
+    [("/", "index"), ("/overview", "index"), ("/agents/some-agent", "embed"), ("/agents", None), ("/nowhere", None)],
+)
+async def test_a_page_names_the_files_that_it_will_need(browser: Browser, path: str, file: str | None) -> None:
+    _, _, links = (await browser.ask("GET", path)).body.decode().partition("modulepreload")
+    source = links.partition('href="')[2].partition('"')[0]
+    if file is None:
+        assert not links
+    else:
+        script = await browser.ask("GET", source)
+        assert (script.status, script.body.decode().startswith(f"// {file}\n")) == (200, True)
 
 
 async def test_pages_that_are_not_built_are_one_line(settings: Settings, server: Running, tmp_path: Path) -> None:

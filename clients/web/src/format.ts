@@ -148,6 +148,12 @@ export function changed(now: number | undefined, before: number | undefined, uni
   return { direction, text: `${number} ${inPoints ? t.card.points : "%"}` };
 }
 
+/** Tells whether a change is for the better, by which direction is; undefined where neither is, or nothing has changed. */
+export function isBetter(change: -1 | 0 | 1, better: string): boolean | undefined {
+  if (better === "" || change === 0) return undefined;
+  return (change === 1) === (better === "+");
+}
+
 /** Returns a day of the calendar, as "28 Nov 2026". `day` is its date. */
 export function day(date: string, { year = true, weekday = false } = {}): string {
   return dates({

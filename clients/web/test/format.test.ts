@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { csv, csvCell, fileName, isoInstant } from "../src/csv";
-import { ABSENT, changed, figure, money, percent, shown } from "../src/format";
+import { ABSENT, changed, figure, isBetter, money, percent, shown } from "../src/format";
 import { metricInfo } from "../src/contract";
 import { bucketName } from "../src/charts/labels";
 import { chooseLanguage } from "../src/text";
@@ -46,6 +46,19 @@ describe("figures", () => {
 });
 
 describe("changes", () => {
+  it("are good in the direction of their metric alone", () => {
+    expect([isBetter(1, "+"), isBetter(-1, "+"), isBetter(1, "-"), isBetter(-1, "-")]).toEqual([
+      true,
+      false,
+      false,
+      true,
+    ]);
+    expect([isBetter(1, ""), isBetter(-1, ""), isBetter(0, "+")]).toEqual([undefined, undefined, undefined]);
+    expect(isBetter(1, metricInfo("resolution_rate").better)).toBe(true);
+    expect(isBetter(1, metricInfo("p50_response_time_ms").better)).toBe(false);
+    expect(isBetter(1, metricInfo("total_messages").better)).toBeUndefined();
+  });
+
   it("are in percent, of rates in points", () => {
     expect(changed(112, 100, "1")).toEqual({ direction: 1, text: "+12 %" });
     expect(changed(0.715, 0.727, "fraction")).toEqual({ direction: -1, text: "-1.2 pts" });

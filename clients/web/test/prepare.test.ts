@@ -114,6 +114,14 @@ describe("bars", () => {
     expect((bars[0]?.y ?? 0) - (bars[1]?.height ?? 0)).toBeCloseTo(bars[1]?.y ?? -1);
   });
 
+  it("keep the colour of what they are of", () => {
+    const series = [
+      { key: "resolved", label: "Resolved", color: 1, values: [3] },
+      { key: "ended", label: "Ended", color: 6, values: [1] },
+    ];
+    expect(prepare(input([1], { kind: "bars", series }), 40).bars.map((bar) => bar.color)).toEqual([1, 6]);
+  });
+
   it("are pale while they run", () => {
     const { bars } = prepare(input([3, 1], { kind: "bars", buckets: days("2026-11-01", 2, "UTC", "running") }), 40);
     expect(bars.map((bar) => bar.partial)).toEqual([false, true]);

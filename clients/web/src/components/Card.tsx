@@ -5,7 +5,7 @@ import { AbsenceReason } from "@contract/answer_pb.js";
 import { MetricKind, MetricsService } from "@contract/metrics_service_pb.js";
 import type { MetricDescriptor } from "@contract/metrics_service_pb.js";
 import { t } from "../text";
-import { ABSENT, changed, figure, percent, shown } from "../format";
+import { ABSENT, changed, figure, isBetter, percent, shown } from "../format";
 import { metricInfo } from "../contract";
 import { useQuestion } from "../api/question";
 import { may } from "../state/session";
@@ -52,8 +52,7 @@ export function Change({
   const change = changed(now, before, unit ?? info.unit);
   if (change === undefined) return null;
   if (change.direction === 0) return <span class="change">= {change.text}</span>;
-  const direction = better ?? info.better;
-  const good = direction === "" ? undefined : (change.direction === 1) === (direction === "+");
+  const good = isBetter(change.direction, better ?? info.better);
   return (
     <span class={`change ${good === undefined ? "" : good ? "good" : "bad"}`}>
       <span aria-hidden="true">{change.direction === 1 ? "▲" : "▼"}</span> {change.text}
