@@ -107,9 +107,7 @@ class World:
     @contextlib.asynccontextmanager
     async def web(self, address: str, **settings: str) -> AsyncIterator["Served"]:
         """The process that serves pages, with further settings by their names in the environment."""
-        environment = self._environment(
-            TALLYWIRE_WEB_LISTEN=address, TALLYWIRE_LOG_LEVEL="warning", TALLYWIRE_METRICS_PORT="0", **settings
-        )
+        environment = self._environment(TALLYWIRE_WEB_LISTEN=address, TALLYWIRE_LOG_LEVEL="warning", **settings)
         async with _process("server", "web", environment=environment) as process:
             await _until_open(process, address)
             yield Served(address=address, pid=process.pid)

@@ -39,6 +39,7 @@ class Site:
     world: World
     service: str
     web: Served
+    metrics: str  # where the pages' process answers Prometheus
     _running: contextlib.AsyncExitStack
 
     @property
@@ -79,15 +80,20 @@ class Site:
 @contextlib.asynccontextmanager
 async def site(world: World) -> AsyncIterator[Site]:
     """The service, a worker and the pages, until the block ends."""
-    service, listen = _free(), _free()
+    service, listen, metrics = _free(), _free(), _free()
     async with contextlib.AsyncExitStack() as stack:
         running = await stack.enter_async_context(contextlib.AsyncExitStack())
         await running.enter_async_context(_service(world, service))
         await stack.enter_async_context(world.worker())
         web = await stack.enter_async_context(
-            world.web(listen, TALLYWIRE_WEB_SERVICE=service, TALLYWIRE_WEB_EMBED_ORIGINS=PANEL_HOST)
+            world.web(
+                listen,
+                TALLYWIRE_WEB_SERVICE=service,
+                TALLYWIRE_WEB_EMBED_ORIGINS=PANEL_HOST,
+                TALLYWIRE_METRICS_PORT=metrics.rpartition(":")[2],
+            )
         )
-        yield Site(world=world, service=service, web=web, _running=running)
+        yield Site(world=world, service=service, web=web, metrics=metrics, _running=running)
 
 
 async def demo(site: Site) -> Organization:
@@ -111,6 +117,12 @@ async def made(site: Site, events: int) -> Organization:
         await aside.run(sending.make_batches, "made", recipe, [key])
         await aside.run(sending.send_batches, site.service, "made")
     return Organization(name="made", key=key, events=events)
+
+
+async def small(site: Site, number: int) -> Organization:
+    """An organization with nothing in it yet."""
+    _, key = await site.world.tenant(f"small {number}")
+    return Organization(name=f"small {number}", key=key, events=0)
 
 
 async def settled(site: Site) -> None:
