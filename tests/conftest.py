@@ -108,6 +108,7 @@ def settings(engines: embedded.Engines) -> Settings:
         drain_seconds=1,
         # Nothing is sent by servers: what they know is that it can be.
         smtp="smtp://127.0.0.1:1?from=reports@example.org",  # type: ignore[arg-type]  # as above
+        webhook_allow="127.0.0.1",
         delivery_stores="archive=memory:///",  # type: ignore[arg-type]  # as above
         # On a machine that stalls nothing is refused but where a test is about that.
         max_lag_seconds=60,

@@ -316,6 +316,7 @@ func (c *Client) DeleteDestination(ctx context.Context, request *tallywirev1.Del
 }
 
 // TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries.
+// The call fails with RESOURCE_EXHAUSTED (TEST_RATE) if the organization has sent 30 of them in a minute.
 func (c *Client) TestDestination(ctx context.Context, request *tallywirev1.TestDestinationRequest) (answer.TestDestinationResponse, error) {
 	response := new(tallywirev1.TestDestinationResponse)
 	if err := c.call(ctx, method{path: "/tallywire.v1.DeliveryService/TestDestination", kind: change, attempt: 30 * time.Second}, request, response); err != nil {

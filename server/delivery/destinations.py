@@ -4,12 +4,13 @@ trail.
 
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from server.admission.query_slots import QuerySlots
-from server.delivery import queueing, signing
+from server.delivery import http_post, queueing, signing
+from server.delivery.reachable import Guard, Unreachable
 from server.errors import Reason, Refused
 from server.organizations.audit_trail import Actor, Entry
 from server.organizations.delivery import (
@@ -27,15 +28,17 @@ from server.tenancy import audit_trail
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Principal
 
+_MOST_TESTS, _MINUTE = 30, timedelta(minutes=1)
 _SHOWN: Final = 64  # characters of what was given, in a refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """What this deployment can send to: mail, and object stores by their names."""
+    """What this deployment can send to: mail, object stores by their names, and the addresses of webhooks."""
 
     has_mail: bool
     stores: Collection[str]
+    guard: Guard = field(default_factory=Guard)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +143,13 @@ class Destinations:
         """Queues a test message, and returns the ids of its deliveries."""
         async with self._slots.slot(principal), self._database.transaction() as driver:
             found = await _found(driver, principal, destination_id)
+            if await deliveries.recent(driver, principal.organization_id, Topic.TEST, _MINUTE) >= _MOST_TESTS:
+                raise Refused(
+                    Reason.TEST_RATE,
+                    f"the organization has sent {_MOST_TESTS} tests in the last minute, which is the most",
+                    metadata={"limit": str(_MOST_TESTS)},
+                    retry_after=_MINUTE.total_seconds(),
+                )
             message = Message(
                 topic=Topic.TEST,
                 kind="destination.test",
@@ -178,6 +188,12 @@ class Destinations:
                 field="destination.mail",
                 metadata={"channel": "mail"},
             )
+        if draft.channel is Channel.WEBHOOK:
+            where = http_post.target(draft.url)
+            try:
+                self.reach.guard.check_host(where.host, where.port, is_tls=where.is_tls)
+            except Unreachable as error:
+                raise Refused(Reason.INVALID_VALUE, str(error), field="destination.webhook.url") from None
         if draft.channel is Channel.STORE and draft.store not in self.reach.stores:
             known = ", ".join(sorted(self.reach.stores)) or "none"
             raise Refused(

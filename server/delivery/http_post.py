@@ -17,14 +17,14 @@ from typing import Final
 
 import h11
 
-from server.delivery.reachable import Guard, Unreachable
+from server.delivery.reachable import Guard
 from server.organizations.delivery import KEPT_ANSWER
 
-_SECONDS: Final = 15.0  # for all of it
+_SECONDS: Final = 10.0  # for all of it
 _CONNECT_SECONDS: Final = 5.0  # for an address
 _MOST_ADDRESSES: Final = 4  # that are tried of a name
 _MOST_READ: Final = 64 * 1024  # bytes, headers included
-_LONGEST_URL: Final = 2048
+LONGEST_URL: Final = 2048
 
 
 class InvalidUrl(ValueError):
@@ -62,8 +62,6 @@ class Target:
 
 def target(url: str) -> Target:
     """Returns where a URL leads; raises InvalidUrl."""
-    if len(url) > _LONGEST_URL:
-        raise InvalidUrl(f"longer than {_LONGEST_URL} characters")
     if not url.isascii() or not url.isprintable() or " " in url:
         raise InvalidUrl("holds a character that is not printable ASCII: write it encoded, as %C3%A9")
     try:
@@ -75,6 +73,8 @@ def target(url: str) -> Target:
         raise InvalidUrl(f"begins with {parts.scheme[:20] or 'no scheme'}, not with https://")
     if not parts.hostname:
         raise InvalidUrl("names no host")
+    if port == 0:
+        raise InvalidUrl("has port 0, which is none")
     if "@" in parts.netloc:
         raise InvalidUrl("holds a user name or a password: receivers know us by our signature")
     if parts.fragment:
@@ -133,17 +133,19 @@ async def _connected(where: Target, guard: Guard) -> socket.socket:
         found = await loop.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise NoAnswer(f"the name {where.host} is not known") from None
+    # All of them: a name that also leads inside is up to something, or set up wrongly.
+    for *_, address in found:
+        guard.check_connection(str(address[0]), int(address[1]), is_tls=where.is_tls)
     last: Exception = NoAnswer(f"the name {where.host} has no address")
     for family, kind, protocol, _, address in found[:_MOST_ADDRESSES]:
         made = socket.socket(family, kind, protocol)
         made.setblocking(False)
         try:
-            _check(where, str(address[0]), int(address[1]), guard)
             async with asyncio.timeout(_CONNECT_SECONDS):
                 await loop.sock_connect(made, address)
             peer = made.getpeername()
-            _check(where, peer[0], peer[1], guard)
-        except (Unreachable, OSError) as error:  # a timeout is one, too
+            guard.check_connection(str(peer[0]), int(peer[1]), is_tls=where.is_tls)
+        except OSError as error:  # a timeout is one, too
             made.close()
             last = error
         except BaseException:
@@ -152,12 +154,6 @@ async def _connected(where: Target, guard: Guard) -> socket.socket:
         else:
             return made
     raise last
-
-
-def _check(where: Target, address: str, port: int, guard: Guard) -> None:
-    guard.check(address, port)
-    if not where.is_tls and not guard.allows(address):
-        raise Unreachable("http:// is for addresses that the operator has allowed: use https://")
 
 
 async def _answer(http: h11.Connection, reader: asyncio.StreamReader) -> Answer:

@@ -28,6 +28,7 @@ from server.tasks import queue
 from server.tasks.kinds import Kind, Result, TaskError, Work
 from server.tasks.queue import QueueFull
 
+_SLOTS = 20  # in each worker: a receiver that hangs costs a slot and nothing else
 _TASK_TRIES = 5  # of a try that its worker does not live to record
 
 
@@ -161,10 +162,11 @@ def _kind(channel: Channel, what: str) -> Kind:
         name=f"deliver_{channel}",
         help=what,
         run=_without_courier,
-        concurrency=20,
+        concurrency=200,
         per_organization=4,
-        rate=100,
+        rate=200,
         tries=_TASK_TRIES,
+        own_slots=_SLOTS,
     )
 
 

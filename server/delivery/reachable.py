@@ -5,6 +5,7 @@ translation (NAT64, 6to4) and for multicast.
 """
 
 import ipaddress
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self, TypeAlias
@@ -49,8 +50,12 @@ _BLOCKED_V6: Final = [
         "3fff::/20",  # documentation
     )
 ]
-_FIRST_FREE_PORT: Final = 1024
-_WEB_PORTS: Final = (80, 443)
+_PORTS: Final = (443, 8443)
+# Names that mean something within a network alone.
+_INNER_NAMES: Final = ("localhost", "local", "internal", "intranet", "lan", "home.arpa")
+
+
+_PLAIN: Final = "http:// is for addresses that the operator has allowed: use https://"
 
 
 class Unreachable(Exception):
@@ -77,14 +82,45 @@ class Guard:
         found = _parsed(address)
         return any(found in network for network in self.allowed)
 
+    def check_connection(self, address: str, port: int, *, is_tls: bool) -> None:
+        """Raises Unreachable for an address and port that may not be reached, or not without TLS."""
+        self.check(address, port)
+        if not is_tls and not self.allows(address):
+            raise Unreachable(_PLAIN)
+
     def check(self, address: str, port: int) -> None:
         """Raises Unreachable for an address and port that may not be reached."""
         if self.allows(address):
             return
         if is_blocked(address):
             raise Unreachable(f"{address} is not an address of the public internet")
-        if port not in _WEB_PORTS and port < _FIRST_FREE_PORT:
-            raise Unreachable(f"port {port} is neither 80, 443 nor above {_FIRST_FREE_PORT - 1}")
+        if port not in _PORTS:
+            raise Unreachable(f"port {port} is neither 443 nor 8443")
+
+    def check_host(self, host: str, port: int, *, is_tls: bool) -> None:
+        """Raises Unreachable for a host that certainly cannot be reached, without asking for the addresses of names.
+        What a name stands for is looked at whenever it is connected to.
+        """
+        address = _numeric(host)
+        if address is not None:
+            self.check(address, port)
+        elif not self.allowed:
+            name = host.rstrip(".").lower()
+            if name.endswith(tuple(f".{one}" for one in _INNER_NAMES)) or name in _INNER_NAMES:
+                raise Unreachable(f"{host[:100]} is a name within a network")
+            if port not in _PORTS:
+                raise Unreachable(f"port {port} is neither 443 nor 8443")
+        if not is_tls and not (self.allowed if address is None else self.allows(address)):
+            raise Unreachable(_PLAIN)
+
+
+def _numeric(host: str) -> str | None:
+    """Returns the address that a host is, in whichever way the system reads it (127.1, 0x7f.1); None for a name."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return None
+    return str(found[0][4][0])
 
 
 def is_blocked(address: str) -> bool:

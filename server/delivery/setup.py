@@ -48,8 +48,8 @@ def of_servers(
     """Returns what a server shows of delivery; SetupError where a setting is wrong. on_task is called once a task is
     queued.
     """
-    reach = Reach(has_mail=mail_server(known) is not None, stores=stores(known).names)
-    Guard.of(known.webhook_allow)  # a wrong one is told at the start of servers, too
+    guard = Guard.of(known.webhook_allow)
+    reach = Reach(has_mail=mail_server(known) is not None, stores=stores(known).names, guard=guard)
     return (
         Destinations(database, slots, hashes, reach, on_task),
         DeliveryHistory(database, slots, hashes, links(known, hashes), files, on_task),

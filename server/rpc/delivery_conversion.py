@@ -79,6 +79,13 @@ def _webhook(message: pb.Destination) -> Mapping[str, Any]:
     field, url = "destination.webhook.url", message.webhook.url
     if not url:
         raise rules.required(field)
+    if len(url) > http_post.LONGEST_URL:
+        raise Refused(
+            Reason.FIELD_TOO_LONG,
+            f"longer than {http_post.LONGEST_URL} characters",
+            field=field,
+            metadata={"limit": str(http_post.LONGEST_URL)},
+        )
     try:
         http_post.target(url)
     except http_post.InvalidUrl as error:

@@ -115,6 +115,18 @@ async def now(driver: Driver) -> datetime:
     return found
 
 
+async def recent(driver: Driver, organization_id: int, topic: Topic, since: timedelta) -> int:
+    """Returns how many messages about a topic were queued in the time since then."""
+    found: int = await driver.fetchval(
+        "SELECT count(*) FROM delivery_messages WHERE organization_id = $1 AND topic = $2"
+        " AND created_at > now() - $3::interval",
+        organization_id,
+        topic,
+        since,
+    )
+    return found
+
+
 async def add_message(driver: Driver, organization_id: int, message_id: str, key: str, message: Message) -> str:
     """Stores a message, and returns its id: that of the one with the same key where there is one."""
     found: str = await driver.fetchval(

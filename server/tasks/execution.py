@@ -66,8 +66,12 @@ class Executions:
         self._all: set[Execution] = set()
 
     def count(self, *, is_long: bool) -> int:
-        """Returns how many tasks are under way, of long kinds or of short ones."""
-        return sum(one.kind.is_long is is_long for one in self._all)
+        """Returns how many tasks are under way, of long kinds or of short ones, without those that have own slots."""
+        return sum(one.kind.is_long is is_long and not one.kind.own_slots for one in self._all)
+
+    def count_of(self, kind: Kind) -> int:
+        """Returns how many tasks of a kind are under way."""
+        return sum(one.kind.name == kind.name for one in self._all)
 
     def start(self, claim: Claim) -> Execution:
         """Begins a task that was claimed."""

@@ -51,7 +51,7 @@ class Kind:
     """Tasks that one function does. It may be ended and begun again at any point, by another worker too.
 
     Its limits hold over all workers together. Long tasks have slots of their own in each worker, so that they never
-    delay short ones.
+    delay short ones, and so have kinds with own_slots.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Kind:
     rate: float = 10  # starts per second
     tries: int = 3
     longest: timedelta | None = None  # how long a task may take; unless set, a minute, or an hour for a long one
+    own_slots: int = 0  # in each worker, for what waits for others more than it works; 0: it shares those of its length
     priority: int = 0  # higher ones go first; that of a task orders it among those of its kind
     publish: Callable[[Result], None] | None = None  # gets what the last run of its schedule returned, in every worker
 

@@ -156,6 +156,8 @@ class Runner:
                 kind.publish(run.result)
 
     def _room(self, kind: Kind) -> int:
+        if kind.own_slots:
+            return max(0, kind.own_slots - self.executions.count_of(kind))
         return max(0, self._slots[kind.is_long] - self.executions.count(is_long=kind.is_long))
 
     async def introduce(self) -> None:

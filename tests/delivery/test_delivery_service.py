@@ -119,7 +119,7 @@ async def test_editors_see_and_test_and_admins_change(admin: Caller, accounts: A
         ({"webhook": {"url": "https://example.org/\r\nHost: x"}}, "INVALID_VALUE", "destination.webhook.url"),
         ({"webhook": {"url": "https://exämple.org/"}}, "INVALID_VALUE", "destination.webhook.url"),
         ({"webhook": {"url": "https://example.org/#a"}}, "INVALID_VALUE", "destination.webhook.url"),
-        ({"webhook": {"url": "https://example.org/" + "a" * 2048}}, "INVALID_VALUE", "destination.webhook.url"),
+        ({"webhook": {"url": "https://example.org/" + "a" * 2048}}, "FIELD_TOO_LONG", "destination.webhook.url"),
         ({"mail": {}}, "REQUIRED_FIELD", "destination.mail.addresses"),
         (
             {"mail": {"addresses": ["a@example.org\r\nBcc: b@example.org"]}},

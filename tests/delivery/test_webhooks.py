@@ -1,21 +1,26 @@
 """Webhooks: signed, tried again by the ladder, given up, paused; and nowhere but where they may go."""
 
+import asyncio
+import contextlib
 import dataclasses
+import functools
 import json
+import pathlib
 import socket
+import ssl
 from datetime import timedelta
 
 import pytest
 from standardwebhooks import Webhook
 
-from server.delivery import signing
+from server.delivery import http_post, signing
 from server.delivery.reachable import Guard
 from server.organizations.delivery import Attempt, DeliveryState, KeptDelivery, Outcome, Pause
 from server.store import destinations
 from server.store.database import Database
 from server.tenancy import audit_trail
 from tests.delivery import delivering
-from tests.support import receivers, worlds
+from tests.support import certificates, receivers, worlds
 
 SECRET, OLD = bytes(range(32)), bytes(range(32, 64))
 
@@ -232,3 +237,89 @@ async def test_a_fault_of_the_service_is_a_try(
     await house.destination(url="https://example.org/", secret=SECRET)
     delivery, attempt = await refused(house)
     assert (delivery.state, attempt.error) == (DeliveryState.QUEUED, "a fault of the service")
+
+
+async def test_all_addresses_of_a_name_have_to_be_public(
+    database: Database, organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = delivering.house(database, organization)
+    async with receivers.hook() as hook:
+        both = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, hook.port)) for address in ("127.0.0.1", "10.0.0.1")
+        ]
+
+        async def resolved(*_: object, **__: object) -> object:
+            return both
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
+        await house.destination(url=f"http://two.example:{hook.port}/", secret=SECRET)
+        delivery, _ = await refused(house)
+    assert (hook.calls, delivery.error) == ([], "10.0.0.1 is not an address of the public internet")
+
+
+async def raw(database: Database, organization: int, said: bytes, monkeypatch: pytest.MonkeyPatch) -> Attempt:
+    """The only try of a delivery to a receiver that says something and then nothing more until it is left."""
+    monkeypatch.setattr(http_post, "_SECONDS", 1.0)
+    house = delivering.house(database, organization)
+    over = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        port = server.sockets[0].getsockname()[1]
+        await house.destination(url=f"http://127.0.0.1:{port}/", secret=SECRET)
+        _, attempt = await refused(house)
+    finally:
+        over.set()
+        server.close()
+    return attempt
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (b"", "no answer within 1 s"),
+        (b"HTTP/1.1 200 OK\r\n", "no answer within 1 s"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", "no answer within 1 s"),
+        (b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: a\r\n" % n for n in range(20_000)), "no HTTP: "),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "no HTTP: "),
+    ],
+)
+async def test_what_is_no_answer_is_a_failure(
+    database: Database, organization: int, said: bytes, error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = await raw(database, organization, said, monkeypatch)
+    assert (attempt.outcome, attempt.status) == (Outcome.FAILED, 0)
+    assert attempt.error.startswith(error)
+
+
+async def test_of_a_long_answer_the_beginning_is_enough(
+    database: Database, organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packed content stays packed: nothing grows here."""
+    said = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9999999\r\n\r\n" + b"x" * 2_000
+    attempt = await raw(database, organization, said, monkeypatch)
+    assert (attempt.outcome, attempt.answer) == (Outcome.DELIVERED, "x" * 1_024)
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_none(
+    database: Database, organization: int, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, made = delivering.house(database, organization), certificates.make(tmp_path)
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    serving.load_cert_chain(made.server.certificate, made.server.key)
+    async with receivers.hook(tls=serving) as hook:
+        await house.destination(url=f"https://127.0.0.1:{hook.port}/", secret=SECRET)
+        _, attempt = await refused(house)
+        assert attempt.error == "no TLS connection: CERTIFICATE_VERIFY_FAILED"
+        assert not hook.calls
+        known = functools.partial(ssl.create_default_context, cafile=str(made.authority.certificate))
+        monkeypatch.setattr(http_post.ssl, "create_default_context", known)
+        assert await house.deliver() == [{"outcome": "delivered", "status": 200}]

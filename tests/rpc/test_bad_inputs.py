@@ -14,6 +14,7 @@ import bad_inputs_streams
 import bad_inputs_subscriptions
 import bad_inputs_tables
 import bad_inputs_to_come
+import bad_inputs_webhooks
 import bad_inputs_wire
 import pytest
 
@@ -38,6 +39,7 @@ FAMILIES = (
     bad_inputs_streams,
     bad_inputs_subscriptions,
     bad_inputs_tables,
+    bad_inputs_webhooks,
     bad_inputs_wire,
 )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -98,10 +99,10 @@ class Hook:
 
 
 @contextlib.asynccontextmanager
-async def hook() -> AsyncIterator[Hook]:
+async def hook(tls: ssl.SSLContext | None = None) -> AsyncIterator[Hook]:
     """A webhook for the length of the block."""
     made = Hook()
-    server = await asyncio.start_server(made.answer, "127.0.0.1", 0)
+    server = await asyncio.start_server(made.answer, "127.0.0.1", 0, ssl=tls)
     made.port = server.sockets[0].getsockname()[1]
     try:
         yield made

@@ -388,6 +388,19 @@ async def test_long_tasks_never_delay_short_ones(own_tasks: OwnTasks) -> None:
     gate.open.set()
 
 
+async def test_what_waits_for_others_has_slots_of_its_own(own_tasks: OwnTasks) -> None:
+    gate = Gate()
+    waiting, short = kind("waiting", run=gate.run, own_slots=3, concurrency=50, rate=1000), kind("short")
+    for _ in range(5):
+        await own_tasks.queue(waiting)
+    runner = own_tasks.runner(waiting, short, short_slots=1, long_slots=1)
+    assert await own_tasks.look(runner, waiting, short) == 3
+    task_id = await own_tasks.queue(short)
+    assert await own_tasks.look(runner, waiting, short) == 1
+    assert (await own_tasks.until(task_id, ended)).state is TaskState.DONE
+    gate.open.set()
+
+
 async def test_a_result_that_cannot_be_stored_is_a_failure(own_tasks: OwnTasks) -> None:
     def deep() -> list[object]:
         found: list[object] = []

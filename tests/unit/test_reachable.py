@@ -43,13 +43,31 @@ def test_whatever_the_standard_library_calls_private_is_blocked() -> None:
             assert reachable.is_blocked(str(address)), address
 
 
-@pytest.mark.parametrize(("port", "is_allowed"), [(443, True), (80, True), (8443, True), (22, False), (25, False)])
+@pytest.mark.parametrize(
+    ("port", "is_allowed"), [(443, True), (8443, True), (80, False), (22, False), (25, False), (6379, False)]
+)
 def test_ports_of_other_services_are_not_for_webhooks(port: int, is_allowed: bool) -> None:
     if is_allowed:
         Guard().check("8.8.8.8", port)
         return
     with pytest.raises(Unreachable, match=f"port {port}"):
         Guard().check("8.8.8.8", port)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.1", "0x7f.1", "2130706433", "::1", "localhost", "a.localhost.", "db.internal", "printer.local"]
+)
+def test_a_host_that_is_within_a_network_for_sure_is_told_at_once(host: str) -> None:
+    with pytest.raises(Unreachable):
+        Guard().check_host(host, 443, is_tls=True)
+    Guard.of("127.0.0.0/8, ::1").check_host(host, 22, is_tls=False)
+
+
+def test_a_name_is_not_asked_about_until_it_is_called() -> None:
+    Guard().check_host("hooks.example.org", 443, is_tls=True)
+    for port, is_tls in ((22, True), (443, False)):
+        with pytest.raises(Unreachable):
+            Guard().check_host("hooks.example.org", port, is_tls=is_tls)
 
 
 def test_an_operator_can_allow_networks() -> None:

@@ -136,7 +136,8 @@ func NewWebhookTarget(message *tallywirev1.WebhookTarget) WebhookTarget {
 	return WebhookTarget{of(message)}
 }
 
-// URL begins with https://, or with http:// where the operator has allowed its address (INVALID_VALUE).
+// URL begins with https://, or with http:// where the operator has allowed its address. Its port is 443 or 8443,
+// and its host is no address within a network (INVALID_VALUE); what a name stands for is looked at in each try.
 // Required.
 func (v WebhookTarget) URL() string {
 	return v.message.GetUrl()

@@ -570,7 +570,8 @@ func (x *MailTarget) GetAddresses() []string {
 // WebhookTarget is a URL that is called.
 type WebhookTarget struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// url begins with https://, or with http:// where the operator has allowed its address (INVALID_VALUE). Required.
+	// url begins with https://, or with http:// where the operator has allowed its address. Its port is 443 or 8443, and
+	// its host is no address within a network (INVALID_VALUE); what a name stands for is looked at in each try. Required.
 	Url           string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

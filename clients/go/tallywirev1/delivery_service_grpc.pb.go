@@ -65,7 +65,8 @@ type DeliveryServiceClient interface {
 	UpdateDestination(ctx context.Context, in *UpdateDestinationRequest, opts ...grpc.CallOption) (*UpdateDestinationResponse, error)
 	// DeleteDestination deletes a destination, and cancels what is queued for it. What was sent stays on record.
 	DeleteDestination(ctx context.Context, in *DeleteDestinationRequest, opts ...grpc.CallOption) (*DeleteDestinationResponse, error)
-	// TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries.
+	// TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries. The call
+	// fails with RESOURCE_EXHAUSTED (TEST_RATE) if the organization has sent 30 of them in a minute.
 	TestDestination(ctx context.Context, in *TestDestinationRequest, opts ...grpc.CallOption) (*TestDestinationResponse, error)
 	// RotateSecret gives a webhook another secret, which is shown only now. Until the overlap is over messages carry two
 	// signatures, by the new secret and by the old one.
@@ -257,7 +258,8 @@ type DeliveryServiceServer interface {
 	UpdateDestination(context.Context, *UpdateDestinationRequest) (*UpdateDestinationResponse, error)
 	// DeleteDestination deletes a destination, and cancels what is queued for it. What was sent stays on record.
 	DeleteDestination(context.Context, *DeleteDestinationRequest) (*DeleteDestinationResponse, error)
-	// TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries.
+	// TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries. The call
+	// fails with RESOURCE_EXHAUSTED (TEST_RATE) if the organization has sent 30 of them in a minute.
 	TestDestination(context.Context, *TestDestinationRequest) (*TestDestinationResponse, error)
 	// RotateSecret gives a webhook another secret, which is shown only now. Until the overlap is over messages carry two
 	// signatures, by the new secret and by the old one.

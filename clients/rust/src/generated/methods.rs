@@ -677,7 +677,8 @@ impl Client {
             )
             .await
     }
-    /// TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries.
+    /// TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries. The call
+    /// fails with RESOURCE_EXHAUSTED (TEST_RATE) if the organization has sent 30 of them in a minute.
     pub async fn test_destination(
         &self,
         request: impl Into<v1::TestDestinationRequest>,

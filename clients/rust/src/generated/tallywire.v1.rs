@@ -9619,7 +9619,8 @@ pub struct MailTarget {
 /// WebhookTarget is a URL that is called.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WebhookTarget {
-    /// url begins with <https://,> or with http:// where the operator has allowed its address (INVALID_VALUE). Required.
+    /// url begins with <https://,> or with http:// where the operator has allowed its address. Its port is 443 or 8443, and
+    /// its host is no address within a network (INVALID_VALUE); what a name stands for is looked at in each try. Required.
     #[prost(string, tag = "1")]
     pub url: ::prost::alloc::string::String,
 }
@@ -10353,7 +10354,8 @@ pub mod delivery_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries.
+        /// TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries. The call
+        /// fails with RESOURCE_EXHAUSTED (TEST_RATE) if the organization has sent 30 of them in a minute.
         pub async fn test_destination(
             &mut self,
             request: impl tonic::IntoRequest<super::TestDestinationRequest>,
@@ -11605,6 +11607,9 @@ pub enum ErrorReason {
     DeliveryUnderWay = 224,
     /// NOT_FOUND. The link is damaged or has expired, or what it opens is not there any more.
     LinkInvalid = 225,
+    /// RESOURCE_EXHAUSTED with RetryInfo. The organization has sent as many test messages in a minute as it may. Metadata:
+    /// limit.
+    TestRate = 226,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -11723,6 +11728,7 @@ impl ErrorReason {
             Self::DeliveryNotFound => "ERROR_REASON_DELIVERY_NOT_FOUND",
             Self::DeliveryUnderWay => "ERROR_REASON_DELIVERY_UNDER_WAY",
             Self::LinkInvalid => "ERROR_REASON_LINK_INVALID",
+            Self::TestRate => "ERROR_REASON_TEST_RATE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -11838,6 +11844,7 @@ impl ErrorReason {
             "ERROR_REASON_DELIVERY_NOT_FOUND" => Some(Self::DeliveryNotFound),
             "ERROR_REASON_DELIVERY_UNDER_WAY" => Some(Self::DeliveryUnderWay),
             "ERROR_REASON_LINK_INVALID" => Some(Self::LinkInvalid),
+            "ERROR_REASON_TEST_RATE" => Some(Self::TestRate),
             _ => None,
         }
     }

@@ -591,7 +591,10 @@ export class Calls {
     return this.#caller.unary<DeleteDestinationResponse>({ method: DeliveryService.method.deleteDestination, kind: "change", attemptMs: 30_000 }, request, options);
   }
 
-  /** TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries. */
+  /**
+   * TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries. The call
+   * fails with RESOURCE_EXHAUSTED (TEST_RATE) if the organization has sent 30 of them in a minute.
+   */
   testDestination(request: TestDestinationRequest = {}, options?: CallOptions): Promise<TestDestinationResponse> {
     return this.#caller.unary<TestDestinationResponse>({ method: DeliveryService.method.testDestination, kind: "change", attemptMs: 30_000 }, request, options);
   }

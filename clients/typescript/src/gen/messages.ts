@@ -6980,13 +6980,19 @@ export interface MailTargetInit {
 
 /** WebhookTarget is a URL that is called. */
 export interface WebhookTarget {
-  /** url begins with https://, or with http:// where the operator has allowed its address (INVALID_VALUE). Required. */
+  /**
+   * url begins with https://, or with http:// where the operator has allowed its address. Its port is 443 or 8443, and
+   * its host is no address within a network (INVALID_VALUE); what a name stands for is looked at in each try. Required.
+   */
   url: string;
 }
 
 /** WebhookTarget is a URL that is called. */
 export interface WebhookTargetInit {
-  /** url begins with https://, or with http:// where the operator has allowed its address (INVALID_VALUE). Required. */
+  /**
+   * url begins with https://, or with http:// where the operator has allowed its address. Its port is 443 or 8443, and
+   * its host is no address within a network (INVALID_VALUE); what a name stands for is looked at in each try. Required.
+   */
   url?: string | undefined;
 }
 
@@ -7561,6 +7567,7 @@ export interface GetLeadResponse {
  * - `DELIVERY_NOT_FOUND`: NOT_FOUND. The organization has no such delivery (any more). Metadata: delivery.
  * - `DELIVERY_UNDER_WAY`: FAILED_PRECONDITION. The delivery is still under way. Metadata: delivery.
  * - `LINK_INVALID`: NOT_FOUND. The link is damaged or has expired, or what it opens is not there any more.
+ * - `TEST_RATE`: RESOURCE_EXHAUSTED with RetryInfo. The organization has sent as many test messages in a minute as it may. Metadata: limit.
  */
 export type ErrorReason =
   | "MALFORMED_MESSAGE"
@@ -7672,6 +7679,7 @@ export type ErrorReason =
   | "DELIVERY_NOT_FOUND"
   | "DELIVERY_UNDER_WAY"
   | "LINK_INVALID"
+  | "TEST_RATE"
   | `UNKNOWN_${number}`;
 
 /** ListEventsRequest asks for raw events. */

@@ -299,7 +299,9 @@ class WebhookTarget(google.protobuf.message.Message):
 
     URL_FIELD_NUMBER: builtins.int
     url: builtins.str
-    """url begins with https://, or with http:// where the operator has allowed its address (INVALID_VALUE). Required."""
+    """url begins with https://, or with http:// where the operator has allowed its address. Its port is 443 or 8443, and
+    its host is no address within a network (INVALID_VALUE); what a name stands for is looked at in each try. Required.
+    """
     def __init__(
         self,
         *,

@@ -168,7 +168,8 @@ class DeliveryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def TestDestination(self, request, context):
-        """TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries.
+        """TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries. The call
+        fails with RESOURCE_EXHAUSTED (TEST_RATE) if the organization has sent 30 of them in a minute.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

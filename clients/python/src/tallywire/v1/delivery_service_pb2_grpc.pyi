@@ -74,7 +74,9 @@ class DeliveryServiceStub:
         tallywire.v1.delivery_service_pb2.TestDestinationRequest,
         tallywire.v1.delivery_service_pb2.TestDestinationResponse,
     ]
-    """TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries."""
+    """TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries. The call
+    fails with RESOURCE_EXHAUSTED (TEST_RATE) if the organization has sent 30 of them in a minute.
+    """
 
     RotateSecret: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.delivery_service_pb2.RotateSecretRequest,
@@ -184,7 +186,9 @@ class DeliveryServiceAsyncStub:
         tallywire.v1.delivery_service_pb2.TestDestinationRequest,
         tallywire.v1.delivery_service_pb2.TestDestinationResponse,
     ]
-    """TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries."""
+    """TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries. The call
+    fails with RESOURCE_EXHAUSTED (TEST_RATE) if the organization has sent 30 of them in a minute.
+    """
 
     RotateSecret: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.delivery_service_pb2.RotateSecretRequest,
@@ -306,7 +310,9 @@ class DeliveryServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.delivery_service_pb2.TestDestinationRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.delivery_service_pb2.TestDestinationResponse, collections.abc.Awaitable[tallywire.v1.delivery_service_pb2.TestDestinationResponse]]:
-        """TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries."""
+        """TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries. The call
+        fails with RESOURCE_EXHAUSTED (TEST_RATE) if the organization has sent 30 of them in a minute.
+        """
 
     @abc.abstractmethod
     def RotateSecret(

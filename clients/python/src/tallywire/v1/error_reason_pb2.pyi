@@ -345,6 +345,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """FAILED_PRECONDITION. The delivery is still under way. Metadata: delivery."""
     ERROR_REASON_LINK_INVALID: _ErrorReason.ValueType  # 225
     """NOT_FOUND. The link is damaged or has expired, or what it opens is not there any more."""
+    ERROR_REASON_TEST_RATE: _ErrorReason.ValueType  # 226
+    """RESOURCE_EXHAUSTED with RetryInfo. The organization has sent as many test messages in a minute as it may. Metadata:
+    limit.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -676,4 +680,8 @@ ERROR_REASON_DELIVERY_UNDER_WAY: ErrorReason.ValueType  # 224
 """FAILED_PRECONDITION. The delivery is still under way. Metadata: delivery."""
 ERROR_REASON_LINK_INVALID: ErrorReason.ValueType  # 225
 """NOT_FOUND. The link is damaged or has expired, or what it opens is not there any more."""
+ERROR_REASON_TEST_RATE: ErrorReason.ValueType  # 226
+"""RESOURCE_EXHAUSTED with RetryInfo. The organization has sent as many test messages in a minute as it may. Metadata:
+limit.
+"""
 global___ErrorReason = ErrorReason

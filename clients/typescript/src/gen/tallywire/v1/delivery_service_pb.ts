@@ -201,7 +201,8 @@ export const MailTargetSchema: GenMessage<MailTarget> = /*@__PURE__*/
  */
 export type WebhookTarget = Message<"tallywire.v1.WebhookTarget"> & {
   /**
-   * url begins with https://, or with http:// where the operator has allowed its address (INVALID_VALUE). Required.
+   * url begins with https://, or with http:// where the operator has allowed its address. Its port is 443 or 8443, and
+   * its host is no address within a network (INVALID_VALUE); what a name stands for is looked at in each try. Required.
    *
    * @generated from field: string url = 1;
    */
@@ -1401,7 +1402,8 @@ export const DeliveryService: GenService<{
     output: typeof DeleteDestinationResponseSchema;
   },
   /**
-   * TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries.
+   * TestDestination sends a test message, also to a destination that is paused. The answer names its deliveries. The call
+   * fails with RESOURCE_EXHAUSTED (TEST_RATE) if the organization has sent 30 of them in a minute.
    *
    * @generated from rpc tallywire.v1.DeliveryService.TestDestination
    */

@@ -1413,7 +1413,8 @@ abstract class BlockingCalls {
 
   /**
    * TestDestination sends a test message, also to a destination that is paused. The answer names
-   * its deliveries.
+   * its deliveries. The call fails with RESOURCE_EXHAUSTED (TEST_RATE) if the organization has sent
+   * 30 of them in a minute.
    *
    * @param request the request
    * @return the answer
@@ -1425,7 +1426,8 @@ abstract class BlockingCalls {
 
   /**
    * TestDestination sends a test message, also to a destination that is paused. The answer names
-   * its deliveries.
+   * its deliveries. The call fails with RESOURCE_EXHAUSTED (TEST_RATE) if the organization has sent
+   * 30 of them in a minute.
    *
    * @param request fills the request in
    * @return the answer

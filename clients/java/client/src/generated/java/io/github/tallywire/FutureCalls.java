@@ -1197,7 +1197,8 @@ abstract class FutureCalls {
 
   /**
    * TestDestination sends a test message, also to a destination that is paused. The answer names
-   * its deliveries.
+   * its deliveries. The call fails with RESOURCE_EXHAUSTED (TEST_RATE) if the organization has sent
+   * 30 of them in a minute.
    *
    * @param request the request
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
@@ -1208,7 +1209,8 @@ abstract class FutureCalls {
 
   /**
    * TestDestination sends a test message, also to a destination that is paused. The answer names
-   * its deliveries.
+   * its deliveries. The call fails with RESOURCE_EXHAUSTED (TEST_RATE) if the organization has sent
+   * 30 of them in a minute.
    *
    * @param request fills the request in
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call

@@ -18,8 +18,9 @@ public final class WebhookTarget extends Answer<io.github.tallywire.v1.WebhookTa
   }
 
   /**
-   * url begins with https://, or with http:// where the operator has allowed its address
-   * (INVALID_VALUE). Required.
+   * url begins with https://, or with http:// where the operator has allowed its address. Its port
+   * is 443 or 8443, and its host is no address within a network (INVALID_VALUE); what a name stands
+   * for is looked at in each try. Required.
    *
    * @return the value
    */
