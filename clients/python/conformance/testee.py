@@ -6,8 +6,10 @@ AsyncClient makes its calls, or, with the argument --threads, Client.
 import asyncio
 import contextlib
 import dataclasses
+import importlib
 import json
 import math
+import pkgutil
 import queue
 import sys
 import time
@@ -22,41 +24,16 @@ from google.protobuf import json_format, message_factory
 from google.protobuf.message import Message
 
 import tallywire
+import tallywire.v1
 from tallywire import errors, retries, version
-from tallywire.v1 import (
-    account_service_pb2,
-    audit_service_pb2,
-    campaign_service_pb2,
-    custom_metric_service_pb2,
-    dashboard_service_pb2,
-    directory_service_pb2,
-    event_pb2,
-    event_service_pb2,
-    funnel_service_pb2,
-    leaderboard_service_pb2,
-    metrics_service_pb2,
-    privacy_service_pb2,
-    realtime_service_pb2,
-)
+from tallywire.v1 import event_pb2
 
 Reply = dict[str, Any]
 _METHODS = {
     f"{service.full_name}/{method.name}": method
-    for file in (
-        account_service_pb2,
-        dashboard_service_pb2,
-        audit_service_pb2,
-        campaign_service_pb2,
-        custom_metric_service_pb2,
-        directory_service_pb2,
-        event_service_pb2,
-        funnel_service_pb2,
-        leaderboard_service_pb2,
-        metrics_service_pb2,
-        privacy_service_pb2,
-        realtime_service_pb2,
-    )
-    for service in file.DESCRIPTOR.services_by_name.values()
+    for module in pkgutil.iter_modules(tallywire.v1.__path__)
+    if module.name.endswith("_pb2")
+    for service in importlib.import_module(f"tallywire.v1.{module.name}").DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
 
