@@ -53,6 +53,10 @@ type command struct {
 	FlushIntervalMs *int64 `json:"flush_interval_ms"`
 	RetryForMs      *int64 `json:"retry_for_ms"`
 	MaxUnacked      *int   `json:"max_unacked"`
+
+	Seconds  float64 `json:"seconds"`
+	Batch    int     `json:"batch"`
+	UnderWay int     `json:"under_way"`
 }
 
 // errUnsupported says that the client has no such thing.
@@ -151,6 +155,8 @@ func (t *testee) do(ctx context.Context, c *command) (any, error) {
 		return t.pages(ctx, c)
 	case "build":
 		return build(c)
+	case "load":
+		return t.load(ctx, c)
 	case "track":
 		return t.track(ctx, c)
 	case "cancel":
