@@ -34,7 +34,9 @@ _TASK_TRIES = 5  # of a try that its worker does not live to record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enqueued:
-    """What was queued. delivery_ids are the new ones: none where the message was queued before under its key."""
+    """What was queued. delivery_ids are the new ones: none where the message was queued before under its key, or where
+    nobody gets it; then message_id is empty, too.
+    """
 
     message_id: str
     delivery_ids: Sequence[str]
@@ -54,6 +56,8 @@ async def enqueue(
         found = await destinations.that_ask_for(driver, organization_id, message.topic)
     else:
         found = await destinations.some(driver, organization_id, destination_ids)
+    if not found:
+        return Enqueued(message_id="", delivery_ids=())
     message_id = await stored.add_message(driver, organization_id, new_message_id(), key, message)
     new = [delivery for one in found for delivery in _deliveries(one, message.topic)]
     added = await add(driver, organization_id, message_id, new)

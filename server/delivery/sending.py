@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from server.delivery import http_post, mail, reachable, signing
+from server.delivery import http_post, mail, reachable, signing, stores
 from server.delivery.links import Links
 from server.delivery.mail import AttachedFile, Letter, LinkedFile, MailServer
 from server.delivery.stores import Files, NoFile, NotWritten, Stores
@@ -167,7 +167,9 @@ class StoreSender:
             for each in found.attachments:
                 if each.size > _MOST_WRITTEN:
                     return Told(outcome=Outcome.REFUSED, error=f"{each.name} is larger than {_MOST_WRITTEN} bytes")
-                await self.stores.write(draft.store, f"{path}/{each.name}", await whole(self.files, each))
+                await self.stores.write(
+                    draft.store, f"{path}/{stores.file_name(each.name)}", await whole(self.files, each)
+                )
             content = json.dumps(about, ensure_ascii=False, indent=2).encode()
             await self.stores.write(draft.store, f"{path}/message.json", content)
         except NoFile:

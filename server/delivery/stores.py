@@ -81,6 +81,12 @@ def folder(text: str) -> str:
     return plain
 
 
+def file_name(name: str) -> str:
+    """Returns the name of a file as a part of a path: whatever else it holds, no slash, and not only dots."""
+    plain = "".join(one if one.isprintable() and one not in "/\\" else "_" for one in name)
+    return plain if plain.strip(". ") else f"file{plain.count('.')}"
+
+
 class Stores:
     """The stores that the operator has named."""
 

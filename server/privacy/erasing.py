@@ -17,7 +17,9 @@ from server import errors, failpoints
 from server.catalog.custom_metrics import PROJECTION as CUSTOM_METRICS
 from server.catalog.custom_scrubbing import Scrubbing
 from server.catalog.families.conversations import PROJECTION as CONVERSATIONS
+from server.delivery import queueing
 from server.organizations.audit_trail import Actor, ActorKind, Entry
+from server.organizations.delivery import Message, Topic
 from server.privacy import content_gaps, export_log, raw_events
 from server.privacy.raw_events import Busy
 from server.projections import users
@@ -247,6 +249,20 @@ async def _renew_statistics(database: Database, organization_id: int, erasure_id
             await rows_of_users.renew_statistics(driver, [day for day, _ in erasure.decided.get(raw_events.DAYS, ())])
 
 
+async def _announce(driver: Driver, erasure: Erasure, revision: int) -> None:
+    """Tells the destinations that ask for it that somebody was erased; never who that was."""
+    erasure_id = str(erasure.erasure_id)
+    message = Message(
+        topic=Topic.ERASURE,
+        kind="user.erased",
+        subject_id=erasure_id,
+        title="A person was erased",
+        text=f"The erasure {erasure_id} is done. GetErasure has its receipt.",
+        data={"erasure_id": erasure_id, "request_id": erasure.request_id, "revision": revision},
+    )
+    await queueing.enqueue(driver, erasure.organization_id, message, None, key=f"erasure:{erasure_id}")
+
+
 async def _finish(driver: Driver, erasure: Erasure) -> tuple[Erasure, bool]:
     """Ends the erasure with a revision, after which servers read anew what they remember."""
     organization_id = erasure.organization_id
@@ -259,6 +275,7 @@ async def _finish(driver: Driver, erasure: Erasure) -> tuple[Erasure, bool]:
     exports = await export_log.of_user(driver, organization_id, erasure.digest)
     await stored.finish(driver, erasure, revision.number, exports)
     told = {"erasure_id": str(erasure.erasure_id), "rows": erasure.touched, "revision": revision.number}
+    await _announce(driver, erasure, revision.number)
     entry = Entry(actor=_ACTOR, action="user.erased", subject=erasure.digest.hex(), after=told)
     await audit_trail.record(driver, organization_id, entry)
     return dataclasses.replace(erasure, progress=1), False

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import ssl
+import warnings
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 import h11
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,11 +40,32 @@ class MailBox:
 
 
 @contextlib.asynccontextmanager
-async def mail_box() -> AsyncIterator[MailBox]:
-    """A mail server for the length of the block."""
-    box = MailBox()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(box, hostname="box.example", loop=loop), "127.0.0.1", 0)
+async def mail_box(
+    *, tls: ssl.SSLContext | None = None, starttls: ssl.SSLContext | None = None, password: str = ""
+) -> AsyncIterator[MailBox]:
+    """A mail server for the length of the block: with TLS from the first byte, or by STARTTLS. With a password it takes
+    mail of the user "me" alone.
+    """
+    box, loop = MailBox(), asyncio.get_running_loop()
+
+    def known(server: object, session: object, envelope: object, mechanism: str, data: LoginPassword) -> AuthResult:
+        return AuthResult(success=(data.login, data.password) == (b"me", password.encode()), handled=False)
+
+    def protocol() -> SMTP:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # passwords without TLS are what some tests are about
+            return SMTP(
+                box,
+                hostname="box.example",
+                loop=loop,
+                tls_context=starttls,
+                require_starttls=starttls is not None,
+                authenticator=known if password else None,
+                auth_required=bool(password),
+                auth_require_tls=False,
+            )
+
+    server = await loop.create_server(protocol, "127.0.0.1", 0, ssl=tls)
     box.port = server.sockets[0].getsockname()[1]
     try:
         yield box
