@@ -16,7 +16,7 @@ from server.admission.query_slots import QuerySlots
 from server.admission.rates import Rates
 from server.clock import Clock
 from server.delivery import setup as delivery
-from server.delivery.stores import Files, NoFiles
+from server.delivery.stores import Files, StoredFiles
 from server.ingest.corrections import Corrector
 from server.ingest.pipeline import Ingest
 from server.lifecycle import garbage_collection, preconditions
@@ -35,6 +35,10 @@ from server.query.rows_tokens import RowsTokens
 from server.query.verifications import Verifications
 from server.realtime.hubs import Hubs
 from server.realtime.notifications import Notifications
+from server.reports.object_store import ObjectStore
+from server.reports.runs import ReportRuns
+from server.reports.saved import SavedReports
+from server.reports.timetables import ReportTimetables
 from server.rollups.member_numbers import Limits
 from server.rpc import realtime_conversion, transport
 from server.rpc.account_service import AccountService
@@ -53,6 +57,8 @@ from server.rpc.leaderboard_service import LeaderboardService
 from server.rpc.metrics_service import MetricsService
 from server.rpc.privacy_service import PrivacyService
 from server.rpc.realtime_service import RealtimeService
+from server.rpc.report_questions import ReportQuestions
+from server.rpc.report_service import ReportService
 from server.rpc.services import FIELD_SCOPES, OPEN, SCOPES, Services
 from server.rpc.trace_service import TraceService
 from server.settings import Settings
@@ -120,7 +126,7 @@ class Running:
         self._secrets = KeyedHashes.from_settings(settings)
         self._clock = Clock()
         self.notifications = Notifications(redis_url, self._clock)
-        self.files: Files = NoFiles()
+        self.files: Files = StoredFiles(settings.reports_url)
         self._arrivals = Arrivals()
         self._pressure = Pressure(Shortage(settings.max_memory_mib * 2**20))
         self._rates = Rates(redis_url, share=settings.rate_share)
@@ -212,6 +218,7 @@ class Running:
             campaigns=CampaignService(asking),
             directory=DirectoryService(asking, GapChanges(self.database, queries)),
             funnels=FunnelService(asking, FunnelDefinitions(self.database, queries)),
+            reports=self._make_reports(ReportQuestions(asking), kept),
             custom_metrics=CustomMetricService(CustomDefinitions(self.database, queries)),
             audit=AuditService(queries, tokens, verifications, max_seconds=limits.age),
             privacy=PrivacyService(
@@ -228,6 +235,19 @@ class Running:
             self._settings, self.database, self._secrets, slots, files=self.files, on_task=self._wakeups.tasks
         )
         return DeliveryService(*known, self._secrets)
+
+    def _make_reports(self, questions: ReportQuestions, kept: QuerySlots) -> ReportService:
+        runs = ReportRuns(
+            self.database,
+            kept,
+            self._clock,
+            questions,
+            ObjectStore(self._settings.reports_url),
+            self._secrets,
+            on_queued=self._wakeups.tasks,
+        )
+        timetables = ReportTimetables(self.database, kept, self._clock, runs, questions)
+        return ReportService(SavedReports(self.database, kept), runs, timetables)
 
     def _make_server(self) -> grpc.aio.Server:
         gate = Gate(

@@ -1,5 +1,6 @@
 """Every kind of task and every schedule: the list that workers run and commands know."""
 
+import dataclasses
 import functools
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -10,6 +11,10 @@ from server.ingest.idle import IdleConversations
 from server.privacy import erasing
 from server.privacy.erasing import Erasing
 from server.projections.projector import Projector
+from server.reports import housekeeping, runs
+from server.reports.housekeeping import ReportRetention
+from server.reports.making import MakingReports
+from server.reports.timetables import ScheduledReports
 from server.rollups import audit, sweep
 from server.rollups.member_numbers import Limits
 from server.store.database import Database
@@ -28,19 +33,51 @@ def known(
     on_commit: Callable[[int], None] = lambda _: None,
     projector: Projector | None = None,
     courier: Courier | None = None,
+    reports: MakingReports | None = None,
 ) -> Kinds:
     """Returns all kinds and schedules. update_window is how long updates are kept for subscribers that were away;
     give_way is awaited now and then by what is not urgent. distinct are the limits of distinct values for events that
-    a task makes; on_commit is called with an organization that has new ones. projector and courier are those of the
-    process.
+    a task makes; on_commit is called with an organization that has new ones. projector, courier and reports are
+    those of the process.
     """
     idle = IdleConversations(distinct=distinct, on_commit=on_commit, projector=projector)
     pairs = PairFigures(distinct=distinct or Limits(), on_commit=on_commit)
     own = (_idle_conversations(idle), _pair_figures(pairs), _custom_metric_history(CustomMetricHistory(on_commit)))
     people = erasing.kinds(Erasing(on_commit=on_commit, projector=projector))
     sent = deliveries.kinds(courier)
-    every = (*_housekeeping(update_window), *_checks(give_way), *own, *people, *sent)
+    every = (*_housekeeping(update_window), *_checks(give_way), *own, *people, *sent, *_reports(reports))
     return Kinds(every, (*_SCHEDULES, *deliveries.SCHEDULES))
+
+
+def _reports(making: MakingReports | None) -> tuple[Kind, ...]:
+    """Returns the kinds of reports. Commands, which run none of them, know them by name."""
+    scheduled = runs.without_maker if making is None else ScheduledReports(making.questions, making.on_queued).make
+    retention_of = runs.without_maker if making is None else ReportRetention(store=making.store).remove
+    return (
+        runs.KIND if making is None else dataclasses.replace(runs.KIND, run=making.make),
+        Kind(
+            name="scheduled_report",
+            help="Queues the run of a report that a schedule names.",
+            run=scheduled,
+            concurrency=20,
+            per_organization=5,
+            rate=100,
+            is_scheduled_by_people=True,
+        ),
+        Kind(
+            name="report_outcomes",
+            help="Ends runs of reports whose workers are gone.",
+            run=housekeeping.settle,
+            concurrency=1,
+        ),
+        Kind(
+            name="report_retention",
+            help="Removes runs of reports that are no longer kept, and files that belong to none.",
+            run=retention_of,
+            is_long=True,
+            concurrency=1,
+        ),
+    )
 
 
 def _custom_metric_history(history: CustomMetricHistory) -> Kind:
@@ -140,6 +177,8 @@ _SCHEDULES = (
     Schedule(name="idle_conversations", kind="idle_conversations", cron="* * * * *"),
     Schedule(name="pair_figures", kind="pair_figures", cron="* * * * *"),
     Schedule(name="custom_metric_history", kind="custom_metric_history", cron="* * * * *"),
+    Schedule(name="report_outcomes", kind="report_outcomes", cron="* * * * *"),
+    Schedule(name="report_retention", kind="report_retention", cron="35 * * * *"),
     Schedule(name="unfinished_erasures", kind="unfinished_erasures", cron="50 * * * *"),
     Schedule(name=audit.SCHEDULE, kind="audit", cron="*/10 * * * *"),
     Schedule(name="hourly_rollups", kind="hourly_rollups", cron="5 * * * *", per_organization=True),

@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     webhook_allow: str | None = None  # networks that webhooks may reach beside the public internet, commas between
     delivery_stores: SecretStr | None = None  # object stores for deliveries, as name=s3://bucket/path,…
     download_days: int = Field(default=14, ge=1, le=365)  # for which links to files open them
+    # Where files of reports are: file:, s3:, gs: or az:. Unset: the folder reports in the data folder.
+    reports_store: SecretStr | None = None
 
     data_dir: Path = Path.home() / ".tallywire"
     operator: str | None = Field(default=None, max_length=128)  # who runs commands; unset: the account and its machine
@@ -152,6 +154,13 @@ class Settings(BaseSettings):
     def accepted_peppers(self) -> tuple[str, ...]:
         """Returns the peppers that are accepted beside the one that is used."""
         return _listed(self.key_peppers_accepted)
+
+    @property
+    def reports_url(self) -> str:
+        """Returns the URL of the object store that files of reports are in."""
+        if self.reports_store is not None and self.reports_store.get_secret_value():
+            return self.reports_store.get_secret_value()
+        return (self.data_dir.expanduser().absolute() / "reports").as_uri()
 
     @property
     def web_address(self) -> str:

@@ -96,7 +96,7 @@ async def database(engines: embedded.Engines) -> AsyncIterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def settings(engines: embedded.Engines) -> Settings:
+def settings(engines: embedded.Engines, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The settings of the server that the tests share."""
     from server.settings import Settings
 
@@ -104,6 +104,7 @@ def settings(engines: embedded.Engines) -> Settings:
         DATABASE_URL=engines.database_url,  # type: ignore[call-arg]  # fields are set by their environment names
         REDIS_URL=engines.redis_url,
         key_pepper=PEPPER,  # type: ignore[arg-type]  # pydantic makes the secret
+        reports_store=tmp_path_factory.mktemp("reports").as_uri(),  # type: ignore[arg-type]
         listen="127.0.0.1:0",
         drain_seconds=1,
         # Nothing is sent by servers: what they know is that it can be.

@@ -14,7 +14,7 @@ from server import errors, failpoints, kinds, prometheus, settings, telemetry
 from server.clock import Clock
 from server.delivery import queueing, setup
 from server.delivery.courier import Courier
-from server.delivery.stores import NoFiles
+from server.delivery.stores import StoredFiles
 from server.lifecycle import garbage_collection
 from server.organizations.errors import PseudonymKeyChanged
 from server.process import serving, terminal
@@ -29,7 +29,7 @@ from server.tasks.kinds import Kinds
 from server.tasks.wakeups import Wakeups
 from server.tenancy import pseudonyms
 from server.tenancy.keyed_hashes import KeyedHashes
-from workers import folding
+from workers import folding, reporting
 from workers.process import Process
 from workers.projecting import Projecting
 
@@ -87,7 +87,11 @@ async def work(
         connections = folding.CONCURRENCY + concurrency + long_slots + _OTHER_CONNECTIONS
         waker, notifications = Wakeups(redis_url), Notifications(redis_url, Clock())
         database = Database(
-            database_url, ingest_connections=1, other_connections=connections, step_patience=STEP_PATIENCE
+            database_url,
+            ingest_connections=1,
+            query_connections=reporting.QUERIES,
+            other_connections=connections,
+            step_patience=STEP_PATIENCE,
         )
         projector = Projector(database, on_revision=notifications.committed)
         try:
@@ -105,6 +109,7 @@ async def work(
                 on_commit=functools.partial(_after_commit, waker, notifications),
                 projector=projector,
                 courier=courier,
+                reports=reporting.making(known, database, projector, waker.tasks),
             )
             if courier is None:
                 every = every.only(set(every.names) - {one.name for one in queueing.KINDS.values()})
@@ -136,7 +141,7 @@ async def _courier(known: Settings, database: Database) -> Courier | None:
         await pseudonyms.pin_pseudonyms(database, hashes)
     except PseudonymKeyChanged as error:
         raise errors.SetupError(f"{error}: set TALLYWIRE_PSEUDONYM_KEY as for servers") from None
-    return setup.courier(known, hashes, NoFiles())
+    return setup.courier(known, hashes, StoredFiles(known.reports_url))
 
 
 def _after_commit(waker: Wakeups, notifications: Notifications, organization_id: int) -> None:

@@ -913,3 +913,188 @@ func (c *Client) GetRealtimeMetrics(ctx context.Context, request *tallywirev1.Ge
 	}
 	return answer.NewGetRealtimeMetricsResponse(response), nil
 }
+
+// CreateReport stores a new report. The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if its owner has 200
+// reports, or the organization 1,000.
+func (c *Client) CreateReport(ctx context.Context, request *tallywirev1.CreateReportRequest) (answer.CreateReportResponse, error) {
+	response := new(tallywirev1.CreateReportResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/CreateReport", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.CreateReportResponse{}, err
+	}
+	return answer.NewCreateReportResponse(response), nil
+}
+
+// GetReport returns a report, as it is or as an earlier version was. If there is none of this id that the caller
+// may see, or no longer that version, the call fails with NOT_FOUND (REPORT_NOT_FOUND).
+func (c *Client) GetReport(ctx context.Context, request *tallywirev1.GetReportRequest) (answer.GetReportResponse, error) {
+	response := new(tallywirev1.GetReportResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/GetReport", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.GetReportResponse{}, err
+	}
+	return answer.NewGetReportResponse(response), nil
+}
+
+// ListReports returns all reports that the caller may see, without their blocks: by title.
+func (c *Client) ListReports(ctx context.Context, request *tallywirev1.ListReportsRequest) (answer.ListReportsResponse, error) {
+	response := new(tallywirev1.ListReportsResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/ListReports", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListReportsResponse{}, err
+	}
+	return answer.NewListReportsResponse(response), nil
+}
+
+// UpdateReport stores a new version of a report, as a whole. If the etag is not that of the newest version, the
+// call fails with FAILED_PRECONDITION (ETAG_MISMATCH), so that nobody overwrites what somebody else has changed.
+func (c *Client) UpdateReport(ctx context.Context, request *tallywirev1.UpdateReportRequest) (answer.UpdateReportResponse, error) {
+	response := new(tallywirev1.UpdateReportResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/UpdateReport", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.UpdateReportResponse{}, err
+	}
+	return answer.NewUpdateReportResponse(response), nil
+}
+
+// DeleteReport deletes a report with all its versions, schedules, runs and files.
+func (c *Client) DeleteReport(ctx context.Context, request *tallywirev1.DeleteReportRequest) (answer.DeleteReportResponse, error) {
+	response := new(tallywirev1.DeleteReportResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/DeleteReport", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.DeleteReportResponse{}, err
+	}
+	return answer.NewDeleteReportResponse(response), nil
+}
+
+// ListReportVersions returns the versions of a report, newest first: the newest 50 are kept. To go back to one,
+// get it and store it again.
+func (c *Client) ListReportVersions(ctx context.Context, request *tallywirev1.ListReportVersionsRequest) (answer.ListReportVersionsResponse, error) {
+	response := new(tallywirev1.ListReportVersionsResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/ListReportVersions", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListReportVersionsResponse{}, err
+	}
+	return answer.NewListReportVersionsResponse(response), nil
+}
+
+// ListReportTemplates returns reports to begin with. To use one, create it.
+func (c *Client) ListReportTemplates(ctx context.Context, request *tallywirev1.ListReportTemplatesRequest) (answer.ListReportTemplatesResponse, error) {
+	response := new(tallywirev1.ListReportTemplatesResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/ListReportTemplates", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListReportTemplatesResponse{}, err
+	}
+	return answer.NewListReportTemplatesResponse(response), nil
+}
+
+// RunReport queues a run of a report, which a worker makes. The call fails with FAILED_PRECONDITION
+// (FORMAT_NOT_INSTALLED) if the deployment cannot write a format that the run needs, and with RESOURCE_EXHAUSTED
+// (REPORT_LIMIT) if 100 runs of the organization have not ended.
+func (c *Client) RunReport(ctx context.Context, request *tallywirev1.RunReportRequest) (answer.RunReportResponse, error) {
+	response := new(tallywirev1.RunReportResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/RunReport", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.RunReportResponse{}, err
+	}
+	return answer.NewRunReportResponse(response), nil
+}
+
+// GetReportRun returns a run with its state and its files. If there is none of this id that the caller may see,
+// the call fails with NOT_FOUND (REPORT_RUN_NOT_FOUND).
+func (c *Client) GetReportRun(ctx context.Context, request *tallywirev1.GetReportRunRequest) (answer.GetReportRunResponse, error) {
+	response := new(tallywirev1.GetReportRunResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/GetReportRun", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.GetReportRunResponse{}, err
+	}
+	return answer.NewGetReportRunResponse(response), nil
+}
+
+// ListReportRuns returns runs that the caller may see, newest first, a page at a time.
+func (c *Client) ListReportRuns(ctx context.Context, request *tallywirev1.ListReportRunsRequest) (answer.ListReportRunsResponse, error) {
+	response := new(tallywirev1.ListReportRunsResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/ListReportRuns", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListReportRunsResponse{}, err
+	}
+	return answer.NewListReportRunsResponse(response), nil
+}
+
+// AllReportRuns returns an iterator over the rows of all pages of [Client.ListReportRuns]; request is that of
+// the first page. A page is asked for when the loop comes to it; an error is the last pair.
+func (c *Client) AllReportRuns(ctx context.Context, request *tallywirev1.ListReportRunsRequest) iter.Seq2[answer.ReportRun, error] {
+	return allRows(ctx, c.ListReportRuns, request, answer.ListReportRunsResponse.Runs)
+}
+
+// CancelReportRun ends a run that has not ended. One that has ended stays what it is.
+func (c *Client) CancelReportRun(ctx context.Context, request *tallywirev1.CancelReportRunRequest) (answer.CancelReportRunResponse, error) {
+	response := new(tallywirev1.CancelReportRunResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/CancelReportRun", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.CancelReportRunResponse{}, err
+	}
+	return answer.NewCancelReportRunResponse(response), nil
+}
+
+// DownloadReport sends a file of a run: first what it is, then its bytes. Whoever has all bytes compares their
+// SHA-256 with that of the first message. A run that has no such file (any more) is answered with NOT_FOUND
+// (REPORT_FILE_NOT_FOUND).
+//
+// The call begins and ends with the loop; an error is the last pair.
+func (c *Client) DownloadReport(ctx context.Context, request *tallywirev1.DownloadReportRequest) iter.Seq2[answer.DownloadReportResponse, error] {
+	return serverStream[tallywirev1.DownloadReportResponse](ctx, c, "/tallywire.v1.ReportService/DownloadReport", request, answer.NewDownloadReportResponse)
+}
+
+// CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so. The call
+// fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+func (c *Client) CreateReportSchedule(ctx context.Context, request *tallywirev1.CreateReportScheduleRequest) (answer.CreateReportScheduleResponse, error) {
+	response := new(tallywirev1.CreateReportScheduleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/CreateReportSchedule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.CreateReportScheduleResponse{}, err
+	}
+	return answer.NewCreateReportScheduleResponse(response), nil
+}
+
+// UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the change.
+func (c *Client) UpdateReportSchedule(ctx context.Context, request *tallywirev1.UpdateReportScheduleRequest) (answer.UpdateReportScheduleResponse, error) {
+	response := new(tallywirev1.UpdateReportScheduleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/UpdateReportSchedule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.UpdateReportScheduleResponse{}, err
+	}
+	return answer.NewUpdateReportScheduleResponse(response), nil
+}
+
+// DeleteReportSchedule deletes a schedule. Runs that it has made stay.
+func (c *Client) DeleteReportSchedule(ctx context.Context, request *tallywirev1.DeleteReportScheduleRequest) (answer.DeleteReportScheduleResponse, error) {
+	response := new(tallywirev1.DeleteReportScheduleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/DeleteReportSchedule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.DeleteReportScheduleResponse{}, err
+	}
+	return answer.NewDeleteReportScheduleResponse(response), nil
+}
+
+// ListReportSchedules returns the schedules that the caller may see, by the time of their next run.
+func (c *Client) ListReportSchedules(ctx context.Context, request *tallywirev1.ListReportSchedulesRequest) (answer.ListReportSchedulesResponse, error) {
+	response := new(tallywirev1.ListReportSchedulesResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/ListReportSchedules", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListReportSchedulesResponse{}, err
+	}
+	return answer.NewListReportSchedulesResponse(response), nil
+}
+
+// PauseReportSchedule keeps a schedule from running until it is resumed.
+func (c *Client) PauseReportSchedule(ctx context.Context, request *tallywirev1.PauseReportScheduleRequest) (answer.PauseReportScheduleResponse, error) {
+	response := new(tallywirev1.PauseReportScheduleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/PauseReportSchedule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.PauseReportScheduleResponse{}, err
+	}
+	return answer.NewPauseReportScheduleResponse(response), nil
+}
+
+// ResumeReportSchedule lets a schedule go on. What passed meanwhile is caught up as catch_up says.
+func (c *Client) ResumeReportSchedule(ctx context.Context, request *tallywirev1.ResumeReportScheduleRequest) (answer.ResumeReportScheduleResponse, error) {
+	response := new(tallywirev1.ResumeReportScheduleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/ResumeReportSchedule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ResumeReportScheduleResponse{}, err
+	}
+	return answer.NewResumeReportScheduleResponse(response), nil
+}
+
+// RunReportSchedule makes a run of a schedule now, beside those that are due.
+func (c *Client) RunReportSchedule(ctx context.Context, request *tallywirev1.RunReportScheduleRequest) (answer.RunReportScheduleResponse, error) {
+	response := new(tallywirev1.RunReportScheduleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/RunReportSchedule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.RunReportScheduleResponse{}, err
+	}
+	return answer.NewRunReportScheduleResponse(response), nil
+}

@@ -93,6 +93,20 @@ LISTED_TYPES = Most(
 LISTED_VALUES = Most(
     count=10, reason=Reason.TOO_MANY_FILTERS, message="a list names at most ten dimensions", field="filter.dimensions"
 )
+BLOCKS = Most(count=40, reason=Reason.TOO_MANY_VALUES, message="a report has at most 40 blocks", field="report.blocks")
+PEOPLE = Most(
+    count=100, reason=Reason.TOO_MANY_VALUES, message="a report names at most 100 people", field="report.people"
+)
+FORMATS = Most(count=10, reason=Reason.TOO_MANY_VALUES, message="more formats than there are", field="formats")
+NEXT_RUNS = Most(
+    count=5, reason=Reason.TOO_MANY_VALUES, message="a schedule tells five runs", field="schedule.next_runs"
+)
+DESTINATIONS = Most(
+    count=20,
+    reason=Reason.TOO_MANY_VALUES,
+    message="a schedule names at most 20 destinations",
+    field="schedule.destination_ids",
+)
 LISTED_PROPERTIES = Most(
     count=10, reason=Reason.TOO_MANY_FILTERS, message="a list names at most ten properties", field="filter.properties"
 )
@@ -155,6 +169,13 @@ REPEATED: Mapping[str, Most] = {
     "tallywire.v1.CreateEmbedTokenRequest.rpcs": RPCS,
     "tallywire.v1.CreateEmbedTokenRequest.origins": ORIGINS,
     "tallywire.v1.Dashboard.tiles": TILES,
+    "tallywire.v1.Report.blocks": BLOCKS,
+    "tallywire.v1.Report.people": PEOPLE,
+    "tallywire.v1.Report.formats": FORMATS,
+    "tallywire.v1.RunReportRequest.formats": FORMATS,
+    "tallywire.v1.ReportSchedule.formats": FORMATS,
+    "tallywire.v1.ReportSchedule.destination_ids": DESTINATIONS,
+    "tallywire.v1.ReportSchedule.next_runs": NEXT_RUNS,
     "google.protobuf.FieldMask.paths": UPDATE_MASK,
     "google.protobuf.Struct.fields": PROPERTIES,
     "google.protobuf.ListValue.values": PROPERTY_VALUES,

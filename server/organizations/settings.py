@@ -79,6 +79,12 @@ class OrganizationSettings:
         "Days for which messages that were sent, and every try, are kept; links in them end with them.",
         changeable=True,
     )
+    report_retention_days: int = entry(
+        90,
+        WholeNumber(least=1, most=36_500, unit=" days"),
+        "Days for which runs of reports and their files are kept.",
+        changeable=True,
+    )
     keep_user_details: bool = entry(False, Flag(), "Keep what events say about users beside their ids.")
     presence_timeout: int = entry(
         12,

@@ -115,7 +115,7 @@ def _check_tile(tile: dashboard_service_pb2.Tile) -> None:
     if tile.HasField("period"):
         _check_period(tile.period, f"{where}.period")
     if tile.HasField("options"):
-        _check_options(tile.options, f"{where}.options")
+        check_options(tile.options, f"{where}.options")
     _check_question(tile, where)
 
 
@@ -137,7 +137,8 @@ def _check_question(tile: dashboard_service_pb2.Tile, where: str) -> None:
         rules.duration(f"{where}.funnel.definition.window", window.seconds, window.nanos)
 
 
-def _check_options(options: Any, field: str) -> None:
+def check_options(options: Any, field: str) -> None:
+    """Refuses options that have no form in JSON, or a long one."""
     try:
         size = len(json_format.MessageToJson(options, indent=None, ensure_ascii=False).encode())
     except ValueError:

@@ -19,6 +19,7 @@ from server.rpc.leaderboard_service import LeaderboardService
 from server.rpc.metrics_service import MetricsService
 from server.rpc.privacy_service import PrivacyService
 from server.rpc.realtime_service import RealtimeService
+from server.rpc.report_service import ReportService
 from server.rpc.trace_service import TraceService
 from server.tenancy.principal import Scope
 from tallywire.v1 import (
@@ -48,6 +49,8 @@ from tallywire.v1 import (
     privacy_service_pb2_grpc,
     realtime_service_pb2,
     realtime_service_pb2_grpc,
+    report_service_pb2,
+    report_service_pb2_grpc,
 )
 
 _EVENTS = event_service_pb2.DESCRIPTOR.services_by_name["EventService"]
@@ -62,6 +65,7 @@ _PRIVACY = privacy_service_pb2.DESCRIPTOR.services_by_name["PrivacyService"]
 _ACCOUNTS = account_service_pb2.DESCRIPTOR.services_by_name["AccountService"]
 _DASHBOARDS = dashboard_service_pb2.DESCRIPTOR.services_by_name["DashboardService"]
 _DELIVERIES = delivery_service_pb2.DESCRIPTOR.services_by_name["DeliveryService"]
+_REPORTS = report_service_pb2.DESCRIPTOR.services_by_name["ReportService"]
 _REALTIME = realtime_service_pb2.DESCRIPTOR.services_by_name["RealtimeService"]
 
 SCOPES = {
@@ -169,6 +173,8 @@ SCOPES = {
                 "ListDashboardTemplates": Scope.READ,
             },
         ),
+        # As for dashboards: changes of reports of the organization need edit, too.
+        (_REPORTS, {one.name: Scope.READ for one in _REPORTS.methods}),
         (
             _DELIVERIES,
             {
@@ -222,6 +228,7 @@ _NAMES = (
             _ACCOUNTS,
             _DASHBOARDS,
             _DELIVERIES,
+            _REPORTS,
             _REALTIME,
         )
     ),
@@ -244,6 +251,7 @@ class Services:
     accounts: AccountService
     dashboards: DashboardService
     deliveries: DeliveryService
+    reports: ReportService
     realtime: RealtimeService
     traces: TraceService | None  # None: switched off
     health: health.aio.HealthServicer
@@ -262,6 +270,7 @@ class Services:
         account_service_pb2_grpc.add_AccountServiceServicer_to_server(self.accounts, server)
         dashboard_service_pb2_grpc.add_DashboardServiceServicer_to_server(self.dashboards, server)
         delivery_service_pb2_grpc.add_DeliveryServiceServicer_to_server(self.deliveries, server)
+        report_service_pb2_grpc.add_ReportServiceServicer_to_server(self.reports, server)
         realtime_service_pb2_grpc.add_RealtimeServiceServicer_to_server(self.realtime, server)
         if self.traces is not None:
             self.traces.register(server)

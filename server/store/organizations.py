@@ -117,6 +117,15 @@ async def by_name(driver: Driver, name: str) -> Organization | None:
     return _organization(row) if row else None
 
 
+async def by_id(driver: Driver, organization_id: int) -> Organization | None:
+    """Returns the organization of that id; None where there is none."""
+    row = await driver.fetchrow(
+        f"SELECT {_ORGANIZATION} FROM organizations o WHERE o.organization_id = $1",  # noqa: S608
+        organization_id,
+    )
+    return _organization(row) if row else None
+
+
 async def held_by_name(driver: Driver, name: str) -> Organization | None:
     """Returns the organization of that name, which nobody else changes until COMMIT; None where there is none."""
     row = await driver.fetchrow(

@@ -1,8 +1,9 @@
 """Schedules: what is to be done again and again, when next, and what came of it until now."""
 
 import enum
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from server import timerange
@@ -58,6 +59,7 @@ class DueSchedule:
     catch_up: CatchUp
     next_run_at: datetime  # the first of these periods
     now: datetime
+    payload: Mapping[str, object] = field(default_factory=dict)  # of its tasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +112,9 @@ _OUTDATED = statements.load("outdated_schedules")
 _LISTED = statements.load("list_schedules")
 _SUMMARIES = statements.load("summarize_schedules")
 _DUE = """
-    SELECT name, organization_id, kind, cron, time_zone, catch_up, next_run_at, clock_timestamp()
-    FROM schedules WHERE next_run_at <= clock_timestamp() AND NOT paused AND name = ANY($1::text[])
+    SELECT name, organization_id, kind, cron, time_zone, catch_up, next_run_at, clock_timestamp(), payload::text
+    FROM schedules WHERE next_run_at <= clock_timestamp() AND NOT paused
+        AND (name = ANY($1::text[]) OR kind = ANY($7::text[]))
         AND kind = ANY($2::text[]) AND (next_run_at, name, organization_id) > ($3, $4, $5)
     ORDER BY next_run_at, name, organization_id LIMIT $6 FOR UPDATE SKIP LOCKED
 """
@@ -172,15 +175,22 @@ async def remove_of_revoked(driver: Driver) -> None:
 
 
 async def due(
-    driver: Driver, names: Sequence[str], kinds: Sequence[str], limit: int, *, after: DueSchedule | None = None
+    driver: Driver,
+    names: Sequence[str],
+    kinds: Sequence[str],
+    limit: int,
+    *,
+    undefined: Sequence[str] = (),
+    after: DueSchedule | None = None,
 ) -> list[DueSchedule]:
     """Locks and returns schedules of these names and kinds that are due and that nobody else is looking at, those that
-    have been due for longest first; after: those behind one that was returned.
+    have been due for longest first. Those of the kinds that are undefined have whatever name; after: those behind one
+    that was returned.
     """
     behind = timerange.EPOCH, "", SERVICE
     if after is not None:
         behind = after.next_run_at, after.key.name, after.key.organization_id
-    rows = await driver.fetch(_DUE, list(names), list(kinds), *behind, limit)
+    rows = await driver.fetch(_DUE, list(names), list(kinds), *behind, limit, list(undefined))
     return [
         DueSchedule(
             key=ScheduleKey(name=row[0], organization_id=row[1]),
@@ -189,10 +199,48 @@ async def due(
             time_zone=row[4],
             catch_up=CatchUp(row[5]),
             next_run_at=row[6],
+            payload=loads(row[8]),
             now=row[7],
         )
         for row in rows
     ]
+
+
+async def put(
+    driver: Driver,
+    key: ScheduleKey,
+    *,
+    kind: str,
+    cron: str,
+    time_zone: str,
+    catch_up: CatchUp,
+    next_run_at: datetime,
+    payload: Mapping[str, object],
+) -> None:
+    """Stores a schedule that no code defines, or changes it; whether it is paused, and what its runs have left, stays.
+    Each of its tasks has that payload.
+    """
+    await driver.execute(
+        "INSERT INTO schedules (name, organization_id, kind, cron, time_zone, catch_up, next_run_at, payload)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::jsonb) ON CONFLICT (name, organization_id) DO UPDATE SET"
+        " kind = excluded.kind, cron = excluded.cron, time_zone = excluded.time_zone, catch_up = excluded.catch_up,"
+        " next_run_at = excluded.next_run_at, payload = excluded.payload",
+        key.name,
+        key.organization_id,
+        kind,
+        cron,
+        time_zone,
+        catch_up,
+        next_run_at,
+        json.dumps(payload),
+    )
+
+
+async def delete(driver: Driver, key: ScheduleKey) -> None:
+    """Deletes a schedule that no code defines. What it has queued stays."""
+    await driver.execute(
+        "DELETE FROM schedules WHERE name = $1 AND organization_id = $2", key.name, key.organization_id
+    )
 
 
 async def advance(driver: Driver, key: ScheduleKey, next_run_at: datetime) -> None:

@@ -83,6 +83,7 @@ class Executions:
             now=claim.at,
             period=claim.period,
             last=claim.last,
+            is_last_try=claim.attempts >= claim.tries,
         )
         one = Execution(claim=claim, kind=self._kinds[claim.kind], work=work, renewed_at=time.monotonic())
         self._all.add(one)

@@ -39,6 +39,7 @@ class Work:
     now: datetime  # the database's time at which the task was begun
     period: datetime | None  # the instant that its schedule means; None where somebody asked for the task
     last: Result  # what it has left unfinished, or else what the last run of its schedule has returned
+    is_last_try: bool = False  # whether the task is dead if this try fails
     progress: TaskProgress = field(default_factory=lambda: TaskProgress(share=0, line=""))
 
     def report(self, share: float, line: str = "") -> None:
@@ -65,6 +66,7 @@ class Kind:
     longest: timedelta | None = None  # how long a task may take; unless set, a minute, or an hour for a long one
     own_slots: int = 0  # in each worker, for what waits for others more than it works; 0: it shares those of its length
     priority: int = 0  # higher ones go first; that of a task orders it among those of its kind
+    is_scheduled_by_people: bool = False  # its schedules are rows that people have made, and no code defines them
     publish: Callable[[Result], None] | None = None  # gets what the last run of its schedule returned, in every worker
 
     @property

@@ -70,14 +70,17 @@ async def run_due(database: Database, kinds: Kinds) -> int:
     """Queues a task for every period that is due, and returns how many.
 
     Schedules that this code has no definition of are left alone: those of another release, and those of kinds that
-    this process does not run.
+    this process does not run. Of some kinds none has a definition: people make them.
     """
     names = [one.name for one in kinds.schedules]
+    undefined = [name for name in kinds.names if kinds[name].is_scheduled_by_people]
     total = 0
     due: list[DueSchedule] | None = None
     while due is None or len(due) == _BATCH:
         async with database.transaction() as driver:
-            due = await stored.due(driver, names, kinds.names, _BATCH, after=due[-1] if due else None)
+            due = await stored.due(
+                driver, names, kinds.names, _BATCH, undefined=undefined, after=due[-1] if due else None
+            )
             for schedule in due:
                 passed = _worked_out(schedule.key, functools.partial(periods, schedule))
                 if passed is not None:
@@ -114,6 +117,7 @@ async def _queue(driver: Driver, schedule: DueSchedule, passed: Periods, kind: K
             tries=kind.tries,
             priority=kind.priority,
             organization_id=schedule.key.organization_id,
+            payload=schedule.payload,
             schedule=schedule.key.name,
             period=at,
         )

@@ -22,6 +22,7 @@ from tallywire.v1 import (
     metrics_service_pb2,
     privacy_service_pb2,
     realtime_service_pb2,
+    report_service_pb2,
 )
 
 LOCAL = [
@@ -107,6 +108,7 @@ def test_the_service_config_names_methods_that_exist_and_retries_what_passes() -
             metrics_service_pb2,
             privacy_service_pb2,
             realtime_service_pb2,
+            report_service_pb2,
         )
         for service in file.DESCRIPTOR.services_by_name.values()
     }

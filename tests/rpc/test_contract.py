@@ -128,6 +128,7 @@ def test_every_rpc_has_a_scope() -> None:
         "AccountService",
         "DashboardService",
         "DeliveryService",
+        "ReportService",
         "RealtimeService",
     )
     methods = {

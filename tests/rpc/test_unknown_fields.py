@@ -122,6 +122,7 @@ def test_durations_are_taken_in_questions_alone() -> None:
         "definition.window",
         "funnel.definition.window",
         "dashboard.tiles.funnel.definition.window",
+        "report.blocks.funnel.definition.window",
     }
     for method in services.SCOPES.keys() - set(_QUESTIONS):
         assert all(path[-1].message_type.full_name != _DURATION for path in messages_in(input_of(method)) if path)

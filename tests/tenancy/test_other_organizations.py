@@ -77,8 +77,10 @@ FIRST_PAGES: Mapping[str, dict[str, Any]] = {
     "DirectoryService/ListUserActivities": {"user_id": "user-a", "page_size": 1},
     "AuditService/ListAuditEntries": {"page_size": 1},
     "DeliveryService/ListDeliveries": {"page_size": 1},
+    "ReportService/ListReportRuns": {"page_size": 1},
 }
 HOOK = {"name": "Hook", "webhook": {"url": "https://example.org/"}}
+REPORT = {"title": "Weekly", "blocks": [{"kind": "text", "note": "Nothing."}], "visibility": 2}
 NAMELESS = "takes no name of anything that an organization has"
 ROWS = {
     "leads": "leads_generated",
@@ -273,6 +275,42 @@ TABLE: Mapping[str, Sequence[Case] | str] = {
     "DeliveryService/CreateDownloadLink": [case("delivery", lambda name: {"delivery_id": name})],
     "DeliveryService/ReadDownload": NAMELESS,  # its token says whose it is
     "DeliveryService/ChangeMailSubscription": NAMELESS,  # the same
+    "ReportService/CreateReport": [
+        case("report", lambda name: {"report": {**REPORT, "report_id": name, "owner": name}}, is_told=False)
+    ],
+    "ReportService/GetReport": [case("report", lambda name: {"report_id": name})],
+    "ReportService/ListReports": NAMELESS,
+    "ReportService/UpdateReport": [case("report", lambda name: {"report": {**REPORT, "report_id": name}})],
+    "ReportService/DeleteReport": [case("doomed report", lambda name: {"report_id": name})],
+    "ReportService/ListReportVersions": [case("report", lambda name: {"report_id": name})],
+    "ReportService/ListReportTemplates": NAMELESS,
+    "ReportService/RunReport": [
+        case("report", lambda name: {"report_id": name}),
+        case("run", lambda name: {"again_of": name}),
+        case("request of a run", lambda name: {"report_id": "none", "request_id": name}, is_told=False),
+    ],
+    "ReportService/GetReportRun": [case("run", lambda name: {"run_id": name})],
+    "ReportService/ListReportRuns": [
+        case("report", lambda name: {"report_id": name}),
+        case("schedule", lambda name: {"schedule_id": name}),
+        paged("ReportService/ListReportRuns"),
+    ],
+    "ReportService/CancelReportRun": [case("run", lambda name: {"run_id": name})],
+    "ReportService/DownloadReport": [case("run", lambda name: {"run_id": name})],
+    "ReportService/CreateReportSchedule": [
+        case("report", lambda name: {"schedule": {"report_id": name, "when": "daily at 07:00"}})
+    ],
+    "ReportService/UpdateReportSchedule": [
+        case("schedule", lambda name: {"schedule": {"schedule_id": name, "when": "daily at 08:00"}})
+    ],
+    "ReportService/DeleteReportSchedule": [case("doomed schedule", lambda name: {"schedule_id": name})],
+    "ReportService/ListReportSchedules": [case("report", lambda name: {"report_id": name})],
+    "ReportService/PauseReportSchedule": [case("schedule", lambda name: {"schedule_id": name})],
+    "ReportService/ResumeReportSchedule": [case("schedule", lambda name: {"schedule_id": name})],
+    "ReportService/RunReportSchedule": [
+        case("schedule", lambda name: {"schedule_id": name}),
+        case("request of a run", lambda name: {"schedule_id": "none", "request_id": name}, is_told=False),
+    ],
     "RealtimeService/GetRealtimeMetrics": [case("agent of now", lambda name: {"filter": {"agent_ids": [name]}})],
     "RealtimeService/WatchMetrics": [case("agent of now", lambda name: {"filter": {"agent_ids": [name]}})],
     "RealtimeService/WatchUpdates": [case("resume token", lambda token: {"resume_after": token})],
@@ -294,7 +332,7 @@ def metric(name: str, aggregation: str = "COUNT") -> custom_metric_service_pb2.C
 # What differs between two answers to the same question.
 _OF_THE_MOMENT = re.compile(
     r'\n *"(as_of_revision|as_of_time|revision|created_at|requested_at|erasure_id|received_at|committed_at|seconds|'
-    r"resume_token|updated_at|kept_from|epoch|now|etag|dashboard_id|"
+    r"resume_token|updated_at|kept_from|epoch|now|etag|dashboard_id|report_id|run_id|schedule_id|"
     r'destination_id|secret|old_secret_until)": [^\n]*'
 )
 
@@ -322,6 +360,8 @@ class Things(NamedTuple):
         """A name of the same kind that nobody has, another one for each row: some rows make what they name."""
         if thing == "erasure":
             return "8c5b4f53-5d6d-4ef5-9d53-6f1f5a3b6d11"
+        if thing == "run":
+            return str(2**62 + len(row))
         if thing.startswith(("page of", "rows of", "resume")):  # as one that was made up
             token = self.names[thing]
             middle = len(token) // 2
@@ -368,6 +408,24 @@ async def fill(caller: Caller, letter: str) -> None:
     await answers(caller, "DirectoryService/MergeContentGaps", merged)
 
 
+async def _reports_of(owner: Caller) -> dict[str, str]:
+    """Two reports of the organization, a schedule of each, and two runs of the first."""
+    names = {}
+    for thing in ("report", "doomed report"):
+        (made,) = await answers(owner, "ReportService/CreateReport", {"report": {**REPORT, "title": thing}})
+        names[thing] = made.report.report_id
+    for thing in ("schedule", "doomed schedule"):
+        schedule = {"report_id": names["report"], "when": "daily at 07:00"}
+        (kept,) = await answers(owner, "ReportService/CreateReportSchedule", {"schedule": schedule})
+        names[thing] = kept.schedule.schedule_id
+    asked = {"schedule_id": names["schedule"], "request_id": "of a schedule"}
+    await answers(owner, "ReportService/RunReportSchedule", asked)
+    named = {"report_id": names["report"], "request_id": "request-of-run-a"}
+    (run,) = await answers(owner, "ReportService/RunReport", named)
+    names["run"] = run.run.run_id
+    return names | {"request of a run": "request-of-run-a"}
+
+
 @pytest.fixture(scope="module")
 async def things(accounts: Accounts) -> Things:
     """Two organizations that have as much as the other."""
@@ -398,6 +456,7 @@ async def things(accounts: Accounts) -> Things:
     for _ in range(2):
         (tested,) = await answers(owner, "DeliveryService/TestDestination", {"destination_id": names["destination"]})
     names["delivery"] = tested.delivery_ids[0]
+    names |= await _reports_of(owner)
     for rpc, fields in FIRST_PAGES.items():
         (page,) = await answers(owner, rpc, fields)
         assert page.next_page_token, rpc

@@ -23,6 +23,7 @@ from tallywire import (
     aio_funnels,
     aio_privacy,
     aio_questions,
+    aio_reports,
     aio_stream,
     aio_stubs,
     aio_subscription,
@@ -87,6 +88,7 @@ class AsyncClient(
         self.accounts = aio_accounts.AsyncAccounts(self._bound, self._call)
         self.dashboards = aio_dashboards.AsyncDashboards(self._bound, self._call)
         self.delivery = aio_delivery.AsyncDeliveryCalls(self._bound, self._call)
+        self.reports = aio_reports.AsyncClientReports(self._bound, self._connection.metadata, self._call)
 
     def __repr__(self) -> str:
         """Returns the class and the address; never the key."""

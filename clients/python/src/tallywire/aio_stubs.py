@@ -20,6 +20,7 @@ from tallywire.v1 import (
     metrics_service_pb2_grpc,
     privacy_service_pb2_grpc,
     realtime_service_pb2_grpc,
+    report_service_pb2_grpc,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from tallywire.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
     from tallywire.v1.privacy_service_pb2_grpc import PrivacyServiceAsyncStub
     from tallywire.v1.realtime_service_pb2_grpc import RealtimeServiceAsyncStub
+    from tallywire.v1.report_service_pb2_grpc import ReportServiceAsyncStub
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class Stubs:
     accounts: "AccountServiceAsyncStub"
     dashboards: "DashboardServiceAsyncStub"
     delivery: "DeliveryServiceAsyncStub"
+    reports: "ReportServiceAsyncStub"
 
 
 def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
@@ -80,6 +83,7 @@ def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
         accounts=cast("AccountServiceAsyncStub", account_service_pb2_grpc.AccountServiceStub(channel)),
         dashboards=cast("DashboardServiceAsyncStub", dashboard_service_pb2_grpc.DashboardServiceStub(channel)),
         delivery=cast("DeliveryServiceAsyncStub", delivery_service_pb2_grpc.DeliveryServiceStub(channel)),
+        reports=cast("ReportServiceAsyncStub", report_service_pb2_grpc.ReportServiceStub(channel)),
     )
 
 

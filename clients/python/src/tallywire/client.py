@@ -30,6 +30,7 @@ from tallywire import (
     privacy,
     progress,
     questions,
+    reports,
     requests,
     retries,
     stream_batches,
@@ -104,6 +105,7 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
         self.accounts = accounts.Accounts(self._channel, self._call)
         self.dashboards = dashboards.Dashboards(self._channel, self._call)
         self.delivery = delivery.DeliveryCalls(self._channel, self._call)
+        self.reports = reports.ClientReports(self._channel, self._connection.metadata, self._call)
 
     def __repr__(self) -> str:
         """Returns the class and the address; never the key."""

@@ -1256,4 +1256,249 @@ impl Client {
             )
             .await
     }
+    /// CreateReport stores a new report. The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if its owner has 200 reports,
+    /// or the organization 1,000.
+    pub async fn create_report(
+        &self,
+        request: impl Into<v1::CreateReportRequest>,
+    ) -> Result<v1::CreateReportResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.ReportService/CreateReport"),
+                &request.into(),
+            )
+            .await
+    }
+    /// GetReport returns a report, as it is or as an earlier version was. If there is none of this id that the caller may
+    /// see, or no longer that version, the call fails with NOT_FOUND (REPORT_NOT_FOUND).
+    pub async fn get_report(
+        &self,
+        request: impl Into<v1::GetReportRequest>,
+    ) -> Result<v1::GetReportResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.ReportService/GetReport"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListReports returns all reports that the caller may see, without their blocks: by title.
+    pub async fn list_reports(
+        &self,
+        request: impl Into<v1::ListReportsRequest>,
+    ) -> Result<v1::ListReportsResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.ReportService/ListReports"),
+                &request.into(),
+            )
+            .await
+    }
+    /// UpdateReport stores a new version of a report, as a whole. If the etag is not that of the newest version, the call
+    /// fails with FAILED_PRECONDITION (ETAG_MISMATCH), so that nobody overwrites what somebody else has changed.
+    pub async fn update_report(
+        &self,
+        request: impl Into<v1::UpdateReportRequest>,
+    ) -> Result<v1::UpdateReportResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.ReportService/UpdateReport"),
+                &request.into(),
+            )
+            .await
+    }
+    /// DeleteReport deletes a report with all its versions, schedules, runs and files.
+    pub async fn delete_report(
+        &self,
+        request: impl Into<v1::DeleteReportRequest>,
+    ) -> Result<v1::DeleteReportResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.ReportService/DeleteReport"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListReportVersions returns the versions of a report, newest first: the newest 50 are kept. To go back to one, get it
+    /// and store it again.
+    pub async fn list_report_versions(
+        &self,
+        request: impl Into<v1::ListReportVersionsRequest>,
+    ) -> Result<v1::ListReportVersionsResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.ReportService/ListReportVersions"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListReportTemplates returns reports to begin with. To use one, create it.
+    pub async fn list_report_templates(
+        &self,
+        request: impl Into<v1::ListReportTemplatesRequest>,
+    ) -> Result<v1::ListReportTemplatesResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.ReportService/ListReportTemplates"),
+                &request.into(),
+            )
+            .await
+    }
+    /// RunReport queues a run of a report, which a worker makes. The call fails with FAILED_PRECONDITION (FORMAT_NOT_INSTALLED) if
+    /// the deployment cannot write a format that the run needs, and with RESOURCE_EXHAUSTED (REPORT_LIMIT) if 100 runs of the
+    /// organization have not ended.
+    pub async fn run_report(
+        &self,
+        request: impl Into<v1::RunReportRequest>,
+    ) -> Result<v1::RunReportResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.ReportService/RunReport"),
+                &request.into(),
+            )
+            .await
+    }
+    /// GetReportRun returns a run with its state and its files. If there is none of this id that the caller may see, the call
+    /// fails with NOT_FOUND (REPORT_RUN_NOT_FOUND).
+    pub async fn get_report_run(
+        &self,
+        request: impl Into<v1::GetReportRunRequest>,
+    ) -> Result<v1::GetReportRunResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.ReportService/GetReportRun"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListReportRuns returns runs that the caller may see, newest first, a page at a time.
+    pub async fn list_report_runs(
+        &self,
+        request: impl Into<v1::ListReportRunsRequest>,
+    ) -> Result<v1::ListReportRunsResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.ReportService/ListReportRuns"),
+                &request.into(),
+            )
+            .await
+    }
+    /// All rows of [`Client::list_report_runs`], page after page, from the page that the request asks for on.
+    ///
+    /// The next page is asked for when the rows of the last one are used up. After an error the stream ends.
+    pub fn list_report_runs_all(
+        &self,
+        request: impl Into<v1::ListReportRunsRequest>,
+    ) -> Rows<v1::ReportRun> {
+        let client = self.clone();
+        Rows::new(
+            request.into(),
+            move |request: v1::ListReportRunsRequest| {
+                let client = client.clone();
+                async move {
+                    let page = client.list_report_runs(request.clone()).await?;
+                    let next = v1::ListReportRunsRequest {
+                        page_token: page.next_page_token,
+                        ..request
+                    };
+                    let next = (!next.page_token.is_empty()).then_some(next);
+                    Ok((page.runs, next))
+                }
+            },
+        )
+    }
+    /// CancelReportRun ends a run that has not ended. One that has ended stays what it is.
+    pub async fn cancel_report_run(
+        &self,
+        request: impl Into<v1::CancelReportRunRequest>,
+    ) -> Result<v1::CancelReportRunResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.ReportService/CancelReportRun"),
+                &request.into(),
+            )
+            .await
+    }
+    /// DownloadReport sends a file of a run: first what it is, then its bytes. Whoever has all bytes compares their SHA-256
+    /// with that of the first message. A run that has no such file (any more) is answered with NOT_FOUND
+    /// (REPORT_FILE_NOT_FOUND).
+    ///
+    /// Answers come as a stream, which has no deadline; dropping it ends the call.
+    pub async fn download_report(
+        &self,
+        request: impl Into<v1::DownloadReportRequest>,
+    ) -> Result<ServerStream<v1::DownloadReportResponse>, Error> {
+        self.open_stream(
+                &Rpc::change("/tallywire.v1.ReportService/DownloadReport"),
+                &request.into(),
+            )
+            .await
+    }
+    /// CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so. The call fails with
+    /// RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+    pub async fn create_report_schedule(
+        &self,
+        request: impl Into<v1::CreateReportScheduleRequest>,
+    ) -> Result<v1::CreateReportScheduleResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.ReportService/CreateReportSchedule"),
+                &request.into(),
+            )
+            .await
+    }
+    /// UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the change.
+    pub async fn update_report_schedule(
+        &self,
+        request: impl Into<v1::UpdateReportScheduleRequest>,
+    ) -> Result<v1::UpdateReportScheduleResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.ReportService/UpdateReportSchedule"),
+                &request.into(),
+            )
+            .await
+    }
+    /// DeleteReportSchedule deletes a schedule. Runs that it has made stay.
+    pub async fn delete_report_schedule(
+        &self,
+        request: impl Into<v1::DeleteReportScheduleRequest>,
+    ) -> Result<v1::DeleteReportScheduleResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.ReportService/DeleteReportSchedule"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListReportSchedules returns the schedules that the caller may see, by the time of their next run.
+    pub async fn list_report_schedules(
+        &self,
+        request: impl Into<v1::ListReportSchedulesRequest>,
+    ) -> Result<v1::ListReportSchedulesResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.ReportService/ListReportSchedules"),
+                &request.into(),
+            )
+            .await
+    }
+    /// PauseReportSchedule keeps a schedule from running until it is resumed.
+    pub async fn pause_report_schedule(
+        &self,
+        request: impl Into<v1::PauseReportScheduleRequest>,
+    ) -> Result<v1::PauseReportScheduleResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.ReportService/PauseReportSchedule"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ResumeReportSchedule lets a schedule go on. What passed meanwhile is caught up as catch_up says.
+    pub async fn resume_report_schedule(
+        &self,
+        request: impl Into<v1::ResumeReportScheduleRequest>,
+    ) -> Result<v1::ResumeReportScheduleResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.ReportService/ResumeReportSchedule"),
+                &request.into(),
+            )
+            .await
+    }
+    /// RunReportSchedule makes a run of a schedule now, beside those that are due.
+    pub async fn run_report_schedule(
+        &self,
+        request: impl Into<v1::RunReportScheduleRequest>,
+    ) -> Result<v1::RunReportScheduleResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.ReportService/RunReportSchedule"),
+                &request.into(),
+            )
+            .await
+    }
 }

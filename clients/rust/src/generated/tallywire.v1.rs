@@ -11593,6 +11593,21 @@ pub enum ErrorReason {
     /// FAILED_PRECONDITION. The server lacks the library that writes files of this format. Metadata: command, which its
     /// operator runs to install it.
     FormatNotInstalled = 190,
+    /// NOT_FOUND. There is no report of this id that the caller may see, or this version of it is no longer kept.
+    ReportNotFound = 210,
+    /// RESOURCE_EXHAUSTED without RetryInfo. There are as many reports, schedules or runs that have not ended as there may
+    /// be. Metadata: limit.
+    ReportLimit = 211,
+    /// PERMISSION_DENIED. The visibility and the people of a report are changed by its owner alone, and a report by those
+    /// who may edit it. Metadata: owner.
+    ReportOwner = 212,
+    /// NOT_FOUND. There is no run of this id that the caller may see.
+    ReportRunNotFound = 213,
+    /// NOT_FOUND. The run has no file of this format: it has not succeeded, was not asked for this format, or its files are
+    /// deleted.
+    ReportFileNotFound = 214,
+    /// NOT_FOUND. There is no schedule of this id that the caller may see.
+    ReportScheduleNotFound = 215,
     /// NOT_FOUND. The organization has no such destination. Metadata: destination.
     DestinationNotFound = 220,
     /// RESOURCE_EXHAUSTED without RetryInfo. The organization has as many destinations as it may have: delete one.
@@ -11722,6 +11737,12 @@ impl ErrorReason {
             Self::DashboardLimit => "ERROR_REASON_DASHBOARD_LIMIT",
             Self::DashboardOwner => "ERROR_REASON_DASHBOARD_OWNER",
             Self::FormatNotInstalled => "ERROR_REASON_FORMAT_NOT_INSTALLED",
+            Self::ReportNotFound => "ERROR_REASON_REPORT_NOT_FOUND",
+            Self::ReportLimit => "ERROR_REASON_REPORT_LIMIT",
+            Self::ReportOwner => "ERROR_REASON_REPORT_OWNER",
+            Self::ReportRunNotFound => "ERROR_REASON_REPORT_RUN_NOT_FOUND",
+            Self::ReportFileNotFound => "ERROR_REASON_REPORT_FILE_NOT_FOUND",
+            Self::ReportScheduleNotFound => "ERROR_REASON_REPORT_SCHEDULE_NOT_FOUND",
             Self::DestinationNotFound => "ERROR_REASON_DESTINATION_NOT_FOUND",
             Self::DestinationLimit => "ERROR_REASON_DESTINATION_LIMIT",
             Self::ChannelNotSetUp => "ERROR_REASON_CHANNEL_NOT_SET_UP",
@@ -11838,6 +11859,14 @@ impl ErrorReason {
             "ERROR_REASON_DASHBOARD_LIMIT" => Some(Self::DashboardLimit),
             "ERROR_REASON_DASHBOARD_OWNER" => Some(Self::DashboardOwner),
             "ERROR_REASON_FORMAT_NOT_INSTALLED" => Some(Self::FormatNotInstalled),
+            "ERROR_REASON_REPORT_NOT_FOUND" => Some(Self::ReportNotFound),
+            "ERROR_REASON_REPORT_LIMIT" => Some(Self::ReportLimit),
+            "ERROR_REASON_REPORT_OWNER" => Some(Self::ReportOwner),
+            "ERROR_REASON_REPORT_RUN_NOT_FOUND" => Some(Self::ReportRunNotFound),
+            "ERROR_REASON_REPORT_FILE_NOT_FOUND" => Some(Self::ReportFileNotFound),
+            "ERROR_REASON_REPORT_SCHEDULE_NOT_FOUND" => {
+                Some(Self::ReportScheduleNotFound)
+            }
             "ERROR_REASON_DESTINATION_NOT_FOUND" => Some(Self::DestinationNotFound),
             "ERROR_REASON_DESTINATION_LIMIT" => Some(Self::DestinationLimit),
             "ERROR_REASON_CHANNEL_NOT_SET_UP" => Some(Self::ChannelNotSetUp),
@@ -12942,6 +12971,1417 @@ pub mod privacy_service_client {
             req.extensions_mut()
                 .insert(GrpcMethod::new("tallywire.v1.PrivacyService", "ExportUser"));
             self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Report is a list of blocks, and a period.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Report {
+    /// report_id names the report. Set by the service.
+    #[prost(string, tag = "1")]
+    pub report_id: ::prost::alloc::string::String,
+    /// title is what people call it, at most 200 characters. Required.
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    /// description says what it is for, at most 2,000 characters. It stands on the first page.
+    #[prost(string, tag = "3")]
+    pub description: ::prost::alloc::string::String,
+    /// visibility says who sees it. Unset: personal.
+    #[prost(enumeration = "ReportVisibility", tag = "4")]
+    pub visibility: i32,
+    /// people are the subjects that see a report for people, at most 100 (TOO_MANY_VALUES). They go with
+    /// REPORT_VISIBILITY_PEOPLE and no other.
+    #[prost(message, repeated, tag = "5")]
+    pub people: ::prost::alloc::vec::Vec<ReportPerson>,
+    /// blocks are its parts in their order, at most 40 (TOO_MANY_VALUES). Required.
+    #[prost(message, repeated, tag = "6")]
+    pub blocks: ::prost::alloc::vec::Vec<ReportBlock>,
+    /// period is what the report is about. Unset: the last full week, compared with the week before.
+    #[prost(message, optional, tag = "7")]
+    pub period: ::core::option::Option<ReportPeriod>,
+    /// filter narrows every block whose question has a filter and none of its own. Unset: the whole organization.
+    #[prost(message, optional, tag = "8")]
+    pub filter: ::core::option::Option<Filter>,
+    /// formats are the files that a run writes, each once. Unset: PDF.
+    #[prost(enumeration = "ReportFormat", repeated, tag = "9")]
+    pub formats: ::prost::alloc::vec::Vec<i32>,
+    /// locale is the language of texts and the form of numbers: "en" or "de" (INVALID_VALUE). Unset: "en". Titles of
+    /// metrics and what people have written stay as they are.
+    #[prost(string, tag = "10")]
+    pub locale: ::prost::alloc::string::String,
+    /// owner is the subject that created it. Set by the service.
+    #[prost(string, tag = "11")]
+    pub owner: ::prost::alloc::string::String,
+    /// version counts the changes, from 1. Set by the service.
+    #[prost(int64, tag = "12")]
+    pub version: i64,
+    /// etag is different after each change. Set by the service.
+    #[prost(string, tag = "13")]
+    pub etag: ::prost::alloc::string::String,
+    /// created_at is when it was created. Set by the service.
+    #[prost(message, optional, tag = "14")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// updated_at is when this version was stored. Set by the service.
+    #[prost(message, optional, tag = "15")]
+    pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// updated_by is the subject that stored this version. Set by the service.
+    #[prost(string, tag = "16")]
+    pub updated_by: ::prost::alloc::string::String,
+    /// may_edit says whether the caller may change it and its schedules. Set by the service.
+    #[prost(bool, tag = "17")]
+    pub may_edit: bool,
+}
+/// ReportPerson is somebody who sees a report.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReportPerson {
+    /// subject is who, as AccountService names them. Required.
+    #[prost(string, tag = "1")]
+    pub subject: ::prost::alloc::string::String,
+    /// may_edit lets them change the report, but neither its people nor its visibility.
+    #[prost(bool, tag = "2")]
+    pub may_edit: bool,
+}
+/// ReportPeriod is what a report is about, relative to the instant that a run is for, or fixed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReportPeriod {
+    /// range is "today", "yesterday", "last_7_days", "last_28_days", "last_90_days" (whole days before today),
+    /// "last_full_week", "last_full_month", "last_full_quarter", "last_full_year", "week_to_date", "month_to_date",
+    /// "quarter_to_date", "year_to_date", or two days, both included, as "2026-11-01..2026-11-28" (INVALID_VALUE). Unset:
+    /// "last_full_week".
+    #[prost(string, tag = "1")]
+    pub range: ::prost::alloc::string::String,
+    /// comparison is "previous" (the calendar week, month, quarter or year before, or as many days; of a period to date as
+    /// many days of the one before), "week", "year" (a week, or a year, earlier), "none", or two days as in range
+    /// (INVALID_VALUE). Unset: "previous".
+    #[prost(string, tag = "2")]
+    pub comparison: ::prost::alloc::string::String,
+    /// time_zone is the IANA zone of the days (INVALID_TIME_ZONE). Unset: the organization's at the time of the run.
+    #[prost(string, tag = "3")]
+    pub time_zone: ::prost::alloc::string::String,
+}
+/// ReportBlock is a part of a report.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReportBlock {
+    /// kind is how the answer is shown: "figures" (key figures with their changes), "series" (a chart), "table", "ranking"
+    /// (bars), "funnel" or "text" (no question). Others are refused (INVALID_VALUE). Required.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// title stands above the block, at most 200 characters. Unset: none.
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    /// note is text below the title, at most 4,000 characters. For a text it is the content, in paragraphs that an empty
+    /// line divides.
+    #[prost(string, tag = "3")]
+    pub note: ::prost::alloc::string::String,
+    /// options say how the answer is shown, at most 8 KiB as JSON: {"metrics": \["cost_micros", …\]} chooses and orders the
+    /// figures or columns of an answer; {"part": "by_channel"} chooses the repeated field of an answer that a table or a
+    /// ranking shows; {"page_break": true} begins a new page. Others are kept and not looked into.
+    #[prost(message, optional, tag = "4")]
+    pub options: ::core::option::Option<::prost_types::Struct>,
+    /// question is what the block asks, without its period: time_range, comparison, page_token and rows_token must be unset
+    /// (INVALID_VALUE), since the run puts them in. Only its form is checked when the report is stored: whether metrics and
+    /// values exist shows in the run, where a block that is refused says why and leaves the others alone. Unset for a text
+    /// alone (REQUIRED_FIELD). A "series" takes usage_trends; a "funnel" takes funnel.
+    #[prost(
+        oneof = "report_block::Question",
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 19, 20, 21, 22, 23, 24, 27"
+    )]
+    pub question: ::core::option::Option<report_block::Question>,
+}
+/// Nested message and enum types in `ReportBlock`.
+pub mod report_block {
+    /// question is what the block asks, without its period: time_range, comparison, page_token and rows_token must be unset
+    /// (INVALID_VALUE), since the run puts them in. Only its form is checked when the report is stored: whether metrics and
+    /// values exist shows in the run, where a block that is refused says why and leaves the others alone. Unset for a text
+    /// alone (REQUIRED_FIELD). A "series" takes usage_trends; a "funnel" takes funnel.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Question {
+        /// overview asks for key figures.
+        #[prost(message, tag = "10")]
+        Overview(super::GetOverviewRequest),
+        /// agent_metrics asks for the figures of an agent or a team.
+        #[prost(message, tag = "11")]
+        AgentMetrics(super::GetAgentMetricsRequest),
+        /// usage_trends asks for series.
+        #[prost(message, tag = "12")]
+        UsageTrends(super::GetUsageTrendsRequest),
+        /// query asks for totals, or for a table by a dimension: the first page of its rows.
+        #[prost(message, tag = "13")]
+        Query(super::QueryMetricsRequest),
+        /// daily_stats asks for a row for each day.
+        #[prost(message, tag = "14")]
+        DailyStats(super::GetDailyStatsRequest),
+        /// conversation_metrics asks how conversations went.
+        #[prost(message, tag = "15")]
+        ConversationMetrics(super::GetConversationMetricsRequest),
+        /// costs asks for costs and tokens.
+        #[prost(message, tag = "16")]
+        Costs(super::GetCostsRequest),
+        /// roi asks for the return of AI agents.
+        #[prost(message, tag = "17")]
+        Roi(super::GetRoiRequest),
+        /// api_usage asks how APIs and tools are used.
+        #[prost(message, tag = "19")]
+        ApiUsage(super::GetApiUsageRequest),
+        /// call_metrics asks how telephone calls went.
+        #[prost(message, tag = "20")]
+        CallMetrics(super::GetCallMetricsRequest),
+        /// quality asks for scores.
+        #[prost(message, tag = "21")]
+        Quality(super::GetQualityRequest),
+        /// leaderboard asks for a leaderboard.
+        #[prost(message, tag = "22")]
+        Leaderboard(super::GetLeaderboardRequest),
+        /// funnel asks for the figures of a funnel. One whose stages or filters look into events' details is refused.
+        #[prost(message, tag = "23")]
+        Funnel(super::QueryFunnelRequest),
+        /// campaigns asks for campaigns: the first page of them.
+        #[prost(message, tag = "24")]
+        Campaigns(super::ListCampaignsRequest),
+        /// agents asks for the list of agents: the first page of it.
+        #[prost(message, tag = "27")]
+        Agents(super::ListAgentsRequest),
+    }
+}
+/// ReportRun is one making of a report.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReportRun {
+    /// run_id names the run.
+    #[prost(string, tag = "1")]
+    pub run_id: ::prost::alloc::string::String,
+    /// report_id names its report.
+    #[prost(string, tag = "2")]
+    pub report_id: ::prost::alloc::string::String,
+    /// report_version is the version of the report that is run.
+    #[prost(int64, tag = "3")]
+    pub report_version: i64,
+    /// title is the title of that version.
+    #[prost(string, tag = "4")]
+    pub title: ::prost::alloc::string::String,
+    /// state is what has become of it.
+    #[prost(enumeration = "ReportRunState", tag = "5")]
+    pub state: i32,
+    /// progress is the share that is done, 0 to 1.
+    #[prost(double, tag = "6")]
+    pub progress: f64,
+    /// progress_line says what is being done, in English.
+    #[prost(string, tag = "7")]
+    pub progress_line: ::prost::alloc::string::String,
+    /// requested_by is the subject that asked for it, or that made the schedule.
+    #[prost(string, tag = "8")]
+    pub requested_by: ::prost::alloc::string::String,
+    /// schedule_id names the schedule that made it. Unset: somebody asked for it.
+    #[prost(string, tag = "9")]
+    pub schedule_id: ::prost::alloc::string::String,
+    /// scheduled_at is the instant of the schedule that it is for. Unset: none.
+    #[prost(message, optional, tag = "10")]
+    pub scheduled_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// again_of is the run whose period it asks for again. Unset: none.
+    #[prost(string, tag = "11")]
+    pub again_of: ::prost::alloc::string::String,
+    /// range is the period as the report names it.
+    #[prost(string, tag = "12")]
+    pub range: ::prost::alloc::string::String,
+    /// start is the first instant of the period.
+    #[prost(message, optional, tag = "13")]
+    pub start: ::core::option::Option<::prost_types::Timestamp>,
+    /// end is the first instant after the period.
+    #[prost(message, optional, tag = "14")]
+    pub end: ::core::option::Option<::prost_types::Timestamp>,
+    /// time_zone is the zone of its days.
+    #[prost(string, tag = "15")]
+    pub time_zone: ::prost::alloc::string::String,
+    /// created_at is when it was asked for.
+    #[prost(message, optional, tag = "16")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// started_at is when a worker began it first. Unset: none has.
+    #[prost(message, optional, tag = "17")]
+    pub started_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// ended_at is when it ended. Unset: it has not.
+    #[prost(message, optional, tag = "18")]
+    pub ended_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// first_revision is the lowest revision that a block was answered at.
+    #[prost(int64, tag = "19")]
+    pub first_revision: i64,
+    /// last_revision is the highest one. If both are equal, the whole report is of one instant.
+    #[prost(int64, tag = "20")]
+    pub last_revision: i64,
+    /// rows is how many rows its tables and series have.
+    #[prost(int64, tag = "21")]
+    pub rows: i64,
+    /// files are its files.
+    #[prost(message, repeated, tag = "22")]
+    pub files: ::prost::alloc::vec::Vec<ReportFile>,
+    /// error says why it failed, in English. Unset: it has not.
+    #[prost(string, tag = "23")]
+    pub error: ::prost::alloc::string::String,
+    /// failed_blocks is how many blocks were refused; the files say why.
+    #[prost(int32, tag = "24")]
+    pub failed_blocks: i32,
+    /// changed_figures is how many figures differ from those of the run that it is made again of. Unset: it is made again of
+    /// none.
+    #[prost(int64, optional, tag = "25")]
+    pub changed_figures: ::core::option::Option<i64>,
+    /// expires_at is when the run is deleted with its files: the organization's report_retention_days after its end. Unset:
+    /// it has not ended.
+    #[prost(message, optional, tag = "26")]
+    pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// ReportFile is a file of a run.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReportFile {
+    /// format is its kind.
+    #[prost(enumeration = "ReportFormat", tag = "1")]
+    pub format: i32,
+    /// name is a name for it, with letters, digits, dots and hyphens of ASCII alone.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// media_type is its type, as "application/pdf".
+    #[prost(string, tag = "3")]
+    pub media_type: ::prost::alloc::string::String,
+    /// bytes is its size.
+    #[prost(int64, tag = "4")]
+    pub bytes: i64,
+    /// sha256 is the SHA-256 of its bytes, in hexadecimal digits.
+    #[prost(string, tag = "5")]
+    pub sha256: ::prost::alloc::string::String,
+}
+/// ReportSchedule says when a report runs by itself. Each instant that it names makes one run, whichever workers are
+/// there, and whatever the clocks do: a time of the day comes once a day; one that the clocks skip comes at the first
+/// instant after the gap.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReportSchedule {
+    /// schedule_id names the schedule. Set by the service.
+    #[prost(string, tag = "1")]
+    pub schedule_id: ::prost::alloc::string::String,
+    /// report_id names its report, which never changes. Required.
+    #[prost(string, tag = "2")]
+    pub report_id: ::prost::alloc::string::String,
+    /// when says when: "daily at 07:00", "weekdays at 07:00", "mondays at 07:00", "mondays and thursdays at 07:00",
+    /// "monthly on day 1 at 07:00", "quarterly on day 1 at 07:00", "hourly at :05", or five fields of cron: minute, hour,
+    /// day of the month, month, day of the week (INVALID_VALUE). Required.
+    #[prost(string, tag = "3")]
+    pub when: ::prost::alloc::string::String,
+    /// time_zone is the IANA zone of these times (INVALID_TIME_ZONE). Unset: the organization's, at the time of the call.
+    #[prost(string, tag = "4")]
+    pub time_zone: ::prost::alloc::string::String,
+    /// catch_up says what runs after workers were away, or the schedule was paused. Unset: the latest.
+    #[prost(enumeration = "ReportCatchUp", tag = "5")]
+    pub catch_up: i32,
+    /// destination_ids name where the files of a run are sent, at most 20 (TOO_MANY_VALUES). Unset: nowhere; they are kept.
+    #[prost(string, repeated, tag = "6")]
+    pub destination_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// formats are the files that are sent. Unset: all that the report has.
+    #[prost(enumeration = "ReportFormat", repeated, tag = "7")]
+    pub formats: ::prost::alloc::vec::Vec<i32>,
+    /// paused says that it does not run. Set by PauseReportSchedule and ResumeReportSchedule.
+    #[prost(bool, tag = "8")]
+    pub paused: bool,
+    /// next_runs are the next five instants. Set by the service.
+    #[prost(message, repeated, tag = "9")]
+    pub next_runs: ::prost::alloc::vec::Vec<::prost_types::Timestamp>,
+    /// cron is what when means. Set by the service.
+    #[prost(string, tag = "10")]
+    pub cron: ::prost::alloc::string::String,
+    /// created_by is the subject that made it. Set by the service.
+    #[prost(string, tag = "11")]
+    pub created_by: ::prost::alloc::string::String,
+    /// etag is different after each change. Set by the service.
+    #[prost(string, tag = "12")]
+    pub etag: ::prost::alloc::string::String,
+    /// created_at is when it was made. Set by the service.
+    #[prost(message, optional, tag = "13")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// updated_at is when it was changed last. Set by the service.
+    #[prost(message, optional, tag = "14")]
+    pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// report_title is the title of its report. Set by the service.
+    #[prost(string, tag = "15")]
+    pub report_title: ::prost::alloc::string::String,
+}
+/// CreateReportRequest stores a new report.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateReportRequest {
+    /// report is what is stored. What the service sets is ignored, so the JSON of another report can be given as it is.
+    /// Required.
+    #[prost(message, optional, tag = "1")]
+    pub report: ::core::option::Option<Report>,
+}
+/// CreateReportResponse holds the report.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateReportResponse {
+    /// report is as it was stored.
+    #[prost(message, optional, tag = "1")]
+    pub report: ::core::option::Option<Report>,
+}
+/// GetReportRequest asks for a report.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReportRequest {
+    /// report_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub report_id: ::prost::alloc::string::String,
+    /// version is the version that is wanted. Unset: the newest.
+    #[prost(int64, tag = "2")]
+    pub version: i64,
+}
+/// GetReportResponse holds a report.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetReportResponse {
+    /// report is the report. Its etag is that of the newest version, whichever version was asked for.
+    #[prost(message, optional, tag = "1")]
+    pub report: ::core::option::Option<Report>,
+}
+/// ListReportsRequest asks for all reports.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListReportsRequest {}
+/// ListReportsResponse holds reports.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListReportsResponse {
+    /// reports are those that the caller may see, by title, without blocks.
+    #[prost(message, repeated, tag = "1")]
+    pub reports: ::prost::alloc::vec::Vec<Report>,
+}
+/// UpdateReportRequest stores a new version of a report.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateReportRequest {
+    /// report is the new version as a whole; report_id says of which report, and etag which version it was made from
+    /// (ETAG_MISMATCH). Without an etag whatever was changed meanwhile is overwritten. Only the owner can change visibility
+    /// and people (REPORT_OWNER). Required.
+    #[prost(message, optional, tag = "1")]
+    pub report: ::core::option::Option<Report>,
+}
+/// UpdateReportResponse holds the report.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateReportResponse {
+    /// report is as it was stored.
+    #[prost(message, optional, tag = "1")]
+    pub report: ::core::option::Option<Report>,
+}
+/// DeleteReportRequest deletes a report.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteReportRequest {
+    /// report_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub report_id: ::prost::alloc::string::String,
+    /// etag is that of the version that is known (ETAG_MISMATCH). Unset: it is deleted whatever it is now.
+    #[prost(string, tag = "2")]
+    pub etag: ::prost::alloc::string::String,
+}
+/// DeleteReportResponse says that the report is deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteReportResponse {}
+/// ListReportVersionsRequest asks for the versions of a report.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListReportVersionsRequest {
+    /// report_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub report_id: ::prost::alloc::string::String,
+}
+/// ListReportVersionsResponse holds the versions of a report.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListReportVersionsResponse {
+    /// versions are those that are kept, newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub versions: ::prost::alloc::vec::Vec<ReportVersion>,
+}
+/// ReportVersion is a version of a report.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReportVersion {
+    /// version is its number.
+    #[prost(int64, tag = "1")]
+    pub version: i64,
+    /// title is the title that it had.
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    /// blocks is the number of its blocks.
+    #[prost(int32, tag = "3")]
+    pub blocks: i32,
+    /// updated_at is when it was stored.
+    #[prost(message, optional, tag = "4")]
+    pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// updated_by is the subject that stored it.
+    #[prost(string, tag = "5")]
+    pub updated_by: ::prost::alloc::string::String,
+}
+/// ListReportTemplatesRequest asks for reports to begin with.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListReportTemplatesRequest {}
+/// ListReportTemplatesResponse holds reports to begin with.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListReportTemplatesResponse {
+    /// templates are complete but for what the service sets; report_id is a name such as "overview". Titles are English.
+    #[prost(message, repeated, tag = "1")]
+    pub templates: ::prost::alloc::vec::Vec<Report>,
+}
+/// RunReportRequest queues a run.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RunReportRequest {
+    /// report_id names the report. Unset: that of again_of.
+    #[prost(string, tag = "1")]
+    pub report_id: ::prost::alloc::string::String,
+    /// again_of names a run whose period is asked for again, with the version of the report that it had and the newest data:
+    /// the files begin with the figures that differ. Of a run without files no differences are told.
+    #[prost(string, tag = "2")]
+    pub again_of: ::prost::alloc::string::String,
+    /// period is that of this run, in place of the report's. It goes without again_of (INVALID_VALUE).
+    #[prost(message, optional, tag = "3")]
+    pub period: ::core::option::Option<ReportPeriod>,
+    /// formats are those of this run. Unset: the report's.
+    #[prost(enumeration = "ReportFormat", repeated, tag = "4")]
+    pub formats: ::prost::alloc::vec::Vec<i32>,
+    /// request_id, chosen by the caller, makes the call safe to repeat: with one that the organization has used for this
+    /// report before, the run of then is returned. At most 128 bytes.
+    #[prost(string, tag = "5")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// RunReportResponse holds the run.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RunReportResponse {
+    /// run is pending, unless the call is a repeated one.
+    #[prost(message, optional, tag = "1")]
+    pub run: ::core::option::Option<ReportRun>,
+}
+/// GetReportRunRequest asks for a run.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReportRunRequest {
+    /// run_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub run_id: ::prost::alloc::string::String,
+}
+/// GetReportRunResponse holds a run.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetReportRunResponse {
+    /// run is the run.
+    #[prost(message, optional, tag = "1")]
+    pub run: ::core::option::Option<ReportRun>,
+}
+/// ListReportRunsRequest asks for runs.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListReportRunsRequest {
+    /// report_id names a report. Unset: of all that the caller may see.
+    #[prost(string, tag = "1")]
+    pub report_id: ::prost::alloc::string::String,
+    /// schedule_id names a schedule. Unset: whichever.
+    #[prost(string, tag = "2")]
+    pub schedule_id: ::prost::alloc::string::String,
+    /// page_size is the most runs of a page, up to 200. Unset: 50.
+    #[prost(int32, tag = "3")]
+    pub page_size: i32,
+    /// page_token is next_page_token of the page before. Unset: the first page.
+    #[prost(string, tag = "4")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// ListReportRunsResponse holds a page of runs.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListReportRunsResponse {
+    /// runs are newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub runs: ::prost::alloc::vec::Vec<ReportRun>,
+    /// next_page_token asks for the next page. Unset: this is the last one.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// CancelReportRunRequest ends a run.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CancelReportRunRequest {
+    /// run_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub run_id: ::prost::alloc::string::String,
+}
+/// CancelReportRunResponse holds the run.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CancelReportRunResponse {
+    /// run is as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub run: ::core::option::Option<ReportRun>,
+}
+/// DownloadReportRequest asks for a file.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DownloadReportRequest {
+    /// run_id names the run. Required.
+    #[prost(string, tag = "1")]
+    pub run_id: ::prost::alloc::string::String,
+    /// format is the file's. Unset: the run's first.
+    #[prost(enumeration = "ReportFormat", tag = "2")]
+    pub format: i32,
+    /// offset is how many bytes the caller has already, from a download that was cut (VALUE_OUT_OF_RANGE).
+    #[prost(int64, tag = "3")]
+    pub offset: i64,
+}
+/// DownloadReportResponse is a part of a file.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DownloadReportResponse {
+    /// part is what the message holds.
+    #[prost(oneof = "download_report_response::Part", tags = "1, 2")]
+    pub part: ::core::option::Option<download_report_response::Part>,
+}
+/// Nested message and enum types in `DownloadReportResponse`.
+pub mod download_report_response {
+    /// part is what the message holds.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Part {
+        /// file is what the file is: the first message.
+        #[prost(message, tag = "1")]
+        File(super::ReportFile),
+        /// chunk is its next bytes, at most 256 KiB.
+        #[prost(bytes, tag = "2")]
+        Chunk(::prost::alloc::vec::Vec<u8>),
+    }
+}
+/// CreateReportScheduleRequest stores a schedule.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateReportScheduleRequest {
+    /// schedule is what is stored. Required.
+    #[prost(message, optional, tag = "1")]
+    pub schedule: ::core::option::Option<ReportSchedule>,
+}
+/// CreateReportScheduleResponse holds the schedule.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateReportScheduleResponse {
+    /// schedule is as it was stored.
+    #[prost(message, optional, tag = "1")]
+    pub schedule: ::core::option::Option<ReportSchedule>,
+}
+/// UpdateReportScheduleRequest changes a schedule.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateReportScheduleRequest {
+    /// schedule is the schedule as a whole; schedule_id says which, and etag which state it was made from (ETAG_MISMATCH).
+    /// Its report and whether it is paused stay. Required.
+    #[prost(message, optional, tag = "1")]
+    pub schedule: ::core::option::Option<ReportSchedule>,
+}
+/// UpdateReportScheduleResponse holds the schedule.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateReportScheduleResponse {
+    /// schedule is as it was stored.
+    #[prost(message, optional, tag = "1")]
+    pub schedule: ::core::option::Option<ReportSchedule>,
+}
+/// DeleteReportScheduleRequest deletes a schedule.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteReportScheduleRequest {
+    /// schedule_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub schedule_id: ::prost::alloc::string::String,
+    /// etag is that of the state that is known (ETAG_MISMATCH). Unset: it is deleted whatever it is now.
+    #[prost(string, tag = "2")]
+    pub etag: ::prost::alloc::string::String,
+}
+/// DeleteReportScheduleResponse says that the schedule is deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteReportScheduleResponse {}
+/// ListReportSchedulesRequest asks for schedules.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListReportSchedulesRequest {
+    /// report_id names a report. Unset: of all that the caller may see.
+    #[prost(string, tag = "1")]
+    pub report_id: ::prost::alloc::string::String,
+}
+/// ListReportSchedulesResponse holds schedules.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListReportSchedulesResponse {
+    /// schedules are by the time of their next run, paused ones last.
+    #[prost(message, repeated, tag = "1")]
+    pub schedules: ::prost::alloc::vec::Vec<ReportSchedule>,
+}
+/// PauseReportScheduleRequest pauses a schedule.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PauseReportScheduleRequest {
+    /// schedule_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub schedule_id: ::prost::alloc::string::String,
+}
+/// PauseReportScheduleResponse holds the schedule.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PauseReportScheduleResponse {
+    /// schedule is as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub schedule: ::core::option::Option<ReportSchedule>,
+}
+/// ResumeReportScheduleRequest lets a schedule go on.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeReportScheduleRequest {
+    /// schedule_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub schedule_id: ::prost::alloc::string::String,
+}
+/// ResumeReportScheduleResponse holds the schedule.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ResumeReportScheduleResponse {
+    /// schedule is as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub schedule: ::core::option::Option<ReportSchedule>,
+}
+/// RunReportScheduleRequest makes a run of a schedule now.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RunReportScheduleRequest {
+    /// schedule_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub schedule_id: ::prost::alloc::string::String,
+    /// request_id makes the call safe to repeat, as in RunReport.
+    #[prost(string, tag = "2")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// RunReportScheduleResponse holds the run.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RunReportScheduleResponse {
+    /// run is pending, unless the call is a repeated one.
+    #[prost(message, optional, tag = "1")]
+    pub run: ::core::option::Option<ReportRun>,
+}
+/// ReportVisibility says who sees a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReportVisibility {
+    /// As REPORT_VISIBILITY_PERSONAL.
+    Unspecified = 0,
+    /// Its owner alone.
+    Personal = 1,
+    /// Everybody in the organization. It is created, changed and deleted with the scope edit.
+    Organization = 2,
+    /// Its owner, and the people that it names.
+    People = 3,
+}
+impl ReportVisibility {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REPORT_VISIBILITY_UNSPECIFIED",
+            Self::Personal => "REPORT_VISIBILITY_PERSONAL",
+            Self::Organization => "REPORT_VISIBILITY_ORGANIZATION",
+            Self::People => "REPORT_VISIBILITY_PEOPLE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REPORT_VISIBILITY_UNSPECIFIED" => Some(Self::Unspecified),
+            "REPORT_VISIBILITY_PERSONAL" => Some(Self::Personal),
+            "REPORT_VISIBILITY_ORGANIZATION" => Some(Self::Organization),
+            "REPORT_VISIBILITY_PEOPLE" => Some(Self::People),
+            _ => None,
+        }
+    }
+}
+/// ReportFormat is a kind of file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReportFormat {
+    /// Never sent.
+    Unspecified = 0,
+    /// PDF/A-2b, with charts as vectors.
+    Pdf = 1,
+    /// One HTML file without images, scripts and other files, which mail programs show.
+    Html = 2,
+    /// A workbook with a sheet and a chart for each block.
+    Xlsx = 3,
+    /// A ZIP archive with a CSV file for each block (RFC 4180).
+    Csv = 4,
+    /// One JSON object with all figures at full precision.
+    Json = 5,
+}
+impl ReportFormat {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REPORT_FORMAT_UNSPECIFIED",
+            Self::Pdf => "REPORT_FORMAT_PDF",
+            Self::Html => "REPORT_FORMAT_HTML",
+            Self::Xlsx => "REPORT_FORMAT_XLSX",
+            Self::Csv => "REPORT_FORMAT_CSV",
+            Self::Json => "REPORT_FORMAT_JSON",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REPORT_FORMAT_UNSPECIFIED" => Some(Self::Unspecified),
+            "REPORT_FORMAT_PDF" => Some(Self::Pdf),
+            "REPORT_FORMAT_HTML" => Some(Self::Html),
+            "REPORT_FORMAT_XLSX" => Some(Self::Xlsx),
+            "REPORT_FORMAT_CSV" => Some(Self::Csv),
+            "REPORT_FORMAT_JSON" => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+/// ReportRunState is what has become of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReportRunState {
+    /// Never sent.
+    Unspecified = 0,
+    /// No worker has begun it.
+    Pending = 1,
+    /// A worker is at it.
+    Running = 2,
+    /// Its files are there.
+    Succeeded = 3,
+    /// It ended without files; error says why.
+    Failed = 4,
+    /// Somebody ended it.
+    Cancelled = 5,
+}
+impl ReportRunState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REPORT_RUN_STATE_UNSPECIFIED",
+            Self::Pending => "REPORT_RUN_STATE_PENDING",
+            Self::Running => "REPORT_RUN_STATE_RUNNING",
+            Self::Succeeded => "REPORT_RUN_STATE_SUCCEEDED",
+            Self::Failed => "REPORT_RUN_STATE_FAILED",
+            Self::Cancelled => "REPORT_RUN_STATE_CANCELLED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REPORT_RUN_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "REPORT_RUN_STATE_PENDING" => Some(Self::Pending),
+            "REPORT_RUN_STATE_RUNNING" => Some(Self::Running),
+            "REPORT_RUN_STATE_SUCCEEDED" => Some(Self::Succeeded),
+            "REPORT_RUN_STATE_FAILED" => Some(Self::Failed),
+            "REPORT_RUN_STATE_CANCELLED" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+/// ReportCatchUp says which runs are made of those whose instant has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReportCatchUp {
+    /// As REPORT_CATCH_UP_LATEST.
+    Unspecified = 0,
+    /// The latest one.
+    Latest = 1,
+    /// Every one.
+    All = 2,
+}
+impl ReportCatchUp {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REPORT_CATCH_UP_UNSPECIFIED",
+            Self::Latest => "REPORT_CATCH_UP_LATEST",
+            Self::All => "REPORT_CATCH_UP_ALL",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REPORT_CATCH_UP_UNSPECIFIED" => Some(Self::Unspecified),
+            "REPORT_CATCH_UP_LATEST" => Some(Self::Latest),
+            "REPORT_CATCH_UP_ALL" => Some(Self::All),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod report_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// ReportService keeps reports, runs them, by a schedule or when somebody asks, and hands out their files. A report is a
+    /// list of blocks, and a block is stored as what it asks: one of the questions of this contract. A run asks all of them
+    /// for one period and writes the answers into files: their figures are those of the RPCs at the revision that the run
+    /// names.
+    ///
+    /// A personal report, with its runs and schedules, is seen by the subject of its owner alone (see AccountService), and for
+    /// all others it does not exist. A report for people is seen by those that it names, too, and changed by those of them who
+    /// may edit it. One of the organization is seen by everybody in it, and changed with the scope edit. Whoever sees a report
+    /// may run it. All RPCs need the scope read. A report has at most 64 KiB (REQUEST_TOO_LARGE).
+    #[derive(Debug, Clone)]
+    pub struct ReportServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> ReportServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ReportServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ReportServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// CreateReport stores a new report. The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if its owner has 200 reports,
+        /// or the organization 1,000.
+        pub async fn create_report(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateReportResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/CreateReport",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.ReportService", "CreateReport"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetReport returns a report, as it is or as an earlier version was. If there is none of this id that the caller may
+        /// see, or no longer that version, the call fails with NOT_FOUND (REPORT_NOT_FOUND).
+        pub async fn get_report(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReportResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/GetReport",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.ReportService", "GetReport"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListReports returns all reports that the caller may see, without their blocks: by title.
+        pub async fn list_reports(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListReportsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListReportsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/ListReports",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.ReportService", "ListReports"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// UpdateReport stores a new version of a report, as a whole. If the etag is not that of the newest version, the call
+        /// fails with FAILED_PRECONDITION (ETAG_MISMATCH), so that nobody overwrites what somebody else has changed.
+        pub async fn update_report(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateReportResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/UpdateReport",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.ReportService", "UpdateReport"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// DeleteReport deletes a report with all its versions, schedules, runs and files.
+        pub async fn delete_report(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteReportResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/DeleteReport",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.ReportService", "DeleteReport"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListReportVersions returns the versions of a report, newest first: the newest 50 are kept. To go back to one, get it
+        /// and store it again.
+        pub async fn list_report_versions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListReportVersionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListReportVersionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/ListReportVersions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.ReportService", "ListReportVersions"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListReportTemplates returns reports to begin with. To use one, create it.
+        pub async fn list_report_templates(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListReportTemplatesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListReportTemplatesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/ListReportTemplates",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.ReportService", "ListReportTemplates"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// RunReport queues a run of a report, which a worker makes. The call fails with FAILED_PRECONDITION (FORMAT_NOT_INSTALLED) if
+        /// the deployment cannot write a format that the run needs, and with RESOURCE_EXHAUSTED (REPORT_LIMIT) if 100 runs of the
+        /// organization have not ended.
+        pub async fn run_report(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RunReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RunReportResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/RunReport",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.ReportService", "RunReport"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetReportRun returns a run with its state and its files. If there is none of this id that the caller may see, the call
+        /// fails with NOT_FOUND (REPORT_RUN_NOT_FOUND).
+        pub async fn get_report_run(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetReportRunRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReportRunResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/GetReportRun",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.ReportService", "GetReportRun"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListReportRuns returns runs that the caller may see, newest first, a page at a time.
+        pub async fn list_report_runs(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListReportRunsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListReportRunsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/ListReportRuns",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.ReportService", "ListReportRuns"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// CancelReportRun ends a run that has not ended. One that has ended stays what it is.
+        pub async fn cancel_report_run(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CancelReportRunRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CancelReportRunResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/CancelReportRun",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.ReportService", "CancelReportRun"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// DownloadReport sends a file of a run: first what it is, then its bytes. Whoever has all bytes compares their SHA-256
+        /// with that of the first message. A run that has no such file (any more) is answered with NOT_FOUND
+        /// (REPORT_FILE_NOT_FOUND).
+        pub async fn download_report(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DownloadReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::DownloadReportResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/DownloadReport",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.ReportService", "DownloadReport"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so. The call fails with
+        /// RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+        pub async fn create_report_schedule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateReportScheduleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateReportScheduleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/CreateReportSchedule",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.ReportService", "CreateReportSchedule"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the change.
+        pub async fn update_report_schedule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateReportScheduleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateReportScheduleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/UpdateReportSchedule",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.ReportService", "UpdateReportSchedule"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// DeleteReportSchedule deletes a schedule. Runs that it has made stay.
+        pub async fn delete_report_schedule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteReportScheduleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteReportScheduleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/DeleteReportSchedule",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.ReportService", "DeleteReportSchedule"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListReportSchedules returns the schedules that the caller may see, by the time of their next run.
+        pub async fn list_report_schedules(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListReportSchedulesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListReportSchedulesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/ListReportSchedules",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.ReportService", "ListReportSchedules"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// PauseReportSchedule keeps a schedule from running until it is resumed.
+        pub async fn pause_report_schedule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PauseReportScheduleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PauseReportScheduleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/PauseReportSchedule",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.ReportService", "PauseReportSchedule"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// ResumeReportSchedule lets a schedule go on. What passed meanwhile is caught up as catch_up says.
+        pub async fn resume_report_schedule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResumeReportScheduleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResumeReportScheduleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/ResumeReportSchedule",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.ReportService", "ResumeReportSchedule"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// RunReportSchedule makes a run of a schedule now, beside those that are due.
+        pub async fn run_report_schedule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RunReportScheduleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RunReportScheduleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ReportService/RunReportSchedule",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.ReportService", "RunReportSchedule"),
+                );
+            self.inner.unary(req, path, codec).await
         }
     }
 }

@@ -4,6 +4,8 @@ import type {
   Agent,
   AuditEntry,
   Campaign,
+  CancelReportRunRequest,
+  CancelReportRunResponse,
   ChangeMailSubscriptionRequest,
   ChangeMailSubscriptionResponse,
   ContentGap,
@@ -22,6 +24,10 @@ import type {
   CreateEmbedTokenResponse,
   CreateFunnelRequest,
   CreateFunnelResponse,
+  CreateReportRequest,
+  CreateReportResponse,
+  CreateReportScheduleRequest,
+  CreateReportScheduleResponse,
   CreateSignInCodeRequest,
   CreateSignInCodeResponse,
   DeleteCustomMetricRequest,
@@ -32,7 +38,13 @@ import type {
   DeleteDestinationResponse,
   DeleteFunnelRequest,
   DeleteFunnelResponse,
+  DeleteReportRequest,
+  DeleteReportResponse,
+  DeleteReportScheduleRequest,
+  DeleteReportScheduleResponse,
   Delivery,
+  DownloadReportRequest,
+  DownloadReportResponse,
   DuplicateDashboardRequest,
   DuplicateDashboardResponse,
   EraseUserRequest,
@@ -88,6 +100,10 @@ import type {
   GetQuotaResponse,
   GetRealtimeMetricsRequest,
   GetRealtimeMetricsResponse,
+  GetReportRequest,
+  GetReportResponse,
+  GetReportRunRequest,
+  GetReportRunResponse,
   GetRoiRequest,
   GetRoiResponse,
   GetSessionRequest,
@@ -131,6 +147,16 @@ import type {
   ListLeadsResponse,
   ListMetricsRequest,
   ListMetricsResponse,
+  ListReportRunsRequest,
+  ListReportRunsResponse,
+  ListReportSchedulesRequest,
+  ListReportSchedulesResponse,
+  ListReportTemplatesRequest,
+  ListReportTemplatesResponse,
+  ListReportVersionsRequest,
+  ListReportVersionsResponse,
+  ListReportsRequest,
+  ListReportsResponse,
   ListUserActivitiesRequest,
   ListUserActivitiesResponse,
   ListUsersRequest,
@@ -138,6 +164,8 @@ import type {
   MergeContentGapsRequest,
   MergeContentGapsResponse,
   MetricRow,
+  PauseReportScheduleRequest,
+  PauseReportScheduleResponse,
   QueryFunnelRequest,
   QueryFunnelResponse,
   QueryMetricsRequest,
@@ -146,12 +174,19 @@ import type {
   ReadDownloadResponse,
   RepairMetricsRequest,
   RepairMetricsResponse,
+  ReportRun,
   ResendDeliveryRequest,
   ResendDeliveryResponse,
+  ResumeReportScheduleRequest,
+  ResumeReportScheduleResponse,
   RetractEventsRequest,
   RetractEventsResponse,
   RotateSecretRequest,
   RotateSecretResponse,
+  RunReportRequest,
+  RunReportResponse,
+  RunReportScheduleRequest,
+  RunReportScheduleResponse,
   SignInRequest,
   SignInResponse,
   SignOutRequest,
@@ -173,6 +208,10 @@ import type {
   UpdateDestinationResponse,
   UpdatePreferencesRequest,
   UpdatePreferencesResponse,
+  UpdateReportRequest,
+  UpdateReportResponse,
+  UpdateReportScheduleRequest,
+  UpdateReportScheduleResponse,
   User,
   UserActivity,
   VerifyMetricsRequest,
@@ -191,6 +230,7 @@ import { LeaderboardService } from "./tallywire/v1/leaderboard_service_pb.js";
 import { MetricsService } from "./tallywire/v1/metrics_service_pb.js";
 import { PrivacyService } from "./tallywire/v1/privacy_service_pb.js";
 import { RealtimeService } from "./tallywire/v1/realtime_service_pb.js";
+import { ReportService } from "./tallywire/v1/report_service_pb.js";
 
 /** A method for each RPC of the contract. */
 export class Calls {
@@ -875,5 +915,131 @@ export class Calls {
    */
   exportUser(request: ExportUserRequest = {}, options?: StreamOptions): AsyncGenerator<ExportUserResponse, void, undefined> {
     return this.#caller.serverStream<ExportUserResponse>({ method: PrivacyService.method.exportUser, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * CreateReport stores a new report. The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if its owner has 200 reports,
+   * or the organization 1,000.
+   */
+  createReport(request: CreateReportRequest = {}, options?: CallOptions): Promise<CreateReportResponse> {
+    return this.#caller.unary<CreateReportResponse>({ method: ReportService.method.createReport, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetReport returns a report, as it is or as an earlier version was. If there is none of this id that the caller may
+   * see, or no longer that version, the call fails with NOT_FOUND (REPORT_NOT_FOUND).
+   */
+  getReport(request: GetReportRequest = {}, options?: CallOptions): Promise<GetReportResponse> {
+    return this.#caller.unary<GetReportResponse>({ method: ReportService.method.getReport, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListReports returns all reports that the caller may see, without their blocks: by title. */
+  listReports(request: ListReportsRequest = {}, options?: CallOptions): Promise<ListReportsResponse> {
+    return this.#caller.unary<ListReportsResponse>({ method: ReportService.method.listReports, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * UpdateReport stores a new version of a report, as a whole. If the etag is not that of the newest version, the call
+   * fails with FAILED_PRECONDITION (ETAG_MISMATCH), so that nobody overwrites what somebody else has changed.
+   */
+  updateReport(request: UpdateReportRequest = {}, options?: CallOptions): Promise<UpdateReportResponse> {
+    return this.#caller.unary<UpdateReportResponse>({ method: ReportService.method.updateReport, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** DeleteReport deletes a report with all its versions, schedules, runs and files. */
+  deleteReport(request: DeleteReportRequest = {}, options?: CallOptions): Promise<DeleteReportResponse> {
+    return this.#caller.unary<DeleteReportResponse>({ method: ReportService.method.deleteReport, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ListReportVersions returns the versions of a report, newest first: the newest 50 are kept. To go back to one, get it
+   * and store it again.
+   */
+  listReportVersions(request: ListReportVersionsRequest = {}, options?: CallOptions): Promise<ListReportVersionsResponse> {
+    return this.#caller.unary<ListReportVersionsResponse>({ method: ReportService.method.listReportVersions, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListReportTemplates returns reports to begin with. To use one, create it. */
+  listReportTemplates(request: ListReportTemplatesRequest = {}, options?: CallOptions): Promise<ListReportTemplatesResponse> {
+    return this.#caller.unary<ListReportTemplatesResponse>({ method: ReportService.method.listReportTemplates, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * RunReport queues a run of a report, which a worker makes. The call fails with FAILED_PRECONDITION (FORMAT_NOT_INSTALLED) if
+   * the deployment cannot write a format that the run needs, and with RESOURCE_EXHAUSTED (REPORT_LIMIT) if 100 runs of the
+   * organization have not ended.
+   */
+  runReport(request: RunReportRequest = {}, options?: CallOptions): Promise<RunReportResponse> {
+    return this.#caller.unary<RunReportResponse>({ method: ReportService.method.runReport, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetReportRun returns a run with its state and its files. If there is none of this id that the caller may see, the call
+   * fails with NOT_FOUND (REPORT_RUN_NOT_FOUND).
+   */
+  getReportRun(request: GetReportRunRequest = {}, options?: CallOptions): Promise<GetReportRunResponse> {
+    return this.#caller.unary<GetReportRunResponse>({ method: ReportService.method.getReportRun, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListReportRuns returns runs that the caller may see, newest first, a page at a time. */
+  listReportRuns(request: ListReportRunsRequest = {}, options?: CallOptions): Promise<ListReportRunsResponse> {
+    return this.#caller.unary<ListReportRunsResponse>({ method: ReportService.method.listReportRuns, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `runs` of listReportRuns, page after page; `pageSize` says how many are fetched at once. */
+  listReportRunsAll(request: ListReportRunsRequest = {}, options?: CallOptions): AsyncGenerator<ReportRun, void, undefined> {
+    return this.#caller.pages<ReportRun>({ method: ReportService.method.listReportRuns, kind: "question", attemptMs: 30_000 }, "runs", request, options);
+  }
+
+  /** CancelReportRun ends a run that has not ended. One that has ended stays what it is. */
+  cancelReportRun(request: CancelReportRunRequest = {}, options?: CallOptions): Promise<CancelReportRunResponse> {
+    return this.#caller.unary<CancelReportRunResponse>({ method: ReportService.method.cancelReportRun, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * DownloadReport sends a file of a run: first what it is, then its bytes. Whoever has all bytes compares their SHA-256
+   * with that of the first message. A run that has no such file (any more) is answered with NOT_FOUND
+   * (REPORT_FILE_NOT_FOUND).
+   */
+  downloadReport(request: DownloadReportRequest = {}, options?: StreamOptions): AsyncGenerator<DownloadReportResponse, void, undefined> {
+    return this.#caller.serverStream<DownloadReportResponse>({ method: ReportService.method.downloadReport, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so. The call fails with
+   * RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+   */
+  createReportSchedule(request: CreateReportScheduleRequest = {}, options?: CallOptions): Promise<CreateReportScheduleResponse> {
+    return this.#caller.unary<CreateReportScheduleResponse>({ method: ReportService.method.createReportSchedule, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the change. */
+  updateReportSchedule(request: UpdateReportScheduleRequest = {}, options?: CallOptions): Promise<UpdateReportScheduleResponse> {
+    return this.#caller.unary<UpdateReportScheduleResponse>({ method: ReportService.method.updateReportSchedule, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** DeleteReportSchedule deletes a schedule. Runs that it has made stay. */
+  deleteReportSchedule(request: DeleteReportScheduleRequest = {}, options?: CallOptions): Promise<DeleteReportScheduleResponse> {
+    return this.#caller.unary<DeleteReportScheduleResponse>({ method: ReportService.method.deleteReportSchedule, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListReportSchedules returns the schedules that the caller may see, by the time of their next run. */
+  listReportSchedules(request: ListReportSchedulesRequest = {}, options?: CallOptions): Promise<ListReportSchedulesResponse> {
+    return this.#caller.unary<ListReportSchedulesResponse>({ method: ReportService.method.listReportSchedules, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** PauseReportSchedule keeps a schedule from running until it is resumed. */
+  pauseReportSchedule(request: PauseReportScheduleRequest = {}, options?: CallOptions): Promise<PauseReportScheduleResponse> {
+    return this.#caller.unary<PauseReportScheduleResponse>({ method: ReportService.method.pauseReportSchedule, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ResumeReportSchedule lets a schedule go on. What passed meanwhile is caught up as catch_up says. */
+  resumeReportSchedule(request: ResumeReportScheduleRequest = {}, options?: CallOptions): Promise<ResumeReportScheduleResponse> {
+    return this.#caller.unary<ResumeReportScheduleResponse>({ method: ReportService.method.resumeReportSchedule, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** RunReportSchedule makes a run of a schedule now, beside those that are due. */
+  runReportSchedule(request: RunReportScheduleRequest = {}, options?: CallOptions): Promise<RunReportScheduleResponse> {
+    return this.#caller.unary<RunReportScheduleResponse>({ method: ReportService.method.runReportSchedule, kind: "change", attemptMs: 30_000 }, request, options);
   }
 }

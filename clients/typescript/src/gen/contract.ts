@@ -24,6 +24,7 @@ export * from "./tallywire/v1/metrics_service_pb.js";
 export * from "./tallywire/v1/privacy_service_pb.js";
 export * from "./tallywire/v1/quality_pb.js";
 export * from "./tallywire/v1/realtime_service_pb.js";
+export * from "./tallywire/v1/report_service_pb.js";
 export * from "./tallywire/v1/rows_pb.js";
 export * from "./tallywire/v1/time_pb.js";
 export * from "./tallywire/v1/user_pb.js";

@@ -7561,6 +7561,12 @@ export interface GetLeadResponse {
  * - `DASHBOARD_LIMIT`: RESOURCE_EXHAUSTED without RetryInfo. There are as many dashboards as there may be: delete one. Metadata: limit.
  * - `DASHBOARD_OWNER`: PERMISSION_DENIED. A shared dashboard is made personal by its owner alone. Metadata: owner.
  * - `FORMAT_NOT_INSTALLED`: FAILED_PRECONDITION. The server lacks the library that writes files of this format. Metadata: command, which its operator runs to install it.
+ * - `REPORT_NOT_FOUND`: NOT_FOUND. There is no report of this id that the caller may see, or this version of it is no longer kept.
+ * - `REPORT_LIMIT`: RESOURCE_EXHAUSTED without RetryInfo. There are as many reports, schedules or runs that have not ended as there may be. Metadata: limit.
+ * - `REPORT_OWNER`: PERMISSION_DENIED. The visibility and the people of a report are changed by its owner alone, and a report by those who may edit it. Metadata: owner.
+ * - `REPORT_RUN_NOT_FOUND`: NOT_FOUND. There is no run of this id that the caller may see.
+ * - `REPORT_FILE_NOT_FOUND`: NOT_FOUND. The run has no file of this format: it has not succeeded, was not asked for this format, or its files are deleted.
+ * - `REPORT_SCHEDULE_NOT_FOUND`: NOT_FOUND. There is no schedule of this id that the caller may see.
  * - `DESTINATION_NOT_FOUND`: NOT_FOUND. The organization has no such destination. Metadata: destination.
  * - `DESTINATION_LIMIT`: RESOURCE_EXHAUSTED without RetryInfo. The organization has as many destinations as it may have: delete one. Metadata: limit.
  * - `CHANNEL_NOT_SET_UP`: FAILED_PRECONDITION. This deployment cannot send that way: its operator has set up no mail server, or no object store of this name. Metadata: channel.
@@ -7673,6 +7679,12 @@ export type ErrorReason =
   | "DASHBOARD_LIMIT"
   | "DASHBOARD_OWNER"
   | "FORMAT_NOT_INSTALLED"
+  | "REPORT_NOT_FOUND"
+  | "REPORT_LIMIT"
+  | "REPORT_OWNER"
+  | "REPORT_RUN_NOT_FOUND"
+  | "REPORT_FILE_NOT_FOUND"
+  | "REPORT_SCHEDULE_NOT_FOUND"
   | "DESTINATION_NOT_FOUND"
   | "DESTINATION_LIMIT"
   | "CHANNEL_NOT_SET_UP"
@@ -8151,4 +8163,771 @@ export interface ExportUserResponse {
    * "conversation", "lead", "content_gap" or, as the last line of all, "counts".
    */
   lines: string[];
+}
+
+/**
+ * ReportVisibility says who sees a report.
+ *
+ * - `PERSONAL`: Its owner alone.
+ * - `ORGANIZATION`: Everybody in the organization. It is created, changed and deleted with the scope edit.
+ * - `PEOPLE`: Its owner, and the people that it names.
+ */
+export type ReportVisibility =
+  | "PERSONAL"
+  | "ORGANIZATION"
+  | "PEOPLE"
+  | `UNKNOWN_${number}`;
+
+/**
+ * ReportFormat is a kind of file.
+ *
+ * - `PDF`: PDF/A-2b, with charts as vectors.
+ * - `HTML`: One HTML file without images, scripts and other files, which mail programs show.
+ * - `XLSX`: A workbook with a sheet and a chart for each block.
+ * - `CSV`: A ZIP archive with a CSV file for each block (RFC 4180).
+ * - `JSON`: One JSON object with all figures at full precision.
+ */
+export type ReportFormat =
+  | "PDF"
+  | "HTML"
+  | "XLSX"
+  | "CSV"
+  | "JSON"
+  | `UNKNOWN_${number}`;
+
+/**
+ * ReportRunState is what has become of a run.
+ *
+ * - `PENDING`: No worker has begun it.
+ * - `RUNNING`: A worker is at it.
+ * - `SUCCEEDED`: Its files are there.
+ * - `FAILED`: It ended without files; error says why.
+ * - `CANCELLED`: Somebody ended it.
+ */
+export type ReportRunState =
+  | "PENDING"
+  | "RUNNING"
+  | "SUCCEEDED"
+  | "FAILED"
+  | "CANCELLED"
+  | `UNKNOWN_${number}`;
+
+/**
+ * ReportCatchUp says which runs are made of those whose instant has passed.
+ *
+ * - `LATEST`: The latest one.
+ * - `ALL`: Every one.
+ */
+export type ReportCatchUp =
+  | "LATEST"
+  | "ALL"
+  | `UNKNOWN_${number}`;
+
+/** Report is a list of blocks, and a period. */
+export interface Report {
+  /** report_id names the report. Set by the service. */
+  reportId: string;
+  /** title is what people call it, at most 200 characters. Required. */
+  title: string;
+  /** description says what it is for, at most 2,000 characters. It stands on the first page. */
+  description: string;
+  /** visibility says who sees it. Unset: personal. */
+  visibility?: ReportVisibility;
+  /**
+   * people are the subjects that see a report for people, at most 100 (TOO_MANY_VALUES). They go with
+   * REPORT_VISIBILITY_PEOPLE and no other.
+   */
+  people: ReportPerson[];
+  /** blocks are its parts in their order, at most 40 (TOO_MANY_VALUES). Required. */
+  blocks: ReportBlock[];
+  /** period is what the report is about. Unset: the last full week, compared with the week before. */
+  period?: ReportPeriod;
+  /** filter narrows every block whose question has a filter and none of its own. Unset: the whole organization. */
+  filter?: Filter;
+  /** formats are the files that a run writes, each once. Unset: PDF. */
+  formats: ReportFormat[];
+  /**
+   * locale is the language of texts and the form of numbers: "en" or "de" (INVALID_VALUE). Unset: "en". Titles of
+   * metrics and what people have written stay as they are.
+   */
+  locale: string;
+  /** owner is the subject that created it. Set by the service. */
+  owner: string;
+  /** version counts the changes, from 1. Set by the service. */
+  version: number;
+  /** etag is different after each change. Set by the service. */
+  etag: string;
+  /** created_at is when it was created. Set by the service. */
+  createdAt?: Instant;
+  /** updated_at is when this version was stored. Set by the service. */
+  updatedAt?: Instant;
+  /** updated_by is the subject that stored this version. Set by the service. */
+  updatedBy: string;
+  /** may_edit says whether the caller may change it and its schedules. Set by the service. */
+  mayEdit: boolean;
+}
+
+/** Report is a list of blocks, and a period. */
+export interface ReportInit {
+  /** report_id names the report. Set by the service. */
+  reportId?: string | undefined;
+  /** title is what people call it, at most 200 characters. Required. */
+  title?: string | undefined;
+  /** description says what it is for, at most 2,000 characters. It stands on the first page. */
+  description?: string | undefined;
+  /** visibility says who sees it. Unset: personal. */
+  visibility?: ReportVisibility | undefined;
+  /**
+   * people are the subjects that see a report for people, at most 100 (TOO_MANY_VALUES). They go with
+   * REPORT_VISIBILITY_PEOPLE and no other.
+   */
+  people?: readonly ReportPersonInit[] | undefined;
+  /** blocks are its parts in their order, at most 40 (TOO_MANY_VALUES). Required. */
+  blocks?: readonly ReportBlockInit[] | undefined;
+  /** period is what the report is about. Unset: the last full week, compared with the week before. */
+  period?: ReportPeriodInit | undefined;
+  /** filter narrows every block whose question has a filter and none of its own. Unset: the whole organization. */
+  filter?: FilterInit | undefined;
+  /** formats are the files that a run writes, each once. Unset: PDF. */
+  formats?: readonly ReportFormat[] | undefined;
+  /**
+   * locale is the language of texts and the form of numbers: "en" or "de" (INVALID_VALUE). Unset: "en". Titles of
+   * metrics and what people have written stay as they are.
+   */
+  locale?: string | undefined;
+  /** owner is the subject that created it. Set by the service. */
+  owner?: string | undefined;
+  /** version counts the changes, from 1. Set by the service. */
+  version?: number | bigint | undefined;
+  /** etag is different after each change. Set by the service. */
+  etag?: string | undefined;
+  /** created_at is when it was created. Set by the service. */
+  createdAt?: InstantInit | undefined;
+  /** updated_at is when this version was stored. Set by the service. */
+  updatedAt?: InstantInit | undefined;
+  /** updated_by is the subject that stored this version. Set by the service. */
+  updatedBy?: string | undefined;
+  /** may_edit says whether the caller may change it and its schedules. Set by the service. */
+  mayEdit?: boolean | undefined;
+}
+
+/** ReportPerson is somebody who sees a report. */
+export interface ReportPerson {
+  /** subject is who, as AccountService names them. Required. */
+  subject: string;
+  /** may_edit lets them change the report, but neither its people nor its visibility. */
+  mayEdit: boolean;
+}
+
+/** ReportPerson is somebody who sees a report. */
+export interface ReportPersonInit {
+  /** subject is who, as AccountService names them. Required. */
+  subject?: string | undefined;
+  /** may_edit lets them change the report, but neither its people nor its visibility. */
+  mayEdit?: boolean | undefined;
+}
+
+/** ReportPeriod is what a report is about, relative to the instant that a run is for, or fixed. */
+export interface ReportPeriod {
+  /**
+   * range is "today", "yesterday", "last_7_days", "last_28_days", "last_90_days" (whole days before today),
+   * "last_full_week", "last_full_month", "last_full_quarter", "last_full_year", "week_to_date", "month_to_date",
+   * "quarter_to_date", "year_to_date", or two days, both included, as "2026-11-01..2026-11-28" (INVALID_VALUE). Unset:
+   * "last_full_week".
+   */
+  range: string;
+  /**
+   * comparison is "previous" (the calendar week, month, quarter or year before, or as many days; of a period to date as
+   * many days of the one before), "week", "year" (a week, or a year, earlier), "none", or two days as in range
+   * (INVALID_VALUE). Unset: "previous".
+   */
+  comparison: string;
+  /** time_zone is the IANA zone of the days (INVALID_TIME_ZONE). Unset: the organization's at the time of the run. */
+  timeZone: string;
+}
+
+/** ReportPeriod is what a report is about, relative to the instant that a run is for, or fixed. */
+export interface ReportPeriodInit {
+  /**
+   * range is "today", "yesterday", "last_7_days", "last_28_days", "last_90_days" (whole days before today),
+   * "last_full_week", "last_full_month", "last_full_quarter", "last_full_year", "week_to_date", "month_to_date",
+   * "quarter_to_date", "year_to_date", or two days, both included, as "2026-11-01..2026-11-28" (INVALID_VALUE). Unset:
+   * "last_full_week".
+   */
+  range?: string | undefined;
+  /**
+   * comparison is "previous" (the calendar week, month, quarter or year before, or as many days; of a period to date as
+   * many days of the one before), "week", "year" (a week, or a year, earlier), "none", or two days as in range
+   * (INVALID_VALUE). Unset: "previous".
+   */
+  comparison?: string | undefined;
+  /** time_zone is the IANA zone of the days (INVALID_TIME_ZONE). Unset: the organization's at the time of the run. */
+  timeZone?: string | undefined;
+}
+
+/** ReportBlock is a part of a report. */
+export interface ReportBlock {
+  /**
+   * kind is how the answer is shown: "figures" (key figures with their changes), "series" (a chart), "table", "ranking"
+   * (bars), "funnel" or "text" (no question). Others are refused (INVALID_VALUE). Required.
+   */
+  kind: string;
+  /** title stands above the block, at most 200 characters. Unset: none. */
+  title: string;
+  /**
+   * note is text below the title, at most 4,000 characters. For a text it is the content, in paragraphs that an empty
+   * line divides.
+   */
+  note: string;
+  /**
+   * options say how the answer is shown, at most 8 KiB as JSON: \{"metrics": ["cost_micros", …]\} chooses and orders the
+   * figures or columns of an answer; \{"part": "by_channel"\} chooses the repeated field of an answer that a table or a
+   * ranking shows; \{"page_break": true\} begins a new page. Others are kept and not looked into.
+   */
+  options?: JsonObject;
+  /**
+   * question is what the block asks, without its period: time_range, comparison, page_token and rows_token must be unset
+   * (INVALID_VALUE), since the run puts them in. Only its form is checked when the report is stored: whether metrics and
+   * values exist shows in the run, where a block that is refused says why and leaves the others alone. Unset for a text
+   * alone (REQUIRED_FIELD). A "series" takes usage_trends; a "funnel" takes funnel.
+   */
+  question?:
+    /** overview asks for key figures. */
+    | { case: "overview"; value: GetOverviewRequestData }
+    /** agent_metrics asks for the figures of an agent or a team. */
+    | { case: "agentMetrics"; value: GetAgentMetricsRequestData }
+    /** usage_trends asks for series. */
+    | { case: "usageTrends"; value: GetUsageTrendsRequestData }
+    /** query asks for totals, or for a table by a dimension: the first page of its rows. */
+    | { case: "query"; value: QueryMetricsRequestData }
+    /** daily_stats asks for a row for each day. */
+    | { case: "dailyStats"; value: GetDailyStatsRequestData }
+    /** conversation_metrics asks how conversations went. */
+    | { case: "conversationMetrics"; value: GetConversationMetricsRequestData }
+    /** costs asks for costs and tokens. */
+    | { case: "costs"; value: GetCostsRequestData }
+    /** roi asks for the return of AI agents. */
+    | { case: "roi"; value: GetRoiRequestData }
+    /** api_usage asks how APIs and tools are used. */
+    | { case: "apiUsage"; value: GetApiUsageRequestData }
+    /** call_metrics asks how telephone calls went. */
+    | { case: "callMetrics"; value: GetCallMetricsRequestData }
+    /** quality asks for scores. */
+    | { case: "quality"; value: GetQualityRequestData }
+    /** leaderboard asks for a leaderboard. */
+    | { case: "leaderboard"; value: GetLeaderboardRequestData }
+    /** funnel asks for the figures of a funnel. One whose stages or filters look into events' details is refused. */
+    | { case: "funnel"; value: QueryFunnelRequestData }
+    /** campaigns asks for campaigns: the first page of them. */
+    | { case: "campaigns"; value: ListCampaignsRequestData }
+    /** agents asks for the list of agents: the first page of it. */
+    | { case: "agents"; value: ListAgentsRequestData };
+}
+
+/** ReportBlock is a part of a report. */
+export interface ReportBlockInit {
+  /**
+   * kind is how the answer is shown: "figures" (key figures with their changes), "series" (a chart), "table", "ranking"
+   * (bars), "funnel" or "text" (no question). Others are refused (INVALID_VALUE). Required.
+   */
+  kind?: string | undefined;
+  /** title stands above the block, at most 200 characters. Unset: none. */
+  title?: string | undefined;
+  /**
+   * note is text below the title, at most 4,000 characters. For a text it is the content, in paragraphs that an empty
+   * line divides.
+   */
+  note?: string | undefined;
+  /**
+   * options say how the answer is shown, at most 8 KiB as JSON: \{"metrics": ["cost_micros", …]\} chooses and orders the
+   * figures or columns of an answer; \{"part": "by_channel"\} chooses the repeated field of an answer that a table or a
+   * ranking shows; \{"page_break": true\} begins a new page. Others are kept and not looked into.
+   */
+  options?: Properties | undefined;
+  /**
+   * question is what the block asks, without its period: time_range, comparison, page_token and rows_token must be unset
+   * (INVALID_VALUE), since the run puts them in. Only its form is checked when the report is stored: whether metrics and
+   * values exist shows in the run, where a block that is refused says why and leaves the others alone. Unset for a text
+   * alone (REQUIRED_FIELD). A "series" takes usage_trends; a "funnel" takes funnel.
+   */
+  question?:
+    /** overview asks for key figures. */
+    | { case: "overview"; value: GetOverviewRequest }
+    /** agent_metrics asks for the figures of an agent or a team. */
+    | { case: "agentMetrics"; value: GetAgentMetricsRequest }
+    /** usage_trends asks for series. */
+    | { case: "usageTrends"; value: GetUsageTrendsRequest }
+    /** query asks for totals, or for a table by a dimension: the first page of its rows. */
+    | { case: "query"; value: QueryMetricsRequest }
+    /** daily_stats asks for a row for each day. */
+    | { case: "dailyStats"; value: GetDailyStatsRequest }
+    /** conversation_metrics asks how conversations went. */
+    | { case: "conversationMetrics"; value: GetConversationMetricsRequest }
+    /** costs asks for costs and tokens. */
+    | { case: "costs"; value: GetCostsRequest }
+    /** roi asks for the return of AI agents. */
+    | { case: "roi"; value: GetRoiRequest }
+    /** api_usage asks how APIs and tools are used. */
+    | { case: "apiUsage"; value: GetApiUsageRequest }
+    /** call_metrics asks how telephone calls went. */
+    | { case: "callMetrics"; value: GetCallMetricsRequest }
+    /** quality asks for scores. */
+    | { case: "quality"; value: GetQualityRequest }
+    /** leaderboard asks for a leaderboard. */
+    | { case: "leaderboard"; value: GetLeaderboardRequest }
+    /** funnel asks for the figures of a funnel. One whose stages or filters look into events' details is refused. */
+    | { case: "funnel"; value: QueryFunnelRequest }
+    /** campaigns asks for campaigns: the first page of them. */
+    | { case: "campaigns"; value: ListCampaignsRequest }
+    /** agents asks for the list of agents: the first page of it. */
+    | { case: "agents"; value: ListAgentsRequest }
+    | undefined;
+}
+
+/** ReportRun is one making of a report. */
+export interface ReportRun {
+  /** run_id names the run. */
+  runId: string;
+  /** report_id names its report. */
+  reportId: string;
+  /** report_version is the version of the report that is run. */
+  reportVersion: number;
+  /** title is the title of that version. */
+  title: string;
+  /** state is what has become of it. */
+  state?: ReportRunState;
+  /** progress is the share that is done, 0 to 1. */
+  progress: number;
+  /** progress_line says what is being done, in English. */
+  progressLine: string;
+  /** requested_by is the subject that asked for it, or that made the schedule. */
+  requestedBy: string;
+  /** schedule_id names the schedule that made it. Unset: somebody asked for it. */
+  scheduleId: string;
+  /** scheduled_at is the instant of the schedule that it is for. Unset: none. */
+  scheduledAt?: Instant;
+  /** again_of is the run whose period it asks for again. Unset: none. */
+  againOf: string;
+  /** range is the period as the report names it. */
+  range: string;
+  /** start is the first instant of the period. */
+  start?: Instant;
+  /** end is the first instant after the period. */
+  end?: Instant;
+  /** time_zone is the zone of its days. */
+  timeZone: string;
+  /** created_at is when it was asked for. */
+  createdAt?: Instant;
+  /** started_at is when a worker began it first. Unset: none has. */
+  startedAt?: Instant;
+  /** ended_at is when it ended. Unset: it has not. */
+  endedAt?: Instant;
+  /** first_revision is the lowest revision that a block was answered at. */
+  firstRevision: number;
+  /** last_revision is the highest one. If both are equal, the whole report is of one instant. */
+  lastRevision: number;
+  /** rows is how many rows its tables and series have. */
+  rows: number;
+  /** files are its files. */
+  files: ReportFile[];
+  /** error says why it failed, in English. Unset: it has not. */
+  error: string;
+  /** failed_blocks is how many blocks were refused; the files say why. */
+  failedBlocks: number;
+  /**
+   * changed_figures is how many figures differ from those of the run that it is made again of. Unset: it is made again of
+   * none.
+   */
+  changedFigures?: number;
+  /**
+   * expires_at is when the run is deleted with its files: the organization's report_retention_days after its end. Unset:
+   * it has not ended.
+   */
+  expiresAt?: Instant;
+}
+
+/** ReportFile is a file of a run. */
+export interface ReportFile {
+  /** format is its kind. */
+  format?: ReportFormat;
+  /** name is a name for it, with letters, digits, dots and hyphens of ASCII alone. */
+  name: string;
+  /** media_type is its type, as "application/pdf". */
+  mediaType: string;
+  /** bytes is its size. */
+  bytes: number;
+  /** sha256 is the SHA-256 of its bytes, in hexadecimal digits. */
+  sha256: string;
+}
+
+/**
+ * ReportSchedule says when a report runs by itself. Each instant that it names makes one run, whichever workers are
+ * there, and whatever the clocks do: a time of the day comes once a day; one that the clocks skip comes at the first
+ * instant after the gap.
+ */
+export interface ReportSchedule {
+  /** schedule_id names the schedule. Set by the service. */
+  scheduleId: string;
+  /** report_id names its report, which never changes. Required. */
+  reportId: string;
+  /**
+   * when says when: "daily at 07:00", "weekdays at 07:00", "mondays at 07:00", "mondays and thursdays at 07:00",
+   * "monthly on day 1 at 07:00", "quarterly on day 1 at 07:00", "hourly at :05", or five fields of cron: minute, hour,
+   * day of the month, month, day of the week (INVALID_VALUE). Required.
+   */
+  when: string;
+  /**
+   * time_zone is the IANA zone of these times (INVALID_TIME_ZONE). Unset: the organization's, at the time of the call.
+   */
+  timeZone: string;
+  /** catch_up says what runs after workers were away, or the schedule was paused. Unset: the latest. */
+  catchUp?: ReportCatchUp;
+  /**
+   * destination_ids name where the files of a run are sent, at most 20 (TOO_MANY_VALUES). Unset: nowhere; they are kept.
+   */
+  destinationIds: string[];
+  /** formats are the files that are sent. Unset: all that the report has. */
+  formats: ReportFormat[];
+  /** paused says that it does not run. Set by PauseReportSchedule and ResumeReportSchedule. */
+  paused: boolean;
+  /** next_runs are the next five instants. Set by the service. */
+  nextRuns: Instant[];
+  /** cron is what when means. Set by the service. */
+  cron: string;
+  /** created_by is the subject that made it. Set by the service. */
+  createdBy: string;
+  /** etag is different after each change. Set by the service. */
+  etag: string;
+  /** created_at is when it was made. Set by the service. */
+  createdAt?: Instant;
+  /** updated_at is when it was changed last. Set by the service. */
+  updatedAt?: Instant;
+  /** report_title is the title of its report. Set by the service. */
+  reportTitle: string;
+}
+
+/**
+ * ReportSchedule says when a report runs by itself. Each instant that it names makes one run, whichever workers are
+ * there, and whatever the clocks do: a time of the day comes once a day; one that the clocks skip comes at the first
+ * instant after the gap.
+ */
+export interface ReportScheduleInit {
+  /** schedule_id names the schedule. Set by the service. */
+  scheduleId?: string | undefined;
+  /** report_id names its report, which never changes. Required. */
+  reportId?: string | undefined;
+  /**
+   * when says when: "daily at 07:00", "weekdays at 07:00", "mondays at 07:00", "mondays and thursdays at 07:00",
+   * "monthly on day 1 at 07:00", "quarterly on day 1 at 07:00", "hourly at :05", or five fields of cron: minute, hour,
+   * day of the month, month, day of the week (INVALID_VALUE). Required.
+   */
+  when?: string | undefined;
+  /**
+   * time_zone is the IANA zone of these times (INVALID_TIME_ZONE). Unset: the organization's, at the time of the call.
+   */
+  timeZone?: string | undefined;
+  /** catch_up says what runs after workers were away, or the schedule was paused. Unset: the latest. */
+  catchUp?: ReportCatchUp | undefined;
+  /**
+   * destination_ids name where the files of a run are sent, at most 20 (TOO_MANY_VALUES). Unset: nowhere; they are kept.
+   */
+  destinationIds?: readonly string[] | undefined;
+  /** formats are the files that are sent. Unset: all that the report has. */
+  formats?: readonly ReportFormat[] | undefined;
+  /** paused says that it does not run. Set by PauseReportSchedule and ResumeReportSchedule. */
+  paused?: boolean | undefined;
+  /** next_runs are the next five instants. Set by the service. */
+  nextRuns?: readonly InstantInit[] | undefined;
+  /** cron is what when means. Set by the service. */
+  cron?: string | undefined;
+  /** created_by is the subject that made it. Set by the service. */
+  createdBy?: string | undefined;
+  /** etag is different after each change. Set by the service. */
+  etag?: string | undefined;
+  /** created_at is when it was made. Set by the service. */
+  createdAt?: InstantInit | undefined;
+  /** updated_at is when it was changed last. Set by the service. */
+  updatedAt?: InstantInit | undefined;
+  /** report_title is the title of its report. Set by the service. */
+  reportTitle?: string | undefined;
+}
+
+/** CreateReportRequest stores a new report. */
+export interface CreateReportRequest {
+  /**
+   * report is what is stored. What the service sets is ignored, so the JSON of another report can be given as it is.
+   * Required.
+   */
+  report?: ReportInit | undefined;
+}
+
+/** CreateReportResponse holds the report. */
+export interface CreateReportResponse {
+  /** report is as it was stored. */
+  report?: Report;
+}
+
+/** GetReportRequest asks for a report. */
+export interface GetReportRequest {
+  /** report_id names it. Required. */
+  reportId?: string | undefined;
+  /** version is the version that is wanted. Unset: the newest. */
+  version?: number | bigint | undefined;
+}
+
+/** GetReportResponse holds a report. */
+export interface GetReportResponse {
+  /** report is the report. Its etag is that of the newest version, whichever version was asked for. */
+  report?: Report;
+}
+
+/** ListReportsRequest asks for all reports. */
+export type ListReportsRequest = Readonly<Record<string, never>>;
+
+/** ListReportsResponse holds reports. */
+export interface ListReportsResponse {
+  /** reports are those that the caller may see, by title, without blocks. */
+  reports: Report[];
+}
+
+/** UpdateReportRequest stores a new version of a report. */
+export interface UpdateReportRequest {
+  /**
+   * report is the new version as a whole; report_id says of which report, and etag which version it was made from
+   * (ETAG_MISMATCH). Without an etag whatever was changed meanwhile is overwritten. Only the owner can change visibility
+   * and people (REPORT_OWNER). Required.
+   */
+  report?: ReportInit | undefined;
+}
+
+/** UpdateReportResponse holds the report. */
+export interface UpdateReportResponse {
+  /** report is as it was stored. */
+  report?: Report;
+}
+
+/** DeleteReportRequest deletes a report. */
+export interface DeleteReportRequest {
+  /** report_id names it. Required. */
+  reportId?: string | undefined;
+  /** etag is that of the version that is known (ETAG_MISMATCH). Unset: it is deleted whatever it is now. */
+  etag?: string | undefined;
+}
+
+/** DeleteReportResponse says that the report is deleted. */
+export type DeleteReportResponse = Readonly<Record<string, never>>;
+
+/** ListReportVersionsRequest asks for the versions of a report. */
+export interface ListReportVersionsRequest {
+  /** report_id names it. Required. */
+  reportId?: string | undefined;
+}
+
+/** ListReportVersionsResponse holds the versions of a report. */
+export interface ListReportVersionsResponse {
+  /** versions are those that are kept, newest first. */
+  versions: ReportVersion[];
+}
+
+/** ReportVersion is a version of a report. */
+export interface ReportVersion {
+  /** version is its number. */
+  version: number;
+  /** title is the title that it had. */
+  title: string;
+  /** blocks is the number of its blocks. */
+  blocks: number;
+  /** updated_at is when it was stored. */
+  updatedAt?: Instant;
+  /** updated_by is the subject that stored it. */
+  updatedBy: string;
+}
+
+/** ListReportTemplatesRequest asks for reports to begin with. */
+export type ListReportTemplatesRequest = Readonly<Record<string, never>>;
+
+/** ListReportTemplatesResponse holds reports to begin with. */
+export interface ListReportTemplatesResponse {
+  /**
+   * templates are complete but for what the service sets; report_id is a name such as "overview". Titles are English.
+   */
+  templates: Report[];
+}
+
+/** RunReportRequest queues a run. */
+export interface RunReportRequest {
+  /** report_id names the report. Unset: that of again_of. */
+  reportId?: string | undefined;
+  /**
+   * again_of names a run whose period is asked for again, with the version of the report that it had and the newest data:
+   * the files begin with the figures that differ. Of a run without files no differences are told.
+   */
+  againOf?: string | undefined;
+  /** period is that of this run, in place of the report's. It goes without again_of (INVALID_VALUE). */
+  period?: ReportPeriodInit | undefined;
+  /** formats are those of this run. Unset: the report's. */
+  formats?: readonly ReportFormat[] | undefined;
+  /**
+   * request_id, chosen by the caller, makes the call safe to repeat: with one that the organization has used for this
+   * report before, the run of then is returned. At most 128 bytes.
+   */
+  requestId?: string | undefined;
+}
+
+/** RunReportResponse holds the run. */
+export interface RunReportResponse {
+  /** run is pending, unless the call is a repeated one. */
+  run?: ReportRun;
+}
+
+/** GetReportRunRequest asks for a run. */
+export interface GetReportRunRequest {
+  /** run_id names it. Required. */
+  runId?: string | undefined;
+}
+
+/** GetReportRunResponse holds a run. */
+export interface GetReportRunResponse {
+  /** run is the run. */
+  run?: ReportRun;
+}
+
+/** ListReportRunsRequest asks for runs. */
+export interface ListReportRunsRequest {
+  /** report_id names a report. Unset: of all that the caller may see. */
+  reportId?: string | undefined;
+  /** schedule_id names a schedule. Unset: whichever. */
+  scheduleId?: string | undefined;
+  /** page_size is the most runs of a page, up to 200. Unset: 50. */
+  pageSize?: number | undefined;
+  /** page_token is next_page_token of the page before. Unset: the first page. */
+  pageToken?: string | undefined;
+}
+
+/** ListReportRunsResponse holds a page of runs. */
+export interface ListReportRunsResponse {
+  /** runs are newest first. */
+  runs: ReportRun[];
+  /** next_page_token asks for the next page. Unset: this is the last one. */
+  nextPageToken: string;
+}
+
+/** CancelReportRunRequest ends a run. */
+export interface CancelReportRunRequest {
+  /** run_id names it. Required. */
+  runId?: string | undefined;
+}
+
+/** CancelReportRunResponse holds the run. */
+export interface CancelReportRunResponse {
+  /** run is as it is now. */
+  run?: ReportRun;
+}
+
+/** DownloadReportRequest asks for a file. */
+export interface DownloadReportRequest {
+  /** run_id names the run. Required. */
+  runId?: string | undefined;
+  /** format is the file's. Unset: the run's first. */
+  format?: ReportFormat | undefined;
+  /** offset is how many bytes the caller has already, from a download that was cut (VALUE_OUT_OF_RANGE). */
+  offset?: number | bigint | undefined;
+}
+
+/** DownloadReportResponse is a part of a file. */
+export interface DownloadReportResponse {
+  /** part is what the message holds. */
+  part?:
+    /** file is what the file is: the first message. */
+    | { case: "file"; value: ReportFile }
+    /** chunk is its next bytes, at most 256 KiB. */
+    | { case: "chunk"; value: Uint8Array };
+}
+
+/** CreateReportScheduleRequest stores a schedule. */
+export interface CreateReportScheduleRequest {
+  /** schedule is what is stored. Required. */
+  schedule?: ReportScheduleInit | undefined;
+}
+
+/** CreateReportScheduleResponse holds the schedule. */
+export interface CreateReportScheduleResponse {
+  /** schedule is as it was stored. */
+  schedule?: ReportSchedule;
+}
+
+/** UpdateReportScheduleRequest changes a schedule. */
+export interface UpdateReportScheduleRequest {
+  /**
+   * schedule is the schedule as a whole; schedule_id says which, and etag which state it was made from (ETAG_MISMATCH).
+   * Its report and whether it is paused stay. Required.
+   */
+  schedule?: ReportScheduleInit | undefined;
+}
+
+/** UpdateReportScheduleResponse holds the schedule. */
+export interface UpdateReportScheduleResponse {
+  /** schedule is as it was stored. */
+  schedule?: ReportSchedule;
+}
+
+/** DeleteReportScheduleRequest deletes a schedule. */
+export interface DeleteReportScheduleRequest {
+  /** schedule_id names it. Required. */
+  scheduleId?: string | undefined;
+  /** etag is that of the state that is known (ETAG_MISMATCH). Unset: it is deleted whatever it is now. */
+  etag?: string | undefined;
+}
+
+/** DeleteReportScheduleResponse says that the schedule is deleted. */
+export type DeleteReportScheduleResponse = Readonly<Record<string, never>>;
+
+/** ListReportSchedulesRequest asks for schedules. */
+export interface ListReportSchedulesRequest {
+  /** report_id names a report. Unset: of all that the caller may see. */
+  reportId?: string | undefined;
+}
+
+/** ListReportSchedulesResponse holds schedules. */
+export interface ListReportSchedulesResponse {
+  /** schedules are by the time of their next run, paused ones last. */
+  schedules: ReportSchedule[];
+}
+
+/** PauseReportScheduleRequest pauses a schedule. */
+export interface PauseReportScheduleRequest {
+  /** schedule_id names it. Required. */
+  scheduleId?: string | undefined;
+}
+
+/** PauseReportScheduleResponse holds the schedule. */
+export interface PauseReportScheduleResponse {
+  /** schedule is as it is now. */
+  schedule?: ReportSchedule;
+}
+
+/** ResumeReportScheduleRequest lets a schedule go on. */
+export interface ResumeReportScheduleRequest {
+  /** schedule_id names it. Required. */
+  scheduleId?: string | undefined;
+}
+
+/** ResumeReportScheduleResponse holds the schedule. */
+export interface ResumeReportScheduleResponse {
+  /** schedule is as it is now. */
+  schedule?: ReportSchedule;
+}
+
+/** RunReportScheduleRequest makes a run of a schedule now. */
+export interface RunReportScheduleRequest {
+  /** schedule_id names it. Required. */
+  scheduleId?: string | undefined;
+  /** request_id makes the call safe to repeat, as in RunReport. */
+  requestId?: string | undefined;
+}
+
+/** RunReportScheduleResponse holds the run. */
+export interface RunReportScheduleResponse {
+  /** run is pending, unless the call is a repeated one. */
+  run?: ReportRun;
 }

@@ -93,7 +93,14 @@ export const serviceConfig = {
         { "service": "tallywire.v1.DeliveryService", "method": "ListDeliveries" },
         { "service": "tallywire.v1.DeliveryService", "method": "GetDelivery" },
         { "service": "tallywire.v1.DeliveryService", "method": "CreateDownloadLink" },
-        { "service": "tallywire.v1.DeliveryService", "method": "ReadDownload" }
+        { "service": "tallywire.v1.DeliveryService", "method": "ReadDownload" },
+        { "service": "tallywire.v1.ReportService", "method": "GetReport" },
+        { "service": "tallywire.v1.ReportService", "method": "ListReports" },
+        { "service": "tallywire.v1.ReportService", "method": "ListReportVersions" },
+        { "service": "tallywire.v1.ReportService", "method": "ListReportTemplates" },
+        { "service": "tallywire.v1.ReportService", "method": "GetReportRun" },
+        { "service": "tallywire.v1.ReportService", "method": "ListReportRuns" },
+        { "service": "tallywire.v1.ReportService", "method": "ListReportSchedules" }
       ],
       "timeout": "10s",
       "retryPolicy": {
@@ -130,7 +137,18 @@ export const serviceConfig = {
         { "service": "tallywire.v1.DeliveryService", "method": "TestDestination" },
         { "service": "tallywire.v1.DeliveryService", "method": "RotateSecret" },
         { "service": "tallywire.v1.DeliveryService", "method": "ResendDelivery" },
-        { "service": "tallywire.v1.DeliveryService", "method": "ChangeMailSubscription" }
+        { "service": "tallywire.v1.DeliveryService", "method": "ChangeMailSubscription" },
+        { "service": "tallywire.v1.ReportService", "method": "CreateReport" },
+        { "service": "tallywire.v1.ReportService", "method": "UpdateReport" },
+        { "service": "tallywire.v1.ReportService", "method": "DeleteReport" },
+        { "service": "tallywire.v1.ReportService", "method": "RunReport" },
+        { "service": "tallywire.v1.ReportService", "method": "CancelReportRun" },
+        { "service": "tallywire.v1.ReportService", "method": "CreateReportSchedule" },
+        { "service": "tallywire.v1.ReportService", "method": "UpdateReportSchedule" },
+        { "service": "tallywire.v1.ReportService", "method": "DeleteReportSchedule" },
+        { "service": "tallywire.v1.ReportService", "method": "PauseReportSchedule" },
+        { "service": "tallywire.v1.ReportService", "method": "ResumeReportSchedule" },
+        { "service": "tallywire.v1.ReportService", "method": "RunReportSchedule" }
       ],
       "timeout": "30s",
       "retryPolicy": {
@@ -144,6 +162,7 @@ export const serviceConfig = {
     {
       "name": [
         { "service": "tallywire.v1.PrivacyService", "method": "ExportUser" },
+        { "service": "tallywire.v1.ReportService", "method": "DownloadReport" },
         { "service": "tallywire.v1.RealtimeService", "method": "WatchMetrics" },
         { "service": "tallywire.v1.RealtimeService", "method": "WatchUpdates" },
         { "service": "tallywire.v1.AuditService", "method": "VerifyMetrics" },

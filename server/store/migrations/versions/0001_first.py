@@ -69,6 +69,7 @@ _STATEMENTS = (
         close_idle_after integer CHECK (close_idle_after > 0),
         pairs text[] NOT NULL DEFAULT '{}',
         erased_user_events text NOT NULL DEFAULT 'pseudonymous',
+        report_retention_days integer NOT NULL DEFAULT 90 CHECK (report_retention_days BETWEEN 1 AND 36500),
         raw_from_bucket integer NOT NULL DEFAULT 0,
         created_at timestamptz NOT NULL DEFAULT now()
     )
@@ -254,6 +255,107 @@ _STATEMENTS = (
         PRIMARY KEY (organization_id, address_digest)
     )
     """,
+    # Reports, and every version of them that is kept. content is what the contract's message holds of a version;
+    # readers and editors are the people whom a report for people names, besides its owner.
+    """
+    CREATE TABLE reports (
+        organization_id integer NOT NULL REFERENCES organizations,
+        report_id text COLLATE "C" NOT NULL,
+        owner text COLLATE "C" NOT NULL,
+        created_at timestamptz NOT NULL,
+        version bigint NOT NULL,
+        visibility text COLLATE "C" NOT NULL CHECK (visibility IN ('personal', 'organization', 'people')),
+        readers text[] COLLATE "C" NOT NULL,
+        editors text[] COLLATE "C" NOT NULL,
+        PRIMARY KEY (organization_id, report_id)
+    )
+    """,
+    """
+    CREATE TABLE report_versions (
+        organization_id integer NOT NULL,
+        report_id text COLLATE "C" NOT NULL,
+        version bigint NOT NULL,
+        visibility text COLLATE "C" NOT NULL,
+        title text NOT NULL,
+        description text NOT NULL,
+        blocks integer NOT NULL,
+        content bytea NOT NULL,
+        updated_at timestamptz NOT NULL,
+        updated_by text COLLATE "C" NOT NULL,
+        PRIMARY KEY (organization_id, report_id, version),
+        FOREIGN KEY (organization_id, report_id) REFERENCES reports ON DELETE CASCADE
+    )
+    """,
+    # When reports run by themselves. When each is due next is in schedules, under its schedule_id.
+    """
+    CREATE TABLE report_schedules (
+        organization_id integer NOT NULL,
+        schedule_id text COLLATE "C" NOT NULL,
+        report_id text COLLATE "C" NOT NULL,
+        said text NOT NULL,
+        cron text NOT NULL,
+        time_zone text NOT NULL,
+        catch_up text NOT NULL,
+        destinations text[] COLLATE "C" NOT NULL,
+        formats text[] COLLATE "C" NOT NULL,
+        created_by text COLLATE "C" NOT NULL,
+        created_at timestamptz NOT NULL,
+        updated_at timestamptz NOT NULL,
+        PRIMARY KEY (organization_id, schedule_id),
+        FOREIGN KEY (organization_id, report_id) REFERENCES reports ON DELETE CASCADE
+    )
+    """,
+    "CREATE INDEX report_schedules_of_reports ON report_schedules (organization_id, report_id)",
+    # Runs of reports. content is that of the version; the period and the formats are those of this run. attempt counts
+    # those who have begun it; the files of the one whose outcome is recorded are kept, and no others.
+    """
+    CREATE TABLE report_runs (
+        organization_id integer NOT NULL,
+        run_id bigint GENERATED ALWAYS AS IDENTITY,
+        report_id text COLLATE "C" NOT NULL,
+        version bigint NOT NULL,
+        title text NOT NULL,
+        content bytea NOT NULL,
+        state text COLLATE "C" NOT NULL DEFAULT 'pending'
+            CHECK (state IN ('pending', 'running', 'succeeded', 'failed', 'cancelled')),
+        requested_by text COLLATE "C" NOT NULL,
+        request_id text COLLATE "C",
+        schedule_id text COLLATE "C",
+        scheduled_at timestamptz,
+        again_of bigint,
+        range text NOT NULL,
+        comparison text NOT NULL,
+        formats text[] COLLATE "C" NOT NULL,
+        period_start timestamptz NOT NULL,
+        period_end timestamptz NOT NULL,
+        time_zone text NOT NULL,
+        task_id bigint,
+        attempt integer NOT NULL DEFAULT 0,
+        created_at timestamptz NOT NULL,
+        started_at timestamptz,
+        ended_at timestamptz,
+        first_revision bigint NOT NULL DEFAULT 0,
+        last_revision bigint NOT NULL DEFAULT 0,
+        rows bigint NOT NULL DEFAULT 0,
+        failed_blocks integer NOT NULL DEFAULT 0,
+        changed_figures bigint,
+        files jsonb NOT NULL DEFAULT '[]',
+        error text,
+        PRIMARY KEY (organization_id, run_id),
+        FOREIGN KEY (organization_id, report_id) REFERENCES reports ON DELETE CASCADE
+    )
+    """,
+    # An instant of a schedule makes one run, and so does a request.
+    """
+    CREATE UNIQUE INDEX report_runs_of_schedules ON report_runs (organization_id, schedule_id, scheduled_at)
+        WHERE scheduled_at IS NOT NULL
+    """,
+    """
+    CREATE UNIQUE INDEX report_runs_of_requests ON report_runs (organization_id, report_id, request_id)
+        WHERE request_id IS NOT NULL
+    """,
+    "CREATE INDEX report_runs_of_reports ON report_runs (organization_id, report_id, run_id)",
+    "CREATE INDEX report_runs_open ON report_runs (organization_id, created_at) WHERE state IN ('pending', 'running')",
     # The audit trail: who administered what, in a chain of hashes for each organization; 0 is the service itself.
     """
     CREATE TABLE audit_entries (
@@ -1023,6 +1125,7 @@ _STATEMENTS = (
         catch_up text NOT NULL CHECK (catch_up IN ('latest', 'all')),
         next_run_at timestamptz NOT NULL,
         paused boolean NOT NULL DEFAULT false,
+        payload jsonb NOT NULL DEFAULT '{}',
         started_at timestamptz,
         finished_at timestamptz,
         failed_at timestamptz,

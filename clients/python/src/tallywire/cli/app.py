@@ -44,6 +44,7 @@ from tallywire.cli import (
     quota,
     render,
     replay,
+    reports,
     roi,
     saved_funnels,
     sheets,
@@ -222,6 +223,7 @@ application.command(name="top")(query.top)
 application.command(name="metrics")(catalogue.metrics)
 application.command(name="values")(catalogue.values)
 application.add_typer(saved_funnels.app, name="funnels")
+application.add_typer(reports.app, name="reports")
 application.command(name="erase")(people.erase)
 application.command(name="export-user")(people.export_user)
 application.command(name="gap")(content_gaps.gap)

@@ -329,6 +329,24 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """FAILED_PRECONDITION. The server lacks the library that writes files of this format. Metadata: command, which its
     operator runs to install it.
     """
+    ERROR_REASON_REPORT_NOT_FOUND: _ErrorReason.ValueType  # 210
+    """NOT_FOUND. There is no report of this id that the caller may see, or this version of it is no longer kept."""
+    ERROR_REASON_REPORT_LIMIT: _ErrorReason.ValueType  # 211
+    """RESOURCE_EXHAUSTED without RetryInfo. There are as many reports, schedules or runs that have not ended as there may
+    be. Metadata: limit.
+    """
+    ERROR_REASON_REPORT_OWNER: _ErrorReason.ValueType  # 212
+    """PERMISSION_DENIED. The visibility and the people of a report are changed by its owner alone, and a report by those
+    who may edit it. Metadata: owner.
+    """
+    ERROR_REASON_REPORT_RUN_NOT_FOUND: _ErrorReason.ValueType  # 213
+    """NOT_FOUND. There is no run of this id that the caller may see."""
+    ERROR_REASON_REPORT_FILE_NOT_FOUND: _ErrorReason.ValueType  # 214
+    """NOT_FOUND. The run has no file of this format: it has not succeeded, was not asked for this format, or its files are
+    deleted.
+    """
+    ERROR_REASON_REPORT_SCHEDULE_NOT_FOUND: _ErrorReason.ValueType  # 215
+    """NOT_FOUND. There is no schedule of this id that the caller may see."""
     ERROR_REASON_DESTINATION_NOT_FOUND: _ErrorReason.ValueType  # 220
     """NOT_FOUND. The organization has no such destination. Metadata: destination."""
     ERROR_REASON_DESTINATION_LIMIT: _ErrorReason.ValueType  # 221
@@ -664,6 +682,24 @@ ERROR_REASON_FORMAT_NOT_INSTALLED: ErrorReason.ValueType  # 190
 """FAILED_PRECONDITION. The server lacks the library that writes files of this format. Metadata: command, which its
 operator runs to install it.
 """
+ERROR_REASON_REPORT_NOT_FOUND: ErrorReason.ValueType  # 210
+"""NOT_FOUND. There is no report of this id that the caller may see, or this version of it is no longer kept."""
+ERROR_REASON_REPORT_LIMIT: ErrorReason.ValueType  # 211
+"""RESOURCE_EXHAUSTED without RetryInfo. There are as many reports, schedules or runs that have not ended as there may
+be. Metadata: limit.
+"""
+ERROR_REASON_REPORT_OWNER: ErrorReason.ValueType  # 212
+"""PERMISSION_DENIED. The visibility and the people of a report are changed by its owner alone, and a report by those
+who may edit it. Metadata: owner.
+"""
+ERROR_REASON_REPORT_RUN_NOT_FOUND: ErrorReason.ValueType  # 213
+"""NOT_FOUND. There is no run of this id that the caller may see."""
+ERROR_REASON_REPORT_FILE_NOT_FOUND: ErrorReason.ValueType  # 214
+"""NOT_FOUND. The run has no file of this format: it has not succeeded, was not asked for this format, or its files are
+deleted.
+"""
+ERROR_REASON_REPORT_SCHEDULE_NOT_FOUND: ErrorReason.ValueType  # 215
+"""NOT_FOUND. There is no schedule of this id that the caller may see."""
 ERROR_REASON_DESTINATION_NOT_FOUND: ErrorReason.ValueType  # 220
 """NOT_FOUND. The organization has no such destination. Metadata: destination."""
 ERROR_REASON_DESTINATION_LIMIT: ErrorReason.ValueType  # 221

@@ -638,6 +638,163 @@ pub(crate) async fn call(
                 )
                 .await
         }
+        "tallywire.v1.ReportService/CreateReport" => {
+            answered(
+                "CreateReportResponse",
+                client.create_report(decoded::<v1::CreateReportRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.ReportService/GetReport" => {
+            answered(
+                "GetReportResponse",
+                client.get_report(decoded::<v1::GetReportRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.ReportService/ListReports" => {
+            answered(
+                "ListReportsResponse",
+                client.list_reports(decoded::<v1::ListReportsRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.ReportService/UpdateReport" => {
+            answered(
+                "UpdateReportResponse",
+                client.update_report(decoded::<v1::UpdateReportRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.ReportService/DeleteReport" => {
+            answered(
+                "DeleteReportResponse",
+                client.delete_report(decoded::<v1::DeleteReportRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.ReportService/ListReportVersions" => {
+            answered(
+                "ListReportVersionsResponse",
+                client
+                    .list_report_versions(
+                        decoded::<v1::ListReportVersionsRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.ReportService/ListReportTemplates" => {
+            answered(
+                "ListReportTemplatesResponse",
+                client
+                    .list_report_templates(
+                        decoded::<v1::ListReportTemplatesRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.ReportService/RunReport" => {
+            answered(
+                "RunReportResponse",
+                client.run_report(decoded::<v1::RunReportRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.ReportService/GetReportRun" => {
+            answered(
+                "GetReportRunResponse",
+                client.get_report_run(decoded::<v1::GetReportRunRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.ReportService/ListReportRuns" => {
+            answered(
+                "ListReportRunsResponse",
+                client
+                    .list_report_runs(decoded::<v1::ListReportRunsRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.ReportService/CancelReportRun" => {
+            answered(
+                "CancelReportRunResponse",
+                client
+                    .cancel_report_run(decoded::<v1::CancelReportRunRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.ReportService/DownloadReport" => {
+            streamed(
+                    "DownloadReportResponse",
+                    client
+                        .download_report(decoded::<v1::DownloadReportRequest>(request)?)
+                        .await,
+                )
+                .await
+        }
+        "tallywire.v1.ReportService/CreateReportSchedule" => {
+            answered(
+                "CreateReportScheduleResponse",
+                client
+                    .create_report_schedule(
+                        decoded::<v1::CreateReportScheduleRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.ReportService/UpdateReportSchedule" => {
+            answered(
+                "UpdateReportScheduleResponse",
+                client
+                    .update_report_schedule(
+                        decoded::<v1::UpdateReportScheduleRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.ReportService/DeleteReportSchedule" => {
+            answered(
+                "DeleteReportScheduleResponse",
+                client
+                    .delete_report_schedule(
+                        decoded::<v1::DeleteReportScheduleRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.ReportService/ListReportSchedules" => {
+            answered(
+                "ListReportSchedulesResponse",
+                client
+                    .list_report_schedules(
+                        decoded::<v1::ListReportSchedulesRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.ReportService/PauseReportSchedule" => {
+            answered(
+                "PauseReportScheduleResponse",
+                client
+                    .pause_report_schedule(
+                        decoded::<v1::PauseReportScheduleRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.ReportService/ResumeReportSchedule" => {
+            answered(
+                "ResumeReportScheduleResponse",
+                client
+                    .resume_report_schedule(
+                        decoded::<v1::ResumeReportScheduleRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.ReportService/RunReportSchedule" => {
+            answered(
+                "RunReportScheduleResponse",
+                client
+                    .run_report_schedule(
+                        decoded::<v1::RunReportScheduleRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
         _ => Err(unknown(method)),
     }
 }
@@ -750,6 +907,16 @@ pub(crate) async fn pages(
             rows(
                     "EventRow",
                     client.list_events_all(decoded::<v1::ListEventsRequest>(request)?),
+                )
+                .await
+        }
+        "tallywire.v1.ReportService/ListReportRuns" => {
+            rows(
+                    "ReportRun",
+                    client
+                        .list_report_runs_all(
+                            decoded::<v1::ListReportRunsRequest>(request)?,
+                        ),
                 )
                 .await
         }

@@ -4,6 +4,7 @@ package io.github.tallywire;
 import io.github.tallywire.answer.Agent;
 import io.github.tallywire.answer.AuditEntry;
 import io.github.tallywire.answer.Campaign;
+import io.github.tallywire.answer.CancelReportRunResponse;
 import io.github.tallywire.answer.ChangeMailSubscriptionResponse;
 import io.github.tallywire.answer.ContentGap;
 import io.github.tallywire.answer.Conversation;
@@ -14,12 +15,17 @@ import io.github.tallywire.answer.CreateDestinationResponse;
 import io.github.tallywire.answer.CreateDownloadLinkResponse;
 import io.github.tallywire.answer.CreateEmbedTokenResponse;
 import io.github.tallywire.answer.CreateFunnelResponse;
+import io.github.tallywire.answer.CreateReportResponse;
+import io.github.tallywire.answer.CreateReportScheduleResponse;
 import io.github.tallywire.answer.CreateSignInCodeResponse;
 import io.github.tallywire.answer.DeleteCustomMetricResponse;
 import io.github.tallywire.answer.DeleteDashboardResponse;
 import io.github.tallywire.answer.DeleteDestinationResponse;
 import io.github.tallywire.answer.DeleteFunnelResponse;
+import io.github.tallywire.answer.DeleteReportResponse;
+import io.github.tallywire.answer.DeleteReportScheduleResponse;
 import io.github.tallywire.answer.Delivery;
+import io.github.tallywire.answer.DownloadReportResponse;
 import io.github.tallywire.answer.DuplicateDashboardResponse;
 import io.github.tallywire.answer.EraseUserResponse;
 import io.github.tallywire.answer.EventRow;
@@ -48,6 +54,8 @@ import io.github.tallywire.answer.GetPreferencesResponse;
 import io.github.tallywire.answer.GetQualityResponse;
 import io.github.tallywire.answer.GetQuotaResponse;
 import io.github.tallywire.answer.GetRealtimeMetricsResponse;
+import io.github.tallywire.answer.GetReportResponse;
+import io.github.tallywire.answer.GetReportRunResponse;
 import io.github.tallywire.answer.GetRoiResponse;
 import io.github.tallywire.answer.GetSessionResponse;
 import io.github.tallywire.answer.GetUsageTrendsResponse;
@@ -70,17 +78,27 @@ import io.github.tallywire.answer.ListEventsResponse;
 import io.github.tallywire.answer.ListFunnelsResponse;
 import io.github.tallywire.answer.ListLeadsResponse;
 import io.github.tallywire.answer.ListMetricsResponse;
+import io.github.tallywire.answer.ListReportRunsResponse;
+import io.github.tallywire.answer.ListReportSchedulesResponse;
+import io.github.tallywire.answer.ListReportTemplatesResponse;
+import io.github.tallywire.answer.ListReportVersionsResponse;
+import io.github.tallywire.answer.ListReportsResponse;
 import io.github.tallywire.answer.ListUserActivitiesResponse;
 import io.github.tallywire.answer.ListUsersResponse;
 import io.github.tallywire.answer.MergeContentGapsResponse;
 import io.github.tallywire.answer.MetricRow;
+import io.github.tallywire.answer.PauseReportScheduleResponse;
 import io.github.tallywire.answer.QueryFunnelResponse;
 import io.github.tallywire.answer.QueryMetricsResponse;
 import io.github.tallywire.answer.ReadDownloadResponse;
 import io.github.tallywire.answer.RepairMetricsResponse;
+import io.github.tallywire.answer.ReportRun;
 import io.github.tallywire.answer.ResendDeliveryResponse;
+import io.github.tallywire.answer.ResumeReportScheduleResponse;
 import io.github.tallywire.answer.RetractEventsResponse;
 import io.github.tallywire.answer.RotateSecretResponse;
+import io.github.tallywire.answer.RunReportResponse;
+import io.github.tallywire.answer.RunReportScheduleResponse;
 import io.github.tallywire.answer.SignInResponse;
 import io.github.tallywire.answer.SignOutResponse;
 import io.github.tallywire.answer.TestDestinationResponse;
@@ -92,6 +110,8 @@ import io.github.tallywire.answer.UpdateContentGapResponse;
 import io.github.tallywire.answer.UpdateDashboardResponse;
 import io.github.tallywire.answer.UpdateDestinationResponse;
 import io.github.tallywire.answer.UpdatePreferencesResponse;
+import io.github.tallywire.answer.UpdateReportResponse;
+import io.github.tallywire.answer.UpdateReportScheduleResponse;
 import io.github.tallywire.answer.User;
 import io.github.tallywire.answer.UserActivity;
 import io.github.tallywire.answer.VerifyMetricsResponse;
@@ -2340,5 +2360,470 @@ abstract class BlockingCalls {
    */
   public ServerStream<ExportUserResponse> exportUser(Consumer<io.github.tallywire.v1.ExportUserRequest.Builder> request) {
     return exportUser(Requests.filled(io.github.tallywire.v1.ExportUserRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * CreateReport stores a new report. The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if its
+   * owner has 200 reports, or the organization 1,000.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CreateReportResponse createReport(io.github.tallywire.v1.CreateReportRequest request) {
+    return CreateReportResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getCreateReportMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * CreateReport stores a new report. The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if its
+   * owner has 200 reports, or the organization 1,000.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CreateReportResponse createReport(Consumer<io.github.tallywire.v1.CreateReportRequest.Builder> request) {
+    return createReport(Requests.filled(io.github.tallywire.v1.CreateReportRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetReport returns a report, as it is or as an earlier version was. If there is none of this id
+   * that the caller may see, or no longer that version, the call fails with NOT_FOUND
+   * (REPORT_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetReportResponse getReport(io.github.tallywire.v1.GetReportRequest request) {
+    return GetReportResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getGetReportMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * GetReport returns a report, as it is or as an earlier version was. If there is none of this id
+   * that the caller may see, or no longer that version, the call fails with NOT_FOUND
+   * (REPORT_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetReportResponse getReport(Consumer<io.github.tallywire.v1.GetReportRequest.Builder> request) {
+    return getReport(Requests.filled(io.github.tallywire.v1.GetReportRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListReports returns all reports that the caller may see, without their blocks: by title.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListReportsResponse listReports(io.github.tallywire.v1.ListReportsRequest request) {
+    return ListReportsResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getListReportsMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * ListReports returns all reports that the caller may see, without their blocks: by title.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListReportsResponse listReports(Consumer<io.github.tallywire.v1.ListReportsRequest.Builder> request) {
+    return listReports(Requests.filled(io.github.tallywire.v1.ListReportsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * UpdateReport stores a new version of a report, as a whole. If the etag is not that of the
+   * newest version, the call fails with FAILED_PRECONDITION (ETAG_MISMATCH), so that nobody
+   * overwrites what somebody else has changed.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public UpdateReportResponse updateReport(io.github.tallywire.v1.UpdateReportRequest request) {
+    return UpdateReportResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getUpdateReportMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * UpdateReport stores a new version of a report, as a whole. If the etag is not that of the
+   * newest version, the call fails with FAILED_PRECONDITION (ETAG_MISMATCH), so that nobody
+   * overwrites what somebody else has changed.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public UpdateReportResponse updateReport(Consumer<io.github.tallywire.v1.UpdateReportRequest.Builder> request) {
+    return updateReport(Requests.filled(io.github.tallywire.v1.UpdateReportRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * DeleteReport deletes a report with all its versions, schedules, runs and files.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public DeleteReportResponse deleteReport(io.github.tallywire.v1.DeleteReportRequest request) {
+    return DeleteReportResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getDeleteReportMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * DeleteReport deletes a report with all its versions, schedules, runs and files.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public DeleteReportResponse deleteReport(Consumer<io.github.tallywire.v1.DeleteReportRequest.Builder> request) {
+    return deleteReport(Requests.filled(io.github.tallywire.v1.DeleteReportRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListReportVersions returns the versions of a report, newest first: the newest 50 are kept. To
+   * go back to one, get it and store it again.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListReportVersionsResponse listReportVersions(io.github.tallywire.v1.ListReportVersionsRequest request) {
+    return ListReportVersionsResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getListReportVersionsMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * ListReportVersions returns the versions of a report, newest first: the newest 50 are kept. To
+   * go back to one, get it and store it again.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListReportVersionsResponse listReportVersions(Consumer<io.github.tallywire.v1.ListReportVersionsRequest.Builder> request) {
+    return listReportVersions(Requests.filled(io.github.tallywire.v1.ListReportVersionsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListReportTemplates returns reports to begin with. To use one, create it.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListReportTemplatesResponse listReportTemplates(io.github.tallywire.v1.ListReportTemplatesRequest request) {
+    return ListReportTemplatesResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getListReportTemplatesMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * ListReportTemplates returns reports to begin with. To use one, create it.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListReportTemplatesResponse listReportTemplates(Consumer<io.github.tallywire.v1.ListReportTemplatesRequest.Builder> request) {
+    return listReportTemplates(Requests.filled(io.github.tallywire.v1.ListReportTemplatesRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * RunReport queues a run of a report, which a worker makes. The call fails with
+   * FAILED_PRECONDITION (FORMAT_NOT_INSTALLED) if the deployment cannot write a format that the run
+   * needs, and with RESOURCE_EXHAUSTED (REPORT_LIMIT) if 100 runs of the organization have not
+   * ended.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public RunReportResponse runReport(io.github.tallywire.v1.RunReportRequest request) {
+    return RunReportResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getRunReportMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * RunReport queues a run of a report, which a worker makes. The call fails with
+   * FAILED_PRECONDITION (FORMAT_NOT_INSTALLED) if the deployment cannot write a format that the run
+   * needs, and with RESOURCE_EXHAUSTED (REPORT_LIMIT) if 100 runs of the organization have not
+   * ended.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public RunReportResponse runReport(Consumer<io.github.tallywire.v1.RunReportRequest.Builder> request) {
+    return runReport(Requests.filled(io.github.tallywire.v1.RunReportRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetReportRun returns a run with its state and its files. If there is none of this id that the
+   * caller may see, the call fails with NOT_FOUND (REPORT_RUN_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetReportRunResponse getReportRun(io.github.tallywire.v1.GetReportRunRequest request) {
+    return GetReportRunResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getGetReportRunMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * GetReportRun returns a run with its state and its files. If there is none of this id that the
+   * caller may see, the call fails with NOT_FOUND (REPORT_RUN_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetReportRunResponse getReportRun(Consumer<io.github.tallywire.v1.GetReportRunRequest.Builder> request) {
+    return getReportRun(Requests.filled(io.github.tallywire.v1.GetReportRunRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListReportRuns returns runs that the caller may see, newest first, a page at a time.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListReportRunsResponse listReportRuns(io.github.tallywire.v1.ListReportRunsRequest request) {
+    return ListReportRunsResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getListReportRunsMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * ListReportRuns returns runs that the caller may see, newest first, a page at a time.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListReportRunsResponse listReportRuns(Consumer<io.github.tallywire.v1.ListReportRunsRequest.Builder> request) {
+    return listReportRuns(Requests.filled(io.github.tallywire.v1.ListReportRunsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * Returns all rows of {@link #listReportRuns(io.github.tallywire.v1.ListReportRunsRequest)}, page
+   * after page as they are taken.
+   *
+   * @param request that of the first page
+   * @return the rows; every iterator begins with the first page
+   */
+  public Rows<ReportRun> listReportRunsPaginator(io.github.tallywire.v1.ListReportRunsRequest request) {
+    return new Rows<>(
+        token -> listReportRuns(request.toBuilder().setPageToken(token).build()),
+        request.getPageToken(),
+        page -> page.runs(),
+        page -> page.nextPageToken());
+  }
+
+  /**
+   * CancelReportRun ends a run that has not ended. One that has ended stays what it is.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CancelReportRunResponse cancelReportRun(io.github.tallywire.v1.CancelReportRunRequest request) {
+    return CancelReportRunResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getCancelReportRunMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * CancelReportRun ends a run that has not ended. One that has ended stays what it is.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CancelReportRunResponse cancelReportRun(Consumer<io.github.tallywire.v1.CancelReportRunRequest.Builder> request) {
+    return cancelReportRun(Requests.filled(io.github.tallywire.v1.CancelReportRunRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * DownloadReport sends a file of a run: first what it is, then its bytes. Whoever has all bytes
+   * compares their SHA-256 with that of the first message. A run that has no such file (any more)
+   * is answered with NOT_FOUND (REPORT_FILE_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answers as they come; close it
+   * @throws TallywireException if the call fails
+   */
+  public ServerStream<DownloadReportResponse> downloadReport(io.github.tallywire.v1.DownloadReportRequest request) {
+    return stream(io.github.tallywire.v1.ReportServiceGrpc.getDownloadReportMethod(), request, DownloadReportResponse::of);
+  }
+
+  /**
+   * DownloadReport sends a file of a run: first what it is, then its bytes. Whoever has all bytes
+   * compares their SHA-256 with that of the first message. A run that has no such file (any more)
+   * is answered with NOT_FOUND (REPORT_FILE_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answers as they come; close it
+   * @throws TallywireException if the call fails
+   */
+  public ServerStream<DownloadReportResponse> downloadReport(Consumer<io.github.tallywire.v1.DownloadReportRequest.Builder> request) {
+    return downloadReport(Requests.filled(io.github.tallywire.v1.DownloadReportRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do
+   * so. The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CreateReportScheduleResponse createReportSchedule(io.github.tallywire.v1.CreateReportScheduleRequest request) {
+    return CreateReportScheduleResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getCreateReportScheduleMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do
+   * so. The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public CreateReportScheduleResponse createReportSchedule(Consumer<io.github.tallywire.v1.CreateReportScheduleRequest.Builder> request) {
+    return createReportSchedule(Requests.filled(io.github.tallywire.v1.CreateReportScheduleRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the
+   * change.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public UpdateReportScheduleResponse updateReportSchedule(io.github.tallywire.v1.UpdateReportScheduleRequest request) {
+    return UpdateReportScheduleResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getUpdateReportScheduleMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the
+   * change.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public UpdateReportScheduleResponse updateReportSchedule(Consumer<io.github.tallywire.v1.UpdateReportScheduleRequest.Builder> request) {
+    return updateReportSchedule(Requests.filled(io.github.tallywire.v1.UpdateReportScheduleRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * DeleteReportSchedule deletes a schedule. Runs that it has made stay.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public DeleteReportScheduleResponse deleteReportSchedule(io.github.tallywire.v1.DeleteReportScheduleRequest request) {
+    return DeleteReportScheduleResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getDeleteReportScheduleMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * DeleteReportSchedule deletes a schedule. Runs that it has made stay.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public DeleteReportScheduleResponse deleteReportSchedule(Consumer<io.github.tallywire.v1.DeleteReportScheduleRequest.Builder> request) {
+    return deleteReportSchedule(Requests.filled(io.github.tallywire.v1.DeleteReportScheduleRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListReportSchedules returns the schedules that the caller may see, by the time of their next
+   * run.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListReportSchedulesResponse listReportSchedules(io.github.tallywire.v1.ListReportSchedulesRequest request) {
+    return ListReportSchedulesResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getListReportSchedulesMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * ListReportSchedules returns the schedules that the caller may see, by the time of their next
+   * run.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListReportSchedulesResponse listReportSchedules(Consumer<io.github.tallywire.v1.ListReportSchedulesRequest.Builder> request) {
+    return listReportSchedules(Requests.filled(io.github.tallywire.v1.ListReportSchedulesRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * PauseReportSchedule keeps a schedule from running until it is resumed.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public PauseReportScheduleResponse pauseReportSchedule(io.github.tallywire.v1.PauseReportScheduleRequest request) {
+    return PauseReportScheduleResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getPauseReportScheduleMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * PauseReportSchedule keeps a schedule from running until it is resumed.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public PauseReportScheduleResponse pauseReportSchedule(Consumer<io.github.tallywire.v1.PauseReportScheduleRequest.Builder> request) {
+    return pauseReportSchedule(Requests.filled(io.github.tallywire.v1.PauseReportScheduleRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ResumeReportSchedule lets a schedule go on. What passed meanwhile is caught up as catch_up
+   * says.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ResumeReportScheduleResponse resumeReportSchedule(io.github.tallywire.v1.ResumeReportScheduleRequest request) {
+    return ResumeReportScheduleResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getResumeReportScheduleMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * ResumeReportSchedule lets a schedule go on. What passed meanwhile is caught up as catch_up
+   * says.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ResumeReportScheduleResponse resumeReportSchedule(Consumer<io.github.tallywire.v1.ResumeReportScheduleRequest.Builder> request) {
+    return resumeReportSchedule(Requests.filled(io.github.tallywire.v1.ResumeReportScheduleRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * RunReportSchedule makes a run of a schedule now, beside those that are due.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public RunReportScheduleResponse runReportSchedule(io.github.tallywire.v1.RunReportScheduleRequest request) {
+    return RunReportScheduleResponse.of(call(io.github.tallywire.v1.ReportServiceGrpc.getRunReportScheduleMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * RunReportSchedule makes a run of a schedule now, beside those that are due.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public RunReportScheduleResponse runReportSchedule(Consumer<io.github.tallywire.v1.RunReportScheduleRequest.Builder> request) {
+    return runReportSchedule(Requests.filled(io.github.tallywire.v1.RunReportScheduleRequest.newBuilder(), request).build());
   }
 }

@@ -1,0 +1,75 @@
+"""What keeps reports in order: runs whose workers are gone end, runs and files are removed when their time is over, and
+files that belong to nothing do not stay.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from server.errors import Refused
+from server.reports.object_store import FoundFile, ObjectStore
+from server.store import deployment
+from server.store import report_runs as stored
+from server.store.database import Database
+from server.tasks.kinds import UNFINISHED, Result, Work
+
+_PORTION: Final = 500
+_RUN_SECONDS: Final = 20.0
+# A file is written before anything says whose it is, and an attempt that was stopped may still write.
+_STRAY_AFTER: Final = timedelta(hours=2)
+
+
+async def settle(work: Work) -> Result:
+    """Ends runs whose tasks have ended without recording it."""
+    async with work.database.transaction() as driver:
+        settled = await stored.settle(driver, _PORTION)
+    return {"settled": settled, UNFINISHED: settled == _PORTION}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRetention:
+    """Removes runs that are no longer kept, and files that belong to no run."""
+
+    store: ObjectStore
+    stray_after: timedelta = _STRAY_AFTER
+    now: Callable[[], float] = time.monotonic
+
+    async def remove(self, work: Work) -> Result:
+        """Removes runs whose time is over, or whose organization is revoked, and then files that are nobody's."""
+        deadline = self.now() + _RUN_SECONDS
+        runs = 0
+        while True:
+            async with work.database.transaction() as driver:
+                removed = await stored.expire(driver, _PORTION)
+            runs += removed
+            if removed < _PORTION:
+                break
+            if self.now() > deadline:
+                return {"runs": runs, UNFINISHED: True}
+        return {"runs": runs, "files": await self._remove_strays(work)}
+
+    async def _remove_strays(self, work: Work) -> int:
+        async with work.database.transaction() as driver:
+            here = await deployment.look(driver)
+        if here is None:
+            return 0
+        removed = 0
+        try:
+            async for page in self.store.listed(here.deployment_id):
+                old = [one for one in page if one.written_at < work.now - self.stray_after]
+                strays = await _strays(work.database, old)
+                await self.store.delete([one.key for one in strays])
+                removed += len(strays)
+        except Refused:
+            return removed  # an installation without the extra has written nothing
+        return removed
+
+
+async def _strays(database: Database, found: list[FoundFile]) -> list[FoundFile]:
+    if not found:
+        return []
+    async with database.transaction() as driver:
+        kept = await stored.kept(driver, list({one.of for one in found}))
+    return [one for one in found if one.of not in kept]

@@ -1,0 +1,262 @@
+"""The task that makes a run: asks the questions, writes the files, records what came of it once.
+
+Files are written under a name of the attempt, and the outcome is recorded in one transaction with what is to be sent.
+A worker may die at any point: the next attempt writes files of its own, and of those that no outcome names none stays.
+"""
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+
+from server import errors, failpoints, timerange
+from server.clock import Clock
+from server.delivery import queueing
+from server.errors import Refused
+from server.organizations.delivery import MOST_BYTES, Attachment, Message, Topic
+from server.organizations.organization import Organization, OrganizationState
+from server.organizations.reports import ReportFile, ReportRun, RunAttempt, RunOutcome
+from server.reports import archive, blocks, extras, page, pdf, runs, timetables, workbook
+from server.reports.blocks import ReportAnswers, RunPlan
+from server.reports.document import ReportDocument
+from server.reports.formatting import Formatting
+from server.reports.object_store import ObjectStore, sha256
+from server.store import deployment, organizations, report_schedules
+from server.store import report_runs as stored
+from server.store.database import Database, Driver
+from server.tasks.kinds import Result, Work
+from server.tenancy.principal import Principal
+
+_ASKING: Final = 0.8  # the share of the work that questions are
+_TYPES: Final[Mapping[str, str]] = {
+    "pdf": "application/pdf",
+    "html": "text/html; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "csv": "application/zip",
+    "json": "application/json",
+}
+_SUFFIXES: Final[Mapping[str, str]] = {"csv": "csv.zip"}
+_WRITERS: Final[Mapping[str, Callable[[ReportDocument], bytes]]] = {
+    "pdf": pdf.written,
+    "html": page.written,
+    "xlsx": workbook.written,
+    "csv": archive.zipped,
+    "json": archive.written,
+}
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakingReports:
+    """Makes runs of reports in a worker. clock is that of the questions; on_queued is called after something is queued
+    to be sent.
+    """
+
+    questions: ReportAnswers
+    store: ObjectStore
+    clock: Clock
+    on_queued: Callable[[], None]
+
+    async def make(self, work: Work) -> Result:
+        """Makes a run, unless it has ended."""
+        self.clock.set(work.now)
+        async with work.database.transaction() as driver:
+            run = await stored.begin(driver, work.organization_id, _id(work))
+            tenant = await organizations.by_id(driver, work.organization_id)
+            found = await deployment.look(driver)
+        if run is None or tenant is None or found is None:
+            return {}
+        try:
+            return await self._make(work, run, tenant, found.deployment_id)
+        except Refused as refusal:
+            await _fail(work.database, run, refusal.message)
+            return {"failed": refusal.reason.name}
+        except Exception as error:
+            if work.is_last_try:
+                await _fail(work.database, run, _told(error))
+            raise
+
+    async def _make(self, work: Work, run: ReportRun, tenant: Organization, deployment_id: str) -> Result:
+        if tenant.state is not OrganizationState.ACTIVE:
+            await _fail(work.database, run, "the organization is not active")
+            return {"failed": "suspended"}
+        extras.check(run.formats)
+        principal = timetables.service_principal(run.organization_id, tenant.settings, run.requested_by)
+        plan = self.questions.plan(run.content)
+        document = await self._document(work, run, tenant, principal, plan)
+        if document.failed == len(document.blocks):
+            await _fail(work.database, run, next((one.refusal for one in document.blocks), "the report has no blocks"))
+            return {"failed": "refused"}
+        attempt = RunAttempt(run.organization_id, run.run_id, run.attempt)
+        failpoints.reach("report_before_upload")
+        files = await self._write(work, run, document, deployment_id, attempt)
+        failpoints.reach("report_after_upload")
+        first, last = document.revisions
+        outcome = RunOutcome(
+            first_revision=first,
+            last_revision=last,
+            rows=document.rows,
+            failed_blocks=document.failed,
+            changed_figures=None if document.differences is None else len(document.differences),
+            files=files,
+        )
+        async with work.database.transaction() as driver:
+            is_ours = await stored.succeed(driver, run, outcome)
+            if is_ours:
+                await _send(driver, run, document, files)
+            failpoints.reach("report_before_commit")
+        failpoints.reach("report_after_commit")
+        if not is_ours:
+            await self.store.delete([one.path for one in files])
+            return {}
+        self.on_queued()
+        await self._remove_earlier(run, deployment_id)
+        return {"run_id": str(run.run_id), "files": len(files)}
+
+    async def _document(
+        self, work: Work, run: ReportRun, tenant: Organization, principal: Principal, plan: RunPlan
+    ) -> ReportDocument:
+        asked = runs.asked_of(run)
+        made = []
+        for place in range(plan.blocks):
+            work.report(_ASKING * place / max(plan.blocks, 1), f"block {place + 1} of {plan.blocks}")
+            made.append(blocks.block(await self.questions.answer(principal, run.content, place, asked), asked))
+        document = ReportDocument(
+            title=run.title,
+            description=plan.description,
+            organization=tenant.name,
+            locale=plan.locale,
+            range=run.range,
+            bounds=asked.bounds,
+            zone=asked.zone,
+            earlier=asked.earlier,
+            made_at=self.clock.now().astimezone(UTC),
+            requested_by=run.requested_by,
+            is_scheduled=run.schedule_id is not None,
+            version=run.version,
+            run_id=run.run_id,
+            blocks=made,
+            again_of=run.again_of,
+            definitions=blocks.definitions(made),
+        )
+        return document if run.again_of is None else await self._compared(work, document, run.again_of)
+
+    async def _compared(self, work: Work, document: ReportDocument, again_of: int) -> ReportDocument:
+        """Returns a document with what differs from an earlier run, if its figures are still there."""
+        async with work.database.transaction() as driver:
+            before = await stored.known(driver, work.organization_id, again_of)
+        file = next((one for one in before.files if one.format == "json"), None) if before is not None else None
+        if file is None:
+            return document
+        try:
+            content = await self.store.read(file.path)
+        except FileNotFoundError:
+            return document
+        found = await asyncio.to_thread(archive.differences, document, content)
+        return dataclasses.replace(document, differences=found)
+
+    async def _write(
+        self, work: Work, run: ReportRun, document: ReportDocument, deployment_id: str, attempt: RunAttempt
+    ) -> list[ReportFile]:
+        files = []
+        for place, name in enumerate(run.formats):
+            work.report(_ASKING + (1 - _ASKING) * place / len(run.formats), f"writing {name}")
+            content = await asyncio.to_thread(_WRITERS[name], document)
+            path = await self.store.put(deployment_id, attempt, f"report.{_SUFFIXES.get(name, name)}", content)
+            files.append(
+                ReportFile(
+                    format=name,
+                    name=f"{_file_name(document)}.{_SUFFIXES.get(name, name)}",
+                    media_type=_TYPES[name],
+                    size=len(content),
+                    sha256=sha256(content),
+                    path=path,
+                )
+            )
+        return files
+
+    async def _remove_earlier(self, run: ReportRun, deployment_id: str) -> None:
+        """Removes what attempts before this one have left; what this misses the hourly search finds."""
+        try:
+            for attempt in range(1, run.attempt):
+                of = RunAttempt(run.organization_id, run.run_id, attempt)
+                async for page_of in self.store.listed(deployment_id, of):
+                    await self.store.delete([one.key for one in page_of])
+        except errors.StorageUnavailable as error:
+            _log.warning("files of an earlier attempt stay for now", run_id=run.run_id, error=str(error))
+
+
+def _id(work: Work) -> int:
+    return int(str(work.payload["run_id"]))
+
+
+async def _fail(database: Database, run: ReportRun, why: str) -> None:
+    async with database.transaction() as driver:
+        await stored.fail(driver, run, why)
+
+
+def _told(error: Exception) -> str:
+    """Returns what the tenant is told of a failure that no other try has mended: never the text of an exception."""
+    if isinstance(error, errors.StorageUnavailable):
+        return "the database or the store of files did not answer; run it again later"
+    return "the report could not be made, by a fault of the service"
+
+
+def _file_name(document: ReportDocument) -> str:
+    """Returns the name of a file without its suffix: letters, digits and hyphens of ASCII, and the days."""
+    plain = "".join(one if one.isascii() and one.isalnum() else "-" for one in document.title.casefold())
+    title = "-".join(filter(None, plain.split("-")))[:60] or "report"
+    first = timerange.day_at(document.bounds.start, document.zone)
+    last = timerange.day_at(document.bounds.end, document.zone)
+    return f"{title}-{first.isoformat()}-{datetime.fromordinal(max(last.toordinal() - 1, 1)).date().isoformat()}"
+
+
+async def _send(driver: Driver, run: ReportRun, document: ReportDocument, files: Sequence[ReportFile]) -> None:
+    """Queues what a schedule sends, in the transaction that records the run: it is sent if and only if the run is
+    there, and once.
+    """
+    if run.schedule_id is None:
+        return
+    schedule = await report_schedules.known(driver, run.organization_id, run.schedule_id)
+    if schedule is None or not schedule.draft.destinations:
+        return
+    wanted = schedule.draft.formats or tuple(one for one in run.formats if one not in ("html", "json")) or ("json",)
+    message = message_of(run, document, [one for one in files if one.format in wanted])
+    key = f"report:{run.run_id}"
+    await queueing.enqueue(driver, run.organization_id, message, schedule.draft.destinations, key=key)
+
+
+def message_of(run: ReportRun, document: ReportDocument, files: Sequence[ReportFile]) -> Message:
+    """Returns the message that tells of a run: its page, where that is not too long for a mail, and its files."""
+    shown = Formatting(document.locale, document.zone)
+    html = page.written(document).decode()
+    period = shown.days(document.bounds)
+    first, last = document.revisions
+    return Message(
+        topic=Topic.REPORT,
+        kind="report.finished",
+        subject_id=str(run.run_id),
+        title=f"{document.title}: {period}",
+        text=f"{document.title}\n{period} ({document.zone.key})\n\n{document.description}".strip() + "\n",
+        html=html if len(html.encode()) <= MOST_BYTES else "",
+        attachments=[
+            Attachment(name=one.name, media_type=one.media_type, key=one.path, size=one.size, sha256=one.sha256)
+            for one in files
+        ],
+        data={
+            "report_id": run.report_id,
+            "run_id": str(run.run_id),
+            "schedule_id": run.schedule_id,
+            "title": document.title,
+            "start": document.bounds.start.isoformat(),
+            "end": document.bounds.end.isoformat(),
+            "time_zone": document.zone.key,
+            "first_revision": first,
+            "last_revision": last,
+            "failed_blocks": document.failed,
+        },
+    )

@@ -1,0 +1,188 @@
+"""Reports, and every version of them that is kept."""
+
+from typing import Final
+
+import asyncpg
+
+from server.organizations.reports import MOST_VERSIONS, KeptReport, ReportDraft, ReportVisibility
+from server.store.database import Driver
+
+_REPORT = (
+    "r.report_id, r.owner, r.created_at, r.version AS newest, n.updated_at AS changed_at, r.visibility, r.readers,"
+    " r.editors, v.version, v.title, v.description, v.blocks, v.content, v.updated_at, v.updated_by"
+)
+# Without what a version holds, for lists: up to 64 KiB each.
+_LISTED = _REPORT.replace("v.content", "''::bytea AS content")
+_FROM = (
+    "FROM reports r JOIN report_versions n USING (organization_id, report_id, version)"
+    " JOIN report_versions v ON v.organization_id = r.organization_id AND v.report_id = r.report_id"
+)
+# Whom a report r is for. A version from before it was shared stays its owner's.
+SEEN: Final = (
+    "(r.owner = $2 OR r.visibility = 'organization'"
+    " OR (r.visibility = 'people' AND ($2 = ANY(r.readers) OR $2 = ANY(r.editors))))"
+)
+_SEEN_VERSION = f"{SEEN} AND (r.owner = $2 OR v.visibility <> 'personal')"
+
+
+def _kept(row: asyncpg.Record) -> KeptReport:
+    return KeptReport(
+        report_id=row["report_id"],
+        owner=row["owner"],
+        created_at=row["created_at"],
+        newest=row["newest"],
+        changed_at=row["changed_at"],
+        version=row["version"],
+        draft=ReportDraft(
+            title=row["title"],
+            description=row["description"],
+            visibility=ReportVisibility(row["visibility"]),
+            readers=tuple(row["readers"]),
+            editors=tuple(row["editors"]),
+            blocks=row["blocks"],
+            content=row["content"],
+        ),
+        updated_at=row["updated_at"],
+        updated_by=row["updated_by"],
+    )
+
+
+async def lock(driver: Driver, organization_id: int) -> None:
+    """Makes those who change reports, schedules and runs of an organization take turns until COMMIT."""
+    await driver.execute("SELECT pg_advisory_xact_lock(hashtextextended('reports', $1))", organization_id)
+
+
+async def listed(driver: Driver, organization_id: int, subject: str) -> list[KeptReport]:
+    """Returns the reports that somebody may see, without their contents, by title."""
+    rows = await driver.fetch(
+        f"SELECT {_LISTED} {_FROM} AND v.version = r.version"
+        f" WHERE r.organization_id = $1 AND {SEEN} ORDER BY lower(v.title), v.title, r.report_id",
+        organization_id,
+        subject,
+    )
+    return [_kept(row) for row in rows]
+
+
+async def report(
+    driver: Driver, organization_id: int, subject: str, report_id: str, version: int | None = None
+) -> KeptReport | None:
+    """Returns a report, the newest version or another one; None where somebody may not see that."""
+    row = await driver.fetchrow(
+        f"SELECT {_REPORT} {_FROM} AND v.version = coalesce($4, r.version)"
+        f" WHERE r.organization_id = $1 AND {_SEEN_VERSION} AND r.report_id = $3",
+        organization_id,
+        subject,
+        report_id,
+        version,
+    )
+    return None if row is None else _kept(row)
+
+
+async def for_schedule(driver: Driver, organization_id: int, report_id: str) -> KeptReport | None:
+    """Returns the newest version of a report for the service itself; None where there is none."""
+    row = await driver.fetchrow(
+        f"SELECT {_REPORT} {_FROM} AND v.version = r.version WHERE r.organization_id = $1 AND r.report_id = $2",
+        organization_id,
+        report_id,
+    )
+    return None if row is None else _kept(row)
+
+
+async def versions(driver: Driver, organization_id: int, subject: str, report_id: str) -> list[KeptReport]:
+    """Returns the versions of a report that somebody may see, without their contents, newest first."""
+    rows = await driver.fetch(
+        f"SELECT {_LISTED} {_FROM}"
+        f" WHERE r.organization_id = $1 AND {_SEEN_VERSION} AND r.report_id = $3 ORDER BY v.version DESC",
+        organization_id,
+        subject,
+        report_id,
+    )
+    return [_kept(row) for row in rows]
+
+
+async def counts(driver: Driver, organization_id: int, subject: str) -> tuple[int, int]:
+    """Returns how many reports somebody has, and how many the organization."""
+    row = await driver.fetchrow(
+        "SELECT count(*) FILTER (WHERE owner = $2), count(*) FROM reports WHERE organization_id = $1",
+        organization_id,
+        subject,
+    )
+    return (0, 0) if row is None else (row[0], row[1])
+
+
+async def add(driver: Driver, organization_id: int, subject: str, report_id: str, draft: ReportDraft) -> None:
+    """Stores a new report."""
+    await driver.execute(
+        "INSERT INTO reports (organization_id, report_id, owner, created_at, version, visibility, readers, editors)"
+        " VALUES ($1, $2, $3, now(), 1, $4, $5, $6)",
+        organization_id,
+        report_id,
+        subject,
+        draft.visibility,
+        list(draft.readers),
+        list(draft.editors),
+    )
+    await _add_version(driver, organization_id, subject, report_id, 1, draft)
+
+
+async def update(
+    driver: Driver, organization_id: int, subject: str, report_id: str, number: int, draft: ReportDraft
+) -> None:
+    """Stores a further version of a report, and removes those that are too many."""
+    await driver.execute(
+        "UPDATE reports SET version = $3, visibility = $4, readers = $5, editors = $6"
+        " WHERE organization_id = $1 AND report_id = $2",
+        organization_id,
+        report_id,
+        number,
+        draft.visibility,
+        list(draft.readers),
+        list(draft.editors),
+    )
+    await _add_version(driver, organization_id, subject, report_id, number, draft)
+    await driver.execute(
+        "DELETE FROM report_versions WHERE organization_id = $1 AND report_id = $2 AND version <= $3",
+        organization_id,
+        report_id,
+        number - MOST_VERSIONS,
+    )
+
+
+async def _add_version(
+    driver: Driver, organization_id: int, subject: str, report_id: str, number: int, draft: ReportDraft
+) -> None:
+    await driver.execute(
+        "INSERT INTO report_versions (organization_id, report_id, version, visibility, title, description, blocks,"
+        " content, updated_at, updated_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now(), $9)",
+        organization_id,
+        report_id,
+        number,
+        draft.visibility,
+        draft.title,
+        draft.description,
+        draft.blocks,
+        draft.content,
+        subject,
+    )
+
+
+async def delete(driver: Driver, organization_id: int, report_id: str) -> None:
+    """Deletes a report with its versions, schedules and runs, and cancels what is queued of it."""
+    await driver.execute(
+        "DELETE FROM schedules AS s USING report_schedules AS r WHERE r.organization_id = $1 AND r.report_id = $2"
+        " AND s.organization_id = $1 AND s.name = 'scheduled_report ' || r.schedule_id",
+        organization_id,
+        report_id,
+    )
+    await driver.execute(
+        "UPDATE tasks SET cancel_requested = state = 'running',"
+        " ended_at = CASE WHEN state = 'queued' THEN now() ELSE ended_at END,"
+        " state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END"
+        " WHERE task_id IN (SELECT task_id FROM report_runs WHERE organization_id = $1 AND report_id = $2"
+        " AND state IN ('pending', 'running')) AND state IN ('queued', 'running')",
+        organization_id,
+        report_id,
+    )
+    await driver.execute(
+        "DELETE FROM reports WHERE organization_id = $1 AND report_id = $2", organization_id, report_id
+    )
