@@ -98,6 +98,12 @@ PEOPLE = Most(
     count=100, reason=Reason.TOO_MANY_VALUES, message="a report names at most 100 people", field="report.people"
 )
 FORMATS = Most(count=10, reason=Reason.TOO_MANY_VALUES, message="more formats than there are", field="formats")
+TOPICS = Most(
+    count=10, reason=Reason.TOO_MANY_VALUES, message="more topics than there are", field="destination.topics"
+)
+ADDRESSES = Most(
+    count=100, reason=Reason.TOO_MANY_VALUES, message="more than 100 addresses", field="destination.mail.addresses"
+)
 NEXT_RUNS = Most(
     count=5, reason=Reason.TOO_MANY_VALUES, message="a schedule tells five runs", field="schedule.next_runs"
 )
@@ -176,6 +182,9 @@ REPEATED: Mapping[str, Most] = {
     "tallywire.v1.ReportSchedule.formats": FORMATS,
     "tallywire.v1.ReportSchedule.destination_ids": DESTINATIONS,
     "tallywire.v1.ReportSchedule.next_runs": NEXT_RUNS,
+    "tallywire.v1.Destination.topics": TOPICS,
+    "tallywire.v1.Destination.unsubscribed": ADDRESSES,
+    "tallywire.v1.MailTarget.addresses": ADDRESSES,
     "google.protobuf.FieldMask.paths": UPDATE_MASK,
     "google.protobuf.Struct.fields": PROPERTIES,
     "google.protobuf.ListValue.values": PROPERTY_VALUES,

@@ -86,8 +86,8 @@ class DeliveryService(delivery_service_pb2_grpc.DeliveryServiceServicer):
         self, request: pb.RotateSecretRequest, context: _Context
     ) -> pb.RotateSecretResponse:
         """Gives a webhook another secret."""
-        destination_id = conversion.identifier("destination_id", request.destination_id)
         principal, overlap = gate.caller().principal, conversion.overlap(request)
+        destination_id = conversion.identifier("destination_id", request.destination_id)
         made = await self._destinations.rotate(principal, destination_id, overlap, gate.actor(context))
         message = pb.RotateSecretResponse(secret=made.secret)
         if made.old_until is not None:

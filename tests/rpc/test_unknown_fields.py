@@ -123,6 +123,7 @@ def test_durations_are_taken_in_questions_alone() -> None:
         "funnel.definition.window",
         "dashboard.tiles.funnel.definition.window",
         "report.blocks.funnel.definition.window",
+        "overlap",
     }
     for method in services.SCOPES.keys() - set(_QUESTIONS):
         assert all(path[-1].message_type.full_name != _DURATION for path in messages_in(input_of(method)) if path)
