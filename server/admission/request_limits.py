@@ -98,9 +98,7 @@ PEOPLE = Most(
     count=100, reason=Reason.TOO_MANY_VALUES, message="a report names at most 100 people", field="report.people"
 )
 FORMATS = Most(count=10, reason=Reason.TOO_MANY_VALUES, message="more formats than there are", field="formats")
-TOPICS = Most(
-    count=10, reason=Reason.TOO_MANY_VALUES, message="more topics than there are", field="destination.topics"
-)
+TOPICS = Most(count=10, reason=Reason.TOO_MANY_VALUES, message="more topics than there are", field="destination.topics")
 ADDRESSES = Most(
     count=100, reason=Reason.TOO_MANY_VALUES, message="more than 100 addresses", field="destination.mail.addresses"
 )

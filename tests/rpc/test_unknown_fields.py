@@ -107,8 +107,9 @@ async def test_an_event_with_an_unknown_field_is_taken(caller: Caller) -> None:
 )
 @pytest.mark.parametrize(("method", "path"), _ALONE, ids=[str(path[-1].full_name) for _, path in _ALONE])
 async def test_a_duration_that_contradicts_itself_is_refused(
-    caller: Caller, method: str, path: tuple[FieldDescriptor, ...], seconds: int, nanos: int
+    accounts: Accounts, method: str, path: tuple[FieldDescriptor, ...], seconds: int, nanos: int
 ) -> None:
+    caller = await accounts.caller(scopes=[services.SCOPES[method]])
     request, place = made(method, path)
     place.seconds, place.nanos = seconds, nanos
     error = await serving.refused(first(caller, method, request))
