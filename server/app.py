@@ -17,6 +17,8 @@ from server.admission.rates import Rates
 from server.clock import Clock
 from server.delivery import setup as delivery
 from server.delivery.stores import Files, StoredFiles
+from server.delivery.stores import Files, NoFiles
+from server.exports.exports import Exports
 from server.ingest.corrections import Corrector
 from server.ingest.pipeline import Ingest
 from server.lifecycle import garbage_collection, preconditions
@@ -51,6 +53,7 @@ from server.rpc.delivery_service import DeliveryService
 from server.rpc.directory_service import DirectoryService
 from server.rpc.endings import StreamLimits
 from server.rpc.event_service import EventService
+from server.rpc.export_service import ExportService
 from server.rpc.funnel_service import FunnelService
 from server.rpc.gate import Gate
 from server.rpc.leaderboard_service import LeaderboardService
@@ -158,6 +161,7 @@ class Running:
             limit_each=settings.max_subscriptions_per_organization,
         )
         self._authenticator = Authenticator(database, self._secrets, self._clock)
+        self.exports = Exports(database)
         self.services = self._make_services()
         self._server = self._make_server()
         self._watch = DatabaseWatch(database, self._clock, on_look=self._report_memory, on_state=self._follow)
@@ -225,6 +229,7 @@ class Running:
                 Erasures(self.database, self._secrets, self._wakeups.tasks),
                 UserExports(self.database, self._secrets, self.projector),
             ),
+            exports=ExportService(asking, self.exports),
             realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),
             traces=(TraceService(self._ingest, self._admission, self._secrets, self._clock) if settings.otlp else None),
             health=health.aio.HealthServicer(),
@@ -295,6 +300,7 @@ class Running:
         self.services.events.drain()
         self.services.realtime.drain()
         self.services.audit.drain()
+        self.services.exports.drain()
         await self._server.stop(self._settings.drain_seconds)
         await self._ingest.drain()
         await self.projector.close()

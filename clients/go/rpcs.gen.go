@@ -658,6 +658,23 @@ func (c *Client) GetEvent(ctx context.Context, request *tallywirev1.GetEventRequ
 	return answer.NewGetEventResponse(response), nil
 }
 
+// ExportMetrics makes a file of the answer to a question: all rows of it, of one revision, whatever page_size it
+// has. It needs the scope of the question's RPC.
+//
+// The call begins and ends with the loop; an error is the last pair.
+func (c *Client) ExportMetrics(ctx context.Context, request *tallywirev1.ExportMetricsRequest) iter.Seq2[answer.ExportMetricsResponse, error] {
+	return serverStream[tallywirev1.ExportMetricsResponse](ctx, c, "/tallywire.v1.ExportService/ExportMetrics", request, answer.NewExportMetricsResponse)
+}
+
+// ExportRows makes a file of the rows of a list, from its first page to its last one. Events and entries of the
+// audit trail go page by page, of one revision, and can be resumed. Other lists are of one instant, and cannot.
+// It needs the scope of the list's RPC.
+//
+// The call begins and ends with the loop; an error is the last pair.
+func (c *Client) ExportRows(ctx context.Context, request *tallywirev1.ExportRowsRequest) iter.Seq2[answer.ExportRowsResponse, error] {
+	return serverStream[tallywirev1.ExportRowsResponse](ctx, c, "/tallywire.v1.ExportService/ExportRows", request, answer.NewExportRowsResponse)
+}
+
 // CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the organization has one of
 // this name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A saved funnel never changes: to change
 // one, delete it and save it again.

@@ -42,7 +42,7 @@ class UserExports:
             with Spool() as spool:
                 async with self._reading.slot(principal):
                     await self._read(organization_id, stored_id, spool, by)
-                async for portion in spool.portions():
+                async for portion in spool.lines():
                     yield portion
 
     async def _read(self, organization_id: int, user_id: str, spool: Spool, by: Actor) -> None:
@@ -55,7 +55,7 @@ class UserExports:
             await export_log.record(driver, organization_id, digest, by)
         async with contextlib.aclosing(self._portions(organization_id, user_id)) as portions:
             async for portion in portions:
-                await spool.put(portion)
+                await spool.put_lines(portion)
 
     async def _portions(self, organization_id: int, user_id: str) -> AsyncGenerator[Sequence[str], None]:
         counts = dict.fromkeys(user_export.KINDS, 0)

@@ -14,6 +14,7 @@ from server.rpc.dashboard_service import DashboardService
 from server.rpc.delivery_service import DeliveryService
 from server.rpc.directory_service import DirectoryService
 from server.rpc.event_service import EventService
+from server.rpc.export_service import ExportService
 from server.rpc.funnel_service import FunnelService
 from server.rpc.leaderboard_service import LeaderboardService
 from server.rpc.metrics_service import MetricsService
@@ -39,6 +40,8 @@ from tallywire.v1 import (
     directory_service_pb2_grpc,
     event_service_pb2,
     event_service_pb2_grpc,
+    export_service_pb2,
+    export_service_pb2_grpc,
     funnel_service_pb2,
     funnel_service_pb2_grpc,
     leaderboard_service_pb2,
@@ -66,6 +69,7 @@ _ACCOUNTS = account_service_pb2.DESCRIPTOR.services_by_name["AccountService"]
 _DASHBOARDS = dashboard_service_pb2.DESCRIPTOR.services_by_name["DashboardService"]
 _DELIVERIES = delivery_service_pb2.DESCRIPTOR.services_by_name["DeliveryService"]
 _REPORTS = report_service_pb2.DESCRIPTOR.services_by_name["ReportService"]
+_EXPORTS = export_service_pb2.DESCRIPTOR.services_by_name["ExportService"]
 _REALTIME = realtime_service_pb2.DESCRIPTOR.services_by_name["RealtimeService"]
 
 SCOPES = {
@@ -159,6 +163,8 @@ SCOPES = {
                 "UpdatePreferences": Scope.READ,
             },
         ),
+        # What is exported needs the scope of its own RPC, too.
+        (_EXPORTS, {"ExportMetrics": Scope.READ, "ExportRows": Scope.READ}),
         # Changes of shared dashboards need edit, too, which depends on the dashboard.
         (
             _DASHBOARDS,
@@ -229,6 +235,7 @@ _NAMES = (
             _DASHBOARDS,
             _DELIVERIES,
             _REPORTS,
+            _EXPORTS,
             _REALTIME,
         )
     ),
@@ -252,6 +259,7 @@ class Services:
     dashboards: DashboardService
     deliveries: DeliveryService
     reports: ReportService
+    exports: ExportService
     realtime: RealtimeService
     traces: TraceService | None  # None: switched off
     health: health.aio.HealthServicer
@@ -271,6 +279,7 @@ class Services:
         dashboard_service_pb2_grpc.add_DashboardServiceServicer_to_server(self.dashboards, server)
         delivery_service_pb2_grpc.add_DeliveryServiceServicer_to_server(self.deliveries, server)
         report_service_pb2_grpc.add_ReportServiceServicer_to_server(self.reports, server)
+        export_service_pb2_grpc.add_ExportServiceServicer_to_server(self.exports, server)
         realtime_service_pb2_grpc.add_RealtimeServiceServicer_to_server(self.realtime, server)
         if self.traces is not None:
             self.traces.register(server)

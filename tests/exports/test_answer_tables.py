@@ -247,8 +247,8 @@ async def test_a_table_has_the_rows_of_all_pages_of_one_revision(
     )
     first = await world.ask("QueryMetrics", asked)
     assert first.next_page_token
+    monkeypatch.setattr(answering, "MOST_PAGE", 1)
     pages = []
-    table = server.asking.queries
     original = type(server.asking).answer
 
     async def answer(self: Any, by: Principal, request: Any) -> Any:
@@ -265,7 +265,6 @@ async def test_a_table_has_the_rows_of_all_pages_of_one_revision(
     assert "eve" not in rows.column("agent")
     total, rest = totals.column("messages_sent")
     assert sum(rows.column("messages_sent")) + rest == total  # type: ignore[operator]
-    assert table is server.asking.queries
 
 
 @pytest.mark.parametrize(

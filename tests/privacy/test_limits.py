@@ -11,8 +11,9 @@ import pytest
 from server import errors
 from server.admission import query_slots
 from server.errors import Reason, Refused
+from server.exports import spool
 from server.organizations.audit_trail import UNNAMED_OPERATOR
-from server.privacy import export, spool
+from server.privacy import export
 from server.privacy.export import UserExports
 from server.projections.projector import Projector
 from server.store import erased_users

@@ -129,6 +129,7 @@ def test_every_rpc_has_a_scope() -> None:
         "DashboardService",
         "DeliveryService",
         "ReportService",
+        "ExportService",
         "RealtimeService",
     )
     methods = {

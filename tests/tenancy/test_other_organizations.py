@@ -17,8 +17,9 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 
 from server.rpc import services
+from server.rpc.exports import places
 from server.tenancy.principal import Scope
-from tallywire.v1 import custom_metric_service_pb2, event_pb2, funnel_service_pb2
+from tallywire.v1 import custom_metric_service_pb2, event_pb2, export_service_pb2, funnel_service_pb2
 from tests.support import serving
 from tests.support.rpcs import METHODS, answers
 from tests.support.serving import Accounts, Caller
@@ -310,6 +311,18 @@ TABLE: Mapping[str, Sequence[Case] | str] = {
     "ReportService/RunReportSchedule": [
         case("schedule", lambda name: {"schedule_id": name}),
         case("request of a run", lambda name: {"schedule_id": "none", "request_id": name}, is_told=False),
+    "ExportService/ExportMetrics": [
+        case("agent", lambda name: {"overview": {"time_range": THE_DAY, "filter": {"agent_id": name}}}),
+        case("funnel", lambda name: {"funnel": {"time_range": THE_DAY, "name": name}}),
+    ],
+    "ExportService/ExportRows": [
+        *(
+            case(kind, lambda name, kind=kind: {"events": {"time_range": THE_DAY, "filter": {f"{kind}_id": name}}})
+            for kind in ("agent", "user", "conversation", "campaign", "team")
+        ),
+        case("rows of events", lambda token: {"events": {"rows_token": token}}),
+        case("key", lambda name: {"audit_entries": {"actor_id": name}}),
+        case("resume token of rows", lambda token: {"events": {"time_range": THE_DAY}, "resume_token": token}),
     ],
     "RealtimeService/GetRealtimeMetrics": [case("agent of now", lambda name: {"filter": {"agent_ids": [name]}})],
     "RealtimeService/WatchMetrics": [case("agent of now", lambda name: {"filter": {"agent_ids": [name]}})],
@@ -463,6 +476,9 @@ async def things(accounts: Accounts) -> Things:
         names[f"page of {rpc}"] = page.next_page_token
     (update,) = await answers(owner, "RealtimeService/WatchUpdates", {})
     names["resume token"] = update.resume_token
+    digest = places.digest_of(export_service_pb2.ExportRowsRequest(events={"time_range": THE_DAY}))
+    place = places.Place(page_token=names["page of EventService/ListEvents"], rows=1, size=100)
+    names["resume token of rows"] = places.Places(accounts.secrets).token(owner.organization_id, digest, place)
     return Things(owner=owner, stranger=stranger, names=names)
 
 
@@ -497,6 +513,7 @@ _WORDS |= {"action_prefix", "stage", "reached_stage", "group_by", "dimension", "
 _WORDS |= {"etag"}  # how often a content gap or a dashboard was changed: it names nobody's
 _WORDS |= {"scopes", "subject", "rpcs", "origins", "api_key", "code", "title"}
 _WORDS |= {"token"}  # of a link in a mail: it says itself whose it is, as a key does
+_WORDS |= {"table"}  # of a file
 
 
 def _names(method: MethodDescriptor) -> Iterator[str]:

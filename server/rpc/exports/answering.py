@@ -15,6 +15,7 @@ from server.rpc.exports import answer_tables
 from server.tenancy.principal import Principal
 
 MOST_PAGE: Final = 1_000
+MOST_ROWS: Final = 100_000  # of an answer that is held as a whole
 _REQUEST = "Request"
 # The types of requests by the names of their RPCs. The lists of rows are not among them: they are no figures.
 _LISTS: Final = frozenset(
@@ -61,8 +62,7 @@ async def whole(questions: Asking, principal: Principal, request: Message) -> An
     """Returns the answer to a request, with the rows of all pages from its own on."""
     if "page_token" not in request.DESCRIPTOR.fields_by_name:
         return await questions.answer(principal, request)
-    asked: Any = type(request)()
-    asked.CopyFrom(request)
+    asked = in_large_pages(request)
     async with questions.of_one_instant() as pinned:
         answer = await pinned.answer(principal, asked)
         rows = rows_of(answer)
@@ -71,10 +71,28 @@ async def whole(questions: Asking, principal: Principal, request: Message) -> An
             asked.page_token = last.next_page_token
             last = await pinned.answer(principal, asked)
             rows.extend(rows_of(last))
+            if len(rows) > MOST_ROWS:
+                raise Refused(
+                    Reason.TOO_MANY_VALUES,
+                    f"the answer has more than {MOST_ROWS:,} rows: export the table rows alone, or narrow the question",
+                    field="question",
+                    metadata={"limit": str(MOST_ROWS)},
+                )
             if last.DESCRIPTOR.fields_by_name.get("rest") is not None:
                 answer.rest.CopyFrom(last.rest)
         answer.next_page_token = ""
     return answer
+
+
+def in_large_pages(request: Message) -> Any:
+    """Returns a request for the same rows in pages as large as there may be; with series as asked for."""
+    asked: Any = type(request)()
+    asked.CopyFrom(request)
+    if not ("series" in asked.DESCRIPTOR.fields_by_name and asked.HasField("series")):
+        asked.page_size = MOST_PAGE
+    if "include_rows_tokens" in asked.DESCRIPTOR.fields_by_name:
+        asked.include_rows_tokens = False
+    return asked
 
 
 def rows_of(response: Any) -> Any:

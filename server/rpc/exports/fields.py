@@ -179,7 +179,27 @@ def _percent(value: Any) -> Value:
 
 
 def _structured(value: Any) -> str | None:
-    return json.dumps(json_format.MessageToDict(value), ensure_ascii=False, sort_keys=True) if value.fields else None
+    return json.dumps(structure(value), ensure_ascii=False) if value.fields else None
+
+
+def structure(value: Any) -> dict[str, Any]:
+    """Returns a Struct as JSON has it: whole numbers without a fraction."""
+    return {name: _plain(one) for name, one in value.fields.items()}
+
+
+def _plain(value: Any) -> Any:
+    match value.WhichOneof("kind"):
+        case "struct_value":
+            return structure(value.struct_value)
+        case "list_value":
+            return [_plain(one) for one in value.list_value.values]
+        case "number_value":
+            number = value.number_value
+            return int(number) if number.is_integer() else number
+        case "null_value" | None:
+            return None
+        case kind:
+            return getattr(value, kind)
 
 
 def _listed(values: Sequence[Any]) -> str | None:

@@ -1213,6 +1213,35 @@ impl Client {
             )
             .await
     }
+    /// ExportMetrics makes a file of the answer to a question: all rows of it, of one revision, whatever page_size it has. It
+    /// needs the scope of the question's RPC.
+    ///
+    /// Answers come as a stream, which has no deadline; dropping it ends the call.
+    pub async fn export_metrics(
+        &self,
+        request: impl Into<v1::ExportMetricsRequest>,
+    ) -> Result<ServerStream<v1::ExportMetricsResponse>, Error> {
+        self.open_stream(
+                &Rpc::question("/tallywire.v1.ExportService/ExportMetrics"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ExportRows makes a file of the rows of a list, from its first page to its last one. Events and entries of the audit
+    /// trail go page by page, of one revision, and can be resumed. Other lists are of one instant, and cannot. It needs the
+    /// scope of the list's RPC.
+    ///
+    /// Answers come as a stream, which has no deadline; dropping it ends the call.
+    pub async fn export_rows(
+        &self,
+        request: impl Into<v1::ExportRowsRequest>,
+    ) -> Result<ServerStream<v1::ExportRowsResponse>, Error> {
+        self.open_stream(
+                &Rpc::question("/tallywire.v1.ExportService/ExportRows"),
+                &request.into(),
+            )
+            .await
+    }
     /// EraseUser begins to erase a person and returns how far that is. Figures stay as they are: an alias takes the place
     /// of the id, and answers that name a user show "_erased". Once the call has returned, nothing is stored any more under
     /// the id, on any server: later events are stored under the alias, without properties and what is personal, or refused

@@ -12666,6 +12666,528 @@ pub mod event_service_client {
         }
     }
 }
+/// ExportMetricsRequest asks for a file of figures.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExportMetricsRequest {
+    /// format is the format of the file.
+    #[prost(enumeration = "ExportFormat", tag = "1")]
+    pub format: i32,
+    /// table is the name of the only table to export, as ExportHeader names them: "by_channel". Unset: all tables where the
+    /// format holds several, and else the main one. The header names those that are not in the file.
+    #[prost(string, tag = "2")]
+    pub table: ::prost::alloc::string::String,
+    /// question is the request of an RPC, without page_token (INVALID_VALUE). Required.
+    #[prost(
+        oneof = "export_metrics_request::Question",
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26"
+    )]
+    pub question: ::core::option::Option<export_metrics_request::Question>,
+}
+/// Nested message and enum types in `ExportMetricsRequest`.
+pub mod export_metrics_request {
+    /// question is the request of an RPC, without page_token (INVALID_VALUE). Required.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Question {
+        /// overview asks for key figures.
+        #[prost(message, tag = "10")]
+        Overview(super::GetOverviewRequest),
+        /// agent_metrics asks for the figures of an agent or a team.
+        #[prost(message, tag = "11")]
+        AgentMetrics(super::GetAgentMetricsRequest),
+        /// usage_trends asks for series.
+        #[prost(message, tag = "12")]
+        UsageTrends(super::GetUsageTrendsRequest),
+        /// query asks for a table by a dimension. Its table "rows" has all of them. The other tables of it are refused where
+        /// there are more than 100,000 rows (TOO_MANY_VALUES).
+        #[prost(message, tag = "13")]
+        Query(super::QueryMetricsRequest),
+        /// daily_stats asks for a row for each day.
+        #[prost(message, tag = "14")]
+        DailyStats(super::GetDailyStatsRequest),
+        /// conversation_metrics asks how conversations went.
+        #[prost(message, tag = "15")]
+        ConversationMetrics(super::GetConversationMetricsRequest),
+        /// costs asks for costs and tokens.
+        #[prost(message, tag = "16")]
+        Costs(super::GetCostsRequest),
+        /// roi asks for the return of AI agents.
+        #[prost(message, tag = "17")]
+        Roi(super::GetRoiRequest),
+        /// quota asks for the monthly quota of events.
+        #[prost(message, tag = "18")]
+        Quota(super::GetQuotaRequest),
+        /// api_usage asks how APIs and tools are used.
+        #[prost(message, tag = "19")]
+        ApiUsage(super::GetApiUsageRequest),
+        /// call_metrics asks how telephone calls went.
+        #[prost(message, tag = "20")]
+        CallMetrics(super::GetCallMetricsRequest),
+        /// quality asks for scores.
+        #[prost(message, tag = "21")]
+        Quality(super::GetQualityRequest),
+        /// leaderboard asks for a leaderboard.
+        #[prost(message, tag = "22")]
+        Leaderboard(super::GetLeaderboardRequest),
+        /// funnel asks for the figures of a funnel.
+        #[prost(message, tag = "23")]
+        Funnel(super::QueryFunnelRequest),
+        /// campaigns asks for campaigns.
+        #[prost(message, tag = "24")]
+        Campaigns(super::ListCampaignsRequest),
+        /// campaign asks for one campaign.
+        #[prost(message, tag = "25")]
+        Campaign(super::GetCampaignRequest),
+        /// user_retention asks how many users come back.
+        #[prost(message, tag = "26")]
+        UserRetention(super::GetUserRetentionRequest),
+    }
+}
+/// ExportMetricsResponse is a message of an export.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExportMetricsResponse {
+    /// message is what it says.
+    #[prost(oneof = "export_metrics_response::Message", tags = "1, 2, 3")]
+    pub message: ::core::option::Option<export_metrics_response::Message>,
+}
+/// Nested message and enum types in `ExportMetricsResponse`.
+pub mod export_metrics_response {
+    /// message is what it says.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Message {
+        /// header is the first message.
+        #[prost(message, tag = "1")]
+        Header(super::ExportHeader),
+        /// chunk is a part of the file.
+        #[prost(message, tag = "2")]
+        Chunk(super::ExportChunk),
+        /// trailer is the last message.
+        #[prost(message, tag = "3")]
+        Trailer(super::ExportTrailer),
+    }
+}
+/// ExportRowsRequest asks for a file of rows.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExportRowsRequest {
+    /// format is the format of the file.
+    #[prost(enumeration = "ExportFormat", tag = "1")]
+    pub format: i32,
+    /// resume_token goes on with an export that has ended early: that of the last chunk that was kept. All else must be as it
+    /// was then (RESUME_TOKEN_INVALID). Files of CSV, JSON lines and Arrow can be resumed, if their rows are events or entries
+    /// of the audit trail.
+    #[prost(string, tag = "2")]
+    pub resume_token: ::prost::alloc::string::String,
+    /// rows is the request of an RPC, without page_token (INVALID_VALUE); its page_size does not matter. Required.
+    #[prost(oneof = "export_rows_request::Rows", tags = "10, 11, 12, 13, 14, 15, 16")]
+    pub rows: ::core::option::Option<export_rows_request::Rows>,
+}
+/// Nested message and enum types in `ExportRowsRequest`.
+pub mod export_rows_request {
+    /// rows is the request of an RPC, without page_token (INVALID_VALUE); its page_size does not matter. Required.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Rows {
+        /// events lists raw events.
+        #[prost(message, tag = "10")]
+        Events(super::ListEventsRequest),
+        /// conversations lists conversations.
+        #[prost(message, tag = "11")]
+        Conversations(super::ListConversationsRequest),
+        /// users lists users.
+        #[prost(message, tag = "12")]
+        Users(super::ListUsersRequest),
+        /// leads lists leads.
+        #[prost(message, tag = "13")]
+        Leads(super::ListLeadsRequest),
+        /// content_gaps lists questions that the knowledge did not answer.
+        #[prost(message, tag = "14")]
+        ContentGaps(super::ListContentGapsRequest),
+        /// audit_entries lists the audit trail. It needs the scope admin.
+        #[prost(message, tag = "15")]
+        AuditEntries(super::ListAuditEntriesRequest),
+        /// agents lists agents. It needs the scope read.
+        #[prost(message, tag = "16")]
+        Agents(super::ListAgentsRequest),
+    }
+}
+/// ExportRowsResponse is a message of an export.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExportRowsResponse {
+    /// message is what it says.
+    #[prost(oneof = "export_rows_response::Message", tags = "1, 2, 3")]
+    pub message: ::core::option::Option<export_rows_response::Message>,
+}
+/// Nested message and enum types in `ExportRowsResponse`.
+pub mod export_rows_response {
+    /// message is what it says.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Message {
+        /// header is the first message.
+        #[prost(message, tag = "1")]
+        Header(super::ExportHeader),
+        /// chunk is a part of the file.
+        #[prost(message, tag = "2")]
+        Chunk(super::ExportChunk),
+        /// trailer is the last message.
+        #[prost(message, tag = "3")]
+        Trailer(super::ExportTrailer),
+    }
+}
+/// ExportHeader says what the file holds.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExportHeader {
+    /// context says what was counted. Its revision is that of all rows. Without one, as of the audit trail, it has the time
+    /// zone alone.
+    #[prost(message, optional, tag = "1")]
+    pub context: ::core::option::Option<AnswerContext>,
+    /// tables are those in the file, in their order.
+    #[prost(message, repeated, tag = "2")]
+    pub tables: ::prost::alloc::vec::Vec<ExportTable>,
+    /// other_tables are the names of those of the answer that are not in the file.
+    #[prost(string, repeated, tag = "3")]
+    pub other_tables: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// file_name is a name for the file: what, which days, which zone, which revision.
+    #[prost(string, tag = "4")]
+    pub file_name: ::prost::alloc::string::String,
+    /// media_type is the type of the file, as "text/csv; charset=utf-8".
+    #[prost(string, tag = "5")]
+    pub media_type: ::prost::alloc::string::String,
+    /// offset is how many bytes of the file came before this stream: 0 unless it was resumed.
+    #[prost(int64, tag = "6")]
+    pub offset: i64,
+    /// resumable is true if chunks have tokens.
+    #[prost(bool, tag = "7")]
+    pub resumable: bool,
+}
+/// ExportTable is a table of a file.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExportTable {
+    /// name is for programs.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// title is for people.
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    /// columns are in the order of the file.
+    #[prost(message, repeated, tag = "3")]
+    pub columns: ::prost::alloc::vec::Vec<ExportColumn>,
+    /// estimated_rows is about how many rows there will be. Unset: nobody knows yet.
+    #[prost(int64, optional, tag = "4")]
+    pub estimated_rows: ::core::option::Option<i64>,
+    /// notes say what a reader must know of what is not in the table.
+    #[prost(string, repeated, tag = "5")]
+    pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// ExportColumn is a column of a table.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportColumn {
+    /// name is that of the contract: "cost_micros".
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// title is for people: "Cost".
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    /// kind is what its values are.
+    #[prost(enumeration = "ExportColumnKind", tag = "3")]
+    pub kind: i32,
+    /// unit is that of the values, as in ListMetrics. Empty: there is none to tell.
+    #[prost(string, tag = "4")]
+    pub unit: ::prost::alloc::string::String,
+    /// currency is the code of the money's currency. Empty: it is no money, or each row names its own.
+    #[prost(string, tag = "5")]
+    pub currency: ::prost::alloc::string::String,
+}
+/// ExportChunk is a part of the file.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportChunk {
+    /// data are the next bytes. Empty: the export is at work, and rows says how far.
+    #[prost(bytes = "vec", tag = "1")]
+    pub data: ::prost::alloc::vec::Vec<u8>,
+    /// rows is how many rows have been written up to here, from the beginning of the file on.
+    #[prost(int64, tag = "2")]
+    pub rows: i64,
+    /// resume_token goes on after this chunk. Empty: it is no place to go on from.
+    #[prost(string, tag = "3")]
+    pub resume_token: ::prost::alloc::string::String,
+}
+/// ExportTrailer says that the file has ended, and what it should be.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportTrailer {
+    /// rows is how many rows the file has, in all tables.
+    #[prost(int64, tag = "1")]
+    pub rows: i64,
+    /// bytes is how many bytes the file has, those before a resumption included.
+    #[prost(int64, tag = "2")]
+    pub bytes: i64,
+    /// sha256 is the SHA-256 of the bytes of this stream, in hexadecimal digits: of the whole file unless it was resumed.
+    #[prost(string, tag = "3")]
+    pub sha256: ::prost::alloc::string::String,
+    /// complete is true if the file has every row that was asked for.
+    #[prost(bool, tag = "4")]
+    pub complete: bool,
+    /// incomplete_reason says what is missing where complete is false.
+    #[prost(string, tag = "5")]
+    pub incomplete_reason: ::prost::alloc::string::String,
+    /// cut_cells is how many texts were longer than a cell of the format may be. Each is marked.
+    #[prost(int64, tag = "6")]
+    pub cut_cells: i64,
+}
+/// ExportFormat is the format of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ExportFormat {
+    /// As EXPORT_FORMAT_CSV.
+    Unspecified = 0,
+    /// RFC 4180, UTF-8: a header with titles and units, money in its currency with every digit, instants in ISO 8601 with
+    /// their offset, absent figures as empty cells. A text that a spreadsheet would run as a formula begins with an
+    /// apostrophe.
+    Csv = 1,
+    /// A JSON object a line, with the names and units of the contract. What is absent is null.
+    JsonLines = 2,
+    /// One JSON document with all tables, what they are about, and their columns. Values are as in JSON lines.
+    Json = 3,
+    /// A workbook with all tables, a sheet each: real numbers, dates, and percent. A sheet holds 1,048,576 rows, and others go
+    /// on in the next one. A text of more than 32,767 characters is cut and marked (ExportTrailer.cut_cells).
+    Xlsx = 4,
+    /// Parquet with typed columns; money is decimal. A server without the library refuses it (FORMAT_NOT_INSTALLED).
+    Parquet = 5,
+    /// An Arrow stream with the columns of Parquet. A server without the library refuses it (FORMAT_NOT_INSTALLED).
+    Arrow = 6,
+}
+impl ExportFormat {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "EXPORT_FORMAT_UNSPECIFIED",
+            Self::Csv => "EXPORT_FORMAT_CSV",
+            Self::JsonLines => "EXPORT_FORMAT_JSON_LINES",
+            Self::Json => "EXPORT_FORMAT_JSON",
+            Self::Xlsx => "EXPORT_FORMAT_XLSX",
+            Self::Parquet => "EXPORT_FORMAT_PARQUET",
+            Self::Arrow => "EXPORT_FORMAT_ARROW",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "EXPORT_FORMAT_UNSPECIFIED" => Some(Self::Unspecified),
+            "EXPORT_FORMAT_CSV" => Some(Self::Csv),
+            "EXPORT_FORMAT_JSON_LINES" => Some(Self::JsonLines),
+            "EXPORT_FORMAT_JSON" => Some(Self::Json),
+            "EXPORT_FORMAT_XLSX" => Some(Self::Xlsx),
+            "EXPORT_FORMAT_PARQUET" => Some(Self::Parquet),
+            "EXPORT_FORMAT_ARROW" => Some(Self::Arrow),
+            _ => None,
+        }
+    }
+}
+/// ExportColumnKind is what the values of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ExportColumnKind {
+    /// Never sent.
+    Unspecified = 0,
+    /// Text.
+    Text = 1,
+    /// A whole number.
+    Integer = 2,
+    /// A number.
+    Decimal = 3,
+    /// A share: 1 is all.
+    Fraction = 4,
+    /// A time in milliseconds.
+    DurationMs = 5,
+    /// Money: in millionths in JSON, and in its currency in the other formats.
+    MoneyMicros = 6,
+    /// Bytes.
+    Bytes = 7,
+    /// An instant, shown in the context's time zone.
+    Instant = 8,
+    /// A calendar day.
+    Date = 9,
+    /// True or false.
+    Boolean = 10,
+}
+impl ExportColumnKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "EXPORT_COLUMN_KIND_UNSPECIFIED",
+            Self::Text => "EXPORT_COLUMN_KIND_TEXT",
+            Self::Integer => "EXPORT_COLUMN_KIND_INTEGER",
+            Self::Decimal => "EXPORT_COLUMN_KIND_DECIMAL",
+            Self::Fraction => "EXPORT_COLUMN_KIND_FRACTION",
+            Self::DurationMs => "EXPORT_COLUMN_KIND_DURATION_MS",
+            Self::MoneyMicros => "EXPORT_COLUMN_KIND_MONEY_MICROS",
+            Self::Bytes => "EXPORT_COLUMN_KIND_BYTES",
+            Self::Instant => "EXPORT_COLUMN_KIND_INSTANT",
+            Self::Date => "EXPORT_COLUMN_KIND_DATE",
+            Self::Boolean => "EXPORT_COLUMN_KIND_BOOLEAN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "EXPORT_COLUMN_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "EXPORT_COLUMN_KIND_TEXT" => Some(Self::Text),
+            "EXPORT_COLUMN_KIND_INTEGER" => Some(Self::Integer),
+            "EXPORT_COLUMN_KIND_DECIMAL" => Some(Self::Decimal),
+            "EXPORT_COLUMN_KIND_FRACTION" => Some(Self::Fraction),
+            "EXPORT_COLUMN_KIND_DURATION_MS" => Some(Self::DurationMs),
+            "EXPORT_COLUMN_KIND_MONEY_MICROS" => Some(Self::MoneyMicros),
+            "EXPORT_COLUMN_KIND_BYTES" => Some(Self::Bytes),
+            "EXPORT_COLUMN_KIND_INSTANT" => Some(Self::Instant),
+            "EXPORT_COLUMN_KIND_DATE" => Some(Self::Date),
+            "EXPORT_COLUMN_KIND_BOOLEAN" => Some(Self::Boolean),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod export_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// ExportService makes files of answers and lists. A file holds the figures that the RPC answers with, all of them, or its
+    /// last message says what is missing.
+    ///
+    /// A stream is a header, chunks of bytes, and a trailer. Without its trailer a file is not whole. An organization may have
+    /// two exports under way on a server (QUERY_CONCURRENCY). A caller that reads no message for 20 seconds is told so once it
+    /// reads again (SLOW_CONSUMER); what the export held is free by then. Each export is an entry of the audit trail.
+    #[derive(Debug, Clone)]
+    pub struct ExportServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> ExportServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ExportServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ExportServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// ExportMetrics makes a file of the answer to a question: all rows of it, of one revision, whatever page_size it has. It
+        /// needs the scope of the question's RPC.
+        pub async fn export_metrics(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExportMetricsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ExportMetricsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ExportService/ExportMetrics",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.ExportService", "ExportMetrics"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// ExportRows makes a file of the rows of a list, from its first page to its last one. Events and entries of the audit
+        /// trail go page by page, of one revision, and can be resumed. Other lists are of one instant, and cannot. It needs the
+        /// scope of the list's RPC.
+        pub async fn export_rows(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExportRowsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ExportRowsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ExportService/ExportRows",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.ExportService", "ExportRows"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
 /// EraseUserRequest names a person.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EraseUserRequest {

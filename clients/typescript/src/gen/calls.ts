@@ -50,6 +50,10 @@ import type {
   EraseUserRequest,
   EraseUserResponse,
   EventRow,
+  ExportMetricsRequest,
+  ExportMetricsResponse,
+  ExportRowsRequest,
+  ExportRowsResponse,
   ExportUserRequest,
   ExportUserResponse,
   GetAgentMetricsRequest,
@@ -225,6 +229,7 @@ import { DashboardService } from "./tallywire/v1/dashboard_service_pb.js";
 import { DeliveryService } from "./tallywire/v1/delivery_service_pb.js";
 import { DirectoryService } from "./tallywire/v1/directory_service_pb.js";
 import { EventService } from "./tallywire/v1/event_service_pb.js";
+import { ExportService } from "./tallywire/v1/export_service_pb.js";
 import { FunnelService } from "./tallywire/v1/funnel_service_pb.js";
 import { LeaderboardService } from "./tallywire/v1/leaderboard_service_pb.js";
 import { MetricsService } from "./tallywire/v1/metrics_service_pb.js";
@@ -886,6 +891,23 @@ export class Calls {
    */
   getEvent(request: GetEventRequest = {}, options?: CallOptions): Promise<GetEventResponse> {
     return this.#caller.unary<GetEventResponse>({ method: EventService.method.getEvent, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ExportMetrics makes a file of the answer to a question: all rows of it, of one revision, whatever page_size it has. It
+   * needs the scope of the question's RPC.
+   */
+  exportMetrics(request: ExportMetricsRequest = {}, options?: StreamOptions): AsyncGenerator<ExportMetricsResponse, void, undefined> {
+    return this.#caller.serverStream<ExportMetricsResponse>({ method: ExportService.method.exportMetrics, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ExportRows makes a file of the rows of a list, from its first page to its last one. Events and entries of the audit
+   * trail go page by page, of one revision, and can be resumed. Other lists are of one instant, and cannot. It needs the
+   * scope of the list's RPC.
+   */
+  exportRows(request: ExportRowsRequest = {}, options?: StreamOptions): AsyncGenerator<ExportRowsResponse, void, undefined> {
+    return this.#caller.serverStream<ExportRowsResponse>({ method: ExportService.method.exportRows, kind: "question", attemptMs: 30_000 }, request, options);
   }
 
   /**

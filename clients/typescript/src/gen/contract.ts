@@ -16,6 +16,7 @@ export * from "./tallywire/v1/directory_service_pb.js";
 export * from "./tallywire/v1/error_reason_pb.js";
 export * from "./tallywire/v1/event_pb.js";
 export * from "./tallywire/v1/event_service_pb.js";
+export * from "./tallywire/v1/export_service_pb.js";
 export * from "./tallywire/v1/funnel_service_pb.js";
 export * from "./tallywire/v1/lead_pb.js";
 export * from "./tallywire/v1/leaderboard_service_pb.js";

@@ -8056,6 +8056,233 @@ export interface Rejection {
 }
 
 /**
+ * ExportFormat is the format of a file.
+ *
+ * - `CSV`: RFC 4180, UTF-8: a header with titles and units, money in its currency with every digit, instants in ISO 8601 with their offset, absent figures as empty cells. A text that a spreadsheet would run as a formula begins with an apostrophe.
+ * - `JSON_LINES`: A JSON object a line, with the names and units of the contract. What is absent is null.
+ * - `JSON`: One JSON document with all tables, what they are about, and their columns. Values are as in JSON lines.
+ * - `XLSX`: A workbook with all tables, a sheet each: real numbers, dates, and percent. A sheet holds 1,048,576 rows, and others go on in the next one. A text of more than 32,767 characters is cut and marked (ExportTrailer.cut_cells).
+ * - `PARQUET`: Parquet with typed columns; money is decimal. A server without the library refuses it (FORMAT_NOT_INSTALLED).
+ * - `ARROW`: An Arrow stream with the columns of Parquet. A server without the library refuses it (FORMAT_NOT_INSTALLED).
+ */
+export type ExportFormat =
+  | "CSV"
+  | "JSON_LINES"
+  | "JSON"
+  | "XLSX"
+  | "PARQUET"
+  | "ARROW"
+  | `UNKNOWN_${number}`;
+
+/**
+ * ExportColumnKind is what the values of a column are.
+ *
+ * - `TEXT`: Text.
+ * - `INTEGER`: A whole number.
+ * - `DECIMAL`: A number.
+ * - `FRACTION`: A share: 1 is all.
+ * - `DURATION_MS`: A time in milliseconds.
+ * - `MONEY_MICROS`: Money: in millionths in JSON, and in its currency in the other formats.
+ * - `BYTES`: Bytes.
+ * - `INSTANT`: An instant, shown in the context's time zone.
+ * - `DATE`: A calendar day.
+ * - `BOOLEAN`: True or false.
+ */
+export type ExportColumnKind =
+  | "TEXT"
+  | "INTEGER"
+  | "DECIMAL"
+  | "FRACTION"
+  | "DURATION_MS"
+  | "MONEY_MICROS"
+  | "BYTES"
+  | "INSTANT"
+  | "DATE"
+  | "BOOLEAN"
+  | `UNKNOWN_${number}`;
+
+/** ExportMetricsRequest asks for a file of figures. */
+export interface ExportMetricsRequest {
+  /** format is the format of the file. */
+  format?: ExportFormat | undefined;
+  /**
+   * table is the name of the only table to export, as ExportHeader names them: "by_channel". Unset: all tables where the
+   * format holds several, and else the main one. The header names those that are not in the file.
+   */
+  table?: string | undefined;
+  /** question is the request of an RPC, without page_token (INVALID_VALUE). Required. */
+  question?:
+    /** overview asks for key figures. */
+    | { case: "overview"; value: GetOverviewRequest }
+    /** agent_metrics asks for the figures of an agent or a team. */
+    | { case: "agentMetrics"; value: GetAgentMetricsRequest }
+    /** usage_trends asks for series. */
+    | { case: "usageTrends"; value: GetUsageTrendsRequest }
+    /**
+     * query asks for a table by a dimension. Its table "rows" has all of them. The other tables of it are refused where
+     * there are more than 100,000 rows (TOO_MANY_VALUES).
+     */
+    | { case: "query"; value: QueryMetricsRequest }
+    /** daily_stats asks for a row for each day. */
+    | { case: "dailyStats"; value: GetDailyStatsRequest }
+    /** conversation_metrics asks how conversations went. */
+    | { case: "conversationMetrics"; value: GetConversationMetricsRequest }
+    /** costs asks for costs and tokens. */
+    | { case: "costs"; value: GetCostsRequest }
+    /** roi asks for the return of AI agents. */
+    | { case: "roi"; value: GetRoiRequest }
+    /** quota asks for the monthly quota of events. */
+    | { case: "quota"; value: GetQuotaRequest }
+    /** api_usage asks how APIs and tools are used. */
+    | { case: "apiUsage"; value: GetApiUsageRequest }
+    /** call_metrics asks how telephone calls went. */
+    | { case: "callMetrics"; value: GetCallMetricsRequest }
+    /** quality asks for scores. */
+    | { case: "quality"; value: GetQualityRequest }
+    /** leaderboard asks for a leaderboard. */
+    | { case: "leaderboard"; value: GetLeaderboardRequest }
+    /** funnel asks for the figures of a funnel. */
+    | { case: "funnel"; value: QueryFunnelRequest }
+    /** campaigns asks for campaigns. */
+    | { case: "campaigns"; value: ListCampaignsRequest }
+    /** campaign asks for one campaign. */
+    | { case: "campaign"; value: GetCampaignRequest }
+    /** user_retention asks how many users come back. */
+    | { case: "userRetention"; value: GetUserRetentionRequest }
+    | undefined;
+}
+
+/** ExportMetricsResponse is a message of an export. */
+export interface ExportMetricsResponse {
+  /** message is what it says. */
+  message?:
+    /** header is the first message. */
+    | { case: "header"; value: ExportHeader }
+    /** chunk is a part of the file. */
+    | { case: "chunk"; value: ExportChunk }
+    /** trailer is the last message. */
+    | { case: "trailer"; value: ExportTrailer };
+}
+
+/** ExportRowsRequest asks for a file of rows. */
+export interface ExportRowsRequest {
+  /** format is the format of the file. */
+  format?: ExportFormat | undefined;
+  /**
+   * resume_token goes on with an export that has ended early: that of the last chunk that was kept. All else must be as it
+   * was then (RESUME_TOKEN_INVALID). Files of CSV, JSON lines and Arrow can be resumed, if their rows are events or entries
+   * of the audit trail.
+   */
+  resumeToken?: string | undefined;
+  /** rows is the request of an RPC, without page_token (INVALID_VALUE); its page_size does not matter. Required. */
+  rows?:
+    /** events lists raw events. */
+    | { case: "events"; value: ListEventsRequest }
+    /** conversations lists conversations. */
+    | { case: "conversations"; value: ListConversationsRequest }
+    /** users lists users. */
+    | { case: "users"; value: ListUsersRequest }
+    /** leads lists leads. */
+    | { case: "leads"; value: ListLeadsRequest }
+    /** content_gaps lists questions that the knowledge did not answer. */
+    | { case: "contentGaps"; value: ListContentGapsRequest }
+    /** audit_entries lists the audit trail. It needs the scope admin. */
+    | { case: "auditEntries"; value: ListAuditEntriesRequest }
+    /** agents lists agents. It needs the scope read. */
+    | { case: "agents"; value: ListAgentsRequest }
+    | undefined;
+}
+
+/** ExportRowsResponse is a message of an export. */
+export interface ExportRowsResponse {
+  /** message is what it says. */
+  message?:
+    /** header is the first message. */
+    | { case: "header"; value: ExportHeader }
+    /** chunk is a part of the file. */
+    | { case: "chunk"; value: ExportChunk }
+    /** trailer is the last message. */
+    | { case: "trailer"; value: ExportTrailer };
+}
+
+/** ExportHeader says what the file holds. */
+export interface ExportHeader {
+  /**
+   * context says what was counted. Its revision is that of all rows. Without one, as of the audit trail, it has the time
+   * zone alone.
+   */
+  context?: AnswerContext;
+  /** tables are those in the file, in their order. */
+  tables: ExportTable[];
+  /** other_tables are the names of those of the answer that are not in the file. */
+  otherTables: string[];
+  /** file_name is a name for the file: what, which days, which zone, which revision. */
+  fileName: string;
+  /** media_type is the type of the file, as "text/csv; charset=utf-8". */
+  mediaType: string;
+  /** offset is how many bytes of the file came before this stream: 0 unless it was resumed. */
+  offset: number;
+  /** resumable is true if chunks have tokens. */
+  resumable: boolean;
+}
+
+/** ExportTable is a table of a file. */
+export interface ExportTable {
+  /** name is for programs. */
+  name: string;
+  /** title is for people. */
+  title: string;
+  /** columns are in the order of the file. */
+  columns: ExportColumn[];
+  /** estimated_rows is about how many rows there will be. Unset: nobody knows yet. */
+  estimatedRows?: number;
+  /** notes say what a reader must know of what is not in the table. */
+  notes: string[];
+}
+
+/** ExportColumn is a column of a table. */
+export interface ExportColumn {
+  /** name is that of the contract: "cost_micros". */
+  name: string;
+  /** title is for people: "Cost". */
+  title: string;
+  /** kind is what its values are. */
+  kind?: ExportColumnKind;
+  /** unit is that of the values, as in ListMetrics. Empty: there is none to tell. */
+  unit: string;
+  /** currency is the code of the money's currency. Empty: it is no money, or each row names its own. */
+  currency: string;
+}
+
+/** ExportChunk is a part of the file. */
+export interface ExportChunk {
+  /** data are the next bytes. Empty: the export is at work, and rows says how far. */
+  data: Uint8Array;
+  /** rows is how many rows have been written up to here, from the beginning of the file on. */
+  rows: number;
+  /** resume_token goes on after this chunk. Empty: it is no place to go on from. */
+  resumeToken: string;
+}
+
+/** ExportTrailer says that the file has ended, and what it should be. */
+export interface ExportTrailer {
+  /** rows is how many rows the file has, in all tables. */
+  rows: number;
+  /** bytes is how many bytes the file has, those before a resumption included. */
+  bytes: number;
+  /**
+   * sha256 is the SHA-256 of the bytes of this stream, in hexadecimal digits: of the whole file unless it was resumed.
+   */
+  sha256: string;
+  /** complete is true if the file has every row that was asked for. */
+  complete: boolean;
+  /** incomplete_reason says what is missing where complete is false. */
+  incompleteReason: string;
+  /** cut_cells is how many texts were longer than a cell of the format may be. Each is marked. */
+  cutCells: number;
+}
+
+/**
  * ErasureState says whether an erasure is done.
  *
  * - `RUNNING`: Workers are at it, or will be. Nothing comes in any more under the id.

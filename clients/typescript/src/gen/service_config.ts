@@ -166,7 +166,9 @@ export const serviceConfig = {
         { "service": "tallywire.v1.RealtimeService", "method": "WatchMetrics" },
         { "service": "tallywire.v1.RealtimeService", "method": "WatchUpdates" },
         { "service": "tallywire.v1.AuditService", "method": "VerifyMetrics" },
-        { "service": "tallywire.v1.AuditService", "method": "RepairMetrics" }
+        { "service": "tallywire.v1.AuditService", "method": "RepairMetrics" },
+        { "service": "tallywire.v1.ExportService", "method": "ExportMetrics" },
+        { "service": "tallywire.v1.ExportService", "method": "ExportRows" }
       ],
       "waitForReady": false,
       "retryPolicy": {

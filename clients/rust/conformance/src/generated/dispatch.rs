@@ -619,6 +619,22 @@ pub(crate) async fn call(
                 client.get_event(decoded::<v1::GetEventRequest>(request)?).await,
             )
         }
+        "tallywire.v1.ExportService/ExportMetrics" => {
+            streamed(
+                    "ExportMetricsResponse",
+                    client
+                        .export_metrics(decoded::<v1::ExportMetricsRequest>(request)?)
+                        .await,
+                )
+                .await
+        }
+        "tallywire.v1.ExportService/ExportRows" => {
+            streamed(
+                    "ExportRowsResponse",
+                    client.export_rows(decoded::<v1::ExportRowsRequest>(request)?).await,
+                )
+                .await
+        }
         "tallywire.v1.PrivacyService/EraseUser" => {
             answered(
                 "EraseUserResponse",

@@ -29,6 +29,8 @@ import io.github.tallywire.answer.DownloadReportResponse;
 import io.github.tallywire.answer.DuplicateDashboardResponse;
 import io.github.tallywire.answer.EraseUserResponse;
 import io.github.tallywire.answer.EventRow;
+import io.github.tallywire.answer.ExportMetricsResponse;
+import io.github.tallywire.answer.ExportRowsResponse;
 import io.github.tallywire.answer.ExportUserResponse;
 import io.github.tallywire.answer.GetAgentMetricsResponse;
 import io.github.tallywire.answer.GetAgentResponse;
@@ -2274,6 +2276,56 @@ abstract class BlockingCalls {
    */
   public GetEventResponse getEvent(Consumer<io.github.tallywire.v1.GetEventRequest.Builder> request) {
     return getEvent(Requests.filled(io.github.tallywire.v1.GetEventRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ExportMetrics makes a file of the answer to a question: all rows of it, of one revision,
+   * whatever page_size it has. It needs the scope of the question's RPC.
+   *
+   * @param request the request
+   * @return the answers as they come; close it
+   * @throws TallywireException if the call fails
+   */
+  public ServerStream<ExportMetricsResponse> exportMetrics(io.github.tallywire.v1.ExportMetricsRequest request) {
+    return stream(io.github.tallywire.v1.ExportServiceGrpc.getExportMetricsMethod(), request, ExportMetricsResponse::of);
+  }
+
+  /**
+   * ExportMetrics makes a file of the answer to a question: all rows of it, of one revision,
+   * whatever page_size it has. It needs the scope of the question's RPC.
+   *
+   * @param request fills the request in
+   * @return the answers as they come; close it
+   * @throws TallywireException if the call fails
+   */
+  public ServerStream<ExportMetricsResponse> exportMetrics(Consumer<io.github.tallywire.v1.ExportMetricsRequest.Builder> request) {
+    return exportMetrics(Requests.filled(io.github.tallywire.v1.ExportMetricsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ExportRows makes a file of the rows of a list, from its first page to its last one. Events and
+   * entries of the audit trail go page by page, of one revision, and can be resumed. Other lists
+   * are of one instant, and cannot. It needs the scope of the list's RPC.
+   *
+   * @param request the request
+   * @return the answers as they come; close it
+   * @throws TallywireException if the call fails
+   */
+  public ServerStream<ExportRowsResponse> exportRows(io.github.tallywire.v1.ExportRowsRequest request) {
+    return stream(io.github.tallywire.v1.ExportServiceGrpc.getExportRowsMethod(), request, ExportRowsResponse::of);
+  }
+
+  /**
+   * ExportRows makes a file of the rows of a list, from its first page to its last one. Events and
+   * entries of the audit trail go page by page, of one revision, and can be resumed. Other lists
+   * are of one instant, and cannot. It needs the scope of the list's RPC.
+   *
+   * @param request fills the request in
+   * @return the answers as they come; close it
+   * @throws TallywireException if the call fails
+   */
+  public ServerStream<ExportRowsResponse> exportRows(Consumer<io.github.tallywire.v1.ExportRowsRequest.Builder> request) {
+    return exportRows(Requests.filled(io.github.tallywire.v1.ExportRowsRequest.newBuilder(), request).build());
   }
 
   /**
