@@ -18,7 +18,7 @@ from server.clock import Clock
 from server.delivery import setup as delivery
 from server.delivery.stores import Files, StoredFiles
 from server.delivery.stores import Files, NoFiles
-from server.exports.exports import Exports
+from server.exports.exports import ExportRoom
 from server.ingest.corrections import Corrector
 from server.ingest.pipeline import Ingest
 from server.lifecycle import garbage_collection, preconditions
@@ -161,7 +161,7 @@ class Running:
             limit_each=settings.max_subscriptions_per_organization,
         )
         self._authenticator = Authenticator(database, self._secrets, self._clock)
-        self.exports = Exports(database)
+        self.exports = ExportRoom(database)
         self.services = self._make_services()
         self._server = self._make_server()
         self._watch = DatabaseWatch(database, self._clock, on_look=self._report_memory, on_state=self._follow)

@@ -124,7 +124,10 @@ class StreamWriter(_ArrowWriter):
     def _open(self) -> Any:
         import pyarrow
 
-        return pyarrow.ipc.new_stream(self._sink, self._schema)
+        file = pyarrow.ipc.new_stream(self._sink, self._schema)
+        # The schema is written with the first batch: an empty one, so that the first rows of a resumed file have none.
+        file.write_batch(self._batch(()))
+        return file
 
     def rows(self, rows: Sequence[Row]) -> bytes:
         """Returns a batch."""

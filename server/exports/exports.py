@@ -1,4 +1,4 @@
-"""Exports: how many there may be at once, and what the audit trail tells of them."""
+"""ExportRoom: how many there may be at once, and what the audit trail tells of them."""
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
@@ -13,7 +13,7 @@ _MOST, _MOST_EACH = 20, 2  # of those that are made and sent
 _READ_AT_ONCE = 4  # of those that hold a snapshot of the database until all of it is read
 
 
-class Exports:
+class ExportRoom:
     """The exports of a process."""
 
     def __init__(self, database: Database) -> None:

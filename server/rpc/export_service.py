@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 import grpc
 
 from server.errors import Reason, Refused
-from server.exports.exports import Exports
+from server.exports.exports import ExportRoom
 from server.rpc import gate
 from server.rpc.asking import Asking
 from server.rpc.endings import Lifetime
@@ -33,7 +33,7 @@ class ExportService(export_service_pb2_grpc.ExportServiceServicer):
     Responses are written to the context and not yielded, so that a client that does not read them can be told so.
     """
 
-    def __init__(self, asking: Asking, exports: Exports) -> None:
+    def __init__(self, asking: Asking, exports: ExportRoom) -> None:
         self._metrics = MetricStreams(asking, exports)
         self._rows = RowStreams(asking, exports)
         self._draining = Draining()

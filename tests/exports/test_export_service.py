@@ -254,11 +254,7 @@ async def test_events_go_page_by_page_and_can_be_resumed(world: Caller, monkeypa
             await world.track(e("message.sent", 5, agent_id="late", user_id="late"))
             rest = await rows(world, form, token, events=asked)
             assert rest.header.offset == len(before)
-            if form == ARROW:  # whose bytes have gaps that nobody fills
-                one, other = (pyarrow.ipc.open_stream(data).read_all() for data in (before + rest.data, file.data))
-                assert one.equals(other)
-            else:
-                assert before + rest.data == file.data
+            assert before + rest.data == file.data
             assert rest.trailer is not None
             assert (rest.trailer.rows, rest.trailer.bytes) == (EVENTS, len(file.data))
             assert rest.trailer.sha256 == hashlib.sha256(rest.data).hexdigest()

@@ -477,8 +477,8 @@ async def things(accounts: Accounts) -> Things:
     (update,) = await answers(owner, "RealtimeService/WatchUpdates", {})
     names["resume token"] = update.resume_token
     digest = places.digest_of(export_service_pb2.ExportRowsRequest(events={"time_range": THE_DAY}))
-    place = places.Place(page_token=names["page of EventService/ListEvents"], rows=1, size=100)
-    names["resume token of rows"] = places.Places(accounts.secrets).token(owner.organization_id, digest, place)
+    place = places.FilePlace(page_token=names["page of EventService/ListEvents"], rows=1, size=100)
+    names["resume token of rows"] = places.FilePlaces(accounts.secrets).token(owner.organization_id, digest, place)
     return Things(owner=owner, stranger=stranger, names=names)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from server.errors import Reason, Refused
 from server.exports import formats
-from server.exports.exports import Exports
+from server.exports.exports import ExportRoom
 from server.exports.formats import Format
 from server.exports.making import FileInTheMaking
 from server.exports.spool import ByteSpool
@@ -20,7 +20,7 @@ from server.rpc.asking import Asking
 from server.rpc.exports import answer_tables, messages
 from server.rpc.exports.answering import in_large_pages, whole
 from server.rpc.exports.messages import Part
-from server.rpc.exports.row_streams import Progress
+from server.rpc.exports.row_streams import ProgressNotes
 from server.tenancy.principal import Principal
 from tallywire.v1 import export_service_pb2, metrics_service_pb2
 
@@ -31,7 +31,7 @@ _ACTION: Final = "metrics.exported"
 class MetricStreams:
     """Makes the parts of exported figures."""
 
-    def __init__(self, asking: Asking, exports: Exports) -> None:
+    def __init__(self, asking: Asking, exports: ExportRoom) -> None:
         self._asking = asking
         self._exports = exports
 
@@ -93,7 +93,7 @@ class MetricStreams:
         made: FileInTheMaking,
     ) -> AsyncGenerator[Part, None]:
         """Yields the parts of the rows of a table, however many there are."""
-        request, progress = in_large_pages(asked), Progress()
+        request, progress = in_large_pages(asked), ProgressNotes()
         request.ClearField("series")  # which is a table of its own
         with ByteSpool() as spool:
             async with self._exports.reading(principal), self._asking.of_one_instant() as pinned:

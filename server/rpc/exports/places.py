@@ -13,7 +13,7 @@ _MAX_LENGTH = 8192  # a page token is at most half as long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class FilePlace:
     """A place in a file: after so many rows and bytes. page_token asks for the page that comes next; empty: the
     first one.
     """
@@ -23,17 +23,17 @@ class Place:
     size: int
 
 
-class Places:
+class FilePlaces:
     """Makes and reads the tokens of exports. A token belongs to its request, with everything but the token in it."""
 
     def __init__(self, secrets: KeyedHashes) -> None:
         self._tokens = SignedTokens(secrets, "export", longest=_MAX_LENGTH)
 
-    def token(self, organization_id: int, digest: str, place: Place) -> str:
+    def token(self, organization_id: int, digest: str, place: FilePlace) -> str:
         """Returns the token of a place."""
         return self._tokens.token(organization_id, [digest, place.page_token, place.rows, place.size])
 
-    def place(self, organization_id: int, digest: str, token: str) -> Place:
+    def place(self, organization_id: int, digest: str, token: str) -> FilePlace:
         """Returns the place of a token; refuses one of another request or organization."""
         try:
             whose, page_token, rows, size = self._tokens.values(organization_id, token)
@@ -41,7 +41,7 @@ class Places:
             raise _refusal("is damaged, or belongs to another organization") from None
         if whose != digest:
             raise _refusal("belongs to another export: ask with everything else as it was then")
-        return Place(page_token=page_token, rows=rows, size=size)
+        return FilePlace(page_token=page_token, rows=rows, size=size)
 
 
 def digest_of(request: export_service_pb2.ExportRowsRequest) -> str:

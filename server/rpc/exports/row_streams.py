@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from server.errors import Reason, Refused
 from server.exports import formats
-from server.exports.exports import Exports
+from server.exports.exports import ExportRoom
 from server.exports.formats import Format
 from server.exports.making import FileInTheMaking
 from server.exports.spool import ByteSpool
@@ -24,7 +24,7 @@ from server.rpc.exports import answer_tables, estimates, messages, places
 from server.rpc.exports.answering import in_large_pages, rows_of
 from server.rpc.exports.fields import words
 from server.rpc.exports.messages import Part
-from server.rpc.exports.places import Place, Places
+from server.rpc.exports.places import FilePlace, FilePlaces
 from server.rpc.exports.row_tables import RowTable
 from server.tenancy import sign_ins
 from server.tenancy.principal import Principal, Scope
@@ -45,7 +45,7 @@ _PROGRESS_SECONDS, _MOST_PROGRESS = 1.0, 100
 _ACTION: Final = "rows.exported"
 
 
-class Progress:
+class ProgressNotes:
     """Tells now and then how far an export is: so seldom that it never waits for its reader."""
 
     def __init__(self) -> None:
@@ -63,10 +63,10 @@ class Progress:
 class RowStreams:
     """Makes the parts of exported lists."""
 
-    def __init__(self, asking: Asking, exports: Exports) -> None:
+    def __init__(self, asking: Asking, exports: ExportRoom) -> None:
         self._asking = asking
         self._exports = exports
-        self._places = Places(asking.secrets)
+        self._places = FilePlaces(asking.secrets)
 
     async def parts(
         self, principal: Principal, request: export_service_pb2.ExportRowsRequest, by: Actor
@@ -103,10 +103,10 @@ class RowStreams:
 
     def _place(
         self, principal: Principal, request: export_service_pb2.ExportRowsRequest, name: str, one: Format
-    ) -> Place:
+    ) -> FilePlace:
         """Returns where to begin; refuses to go on with a file that cannot be gone on with."""
         if not request.resume_token:
-            return Place(page_token="", rows=0, size=0)
+            return FilePlace(page_token="", rows=0, size=0)
         if name not in _OF_A_REVISION or not one.can_resume:
             raise Refused(
                 Reason.RESUME_TOKEN_INVALID, f"{one.value} files of {name} cannot be resumed", field="resume_token"
@@ -127,13 +127,13 @@ class _Page:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Sealing:
-    places: Places
+    places: FilePlaces
     organization_id: int
     digest: str
 
     def token(self, page_token: str, made: FileInTheMaking) -> str:
         """Returns the token of the place that a file has come to."""
-        place = Place(page_token=page_token, rows=made.rows, size=made.size)
+        place = FilePlace(page_token=page_token, rows=made.rows, size=made.size)
         return self.places.token(self.organization_id, self.digest, place)
 
 
@@ -206,9 +206,9 @@ def rows_kind(name: str) -> Any:
     return found[0]
 
 
-async def _paged(listing: _Listing, place: Place, seal: _Sealing | None) -> AsyncGenerator[Part, None]:
+async def _paged(listing: _Listing, place: FilePlace, seal: _Sealing | None) -> AsyncGenerator[Part, None]:
     """Yields the parts of a list of a revision. Nothing of the database is held while a part is sent."""
-    made, progress = listing.made, Progress()
+    made, progress = listing.made, ProgressNotes()
     page = await listing.page(listing.asking, place.page_token)
     await listing.estimate()
     heading = listing.heading(page)
@@ -229,9 +229,9 @@ async def _paged(listing: _Listing, place: Place, seal: _Sealing | None) -> Asyn
     yield messages.trailer(made, page.missing)
 
 
-async def _spooled(listing: _Listing, exports: Exports) -> AsyncGenerator[Part, None]:
+async def _spooled(listing: _Listing, exports: ExportRoom) -> AsyncGenerator[Part, None]:
     """Yields the parts of a list of one instant, once all of it is read."""
-    made, progress = listing.made, Progress()
+    made, progress = listing.made, ProgressNotes()
     await listing.estimate()
     with ByteSpool() as spool:
         async with exports.reading(listing.principal), listing.asking.of_one_instant() as pinned:

@@ -20,6 +20,7 @@ from tallywire import (
     aio_delivery,
     aio_directory,
     aio_event_lists,
+    aio_exports,
     aio_funnels,
     aio_privacy,
     aio_questions,
@@ -89,6 +90,7 @@ class AsyncClient(
         self.dashboards = aio_dashboards.AsyncDashboards(self._bound, self._call)
         self.delivery = aio_delivery.AsyncDeliveryCalls(self._bound, self._call)
         self.reports = aio_reports.AsyncClientReports(self._bound, self._connection.metadata, self._call)
+        self.exports = aio_exports.AsyncExports(self._bound, self._connection.metadata)
 
     def __repr__(self) -> str:
         """Returns the class and the address; never the key."""

@@ -15,6 +15,7 @@ from tallywire.v1 import (
     delivery_service_pb2_grpc,
     directory_service_pb2_grpc,
     event_service_pb2_grpc,
+    export_service_pb2_grpc,
     funnel_service_pb2_grpc,
     leaderboard_service_pb2_grpc,
     metrics_service_pb2_grpc,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tallywire.v1.delivery_service_pb2_grpc import DeliveryServiceAsyncStub
     from tallywire.v1.directory_service_pb2_grpc import DirectoryServiceAsyncStub
     from tallywire.v1.event_service_pb2_grpc import EventServiceAsyncStub
+    from tallywire.v1.export_service_pb2_grpc import ExportServiceAsyncStub
     from tallywire.v1.funnel_service_pb2_grpc import FunnelServiceAsyncStub
     from tallywire.v1.leaderboard_service_pb2_grpc import LeaderboardServiceAsyncStub
     from tallywire.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
@@ -61,6 +63,7 @@ class Stubs:
     dashboards: "DashboardServiceAsyncStub"
     delivery: "DeliveryServiceAsyncStub"
     reports: "ReportServiceAsyncStub"
+    exports: "ExportServiceAsyncStub"
 
 
 def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
@@ -84,6 +87,7 @@ def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
         dashboards=cast("DashboardServiceAsyncStub", dashboard_service_pb2_grpc.DashboardServiceStub(channel)),
         delivery=cast("DeliveryServiceAsyncStub", delivery_service_pb2_grpc.DeliveryServiceStub(channel)),
         reports=cast("ReportServiceAsyncStub", report_service_pb2_grpc.ReportServiceStub(channel)),
+        exports=cast("ExportServiceAsyncStub", export_service_pb2_grpc.ExportServiceStub(channel)),
     )
 
 

@@ -24,6 +24,7 @@ from tallywire import (
     directory,
     errors,
     event_lists,
+    exports,
     funnels,
     green_threads,
     ids,
@@ -106,6 +107,7 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
         self.dashboards = dashboards.Dashboards(self._channel, self._call)
         self.delivery = delivery.DeliveryCalls(self._channel, self._call)
         self.reports = reports.ClientReports(self._channel, self._connection.metadata, self._call)
+        self.exports = exports.Exports(self._channel, self._connection)
 
     def __repr__(self) -> str:
         """Returns the class and the address; never the key."""

@@ -30,6 +30,7 @@ from tallywire.cli import (
     deliveries,
     destinations,
     event_list,
+    exporting,
     funnel,
     json_output,
     key_values,
@@ -226,6 +227,7 @@ application.add_typer(saved_funnels.app, name="funnels")
 application.add_typer(reports.app, name="reports")
 application.command(name="erase")(people.erase)
 application.command(name="export-user")(people.export_user)
+application.command(name="export")(exporting.export)
 application.command(name="gap")(content_gaps.gap)
 application.add_typer(content_gaps.app, name="gaps")
 application.add_typer(custom_metrics.app, name="custom-metrics")

@@ -1,6 +1,7 @@
 """The options that commands share, each defined once, in groups that a command takes as one parameter."""
 
 import contextlib
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
@@ -257,21 +258,15 @@ class OutputOptions:
             terminal(Console())
 
 
-_GROUPS: Final = (
-    *(ServerOptions, PeriodOptions, FilterOptions, RealtimeFilterOptions, UpdateFilterOptions),
-    OutputOptions,
-)
-
-
 def grouped(command: Callable[..., _Result]) -> Callable[..., _Result]:
-    """Gives a command the options of each group that it takes as a parameter, in the place of that parameter."""
+    """Gives a command the options of each group that it takes, a dataclass, in the place of that parameter."""
     parameters: list[inspect.Parameter] = []
     groups: dict[str, tuple[type[Any], list[str]]] = {}
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
-        group = parameter.annotation
-        if group not in _GROUPS:
+        if not dataclasses.is_dataclass(parameter.annotation):
             parameters.append(parameter)
             continue
+        group: Any = parameter.annotation
         fields = inspect.signature(group, eval_str=True).parameters.values()
         groups[parameter.name] = (group, [one.name for one in fields])
         parameters.extend(fields)
