@@ -103,7 +103,6 @@ def test_the_service_config_names_methods_that_exist_and_retries_what_passes() -
             dashboard_service_pb2,
             delivery_service_pb2,
             export_service_pb2,
-            export_service_pb2,
             directory_service_pb2,
             funnel_service_pb2,
             event_service_pb2,

@@ -77,7 +77,10 @@ def request(kind: str, asked: period.AskedPeriod | None, chosen: ExportChoice) -
         message.comparison.CopyFrom(requests.comparison(chosen.compare))
     if chosen.more:
         try:
-            json_format.ParseDict(json.loads(chosen.more), message)
+            fields = json.loads(chosen.more)
+            if not isinstance(fields, dict):
+                raise TypeError("not an object")
+            json_format.ParseDict(fields, message)
         except (json_format.ParseError, json.JSONDecodeError, TypeError) as error:
             raise WrongUsage(f"--request: not what a request of {kind} has: {error}") from None
     return message  # type: ignore[no-any-return] # a message, by its descriptor
