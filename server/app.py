@@ -17,7 +17,6 @@ from server.admission.rates import Rates
 from server.clock import Clock
 from server.delivery import setup as delivery
 from server.delivery.stores import Files, StoredFiles
-from server.delivery.stores import Files, NoFiles
 from server.exports.exports import ExportRoom
 from server.ingest.corrections import Corrector
 from server.ingest.pipeline import Ingest

@@ -311,6 +311,7 @@ TABLE: Mapping[str, Sequence[Case] | str] = {
     "ReportService/RunReportSchedule": [
         case("schedule", lambda name: {"schedule_id": name}),
         case("request of a run", lambda name: {"schedule_id": "none", "request_id": name}, is_told=False),
+    ],
     "ExportService/ExportMetrics": [
         case("agent", lambda name: {"overview": {"time_range": THE_DAY, "filter": {"agent_id": name}}}),
         case("funnel", lambda name: {"funnel": {"time_range": THE_DAY, "name": name}}),
