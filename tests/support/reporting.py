@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import grpc
@@ -13,8 +14,9 @@ from server import kinds
 from server.projections.projector import Projector
 from server.reports.making import MakingReports
 from server.settings import Settings
-from server.store import claims
+from server.store import claims, deployment
 from server.store.database import Database
+from server.tasks.kinds import Work
 from server.tasks.runner import Runner
 from tallywire.v1 import report_service_pb2 as pb
 from tests.support import serving, waiting
@@ -66,6 +68,26 @@ class ReportWorker:
     runner: Runner
     making: MakingReports
     database: Database
+
+    def work(self, caller: Caller, *, is_last_try: bool = False, **more: Any) -> Work:
+        """A task of a caller's organization, as a function gets it."""
+        given: dict[str, Any] = {"payload": {}, "period": None, "now": datetime.now(UTC), **more}
+        return Work(
+            database=self.database,
+            task_id=0,
+            organization_id=caller.organization_id,
+            last={},
+            is_last_try=is_last_try,
+            **given,
+        )
+
+    async def files(self, caller: Caller) -> list[str]:
+        """The keys of all files of a caller's organization in the store."""
+        async with self.database.transaction() as driver:
+            here = await deployment.look(driver)
+        assert here is not None
+        listed = self.making.store.listed(here.deployment_id)
+        return [one.key async for page in listed for one in page if one.of.organization_id == caller.organization_id]
 
     async def run(self, caller: Caller, fields: Mapping[str, Any]) -> pb.ReportRun:
         """A run of a report, made to its end."""
