@@ -22,6 +22,11 @@ def missing() -> str:
     return ""
 
 
+def environment() -> dict[str, str]:
+    """The environment of the scripts, which names Chromium."""
+    return {**os.environ, "CHROMIUM": _program() or ""}
+
+
 async def measure(name: str, link: str, meanwhile: Callable[[], Awaitable[None]] | None = None, **options: Any) -> Any:
     """Measures one thing. Where something has to be done meanwhile, the script says when, and is told once it is."""
     process = await asyncio.create_subprocess_exec(
@@ -31,7 +36,7 @@ async def measure(name: str, link: str, meanwhile: Callable[[], Awaitable[None]]
         link,
         json.dumps(options),
         cwd=CLIENT,
-        env={**os.environ, "CHROMIUM": _program() or ""},
+        env=environment(),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -121,6 +121,7 @@ async function poll(
   abort: AbortSignal,
 ): Promise<void> {
   const until = Date.now() + STREAM_AGAIN_MS;
+  let away = false;
   while (!abort.aborted && Date.now() < until) {
     try {
       const { state } = await call(RealtimeService.method.getRealtimeMetrics, { filter }, abort);
@@ -132,8 +133,10 @@ async function poll(
         ),
       );
       say("polling");
+      if (away) return; // It has been down and is back: streams will work again, too.
     } catch {
       if (isOver(abort)) return;
+      away = true;
       say("trying"); // The figures stay, and the page says so.
     }
     await pause(POLL_MS, abort);
@@ -192,6 +195,43 @@ interface Sharing {
   last: () => Uint8Array | undefined;
 }
 
+/** Watches for all tabs, until this one ends; not while nobody has looked at any of them for a minute. */
+async function lead(
+  filter: Filter,
+  tab: Sharing,
+  tell: (word: Word) => void,
+  isForgotten: () => boolean,
+  over: AbortController,
+): Promise<void> {
+  tab.leads.value = true;
+  const say = (next: Link): void => {
+    tab.link.value = next;
+    tell({ kind: "link", link: next });
+  };
+  while (!over.signal.aborted) {
+    const round = new AbortController();
+    const end = (): void => {
+      round.abort();
+    };
+    over.signal.addEventListener("abort", end, { once: true });
+    const quiet = setInterval(() => {
+      if (isForgotten()) end();
+    }, 5_000);
+    await receive(
+      filter,
+      (bytes) => {
+        tab.show(bytes);
+        tell({ kind: "state", bytes });
+      },
+      say,
+      round.signal,
+    );
+    clearInterval(quiet);
+    over.signal.removeEventListener("abort", end);
+    while (!isOver(over.signal) && isForgotten()) await pause(1_000, over.signal);
+  }
+}
+
 function share(name: string, filter: Filter, tab: Sharing, over: AbortController): () => void {
   const channel = new BroadcastChannel(name);
   const tell = (word: Word): void => {
@@ -218,36 +258,8 @@ function share(name: string, filter: Filter, tab: Sharing, over: AbortController
     tell({ kind: "visible" });
   }, ALL_HIDDEN_MS / 4);
   tell({ kind: "ask" });
-  const leading = async (): Promise<void> => {
-    tab.leads.value = true;
-    const say = (next: Link): void => {
-      tab.link.value = next;
-      tell({ kind: "link", link: next });
-    };
-    while (!over.signal.aborted) {
-      const round = new AbortController();
-      const end = (): void => {
-        round.abort();
-      };
-      over.signal.addEventListener("abort", end, { once: true });
-      const quiet = setInterval(() => {
-        if (document.hidden && Date.now() - lastVisible > ALL_HIDDEN_MS) end();
-      }, 5_000);
-      await receive(
-        filter,
-        (bytes) => {
-          tab.show(bytes);
-          tell({ kind: "state", bytes });
-        },
-        say,
-        round.signal,
-      );
-      clearInterval(quiet);
-      over.signal.removeEventListener("abort", end);
-      while (!isOver(over.signal) && Date.now() - lastVisible > ALL_HIDDEN_MS && document.hidden)
-        await pause(1_000, over.signal);
-    }
-  };
+  const isForgotten = (): boolean => document.hidden && Date.now() - lastVisible > ALL_HIDDEN_MS;
+  const leading = (): Promise<void> => lead(filter, tab, tell, isForgotten, over);
   navigator.locks.request(name, { signal: over.signal }, leading).catch((error: unknown) => {
     if (!isOver(over.signal)) throw error; // Aborted while it waited for the lock: this tab never led.
   });

@@ -3,13 +3,15 @@ import type { JSX } from "preact";
 import { AgentKind } from "@contract/event_pb.js";
 import { DirectoryService } from "@contract/directory_service_pb.js";
 import { MetricsService } from "@contract/metrics_service_pb.js";
-import type { QueryMetricsResponse } from "@contract/metrics_service_pb.js";
+import type { MetricRow, QueryMetricsResponse } from "@contract/metrics_service_pb.js";
 import { useState } from "preact/hooks";
 import { useQuestion } from "../api/question";
 import { Chart } from "../charts/Chart";
 import { Page } from "../components/Page";
 import { Answered, Tile } from "../components/basics";
+import { Select } from "../components/Select";
 import { Table } from "../components/Table";
+import type { Column } from "../components/Table";
 import { bucket, cell, metricInfo, value } from "../contract";
 import { figure } from "../format";
 import { comparison, param, setParams } from "../state/address";
@@ -97,43 +99,77 @@ function colorOf(answer: QueryMetricsResponse, id: string): number {
   );
 }
 
+/** The chosen agents with colours of their own: by their rank, or the next colour that is free. */
+function colored(answer: QueryMetricsResponse): { row: MetricRow; color: number; label: string }[] {
+  const taken = new Set<number>();
+  return answer.rows
+    .filter((row) => chosenAgents().includes(row.values[0] ?? ""))
+    .map((row) => {
+      let color = colorOf(answer, row.values[0] ?? "");
+      while (taken.has(color)) color = (color % 6) + 1;
+      taken.add(color);
+      return { row, color, label: row.displayName || (row.values[0] ?? "") };
+    });
+}
+
+function FiguresOf({
+  answer,
+  chosen,
+}: {
+  answer: QueryMetricsResponse;
+  chosen: ReturnType<typeof colored>;
+}): JSX.Element {
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label={t.agents.overlay}>
+      <table class="table">
+        <thead>
+          <tr>
+            <th scope="col">{t.chart.focus}</th>
+            {chosen.map(({ row, color, label }) => (
+              <th key={row.values[0]} scope="col" class="number">
+                <i class={`key c${String(color)}`} /> {label}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {METRICS.map((name) => {
+            const at = answer.metrics.findIndex((one) => one.metric === name);
+            return (
+              <tr key={name}>
+                <th scope="row">{metricInfo(name).title}</th>
+                {chosen.map(({ row }) => (
+                  <td key={row.values[0]} class="number">
+                    {figure(cell(row.figures[at]), metricInfo(name).unit)}
+                  </td>
+                ))}
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
 function SideBySide({ answer }: { answer: QueryMetricsResponse }): JSX.Element | null {
   const [metric, setMetric] = useState("total_conversations");
-  const rows = answer.rows.filter((row) => chosenAgents().includes(row.values[0] ?? ""));
-  if (rows.length < 2) return null;
+  const chosen = colored(answer);
+  if (chosen.length < 2) return null;
   const index = answer.metrics.findIndex((one) => one.metric === metric);
   const { title, unit } = metricInfo(metric);
-  const taken = new Set<number>();
-  const series = rows.map((row) => {
-    let color = colorOf(answer, row.values[0] ?? "");
-    while (taken.has(color)) color = (color % 6) + 1;
-    taken.add(color);
-    return {
-      key: row.values[0] ?? "",
-      label: row.displayName || (row.values[0] ?? ""),
-      color,
-      values: (row.series[index]?.values ?? []).map(value),
-    };
-  });
   return (
     <Tile
       title={t.agents.overlay}
       hint={`${title}, ${caption(answer.granularity)}`}
       tools={
         <>
-          <select
-            aria-label={t.chart.focus}
+          <Select
+            label={t.chart.focus}
             value={metric}
-            onChange={(event) => {
-              setMetric(event.currentTarget.value);
-            }}
-          >
-            {OVERLAY.map((name) => (
-              <option key={name} value={name}>
-                {metricInfo(name).title}
-              </option>
-            ))}
-          </select>
+            options={OVERLAY.map((name) => [name, metricInfo(name).title])}
+            choose={setMetric}
+          />
           <button
             type="button"
             class="link"
@@ -149,40 +185,17 @@ function SideBySide({ answer }: { answer: QueryMetricsResponse }): JSX.Element |
       <Chart
         name={`${t.agents.overlay}: ${title}`}
         buckets={answer.buckets.map(bucket)}
-        series={series}
+        series={chosen.map(({ row, color, label }) => ({
+          key: row.values[0] ?? "",
+          label,
+          color,
+          values: (row.series[index]?.values ?? []).map(value),
+        }))}
         unit={unit}
         zone={zone.value}
         onOpen={openBucket}
       />
-      <div class="scroll" tabIndex={0} role="region" aria-label={t.agents.overlay}>
-        <table class="table">
-          <thead>
-            <tr>
-              <th scope="col">{t.chart.focus}</th>
-              {series.map((one) => (
-                <th key={one.key} scope="col" class="number">
-                  <i class={`key c${String(one.color)}`} /> {one.label}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {METRICS.map((name) => {
-              const at = answer.metrics.findIndex((one) => one.metric === name);
-              return (
-                <tr key={name}>
-                  <th scope="row">{metricInfo(name).title}</th>
-                  {rows.map((row) => (
-                    <td key={row.values[0]} class="number">
-                      {figure(cell(row.figures[at]), metricInfo(name).unit)}
-                    </td>
-                  ))}
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
+      <FiguresOf answer={answer} chosen={chosen} />
     </Tile>
   );
 }
@@ -218,6 +231,25 @@ function KindTabs({ kinds }: { kinds: ReadonlyMap<string, AgentKind> }): JSX.Ele
       ))}
     </span>
   );
+}
+
+function columns(answer: QueryMetricsResponse): Column<DimensionRow>[] {
+  return [
+    {
+      key: "agent",
+      title: t.dimensions["agent"] ?? "",
+      value: (row) => row.name,
+      show: (row) => (
+        <>
+          {!row.isOther && <Tick row={row} />}{" "}
+          <ValueLink dimension="agent" id={row.id} name={row.isOther ? t.table.other : row.name} />
+        </>
+      ),
+    },
+    ...metricColumns(answer, METRICS, EXTRA),
+    ...(comparison.value === "none" ? [] : [changeColumn(answer, "total_conversations")]),
+    sparkColumn(answer, "total_conversations"),
+  ];
 }
 
 /** The page. */
@@ -268,22 +300,7 @@ export default function Agents(): JSX.Element {
                 id={(row) => row.id}
                 sort="-total_conversations"
                 inAddress="sort"
-                columns={[
-                  {
-                    key: "agent",
-                    title: t.dimensions["agent"] ?? "",
-                    value: (row) => row.name,
-                    show: (row) => (
-                      <>
-                        {!row.isOther && <Tick row={row} />}{" "}
-                        <ValueLink dimension="agent" id={row.id} name={row.isOther ? t.table.other : row.name} />
-                      </>
-                    ),
-                  },
-                  ...metricColumns(answer, METRICS, EXTRA),
-                  ...(comparison.value === "none" ? [] : [changeColumn(answer, "total_conversations")]),
-                  sparkColumn(answer, "total_conversations"),
-                ]}
+                columns={columns(answer)}
               />
             );
           }}

@@ -42,9 +42,34 @@ export function listFilter(): Narrowed {
   };
 }
 
+function FindById(): JSX.Element {
+  const [id, setId] = useState(param("id"));
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        setParams({ id });
+      }}
+    >
+      <input
+        type="search"
+        class="find"
+        aria-label={t.conversations.id}
+        placeholder={t.conversations.id}
+        value={id}
+        onInput={(event) => {
+          setId(event.currentTarget.value);
+        }}
+        onChange={() => {
+          setParams({ id });
+        }}
+      />
+    </form>
+  );
+}
+
 /** Fields for it. */
 export function Filters(): JSX.Element {
-  const [id, setId] = useState(param("id"));
   const [from = "", to = ""] = param("at").split("..");
   const removable = [
     ["topic", param("topic")],
@@ -77,26 +102,7 @@ export function Filters(): JSX.Element {
         />{" "}
         {t.conversations.hasGap}
       </label>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          setParams({ id });
-        }}
-      >
-        <input
-          type="search"
-          class="find"
-          aria-label={t.conversations.id}
-          placeholder={t.conversations.id}
-          value={id}
-          onInput={(event) => {
-            setId(event.currentTarget.value);
-          }}
-          onChange={() => {
-            setParams({ id });
-          }}
-        />
-      </form>
+      <FindById />
       {removable.map(
         ([name, text]) =>
           text !== "" && (

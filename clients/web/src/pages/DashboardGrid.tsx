@@ -3,8 +3,9 @@ import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { create } from "../wire";
 import { TilePeriodSchema } from "@contract/dashboard_service_pb.js";
-import type { Dashboard, Tile as WireTile, TileHeight } from "@contract/dashboard_service_pb.js";
+import type { Dashboard, Tile as WireTile } from "@contract/dashboard_service_pb.js";
 import { Popover, Tile, closePopover } from "../components/basics";
+import { Select } from "../components/Select";
 import { say } from "../components/announce";
 import { METRICS, metricInfo } from "../contract";
 import { count } from "../format";
@@ -12,6 +13,7 @@ import { LIVE_FIGURES } from "../live/parts";
 import { RANGES } from "../state/address";
 import { t } from "../text";
 import { WIDTHS, changeTile, moveTile, newTile } from "./dashboardEditor";
+import type { Choice } from "./dashboardEditor";
 import { TileContent, tileTitle } from "./dashboardTiles";
 
 const DIMENSIONS = [
@@ -38,98 +40,97 @@ export function MetricSelect({
   live?: boolean;
 }): JSX.Element {
   return (
-    <select
-      aria-label={t.dashboards.metric}
+    <Select
+      label={t.dashboards.metric}
       value={value}
-      onChange={(event) => {
-        choose(event.currentTarget.value);
-      }}
-    >
-      {live
-        ? LIVE_FIGURES.map(([name]) => (
-            <option key={name} value={name}>
-              {t.live[name]}
-            </option>
-          ))
-        : METRICS.map((name) => (
-            <option key={name} value={name}>
-              {metricInfo(name).title}
-            </option>
-          ))}
-    </select>
+      options={
+        live
+          ? LIVE_FIGURES.map(([name]) => [name, t.live[name]] as const)
+          : METRICS.map((name) => [name, metricInfo(name).title] as const)
+      }
+      choose={choose}
+    />
+  );
+}
+
+function AboutWhat({ choice, choose }: { choice: Choice; choose: (part: Partial<Choice>) => void }): JSX.Element {
+  const { kind, metric, dimension, note } = choice;
+  return (
+    <>
+      {["card", "chart", "table", "bars", "live"].includes(kind) && (
+        <>
+          <span>{t.dashboards.metric}</span>
+          <MetricSelect
+            value={metric}
+            choose={(next) => {
+              choose({ metric: next });
+            }}
+            live={kind === "live"}
+          />
+        </>
+      )}
+      {(kind === "table" || kind === "bars") && (
+        <>
+          <label for="tile-by">{t.dashboards.dimension}</label>
+          <Select
+            id="tile-by"
+            value={dimension}
+            options={DIMENSIONS.map((name) => [name, t.dimensions[name] ?? name])}
+            choose={(next) => {
+              choose({ dimension: next });
+            }}
+          />
+        </>
+      )}
+      {kind === "note" && (
+        <>
+          <label for="tile-note">{t.dashboards.text}</label>
+          <textarea
+            id="tile-note"
+            maxLength={4000}
+            value={note}
+            onInput={(event) => {
+              choose({ note: event.currentTarget.value });
+            }}
+          />
+        </>
+      )}
+    </>
   );
 }
 
 /** A button that opens the choice of a new tile. */
 export function AddTile({ dashboard, add }: { dashboard: Dashboard; add: (tile: WireTile) => void }): JSX.Element {
-  const [kind, setKind] = useState("card");
-  const [metric, setMetric] = useState("total_conversations");
-  const [dimension, setDimension] = useState("agent");
-  const [note, setNote] = useState("");
-  const chooseKind = (next: string): void => {
-    setKind(next);
-    setMetric(next === "live" ? "active_conversations" : "total_conversations");
-  };
+  const [choice, setChoice] = useState<Choice>({
+    kind: "card",
+    metric: "total_conversations",
+    dimension: "agent",
+    note: "",
+  });
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
-    add(newTile({ kind, metric, dimension, note }, dashboard.tiles));
+    add(newTile(choice, dashboard.tiles));
     closePopover(event);
   };
-  const asksMetric = ["card", "chart", "table", "bars", "live"].includes(kind);
   return (
     <Popover id="add-tile" label={t.dashboards.addTile}>
       <form class="form" onSubmit={submit}>
         <label for="tile-kind">{t.dashboards.kind}</label>
-        <select
+        <Select
           id="tile-kind"
-          value={kind}
-          onChange={(event) => {
-            chooseKind(event.currentTarget.value);
+          value={choice.kind}
+          options={Object.entries(t.dashboards.kinds)}
+          choose={(kind) => {
+            const metric = kind === "live" ? "active_conversations" : "total_conversations";
+            setChoice({ ...choice, kind, metric });
           }}
-        >
-          {Object.entries(t.dashboards.kinds).map(([name, label]) => (
-            <option key={name} value={name}>
-              {label}
-            </option>
-          ))}
-        </select>
-        {asksMetric && (
-          <>
-            <span>{t.dashboards.metric}</span>
-            <MetricSelect value={metric} choose={setMetric} live={kind === "live"} />
-          </>
-        )}
-        {(kind === "table" || kind === "bars") && (
-          <>
-            <label for="tile-by">{t.dashboards.dimension}</label>
-            <select
-              id="tile-by"
-              value={dimension}
-              onChange={(event) => {
-                setDimension(event.currentTarget.value);
-              }}
-            >
-              {DIMENSIONS.map((name) => (
-                <option key={name} value={name}>
-                  {t.dimensions[name]}
-                </option>
-              ))}
-            </select>
-          </>
-        )}
-        {kind === "note" && (
-          <>
-            <label for="tile-note">{t.dashboards.text}</label>
-            <textarea
-              id="tile-note"
-              maxLength={4000}
-              value={note}
-              onInput={(event) => {
-                setNote(event.currentTarget.value);
-              }}
-            />
-          </>
-        )}
+        />
+        <AboutWhat
+          choice={choice}
+          choose={(part) => {
+            setChoice({ ...choice, ...part });
+          }}
+        />
         <button type="submit" class="primary wide">
           {t.dashboards.addTile}
         </button>
@@ -138,15 +139,38 @@ export function AddTile({ dashboard, add }: { dashboard: Dashboard; add: (tile: 
   );
 }
 
-function Options({
-  tile,
-  change,
-  remove,
-}: {
-  tile: WireTile;
-  change: (edit: (tile: WireTile) => void) => void;
-  remove: () => void;
-}): JSX.Element {
+type ChangeTile = (edit: (tile: WireTile) => void) => void;
+
+function Size({ tile, change }: { tile: WireTile; change: ChangeTile }): JSX.Element {
+  return (
+    <>
+      <span>{t.dashboards.width}</span>
+      <Select
+        label={t.dashboards.width}
+        value={String(tile.width || 4)}
+        options={WIDTHS.map((width) => [String(width), `${String(width)} / 12`])}
+        choose={(width) => {
+          change((next) => {
+            next.width = Number(width);
+          });
+        }}
+      />
+      <span>{t.dashboards.height}</span>
+      <Select
+        label={t.dashboards.height}
+        value={String(tile.height || 2)}
+        options={[1, 2, 3].map((height) => [String(height), t.dashboards.heights[height] ?? ""])}
+        choose={(height) => {
+          change((next) => {
+            next.height = Number(height);
+          });
+        }}
+      />
+    </>
+  );
+}
+
+function Options({ tile, change, remove }: { tile: WireTile; change: ChangeTile; remove: () => void }): JSX.Element {
   return (
     <div class="form">
       <span>{t.dashboards.title}</span>
@@ -162,62 +186,20 @@ function Options({
           });
         }}
       />
-      <span>{t.dashboards.width}</span>
-      <select
-        aria-label={t.dashboards.width}
-        value={String(tile.width || 4)}
-        onChange={(event) => {
-          const value = Number(event.currentTarget.value);
-          change((next) => {
-            next.width = value;
-          });
-        }}
-      >
-        {WIDTHS.map((width) => (
-          <option key={width} value={String(width)}>{`${String(width)} / 12`}</option>
-        ))}
-      </select>
-      <span>{t.dashboards.height}</span>
-      <select
-        aria-label={t.dashboards.height}
-        value={String(tile.height || 2)}
-        onChange={(event) => {
-          const value = Number(event.currentTarget.value) as TileHeight;
-          change((next) => {
-            next.height = value;
-          });
-        }}
-      >
-        {[1, 2, 3].map((height) => (
-          <option key={height} value={String(height)}>
-            {t.dashboards.heights[height]}
-          </option>
-        ))}
-      </select>
+      <Size tile={tile} change={change} />
       <span>{t.dashboards.range}</span>
-      <select
-        aria-label={t.dashboards.range}
+      <Select
+        label={t.dashboards.range}
         value={tile.period?.range ?? ""}
-        onChange={(event) => {
-          const { value } = event.currentTarget;
+        options={[["", t.dashboards.pageRange], ...RANGES.map((one) => [one, t.ranges[one] ?? one] as const)]}
+        choose={(range) => {
           change((next) => {
-            if (value === "") delete next.period;
-            else
-              next.period = create(TilePeriodSchema, {
-                range: value,
-                comparison: next.period?.comparison ?? "",
-                timeZone: next.period?.timeZone ?? "",
-              });
+            const { comparison = "", timeZone = "" } = next.period ?? {};
+            if (range === "") delete next.period;
+            else next.period = create(TilePeriodSchema, { range, comparison, timeZone });
           });
         }}
-      >
-        <option value="">{t.dashboards.pageRange}</option>
-        {RANGES.map((one) => (
-          <option key={one} value={one}>
-            {t.ranges[one]}
-          </option>
-        ))}
-      </select>
+      />
       <button type="button" class="wide" onClick={remove}>
         {t.dashboards.removeTile}
       </button>
@@ -283,6 +265,51 @@ function Move({
   );
 }
 
+function Edit({
+  tiles,
+  index,
+  title,
+  change,
+}: {
+  tiles: readonly WireTile[];
+  index: number;
+  title: string;
+  change: (tiles: WireTile[]) => void;
+}): JSX.Element | null {
+  const tile = tiles[index];
+  if (tile === undefined) return null;
+  return (
+    <Popover id={`tile-${String(index)}`} label="…" buttonClass="link" title={`${t.dashboards.edit}: ${title}`}>
+      <Options
+        tile={tile}
+        change={(edit) => {
+          change(changeTile(tiles, index, edit));
+        }}
+        remove={() => {
+          change(tiles.filter((_, i) => i !== index));
+        }}
+      />
+    </Popover>
+  );
+}
+
+/** Follows a pointer that drags a tile; says over which tile it is let go. */
+function dragging(tiles: readonly WireTile[], from: number, put: (to: number) => void): (event: PointerEvent) => void {
+  return (event) => {
+    if (event.pointerType === "mouse" && event.button !== 0) return;
+    const drop = (end: PointerEvent): void => {
+      removeEventListener("pointerup", drop);
+      const over = document
+        .elementsFromPoint(end.clientX, end.clientY)
+        .map((one) => one.closest<HTMLElement>("[data-tile]"))
+        .find((one) => one !== null);
+      const to = tiles.findIndex((tile) => tile.tileId === over?.dataset["tile"]);
+      if (to >= 0 && to !== from) put(to);
+    };
+    addEventListener("pointerup", drop);
+  };
+}
+
 /** The tiles. */
 export function Tiles({ dashboard, editing, change }: GridProps): JSX.Element {
   const { tiles } = dashboard;
@@ -295,29 +322,17 @@ export function Tiles({ dashboard, editing, change }: GridProps): JSX.Element {
     const tile = tiles[from];
     if (tile !== undefined) say(t.dashboards.moved(tileTitle(tile), count(place + 1), count(tiles.length)));
   };
-  const drag =
-    (from: number) =>
-    (event: PointerEvent): void => {
-      if (event.pointerType === "mouse" && event.button !== 0) return;
-      const drop = (end: PointerEvent): void => {
-        removeEventListener("pointerup", drop);
-        const over = document
-          .elementsFromPoint(end.clientX, end.clientY)
-          .map((one) => one.closest<HTMLElement>("[data-tile]"))
-          .find((one) => one !== null);
-        const to = tiles.findIndex((tile) => tile.tileId === over?.dataset["tile"]);
-        if (to >= 0 && to !== from) {
-          change(moveTile(tiles, from, to));
-          setMoving(undefined);
-        }
-      };
-      addEventListener("pointerup", drop);
-    };
   return (
     <>
       {tiles.map((tile, index) => {
+        const width = (WIDTHS as readonly number[]).includes(tile.width) ? (tile.width as 3) : 4;
+        if (tile.kind === "card" && !editing)
+          return (
+            <div key={tile.tileId} class={`tile-card w${String(width)}`} data-tile={tile.tileId}>
+              <TileContent tile={tile} />
+            </div>
+          );
         const title = tileTitle(tile);
-        const card = tile.kind === "card" && !editing;
         const tools = editing && (
           <>
             <Move
@@ -328,28 +343,14 @@ export function Tiles({ dashboard, editing, change }: GridProps): JSX.Element {
               move={(to) => {
                 move(index, to);
               }}
-              drag={drag(index)}
+              drag={dragging(tiles, index, (to) => {
+                change(moveTile(tiles, index, to));
+                setMoving(undefined);
+              })}
             />
-            <Popover id={`tile-${String(index)}`} label="…" buttonClass="link" title={`${t.dashboards.edit}: ${title}`}>
-              <Options
-                tile={tile}
-                change={(edit) => {
-                  change(changeTile(tiles, index, edit));
-                }}
-                remove={() => {
-                  change(tiles.filter((_, i) => i !== index));
-                }}
-              />
-            </Popover>
+            <Edit tiles={tiles} index={index} title={title} change={change} />
           </>
         );
-        const width = (WIDTHS as readonly number[]).includes(tile.width) ? (tile.width as 3) : 4;
-        if (card)
-          return (
-            <div key={tile.tileId} class={`tile-card w${String(width)}`} data-tile={tile.tileId}>
-              <TileContent tile={tile} />
-            </div>
-          );
         return (
           <Tile key={tile.tileId} title={title} width={width} name={tile.tileId} tools={tools}>
             <TileContent tile={tile} />

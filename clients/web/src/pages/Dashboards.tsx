@@ -42,9 +42,43 @@ export async function store(dashboard: Dashboard): Promise<void> {
   go(href(`/dashboards/${encodeURIComponent(made.dashboard?.dashboardId ?? "")}`, { edit: "1" }));
 }
 
+function FromFile({
+  begin,
+  fail,
+}: {
+  begin: (dashboard: Dashboard) => void;
+  fail: (problem: string) => void;
+}): JSX.Element {
+  const file = useRef<HTMLInputElement>(null);
+  const read = async (): Promise<void> => {
+    const chosen = file.current?.files?.[0];
+    if (chosen === undefined) return;
+    try {
+      begin(fromJsonString(DashboardSchema, await chosen.text(), { ignoreUnknownFields: true }));
+    } catch {
+      fail(t.dashboards.jsonBad);
+    }
+  };
+  return (
+    <>
+      <button type="button" onClick={() => file.current?.click()}>
+        {t.dashboards.jsonIn}
+      </button>
+      <input
+        ref={file}
+        type="file"
+        accept="application/json,.json"
+        class="hidden"
+        tabIndex={-1}
+        aria-label={t.dashboards.jsonIn}
+        onChange={() => void read()}
+      />
+    </>
+  );
+}
+
 function Templates({ fail }: { fail: (problem: string) => void }): JSX.Element {
   const asked = useQuestion(DashboardService.method.listDashboardTemplates, {});
-  const file = useRef<HTMLInputElement>(null);
   const begin = (dashboard: Dashboard): void => {
     store(
       create(DashboardSchema, {
@@ -56,15 +90,6 @@ function Templates({ fail }: { fail: (problem: string) => void }): JSX.Element {
     ).catch((error: unknown) => {
       fail(error instanceof CallError ? error.message : String(error));
     });
-  };
-  const read = async (): Promise<void> => {
-    const chosen = file.current?.files?.[0];
-    if (chosen === undefined) return;
-    try {
-      begin(fromJsonString(DashboardSchema, await chosen.text(), { ignoreUnknownFields: true }));
-    } catch {
-      fail(t.dashboards.jsonBad);
-    }
   };
   return (
     <Tile title={t.dashboards.templates} width={6}>
@@ -89,18 +114,7 @@ function Templates({ fail }: { fail: (problem: string) => void }): JSX.Element {
             {one.title}
           </button>
         ))}
-        <button type="button" onClick={() => file.current?.click()}>
-          {t.dashboards.jsonIn}
-        </button>
-        <input
-          ref={file}
-          type="file"
-          accept="application/json,.json"
-          class="hidden"
-          tabIndex={-1}
-          aria-label={t.dashboards.jsonIn}
-          onChange={() => void read()}
-        />
+        <FromFile begin={begin} fail={fail} />
       </div>
     </Tile>
   );

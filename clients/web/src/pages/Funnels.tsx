@@ -5,6 +5,7 @@ import type { FunnelFigures, FunnelStageFigures } from "@contract/funnel_service
 import { useQuestion } from "../api/question";
 import { Page } from "../components/Page";
 import { Answered, Empty, Tile } from "../components/basics";
+import { Select } from "../components/Select";
 import { Table } from "../components/Table";
 import { num } from "../contract";
 import { count, figure, percent } from "../format";
@@ -103,9 +104,36 @@ function Rows({ rows, names, by }: { rows: readonly Row[]; names: readonly strin
   );
 }
 
+function Tools({ name, by }: { name: string; by: string }): JSX.Element {
+  const saved = useQuestion(FunnelService.method.listFunnels, {}).data?.funnels ?? [];
+  return (
+    <>
+      {saved.length > 0 && (
+        <Select
+          label={t.funnels.choose}
+          value={name}
+          options={[["", t.funnels.standard], ...saved.map((one) => [one.name, one.name] as const)]}
+          choose={(funnel) => {
+            setParams({ funnel });
+          }}
+        />
+      )}
+      <label class="small">
+        {t.funnels.by}{" "}
+        <Select
+          value={by}
+          options={[["", t.funnels.nothing], ...BREAKDOWNS.map((one) => [one, t.dimensions[one] ?? one] as const)]}
+          choose={(next) => {
+            setParams({ by: next }, { replace: true });
+          }}
+        />
+      </label>
+    </>
+  );
+}
+
 /** The page. */
 export default function Funnels(): JSX.Element {
-  const saved = useQuestion(FunnelService.method.listFunnels, {});
   const name = param("funnel");
   const by = (BREAKDOWNS as readonly string[]).includes(param("by")) ? param("by") : "";
   const funnel =
@@ -118,45 +146,7 @@ export default function Funnels(): JSX.Element {
   });
   return (
     <Page title={t.pages.funnels} compares={false} filters={false} context={asked.data?.context}>
-      <Tile
-        title={name === "" ? t.funnels.standard : name}
-        tools={
-          <>
-            {(saved.data?.funnels.length ?? 0) > 0 && (
-              <select
-                aria-label={t.funnels.choose}
-                value={name}
-                onChange={(event) => {
-                  setParams({ funnel: event.currentTarget.value });
-                }}
-              >
-                <option value="">{t.funnels.standard}</option>
-                {(saved.data?.funnels ?? []).map((one) => (
-                  <option key={one.name} value={one.name}>
-                    {one.name}
-                  </option>
-                ))}
-              </select>
-            )}
-            <label class="small">
-              {t.funnels.by}{" "}
-              <select
-                value={by}
-                onChange={(event) => {
-                  setParams({ by: event.currentTarget.value }, { replace: true });
-                }}
-              >
-                <option value="">{t.funnels.nothing}</option>
-                {BREAKDOWNS.map((one) => (
-                  <option key={one} value={one}>
-                    {t.dimensions[one]}
-                  </option>
-                ))}
-              </select>
-            </label>
-          </>
-        }
-      >
+      <Tile title={name === "" ? t.funnels.standard : name} tools={<Tools name={name} by={by} />}>
         <Answered asked={asked} height={260}>
           {(answer) => <Stages figures={answer.total} />}
         </Answered>

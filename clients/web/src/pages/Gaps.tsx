@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { ContentGapOrder, ContentGapStatus } from "@contract/content_gap_pb.js";
-import type { ContentGap } from "@contract/content_gap_pb.js";
+import type { ContentGap, GetContentGapResponse } from "@contract/content_gap_pb.js";
 import { DirectoryService } from "@contract/directory_service_pb.js";
 import { CallError } from "../api/errors";
 import { askAnew, useQuestion } from "../api/question";
@@ -11,7 +11,9 @@ import { Chart } from "../charts/Chart";
 import { say } from "../components/announce";
 import { Page } from "../components/Page";
 import { Answered, Link, Tile } from "../components/basics";
+import { Select } from "../components/Select";
 import { Table } from "../components/Table";
+import type { Column } from "../components/Table";
 import { ms, num } from "../contract";
 import { ago, count, percent } from "../format";
 import { param, setParams } from "../state/address";
@@ -90,6 +92,58 @@ function Edit({ gap, changed }: { gap: ContentGap; changed: () => void }): JSX.E
   );
 }
 
+function About({
+  gap,
+  trend,
+  changed,
+}: {
+  gap: ContentGap;
+  trend: GetContentGapResponse["trend"];
+  changed: () => void;
+}): JSX.Element {
+  return (
+    <>
+      <p>
+        <Status gap={gap} /> {gap.note !== "" && <span class="muted">{gap.note}</span>}
+      </p>
+      <Chart
+        name={t.gaps.trend}
+        kind="bars"
+        buckets={trend.map((one) => ({
+          start: ms(one.start),
+          end: ms(one.end),
+          partial: ms(one.end) > now() ? ("running" as const) : ("" as const),
+        }))}
+        unit="1"
+        zone={zone.value}
+        height={130}
+        series={[
+          {
+            key: "times",
+            label: t.gaps.times,
+            color: 1,
+            values: trend.map((one) => Number(one.frequency)),
+          },
+        ]}
+      />
+      <h3>{t.gaps.questions}</h3>
+      <ul class="questions">
+        {gap.questions.map((one) => (
+          <li key={one.question}>
+            “{one.question}” <span class="muted small">{ago(now() - ms(one.askedAt))}</span>
+          </li>
+        ))}
+      </ul>
+      <p class="small">
+        <Link to="/conversations" changes={{ gap: "1" }}>
+          {t.conversations.hasGap}
+        </Link>
+      </p>
+      {may("admin") && <Edit gap={gap} changed={changed} />}
+    </>
+  );
+}
+
 function One({ topic }: { topic: string }): JSX.Element {
   const asked = useQuestion(DirectoryService.method.getContentGap, { topic, timeRange: timeRange.value });
   const changed = (): void => {
@@ -112,52 +166,67 @@ function One({ topic }: { topic: string }): JSX.Element {
       }
     >
       <Answered asked={asked} height={260}>
-        {({ contentGap: gap, trend }) =>
-          gap !== undefined && (
-            <>
-              <p>
-                <Status gap={gap} /> {gap.note !== "" && <span class="muted">{gap.note}</span>}
-              </p>
-              <Chart
-                name={t.gaps.trend}
-                kind="bars"
-                buckets={trend.map((one) => ({
-                  start: ms(one.start),
-                  end: ms(one.end),
-                  partial: ms(one.end) > now() ? ("running" as const) : ("" as const),
-                }))}
-                unit="1"
-                zone={zone.value}
-                height={130}
-                series={[
-                  {
-                    key: "times",
-                    label: t.gaps.times,
-                    color: 1,
-                    values: trend.map((one) => Number(one.frequency)),
-                  },
-                ]}
-              />
-              <h3>{t.gaps.questions}</h3>
-              <ul class="questions">
-                {gap.questions.map((one) => (
-                  <li key={one.question}>
-                    “{one.question}” <span class="muted small">{ago(now() - ms(one.askedAt))}</span>
-                  </li>
-                ))}
-              </ul>
-              <p class="small">
-                <Link to="/conversations" changes={{ gap: "1" }}>
-                  {t.conversations.hasGap}
-                </Link>
-              </p>
-              {may("admin") && <Edit gap={gap} changed={changed} />}
-            </>
-          )
-        }
+        {({ contentGap: gap, trend }) => gap !== undefined && <About gap={gap} trend={trend} changed={changed} />}
       </Answered>
     </Tile>
   );
+}
+
+function columns(): Column<ContentGap>[] {
+  return [
+    {
+      key: "topic",
+      title: t.gaps.topic,
+      value: (gap) => gap.name,
+      show: (gap) => (
+        <button
+          type="button"
+          class="link"
+          onClick={() => {
+            setParams({ topic: gap.topic });
+            scrollTo(0, 0);
+          }}
+        >
+          {gap.name}
+        </button>
+      ),
+    },
+    {
+      key: "times",
+      title: t.gaps.times,
+      unit: "1",
+      bar: true,
+      value: (gap) => num(gap.periodFrequency ?? gap.frequency),
+    },
+    {
+      key: "users",
+      title: t.gaps.users,
+      unit: "1",
+      value: (gap) => Number(gap.users),
+      show: (gap) => `${gap.usersEstimated ? "≈ " : ""}${count(gap.users)}`,
+    },
+    { key: "confidence", title: t.gaps.confidence, unit: "fraction", value: (gap) => gap.meanConfidence },
+    {
+      key: "rate",
+      title: t.gaps.rate,
+      unit: "fraction",
+      value: (gap) => gap.resolutionRate,
+      show: (gap) => (gap.resolutionRate === undefined ? "–" : percent(gap.resolutionRate)),
+    },
+    { key: "priority", title: t.gaps.priority, unit: "1", value: (gap) => gap.priority },
+    {
+      key: "last",
+      title: t.gaps.lastSeen,
+      value: (gap) => new Date(ms(gap.lastSeenAt)).toISOString(),
+      show: (gap) => ago(now() - ms(gap.lastSeenAt)),
+    },
+    {
+      key: "status",
+      title: t.gaps.status,
+      value: (gap) => t.gaps.statuses[gap.status],
+      show: (gap) => <Status gap={gap} />,
+    },
+  ];
 }
 
 /** The page. */
@@ -178,23 +247,14 @@ export default function Gaps(): JSX.Element {
       {topic !== "" && <One topic={topic} />}
       <Tile title={t.pages.gaps}>
         <div class="filters">
-          <select
-            aria-label={t.gaps.status}
+          <Select
+            label={t.gaps.status}
             value={String(status)}
-            onChange={(event) => {
-              setParams(
-                { status: event.currentTarget.value === "0" ? undefined : event.currentTarget.value },
-                { replace: true },
-              );
+            options={[["0", t.gaps.any], ...STATUSES.map((one) => [String(one), t.gaps.statuses[one] ?? ""] as const)]}
+            choose={(next) => {
+              setParams({ status: next === "0" ? undefined : next }, { replace: true });
             }}
-          >
-            <option value="0">{t.gaps.any}</option>
-            {STATUSES.map((one) => (
-              <option key={one} value={String(one)}>
-                {t.gaps.statuses[one]}
-              </option>
-            ))}
-          </select>
+          />
           <input
             type="search"
             class="find"
@@ -222,65 +282,7 @@ export default function Gaps(): JSX.Element {
                       setSize(size + 100);
                     }
               }
-              columns={[
-                {
-                  key: "topic",
-                  title: t.gaps.topic,
-                  value: (gap) => gap.name,
-                  show: (gap) => (
-                    <button
-                      type="button"
-                      class="link"
-                      onClick={() => {
-                        setParams({ topic: gap.topic });
-                        scrollTo(0, 0);
-                      }}
-                    >
-                      {gap.name}
-                    </button>
-                  ),
-                },
-                {
-                  key: "times",
-                  title: t.gaps.times,
-                  unit: "1",
-                  bar: true,
-                  value: (gap) => num(gap.periodFrequency ?? gap.frequency),
-                },
-                {
-                  key: "users",
-                  title: t.gaps.users,
-                  unit: "1",
-                  value: (gap) => Number(gap.users),
-                  show: (gap) => `${gap.usersEstimated ? "≈ " : ""}${count(gap.users)}`,
-                },
-                {
-                  key: "confidence",
-                  title: t.gaps.confidence,
-                  unit: "fraction",
-                  value: (gap) => gap.meanConfidence,
-                },
-                {
-                  key: "rate",
-                  title: t.gaps.rate,
-                  unit: "fraction",
-                  value: (gap) => gap.resolutionRate,
-                  show: (gap) => (gap.resolutionRate === undefined ? "–" : percent(gap.resolutionRate)),
-                },
-                { key: "priority", title: t.gaps.priority, unit: "1", value: (gap) => gap.priority },
-                {
-                  key: "last",
-                  title: t.gaps.lastSeen,
-                  value: (gap) => new Date(ms(gap.lastSeenAt)).toISOString(),
-                  show: (gap) => ago(now() - ms(gap.lastSeenAt)),
-                },
-                {
-                  key: "status",
-                  title: t.gaps.status,
-                  value: (gap) => t.gaps.statuses[gap.status],
-                  show: (gap) => <Status gap={gap} />,
-                },
-              ]}
+              columns={columns()}
             />
           )}
         </Answered>

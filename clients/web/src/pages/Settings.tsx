@@ -8,6 +8,7 @@ import { CallError } from "../api/errors";
 import { call } from "../api/transport";
 import { Page } from "../components/Page";
 import { Tile } from "../components/basics";
+import { Select } from "../components/Select";
 import { zones } from "../components/Toolbar";
 import { say } from "../components/announce";
 import { ms } from "../contract";
@@ -34,74 +35,81 @@ async function save(chosen: Chosen, path: string): Promise<string> {
   }
 }
 
-function Yours(): JSX.Element {
+type Put = (chosen: Chosen, path: string, then?: () => void) => void;
+
+function Look({ put }: { put: Put }): JSX.Element {
   const mine = preferences.value;
+  return (
+    <>
+      <label for="language">{t.settings.language}</label>
+      <Select
+        id="language"
+        value={mine?.language ?? ""}
+        options={[["", t.settings.browser], ...Object.entries(LANGUAGES)]}
+        choose={(language) => {
+          put({ language }, "language", () => {
+            location.reload();
+          });
+        }}
+      />
+      <label for="theme">{t.settings.theme}</label>
+      <Select
+        id="theme"
+        value={String(mine?.theme ?? 0)}
+        options={[0, 1, 2].map((theme) => [String(theme), t.settings.themes[theme] ?? ""])}
+        choose={(chosen) => {
+          const theme = Number(chosen) as Theme;
+          put({ theme }, "theme", () => {
+            applyTheme(theme);
+          });
+        }}
+      />
+    </>
+  );
+}
+
+function OwnZone({ put }: { put: Put }): JSX.Element {
+  return (
+    <>
+      <label for="own-zone">{t.settings.zone}</label>
+      <input
+        id="own-zone"
+        list="own-zones"
+        value={preferences.value?.timeZone ?? ""}
+        placeholder={session.value?.organization?.timeZone ?? ""}
+        onChange={(event) => {
+          const timeZone = event.currentTarget.value;
+          if (timeZone === "" || isZone(timeZone)) put({ timeZone }, "time_zone");
+        }}
+      />
+      <datalist id="own-zones">
+        {zones().map((name) => (
+          <option key={name} value={name} />
+        ))}
+      </datalist>
+    </>
+  );
+}
+
+function Yours(): JSX.Element {
   const [problem, setProblem] = useState("");
-  const put = (chosen: Chosen, path: string, then: () => void = () => undefined): void => {
+  const put: Put = (chosen, path, then) => {
     void save(chosen, path).then((refused) => {
       setProblem(refused);
-      if (refused === "") then();
+      if (refused === "") then?.();
     });
   };
   return (
     <Tile title={t.settings.you} width={6}>
       <div class="form">
-        <label for="language">{t.settings.language}</label>
-        <select
-          id="language"
-          value={mine?.language ?? ""}
-          onChange={(event) => {
-            put({ language: event.currentTarget.value }, "language", () => {
-              location.reload();
-            });
-          }}
-        >
-          <option value="">{t.settings.browser}</option>
-          {Object.entries(LANGUAGES).map(([tag, name]) => (
-            <option key={tag} value={tag} lang={tag}>
-              {name}
-            </option>
-          ))}
-        </select>
-        <label for="theme">{t.settings.theme}</label>
-        <select
-          id="theme"
-          value={String(mine?.theme ?? 0)}
-          onChange={(event) => {
-            const theme = Number(event.currentTarget.value) as Theme;
-            put({ theme }, "theme", () => {
-              applyTheme(theme);
-            });
-          }}
-        >
-          {[0, 1, 2].map((theme) => (
-            <option key={theme} value={String(theme)}>
-              {t.settings.themes[theme]}
-            </option>
-          ))}
-        </select>
-        <label for="own-zone">{t.settings.zone}</label>
-        <input
-          id="own-zone"
-          list="own-zones"
-          value={mine?.timeZone ?? ""}
-          placeholder={session.value?.organization?.timeZone ?? ""}
-          onChange={(event) => {
-            const timeZone = event.currentTarget.value;
-            if (timeZone === "" || isZone(timeZone)) put({ timeZone }, "time_zone");
-          }}
-        />
-        <datalist id="own-zones">
-          {zones().map((name) => (
-            <option key={name} value={name} />
-          ))}
-        </datalist>
+        <Look put={put} />
+        <OwnZone put={put} />
         <label for="letters">{t.settings.shortcuts}</label>
         <span>
           <input
             id="letters"
             type="checkbox"
-            checked={mine?.shortcutsOff !== true}
+            checked={preferences.value?.shortcutsOff !== true}
             onChange={(event) => {
               put({ shortcutsOff: !event.currentTarget.checked }, "shortcuts_off");
             }}
