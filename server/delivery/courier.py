@@ -17,7 +17,7 @@ import structlog
 
 from server import errors, failpoints, telemetry
 from server.delivery import ladder, mail, queueing
-from server.delivery.sending import Sender, Told
+from server.delivery.sending import Sender, TryResult
 from server.organizations.audit_trail import Actor, ActorKind, Entry
 from server.organizations.delivery import (
     Channel,
@@ -111,18 +111,18 @@ class Courier:
                 return DeliveryState.CANCELLED, "the recipient wants no more mail"
         return None
 
-    async def _sent(self, organization_id: int, one: Try, destination: KeptDestination | None) -> Told:
+    async def _sent(self, organization_id: int, one: Try, destination: KeptDestination | None) -> TryResult:
         try:
             async with asyncio.timeout(_SEND_SECONDS):
                 return await self.senders[one.delivery.channel].send(organization_id, one, destination)
         except TimeoutError:
-            return Told(outcome=Outcome.FAILED, error=f"no answer within {_SEND_SECONDS:g} s")
+            return TryResult(outcome=Outcome.FAILED, error=f"no answer within {_SEND_SECONDS:g} s")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a try, or it would be made for ever
             what = errors.describe(error)
             _log.error("a delivery failed by a fault of the service", delivery_id=one.delivery.delivery_id, error=what)
-            return Told(outcome=Outcome.FAILED, error="a fault of the service")
+            return TryResult(outcome=Outcome.FAILED, error="a fault of the service")
 
-    async def _recorded(self, work: Work, one: Try, told: Told) -> None:
+    async def _recorded(self, work: Work, one: Try, told: TryResult) -> None:
         """Records what came of a try. It is tried for a while: what is not on record is sent again."""
         until = time.monotonic() + _RECORD_SECONDS
         while True:
@@ -136,7 +136,7 @@ class Courier:
                 return
             await asyncio.sleep(_RECORD_AGAIN_SECONDS)
 
-    async def _record(self, driver: Driver, organization_id: int, one: Try, told: Told) -> None:
+    async def _record(self, driver: Driver, organization_id: int, one: Try, told: TryResult) -> None:
         delivery, destination_id = one.delivery, one.delivery.destination_id
         # The destination is first: who changes one locks it before its deliveries, too.
         paused = None
@@ -158,7 +158,9 @@ class Courier:
         if paused is not None:
             await self._tell(driver, organization_id, destination_id, paused, told)
 
-    async def _tell(self, driver: Driver, organization_id: int, destination_id: str, why: Pause, told: Told) -> None:
+    async def _tell(
+        self, driver: Driver, organization_id: int, destination_id: str, why: Pause, told: TryResult
+    ) -> None:
         """Tells the owner of a destination that it is paused, where a mail address of the owner is known."""
         destination = await destinations.by_id(driver, organization_id, destination_id)
         if destination is None:
@@ -222,7 +224,7 @@ def contact_of(destination: KeptDestination) -> str | None:
         return None
 
 
-def _said(delivery: KeptDelivery, told: Told) -> Said:
+def _said(delivery: KeptDelivery, told: TryResult) -> Said:
     """Returns what is recorded of a try: whether the delivery has ended, or when it is tried again."""
     pause = ladder.next_pause(delivery.tries + 1, told.retry_after) if told.outcome is Outcome.FAILED else None
     state = {
@@ -239,7 +241,7 @@ def _said(delivery: KeptDelivery, told: Told) -> Said:
     )
 
 
-def _notice(destination: KeptDestination, why: Pause, told: Told) -> Message:
+def _notice(destination: KeptDestination, why: Pause, told: TryResult) -> Message:
     name = destination.draft.name
     since = "" if destination.failing_since is None else f" since {destination.failing_since:%Y-%m-%d %H:%M} UTC"
     reason = "It says that it is gone." if why is Pause.GONE else f"Nothing has arrived there{since}."

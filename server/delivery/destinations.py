@@ -10,7 +10,7 @@ from typing import Final
 
 from server.admission.query_slots import QuerySlots
 from server.delivery import http_post, queueing, signing
-from server.delivery.reachable import Guard, Unreachable
+from server.delivery.reachable import AddressGuard, Unreachable
 from server.errors import Reason, Refused
 from server.organizations.audit_trail import Actor, Entry
 from server.organizations.delivery import (
@@ -38,7 +38,7 @@ class Reach:
 
     has_mail: bool
     stores: Collection[str]
-    guard: Guard = field(default_factory=Guard)
+    guard: AddressGuard = field(default_factory=AddressGuard)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from server.organizations.delivery import Attachment, Attempt, DeliveryState, Ke
 from server.store import deliveries as stored
 from server.store import destinations, organizations
 from server.store.database import Database, Driver
-from server.store.deliveries import Chosen
+from server.store.deliveries import ChosenDeliveries
 from server.tenancy import audit_trail
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Principal
@@ -24,7 +24,7 @@ from server.tenancy.principal import Principal
 MOST_READ: Final = 2**20  # bytes of a file at once
 _SHOWN: Final = 64
 _UNDER_WAY: Final = (DeliveryState.QUEUED, DeliveryState.HELD)
-Wanted = Chosen  # which deliveries are wanted, for who is not to know the store
+Wanted = ChosenDeliveries  # which deliveries are wanted, for who is not to know the store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class SeenDelivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class FilePart:
     """A part of a file."""
 
     file: Attachment
@@ -122,7 +122,7 @@ class DeliveryHistory:
             )
         return self._links.to_file(principal.organization_id, delivery.message_id, place, now)
 
-    async def read(self, token: str, offset: int) -> Part:
+    async def read(self, token: str, offset: int) -> FilePart:
         """Returns a part of the file that a link opens, from an offset on; refuses a link that opens none."""
         file = await self._opened(token)
         if offset > file.size:
@@ -138,7 +138,7 @@ class DeliveryHistory:
         except NoFile:
             raise _refused("the file is not there any more") from None
         telemetry.DOWNLOADS.labels("served").inc()
-        return Part(file=file, content=content)
+        return FilePart(file=file, content=content)
 
     async def _opened(self, token: str) -> Attachment:
         link = self._links.file(token)

@@ -17,7 +17,7 @@ from typing import Final
 
 import h11
 
-from server.delivery.reachable import Guard
+from server.delivery.reachable import AddressGuard
 from server.organizations.delivery import KEPT_ANSWER
 
 _SECONDS: Final = 10.0  # for all of it
@@ -84,7 +84,7 @@ def target(url: str) -> Target:
     return Target(host=parts.hostname, port=port or (443 if is_tls else 80), is_tls=is_tls, path=path)
 
 
-async def post(url: str, headers: Mapping[str, str], body: bytes, guard: Guard) -> Answer:
+async def post(url: str, headers: Mapping[str, str], body: bytes, guard: AddressGuard) -> Answer:
     """Returns what the receiver says. Raises Unreachable for an address that may not be reached, NoAnswer where there
     is none, and InvalidUrl.
     """
@@ -102,7 +102,7 @@ async def post(url: str, headers: Mapping[str, str], body: bytes, guard: Guard) 
         raise NoAnswer(f"no HTTP: {error}") from None
 
 
-async def _post(where: Target, headers: Mapping[str, str], body: bytes, guard: Guard) -> Answer:
+async def _post(where: Target, headers: Mapping[str, str], body: bytes, guard: AddressGuard) -> Answer:
     connected = await _connected(where, guard)
     tls = ssl.create_default_context() if where.is_tls else None
     try:
@@ -126,7 +126,7 @@ async def _post(where: Target, headers: Mapping[str, str], body: bytes, guard: G
             writer.transport.abort()
 
 
-async def _connected(where: Target, guard: Guard) -> socket.socket:
+async def _connected(where: Target, guard: AddressGuard) -> socket.socket:
     """Returns a socket that is connected to an address that may be reached."""
     loop = asyncio.get_running_loop()
     try:

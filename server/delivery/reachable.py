@@ -63,7 +63,7 @@ class Unreachable(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guard:
+class AddressGuard:
     """Says which addresses may be reached. allowed are networks of the operator's choice."""
 
     allowed: Sequence[Network] = ()

@@ -21,7 +21,7 @@ _MOST_WRITTEN: Final = 256 * 2**20  # bytes of a file that is copied to a store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class TryResult:
     """What came of a try. is_gone: the receiver says that it is there no more."""
 
     outcome: Outcome
@@ -35,7 +35,7 @@ class Told:
 class Sender(Protocol):
     """Sends on one channel."""
 
-    async def send(self, organization_id: int, one: Try, destination: KeptDestination | None) -> Told:
+    async def send(self, organization_id: int, one: Try, destination: KeptDestination | None) -> TryResult:
         """Sends a message once and returns what came of it; raises only what is a fault of the service."""
 
 
@@ -48,10 +48,10 @@ class MailSender:
     links: Links
     most_bytes: int
 
-    async def send(self, organization_id: int, one: Try, destination: KeptDestination | None) -> Told:
+    async def send(self, organization_id: int, one: Try, destination: KeptDestination | None) -> TryResult:
         """Sends a mail with its files, or with links to them where they are too large together."""
         if self.server is None:
-            return Told(outcome=Outcome.FAILED, error="this deployment has no mail server (TALLYWIRE_SMTP)")
+            return TryResult(outcome=Outcome.FAILED, error="this deployment has no mail server (TALLYWIRE_SMTP)")
         found, recipient = one.message.message, one.delivery.recipient
         try:
             attached, linked = await self._files(organization_id, one)
@@ -66,12 +66,12 @@ class MailSender:
                 attached=attached,
                 linked=linked,
             )
-            return Told(outcome=Outcome.DELIVERED, status=250, answer=await self.server.send(letter))
+            return TryResult(outcome=Outcome.DELIVERED, status=250, answer=await self.server.send(letter))
         except NoFile:
-            return Told(outcome=Outcome.REFUSED, error="a file of the message is not there any more")
+            return TryResult(outcome=Outcome.REFUSED, error="a file of the message is not there any more")
         except mail.NotTaken as error:
             outcome = Outcome.REFUSED if error.is_final else Outcome.FAILED
-            return Told(outcome=outcome, status=error.status, answer=error.answer, error=str(error))
+            return TryResult(outcome=outcome, status=error.status, answer=error.answer, error=str(error))
 
     async def _files(self, organization_id: int, one: Try) -> tuple[list[AttachedFile], list[LinkedFile]]:
         attachments = one.message.message.attachments
@@ -93,15 +93,15 @@ class WebhookSender:
     """Calls webhooks, signed by the Standard Webhooks scheme."""
 
     hashes: KeyedHashes
-    guard: reachable.Guard
+    guard: reachable.AddressGuard
     links: Links
 
-    async def send(self, organization_id: int, one: Try, destination: KeptDestination | None) -> Told:
+    async def send(self, organization_id: int, one: Try, destination: KeptDestination | None) -> TryResult:
         """Posts a message as JSON, with links to its files."""
         assert destination is not None  # noqa: S101 - what is of no destination goes by mail
         known = signing.secrets_of(self.hashes, organization_id, destination, one.at)
         if known is None:
-            return Told(
+            return TryResult(
                 outcome=Outcome.FAILED, error="the secret cannot be read: TALLYWIRE_PSEUDONYM_KEY is another one"
             )
         body = json.dumps(payload(self.links, organization_id, one), ensure_ascii=False, separators=(",", ":"))
@@ -114,13 +114,13 @@ class WebhookSender:
             # The URL is the destination's: a correction of it counts at the next try.
             answer = await http_post.post(destination.draft.url, headers, body.encode(), self.guard)
         except (reachable.Unreachable, http_post.InvalidUrl) as error:
-            return Told(outcome=Outcome.REFUSED, error=str(error))
+            return TryResult(outcome=Outcome.REFUSED, error=str(error))
         except http_post.NoAnswer as error:
-            return Told(outcome=Outcome.FAILED, error=str(error))
+            return TryResult(outcome=Outcome.FAILED, error=str(error))
         if 200 <= answer.status < 300:
-            return Told(outcome=Outcome.DELIVERED, status=answer.status, answer=answer.text)
+            return TryResult(outcome=Outcome.DELIVERED, status=answer.status, answer=answer.text)
         is_gone = answer.status == _GONE
-        return Told(
+        return TryResult(
             outcome=Outcome.REFUSED if is_gone else Outcome.FAILED,
             status=answer.status,
             answer=answer.text,
@@ -152,7 +152,7 @@ class StoreSender:
     files: Files
     stores: Stores
 
-    async def send(self, organization_id: int, one: Try, destination: KeptDestination | None) -> Told:
+    async def send(self, organization_id: int, one: Try, destination: KeptDestination | None) -> TryResult:
         """Writes the files of a message below the organization's own folder, and then what the message says. Who reads
         message.json finds all of the files.
         """
@@ -166,17 +166,17 @@ class StoreSender:
         try:
             for each in found.attachments:
                 if each.size > _MOST_WRITTEN:
-                    return Told(outcome=Outcome.REFUSED, error=f"{each.name} is larger than {_MOST_WRITTEN} bytes")
+                    return TryResult(outcome=Outcome.REFUSED, error=f"{each.name} is larger than {_MOST_WRITTEN} bytes")
                 await self.stores.write(
                     draft.store, f"{path}/{stores.file_name(each.name)}", await whole(self.files, each)
                 )
             content = json.dumps(about, ensure_ascii=False, indent=2).encode()
             await self.stores.write(draft.store, f"{path}/message.json", content)
         except NoFile:
-            return Told(outcome=Outcome.REFUSED, error="a file of the message is not there any more")
+            return TryResult(outcome=Outcome.REFUSED, error="a file of the message is not there any more")
         except NotWritten as error:
-            return Told(outcome=Outcome.FAILED, error=str(error))
-        return Told(outcome=Outcome.DELIVERED, answer=path)
+            return TryResult(outcome=Outcome.FAILED, error=str(error))
+        return TryResult(outcome=Outcome.DELIVERED, answer=path)
 
 
 async def whole(files: Files, attachment: Attachment) -> bytes:

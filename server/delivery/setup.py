@@ -10,7 +10,7 @@ from server.delivery.destinations import Destinations, Reach
 from server.delivery.history import DeliveryHistory
 from server.delivery.links import Links
 from server.delivery.mail import MailServer
-from server.delivery.reachable import Guard
+from server.delivery.reachable import AddressGuard
 from server.delivery.sending import MailSender, StoreSender, WebhookSender
 from server.delivery.stores import Files, Stores, named
 from server.organizations.delivery import Channel
@@ -30,7 +30,7 @@ def courier(known: Settings, hashes: KeyedHashes, files: Files) -> Courier:
             Channel.MAIL: MailSender(
                 server=mail_server(known), files=files, links=made, most_bytes=known.mail_max_mib * _MIB
             ),
-            Channel.WEBHOOK: WebhookSender(hashes=hashes, guard=Guard.of(known.webhook_allow), links=made),
+            Channel.WEBHOOK: WebhookSender(hashes=hashes, guard=AddressGuard.of(known.webhook_allow), links=made),
             Channel.STORE: StoreSender(files=files, stores=stores(known)),
         },
     )
@@ -48,7 +48,7 @@ def of_servers(
     """Returns what a server shows of delivery; SetupError where a setting is wrong. on_task is called once a task is
     queued.
     """
-    guard = Guard.of(known.webhook_allow)
+    guard = AddressGuard.of(known.webhook_allow)
     reach = Reach(has_mail=mail_server(known) is not None, stores=stores(known).names, guard=guard)
     return (
         Destinations(database, slots, hashes, reach, on_task),

@@ -135,7 +135,7 @@ def overlap(request: pb.RotateSecretRequest) -> timedelta:
     return found
 
 
-class Pages:
+class DeliveryPages:
     """Tokens of the pages of deliveries: the last one that was shown."""
 
     def __init__(self, tokens: SignedTokens) -> None:

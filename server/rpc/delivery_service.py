@@ -27,7 +27,7 @@ class DeliveryService(delivery_service_pb2_grpc.DeliveryServiceServicer):
     def __init__(self, destinations: Destinations, history: DeliveryHistory, secrets: KeyedHashes) -> None:
         self._destinations = destinations
         self._history = history
-        self._pages = conversion.Pages(SignedTokens(secrets, "deliveries", longest=_LONGEST_TOKEN))
+        self._pages = conversion.DeliveryPages(SignedTokens(secrets, "deliveries", longest=_LONGEST_TOKEN))
 
     async def CreateDestination(  # noqa: N802 - the name in the contract
         self, request: pb.CreateDestinationRequest, context: _Context

@@ -53,7 +53,7 @@ class NewDelivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class ChosenDeliveries:
     """Which deliveries are wanted; what is None does not matter. after: those behind this place, newest first."""
 
     destination_id: str | None = None
@@ -170,7 +170,7 @@ async def by_id(driver: Driver, organization_id: int, delivery_id: str, *, lock:
     return None if row is None else _kept(row)
 
 
-async def listed(driver: Driver, organization_id: int, chosen: Chosen, limit: int) -> list[KeptDelivery]:
+async def listed(driver: Driver, organization_id: int, chosen: ChosenDeliveries, limit: int) -> list[KeptDelivery]:
     """Returns chosen deliveries, newest first."""
     at, delivery_id = chosen.after or (None, None)
     rows = await driver.fetch(

@@ -10,7 +10,7 @@ from server.delivery import queueing, signing
 from server.delivery.courier import Courier
 from server.delivery.links import Links
 from server.delivery.mail import MailServer
-from server.delivery.reachable import Guard
+from server.delivery.reachable import AddressGuard
 from server.delivery.sending import MailSender, StoreSender, WebhookSender
 from server.delivery.stores import NoFile, Stores
 from server.organizations.delivery import (
@@ -25,7 +25,7 @@ from server.organizations.delivery import (
 )
 from server.store import deliveries, destinations, tasks
 from server.store.database import Database
-from server.store.deliveries import Chosen
+from server.store.deliveries import ChosenDeliveries
 from server.store.tasks import TaskState
 from server.tasks.kinds import Result, Work
 from server.tenancy.keyed_hashes import KeyedHashes
@@ -33,7 +33,7 @@ from tests.conftest import PEPPER
 
 ORIGIN = "https://metrics.example.org"
 HASHES = KeyedHashes(PEPPER)
-LOOPBACK = Guard.of("127.0.0.0/8")
+LOOPBACK = AddressGuard.of("127.0.0.0/8")
 REPORT = Message(
     topic=Topic.REPORT,
     kind="report.finished",
@@ -121,7 +121,7 @@ class House:
     async def deliveries(self) -> list[KeptDelivery]:
         """Returns all deliveries, newest first."""
         async with self.database.transaction() as driver:
-            return await deliveries.listed(driver, self.organization_id, Chosen(), 100)
+            return await deliveries.listed(driver, self.organization_id, ChosenDeliveries(), 100)
 
     async def one(self) -> tuple[KeptDelivery, list[Attempt]]:
         """Returns the only delivery, with its tries."""
@@ -135,7 +135,7 @@ def house(
     organization_id: int,
     *,
     smtp_port: int | None = None,
-    guard: Guard = LOOPBACK,
+    guard: AddressGuard = LOOPBACK,
     stores: Mapping[str, str] | None = None,
     patience: timedelta = couriers.PATIENCE,
 ) -> House:

@@ -8,7 +8,7 @@ from server.delivery import queueing
 from server.organizations.delivery import Channel, DeliveryState, DestinationDraft, KeptDelivery, Message, Topic
 from server.store import deliveries, destinations, tasks
 from server.store.database import Database
-from server.store.deliveries import Chosen
+from server.store.deliveries import ChosenDeliveries
 
 REPORT = Message(topic=Topic.REPORT, kind="report.finished", subject_id="run-1", title="Weekly", text="All is well.")
 
@@ -23,7 +23,7 @@ async def destination(database: Database, organization: int, name: str, **draft:
 
 async def sent(database: Database, organization: int) -> Sequence[KeptDelivery]:
     async with database.transaction() as driver:
-        return await deliveries.listed(driver, organization, Chosen(), 100)
+        return await deliveries.listed(driver, organization, ChosenDeliveries(), 100)
 
 
 async def queue(database: Database, organization: int, to: Sequence[str] | None, key: str = "k") -> int:

@@ -14,7 +14,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from server.delivery import http_post, signing
-from server.delivery.reachable import Guard
+from server.delivery.reachable import AddressGuard
 from server.organizations.delivery import Attempt, DeliveryState, KeptDelivery, Outcome, Pause
 from server.store import destinations
 from server.store.database import Database
@@ -163,7 +163,7 @@ async def refused(house: delivering.House) -> tuple[KeptDelivery, Attempt]:
     "host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "127.1", "[::ffff:127.0.0.1]", "[::1]"]
 )
 async def test_no_webhook_reaches_into_the_house(database: Database, organization: int, host: str) -> None:
-    house = delivering.house(database, organization, guard=Guard())
+    house = delivering.house(database, organization, guard=AddressGuard())
     async with receivers.hook() as hook:
         await house.destination(url=f"https://{host}:{hook.port}/", secret=SECRET)
         delivery, attempt = await refused(house)

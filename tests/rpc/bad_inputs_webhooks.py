@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from server.delivery.reachable import Guard
+from server.delivery.reachable import AddressGuard
 from server.tenancy.principal import Scope
 from tallywire.v1 import delivery_service_pb2, delivery_service_pb2_grpc
 from tests.support.bad_inputs import World, outcome, row
@@ -41,7 +41,7 @@ _URLS = {
 async def ask(world: World, rpc: str, **fields: Any) -> Any:
     """Calls an RPC of DeliveryService as somebody who may do everything, where nothing but the internet is allowed."""
     kept = world.server.services.deliveries._destinations
-    world.monkeypatch.setattr(kept, "reach", dataclasses.replace(kept.reach, guard=Guard()))
+    world.monkeypatch.setattr(kept, "reach", dataclasses.replace(kept.reach, guard=AddressGuard()))
     admin = await world.accounts.another(world.caller, scopes=(Scope.ADMIN,))
     stub = delivery_service_pb2_grpc.DeliveryServiceStub(admin.channel)
     request = getattr(delivery_service_pb2, f"{rpc}Request")(**fields)

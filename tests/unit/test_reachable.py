@@ -6,7 +6,7 @@ import pytest
 
 from server import errors
 from server.delivery import reachable
-from server.delivery.reachable import Guard, Unreachable
+from server.delivery.reachable import AddressGuard, Unreachable
 
 _BLOCKED = (
     "0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.127.255.255 127.0.0.1 127.255.0.1 169.254.169.254 "
@@ -28,12 +28,12 @@ _PUBLIC = (
 def test_addresses_within_networks_are_blocked(address: str) -> None:
     assert reachable.is_blocked(address)
     with pytest.raises(Unreachable):
-        Guard().check(address, 443)
+        AddressGuard().check(address, 443)
 
 
 @pytest.mark.parametrize("address", _PUBLIC.split())
 def test_addresses_of_the_internet_are_not(address: str) -> None:
-    Guard().check(address, 443)
+    AddressGuard().check(address, 443)
 
 
 def test_whatever_the_standard_library_calls_private_is_blocked() -> None:
@@ -48,10 +48,10 @@ def test_whatever_the_standard_library_calls_private_is_blocked() -> None:
 )
 def test_ports_of_other_services_are_not_for_webhooks(port: int, is_allowed: bool) -> None:
     if is_allowed:
-        Guard().check("8.8.8.8", port)
+        AddressGuard().check("8.8.8.8", port)
         return
     with pytest.raises(Unreachable, match=f"port {port}"):
-        Guard().check("8.8.8.8", port)
+        AddressGuard().check("8.8.8.8", port)
 
 
 @pytest.mark.parametrize(
@@ -59,23 +59,23 @@ def test_ports_of_other_services_are_not_for_webhooks(port: int, is_allowed: boo
 )
 def test_a_host_that_is_within_a_network_for_sure_is_told_at_once(host: str) -> None:
     with pytest.raises(Unreachable):
-        Guard().check_host(host, 443, is_tls=True)
-    Guard.of("127.0.0.0/8, ::1").check_host(host, 22, is_tls=False)
+        AddressGuard().check_host(host, 443, is_tls=True)
+    AddressGuard.of("127.0.0.0/8, ::1").check_host(host, 22, is_tls=False)
 
 
 def test_a_name_is_not_asked_about_until_it_is_called() -> None:
-    Guard().check_host("hooks.example.org", 443, is_tls=True)
+    AddressGuard().check_host("hooks.example.org", 443, is_tls=True)
     for port, is_tls in ((22, True), (443, False)):
         with pytest.raises(Unreachable):
-            Guard().check_host("hooks.example.org", port, is_tls=is_tls)
+            AddressGuard().check_host("hooks.example.org", port, is_tls=is_tls)
 
 
 def test_an_operator_can_allow_networks() -> None:
-    guard = Guard.of("10.1.0.0/16, ::1")
+    guard = AddressGuard.of("10.1.0.0/16, ::1")
     for address in ("10.1.2.3", "::ffff:10.1.2.3", "::1"):
         guard.check(address, 22)
     for address in ("10.2.0.1", "127.0.0.1"):
         with pytest.raises(Unreachable):
             guard.check(address, 443)
     with pytest.raises(errors.SetupError, match="TALLYWIRE_WEBHOOK_ALLOW"):
-        Guard.of("10.1.0.0/16, everything")
+        AddressGuard.of("10.1.0.0/16, everything")
