@@ -5,6 +5,7 @@ import asyncio
 import bad_inputs_bytes
 import bad_inputs_content_gaps
 import bad_inputs_events
+import bad_inputs_exports
 import bad_inputs_identity
 import bad_inputs_lists
 import bad_inputs_outage
@@ -31,6 +32,7 @@ FAMILIES = (
     bad_inputs_bytes,
     bad_inputs_content_gaps,
     bad_inputs_events,
+    bad_inputs_exports,
     bad_inputs_identity,
     bad_inputs_lists,
     bad_inputs_outage,

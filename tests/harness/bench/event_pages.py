@@ -43,7 +43,7 @@ async def events(bench: Bench) -> Sequence[Figure]:
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     async with bench.world("events") as world:
         organization_id, key = await world.tenant("many events")
-        await _fill(world, organization_id, today, days, each)
+        await fill(world, organization_id, today, days, each)
         async with world.server() as served:
             return [
                 await _figure(bench, world, served.address, key, organization_id, today, days, each, what)
@@ -51,7 +51,8 @@ async def events(bench: Bench) -> Sequence[Figure]:
             ]
 
 
-async def _fill(world: World, organization_id: int, today: datetime, days: int, each: int) -> None:
+async def fill(world: World, organization_id: int, today: datetime, days: int, each: int) -> None:
+    """Stores so many events of each of so many days up to today: nine of ten are the organization's."""
     other, _ = await world.tenant("somebody else")
     async with world.database.transaction() as driver:
         await partitions.ensure(driver, (today - timedelta(days=days)).date(), days)
