@@ -228,7 +228,7 @@ class Running:
                 Erasures(self.database, self._secrets, self._wakeups.tasks),
                 UserExports(self.database, self._secrets, self.projector),
             ),
-            exports=ExportService(asking, self.exports),
+            exports=ExportService(asking, self.exports, max_seconds=limits.age),
             realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),
             traces=(TraceService(self._ingest, self._admission, self._secrets, self._clock) if settings.otlp else None),
             health=health.aio.HealthServicer(),

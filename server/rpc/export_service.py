@@ -33,9 +33,10 @@ class ExportService(export_service_pb2_grpc.ExportServiceServicer):
     Responses are written to the context and not yielded, so that a client that does not read them can be told so.
     """
 
-    def __init__(self, asking: Asking, exports: ExportRoom) -> None:
+    def __init__(self, asking: Asking, exports: ExportRoom, *, max_seconds: float) -> None:
         self._metrics = MetricStreams(asking, exports)
         self._rows = RowStreams(asking, exports)
+        self._max_seconds = max_seconds
         self._draining = Draining()
 
     def drain(self) -> None:
@@ -57,8 +58,11 @@ class ExportService(export_service_pb2_grpc.ExportServiceServicer):
         await self._send(context, parts, export_service_pb2.ExportRowsResponse)
 
     async def _send(self, context: _Context, parts: AsyncGenerator[Part, None], response: Callable[..., Any]) -> None:
-        """Sends parts as they come. Whatever they hold is free before a caller that does not read is waited for."""
-        lifetime, guard, unread = Lifetime(context, 0), Guard(), None
+        """Sends parts as they come. Whatever they hold is free before a caller that does not read is waited for.
+
+        A stream that lasts as long as one may ends where it can be gone on with: gRPC would cut it anywhere.
+        """
+        lifetime, age, guard, unread = Lifetime(context, 0), Lifetime(context, self._max_seconds), Guard(), None
         self._draining.check()
         async with contextlib.aclosing(parts) as each:
             async for part in each:
@@ -69,6 +73,8 @@ class ExportService(export_service_pb2_grpc.ExportServiceServicer):
                 unread = await _write(context, message)
                 if unread is not None:
                     break
+                if isinstance(part, export_service_pb2.ExportChunk) and part.resume_token:
+                    age.check()
         if unread is not None:
             await unread  # gRPC sends no status after an unfinished message
             raise Refused(Reason.SLOW_CONSUMER, "the messages are not being read")

@@ -19,7 +19,14 @@ from server.rpc.exports import answering
 from server.tenancy.principal import Scope
 from tallywire import errors, export_parts
 from tallywire.export_parts import Export
-from tallywire.v1 import event_pb2, export_service_pb2, list_events_pb2, metrics_service_pb2, user_pb2
+from tallywire.v1 import (
+    audit_service_pb2,
+    event_pb2,
+    export_service_pb2,
+    list_events_pb2,
+    metrics_service_pb2,
+    user_pb2,
+)
 from tests.support import commands, serving
 from tests.support.serving import Accounts, Caller
 from tests.support.tiny_worlds import DAY, e
@@ -82,6 +89,22 @@ async def test_a_client_writes_a_file_that_is_whole(server: Running, world: Call
             await client.exports.to_file(question, tmp_path / "costs.parquet", table="nothing")
         assert pyarrow.parquet.read_table(parquet.path).equals(read)  # as it was
     assert names(tmp_path) == ["costs.parquet", "events.csv"]
+
+
+async def test_an_export_outlasts_its_streams(
+    server: Running, world: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "MOST_PAGE", 5)
+    async with tallywire.AsyncClient(server.address, api_key=world.key.secret) as client:
+        at_once = await client.exports.to_file(ALL_EVENTS, tmp_path / "at_once.csv")
+        monkeypatch.setattr(server.services.exports, "_max_seconds", 1e-6)
+        done = await client.exports.to_file(ALL_EVENTS, tmp_path / "in_parts.csv")
+        assert done.path.read_bytes() == at_once.path.read_bytes()
+        assert (done.trailer.rows, done.trailer.bytes) == (EVENTS, at_once.trailer.bytes)
+        trail = audit_service_pb2.ListAuditEntriesRequest(action_prefix="rows.exported")
+        lines = b"".join([data async for data in client.exports.stream(trail, format="jsonl")]).splitlines()
+    acts = [json.loads(json.loads(line)["after"]) for line in lines]
+    assert [one.get("resumed_at", 0) for one in acts if one["format"] == "csv"][:3] == [10, 5, 0]  # the newest first
 
 
 def test_what_cannot_be_exported_is_a_mistake(tmp_path: Path) -> None:
