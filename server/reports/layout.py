@@ -26,7 +26,7 @@ Laid: TypeAlias = dict[str, Any]
 MOST_BARS: Final = 25
 _MOST_DIFFERENCES: Final = 50
 _MOST_LETTERS: Final = 300  # of a cell
-_MOST_COLUMNS: Final = 9
+_MOST_COLUMNS: Final = 8
 _PARTS: Final = frozenset({"other", "rest", "total"})
 
 
@@ -201,6 +201,8 @@ def _charts(chart: ReportChart, shown: Formatting) -> list[Laid]:
 def _chart(one: PreparedChart, chart: ReportChart, shown: Formatting) -> Laid:
     words = shown.texts
     caption = [words.granularities.get(chart.granularity, chart.granularity), shown.zone.key]
+    # That of bars, by which mails show a chart.
+    of_bars = [*caption, *([words.pale] if one.has_dashes else ())]
     if one.has_dashes:
         caption.append(words.dashed)
     if chart.earlier is not None and any(course.earlier for course in one.courses):
@@ -236,6 +238,7 @@ def _chart(one: PreparedChart, chart: ReportChart, shown: Formatting) -> Laid:
         "newest": words.newest,
         "marks": [{"label": f"{shown.number(hours, 2)} h", "at": at} for at, hours in one.marks],
         "caption": " · ".join(caption),
+        "caption_of_bars": " · ".join(of_bars),
     }
 
 
@@ -296,7 +299,7 @@ def _stages(stages: Sequence[ReachedStage], shown: Formatting) -> list[Laid]:
 def _table(table: DataTable, shown: Formatting, most_rows: int) -> Laid:
     """Returns a table as texts, without columns that no row has a value in and those that a page cannot hold."""
     used = [place for place in range(len(table.columns)) if any(row[place] is not None for row in table.rows)]
-    used = [place for place in used if table.columns[place].name not in ("row", "rows_tokens")]
+    used = [place for place in used if table.columns[place].name != "row" and not _is_earlier(table.columns[place])]
     used = _merged_name(table, used)[:_MOST_COLUMNS]
     columns = [table.columns[place] for place in used]
     part = next((place for place, one in enumerate(table.columns) if one.name == "row"), None)
@@ -311,16 +314,36 @@ def _table(table: DataTable, shown: Formatting, most_rows: int) -> Laid:
             cells[0] = shown.texts.without_value
         rows.append(cells)
     main = next((place for place, one in enumerate(columns) if one.is_number and one.name != "rank"), None)
+    headers = [
+        {"title": shown.title(one), "right": one.is_number, "wide": one.kind is ValueKind.TEXT} for one in columns
+    ]
+    changes = [] if main is None else _changes(table, used[main], shown)
+    if changes:
+        headers.append({"title": shown.texts.change, "right": True, "wide": False})
+        rows = [[*row, change] for row, change in zip(rows, changes, strict=False)]
     return {
-        "headers": [
-            {"title": shown.title(one), "right": one.is_number, "wide": one.kind is ValueKind.TEXT} for one in columns
-        ],
+        "headers": headers,
         "rows": rows,
         "bars": [] if main is None else _shares(table, used[main], rows, foot),
         "main": main,
         "foot": foot,
         "more": _more(len(rows), len(table.rows), shown),
     }
+
+
+def _is_earlier(column: DataColumn) -> bool:
+    return column.name.startswith("earlier_")
+
+
+def _changes(table: DataTable, place: int, shown: Formatting) -> list[str]:
+    """Returns how the main figure of each row has changed; nothing where the table has no earlier ones."""
+    column = table.columns[place]
+    names = [one.name for one in table.columns]
+    if f"earlier_{column.name}" not in names:
+        return []
+    earlier = names.index(f"earlier_{column.name}")
+    found = (shown.change(column, row[place], row[earlier]) for row in table.rows)
+    return [shown.texts.absent if one is None else one.text for one in found]
 
 
 def _merged_name(table: DataTable, used: list[int]) -> list[int]:

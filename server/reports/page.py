@@ -9,6 +9,7 @@ from server.reports.document import ReportDocument
 
 MOST_ROWS: Final = 50  # of a table: the other files have all
 _MOST_POINTS: Final = 31  # of a chart, which a mail shows as bars: the newest
+_SHORT_LABEL: Final = 28  # characters
 _FONT: Final = "font-family:'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 _MUTED: Final = "color:#565d6b"
 _LINE: Final = "border-bottom:1px solid #e2e5ea"
@@ -130,13 +131,16 @@ def _card(one: Mapping[str, Any]) -> str:
 def _chart(chart: Mapping[str, Any]) -> str:
     """Returns the newest points of the first line as bars, with the others as figures beside them."""
     points = chart["points"][-_MOST_POINTS:]
+    caption = chart["caption_of_bars"]
+    if len(points) < len(chart["points"]):
+        caption = f"{caption} · {chart['newest']}"
     headers = "".join(
         f'<td align="right" style="padding:2px 0 4px 10px;{_MUTED};font-size:12px">{escape(line["title"])}</td>'
         for line in chart["lines"]
     )
     rows = "".join(_point(one) for one in points)
     return f'{_TABLE} style="font-size:12px"><tr><td></td><td width="100%"></td>{headers}</tr>{rows}</table>' + _small(
-        chart["caption"] if len(points) == len(chart["points"]) else f"{chart['caption']} · {chart['newest']}"
+        caption
     )
 
 
@@ -166,12 +170,17 @@ def _bars(bars: Sequence[tuple[str, str, float]]) -> str:
     if not bars:
         return ""
     rows = "".join(
-        f'<tr><td style="padding:3px 10px 3px 0;max-width:220px" dir="auto">{escape(label)}</td>'
+        f'<tr><td style="padding:3px 10px 3px 0;{_label_style(label)}" dir="auto">{escape(label)}</td>'
         f'<td width="100%">{_bar(share)}</td>'
         f'<td align="right" style="padding:3px 0 3px 10px;white-space:nowrap">{escape(value)}</td></tr>'
         for label, value, share in bars
     )
     return f'{_TABLE} style="font-size:13px">{rows}</table>'
+
+
+def _label_style(label: str) -> str:
+    """Returns how the name of a bar is shown: on one line unless it is long."""
+    return "white-space:nowrap" if len(label) <= _SHORT_LABEL else "max-width:240px"
 
 
 def _table(table: Mapping[str, Any]) -> str:

@@ -55,6 +55,7 @@ class ReportTexts:
     reached: str
     stage: str
     dashed: str
+    pale: str
     thin: str  # {0}
     hours_marked: str
     newest: str
@@ -120,6 +121,7 @@ _EN: Final = ReportTexts(
     reached="Reached",
     stage="Stage",
     dashed="dashed: not complete",
+    pale="pale: not complete",
     thin="thin: {0}",
     hours_marked="dotted: a day of {0} hours",
     newest="the newest of them",
@@ -209,6 +211,7 @@ _DE: Final = ReportTexts(
     reached="Erreicht",
     stage="Stufe",
     dashed="gestrichelt: nicht vollständig",
+    pale="blass: nicht vollständig",
     thin="dünn: {0}",
     hours_marked="gepunktet: ein Tag von {0} Stunden",
     newest="die neuesten davon",
