@@ -302,7 +302,8 @@ async function restart() {
   await page.waitForSelector(".link-state.live");
   const taken = Date.now() - began;
   await context.close();
-  return { kept: away.length === before.length && !away.some((text) => text.trim() === "–"), taken };
+  const isLost = (text, i) => !/\d/.test(away[i] ?? "") && /\d/.test(text);
+  return { kept: !before.some(isLost), taken };
 }
 
 const MEASURED = { weights, slow, work, complete, periods, live, tabs, restart };

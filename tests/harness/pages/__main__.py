@@ -85,7 +85,7 @@ async def restart(table: Table, here: Site, one: Organization, rounds: int, minu
 
 async def many(table: Table, here: Site, one: Organization, rounds: int, minutes: float) -> None:
     """Panels of many browsers."""
-    ten = [await site.small(here, number) for number in range(10)]
+    ten = [await site.small(here, number) for number in range(1, 11)]
     for name, organizations, count in (
         ("100 panels of one organization", [one], 100),
         ("500 panels of ten, one in 20 never reads", ten, 500),
@@ -110,7 +110,10 @@ async def main(names: list[str], events: int, rounds: int, minutes: float) -> bo
     table = Table()
     with tempfile.TemporaryDirectory(prefix="tallywire-pages-") as folder, embedded.start(Path(folder)) as engines:
         async with World.on(engines, "pages") as world, site.site(world) as here:
-            organizations = [await site.demo(here), *([await site.made(here, events)] if events else [])]
+            needs_data = set(names) & {one.__name__ for one in (weights, *TWICE)}
+            organizations = [await (site.demo(here) if needs_data else site.small(here, 0))]
+            if events and needs_data:
+                organizations.append(await site.made(here, events))
             await site.settled(here)
             for name in names:
                 for one in organizations if MEASURED[name] in TWICE else organizations[:1]:

@@ -46,6 +46,7 @@ async def measure(name: str, link: str, meanwhile: Callable[[], Awaitable[None]]
         assert await process.stdout.readline() == b"ready\n"
         await meanwhile()
         process.stdin.write(b"done\n")
+        process.stdin.close()
     output, _ = await process.communicate()
     if process.returncode:
         raise RuntimeError(f"{name} was not measured; what is above says why")

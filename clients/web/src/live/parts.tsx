@@ -80,7 +80,7 @@ const WORDS: Readonly<Record<State, () => string>> = {
 export function LinkState({ live }: { live: Live | undefined }): JSX.Element {
   const link = live?.link.value ?? "connecting";
   return (
-    <span class={`link-state small muted ${link}`} role="status">
+    <span class={`link-state small muted ${link}`} role="status" data-at={live?.at.value}>
       <span class="state-dot" aria-hidden="true" /> {WORDS[link]()}
     </span>
   );
@@ -98,11 +98,7 @@ export function Updated({ live }: { live: Live }): JSX.Element {
     };
   }, []);
   const at = live.at.value;
-  return (
-    <span class="small muted" data-at={at}>
-      {at === 0 ? "" : t.live.updated(ago(Date.now() - at))}
-    </span>
-  );
+  return <span class="small muted">{at === 0 ? "" : t.live.updated(ago(Date.now() - at))}</span>;
 }
 
 function minutes(state: RealtimeState): Bucket[] {
