@@ -42,6 +42,7 @@ _IN_FLIGHT = 6
 _TOP = 5
 _METRICS = ("total_messages", "total_conversations", "unique_users", "p95_response_time_ms", "satisfaction_score")
 _CHART_DAYS = 14
+_SHOWN_DAYS = 28  # of the overview that the link opens: there are as many before them to compare with
 # What --live plays, over and over: busy days, an hour of them in a minute, after the hours before as the last hour.
 _LIVE_FROM, _LIVE_UNTIL = (
     int(datetime(2018, 5, day, hour, tzinfo=UTC).timestamp()) for day, hour in ((10, 12), (13, 0))
@@ -127,13 +128,13 @@ async def _demo(console: Console, site: Site, report: children.Report, limit: in
                 async with tallywire.AsyncClient(site.listen, api_key=key, stamp_sent_at=False) as client:
                     if live:
                         _print_watch_command(console, site, key)
-                        await _print_link(console, database, site)
+                        await _print_link(console, database, site, "/live")
                         show = asyncio.create_task(_play(console, client, await conversations, tally))
                     else:
                         show = asyncio.create_task(_show(console, client, await conversations, tally))
                     done = await family.during(show, stop.asked)
                 if done and console.is_terminal:
-                    await _print_link(console, database, site)
+                    await _print_link(console, database, site, f"/overview?range={_last_days(tally)}")
                     console.print("Ctrl-C stops the service.", highlight=False)
                     await family.during(asyncio.get_running_loop().create_future(), stop.asked)
     if live and stop.number == signal.SIGINT:
@@ -199,9 +200,9 @@ def _print_watch_command(console: Console, site: Site, key: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-async def _print_link(console: Console, database: Database, site: Site) -> None:
-    """Prints how to look at the pages."""
-    link = await up.sign_in_link(database, site, ORGANIZATION)
+async def _print_link(console: Console, database: Database, site: Site, page: str) -> None:
+    """Prints how to look at the pages, beginning with one of them."""
+    link = await up.sign_in_link(database, site, ORGANIZATION, page)
     console.print("\nThe pages, by a link that signs in once, within 10 minutes:\n", highlight=False)
     console.print(f"  {link}\n", highlight=False, markup=False, soft_wrap=True)
 
@@ -376,6 +377,13 @@ def _every(seconds: float, act: Callable[[], None]) -> Iterator[None]:
     finally:
         task.cancel()
         act()
+
+
+def _last_days(tally: ReplayTally) -> str:
+    """Returns the last weeks of the replay as the pages' addresses name them: first and last day."""
+    first, end = tally.period()
+    last = end - timedelta(days=1)
+    return f"{max(first, last - timedelta(days=_SHOWN_DAYS - 1)).date()}..{last.date()}"
 
 
 def _midnight(instant: datetime) -> datetime:

@@ -238,10 +238,10 @@ async def _invite(database: Database, here: Site) -> None:
         say(f"The pages, by a link that signs in once, within 10 minutes:\n\n  {link}\n")
 
 
-async def sign_in_link(database: Database, here: Site, organization: str) -> str | None:
-    """Returns a link that signs in once to the pages of an organization; None where no key of it may read."""
+async def sign_in_link(database: Database, here: Site, organization: str, page: str = "/") -> str | None:
+    """Returns a link that signs in once to a page of an organization; None where no key of it may read."""
     code = await sign_ins.first_code(database, KeyedHashes(here.key_pepper), organization, operators.operator())
-    return None if code is None else f"{here.web_origin}/#code={code.code}"
+    return None if code is None else f"{here.web_origin}{page}#code={code.code}"
 
 
 def say(text: str) -> None:

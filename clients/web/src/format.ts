@@ -5,7 +5,7 @@ import { locale, t } from "./text";
 export type Unit = string;
 
 export const ABSENT = "–";
-const COMPACT_FROM = 100_000;
+export const COMPACT_FROM = 100_000;
 
 const cache = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat>();
 
@@ -81,7 +81,11 @@ function micros(value: number, compact: boolean): string {
 }
 
 /** Returns a figure for a card or an axis. */
-export function shown(value: number | undefined | null, unit: Unit, { compact = true } = {}): Shown {
+export function shown(
+  value: number | undefined | null,
+  unit: Unit,
+  { compact = true, from = COMPACT_FROM } = {},
+): Shown {
   if (value === undefined || value === null || Number.isNaN(value)) return { text: ABSENT, unit: "" };
   switch (unit) {
     case "fraction":
@@ -101,7 +105,7 @@ export function shown(value: number | undefined | null, unit: Unit, { compact = 
     default: {
       const whole = Number.isInteger(value);
       const options: Intl.NumberFormatOptions =
-        compact && Math.abs(value) >= COMPACT_FROM
+        compact && Math.abs(value) >= from
           ? { notation: "compact", maximumFractionDigits: 1 }
           : whole
             ? {}

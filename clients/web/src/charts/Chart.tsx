@@ -2,10 +2,11 @@
 import type { JSX, RefObject } from "preact";
 import { useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
 import { t } from "../text";
-import { ABSENT, count, figure, shown } from "../format";
+import { ABSENT, COMPACT_FROM, count, figure, shown } from "../format";
 import { Draw } from "./draw";
 import { bucketName, bucketTick } from "./labels";
 import { prepare } from "./prepare";
+import type { Scale } from "./scale";
 import type { Bucket, ChartSeries, Prepared } from "./prepare";
 
 export interface ChartProps {
@@ -19,6 +20,8 @@ export interface ChartProps {
   unit: string;
   zone: string;
   height?: number;
+  /** How many series there are in all, where fewer are drawn. */
+  all?: number | undefined;
   /** Opens a bucket, by click or Enter. */
   onOpen?: ((bucket: Bucket) => void) | undefined;
   /** Chooses the buckets from one to another, by dragging. */
@@ -194,6 +197,8 @@ function FigureTable({ props }: { props: ChartProps }): JSX.Element {
 
 function Legend({ props, asTable, toggle }: { props: ChartProps; asTable: boolean; toggle: () => void }): JSX.Element {
   const first = props.series[0];
+  // "Others" is no series of its own.
+  const named = props.series.filter((one) => one.color !== 0).length;
   return (
     <div class="legend">
       <span>
@@ -206,6 +211,9 @@ function Legend({ props, asTable, toggle }: { props: ChartProps; asTable: boolea
           <span class="legend-key">
             <i class={`key c${String(first.color)} earlier`} /> {props.earlierName ?? t.chart.earlier}
           </span>
+        )}
+        {props.all !== undefined && props.all > named && (
+          <span class="legend-key">{t.chart.shown(named, count(props.all))}</span>
         )}
       </span>
       <button
@@ -221,8 +229,20 @@ function Legend({ props, asTable, toggle }: { props: ChartProps; asTable: boolea
   );
 }
 
-function labelRoom(props: ChartProps, top: number): number {
-  return Math.max(24, figure(top, props.unit, true).length * CHARACTER + 14);
+/** Tells whether there is nothing to draw: no figure, or bars without any height. */
+function isEmpty({ series, kind }: ChartProps): boolean {
+  return series.every((one) => one.values.every((value) => (kind === "bars" ? (value ?? 0) === 0 : value === null)));
+}
+
+/** Text of a figure on the axis, spelled as all of the axis is: 50k below 100k. */
+function axisText(value: number, unit: string, high: number): string {
+  const { text, unit: small } = shown(value, unit, { from: high >= COMPACT_FROM ? 1 : COMPACT_FROM });
+  return small === "" || value === 0 ? text : `${text} ${small}`;
+}
+
+function labelRoom({ unit }: ChartProps, { high, ticks }: Scale): number {
+  const longest = Math.max(...ticks.map((value) => axisText(value, unit, high).length));
+  return Math.max(24, longest * CHARACTER + 14);
 }
 
 /** A chart. It is one stop of the keyboard: arrows read points, Enter opens one, Escape leaves. */
@@ -236,7 +256,7 @@ export function Chart(props: ChartProps): JSX.Element {
   const id = useId();
   const prepared = useMemo(() => {
     const input = { ...props, kind: props.kind ?? "line", width: Math.max(width, 200), height };
-    return prepare(input, labelRoom(props, prepare(input, 40).y.high));
+    return prepare(input, labelRoom(props, prepare(input, 40).y));
   }, [props.buckets, props.earlierBuckets, props.series, unit, zone, width, height, props.kind]);
   const open = (index: number | undefined): void => {
     const bucket = index === undefined ? undefined : buckets[index];
@@ -325,13 +345,11 @@ export function Chart(props: ChartProps): JSX.Element {
               active={active}
               selection={selection}
               xText={(index) => bucketTick(buckets[index], zone, buckets)}
-              yText={(value) => {
-                const { text, unit: small } = shown(value, unit);
-                return small === "" || value === 0 ? text : `${text} ${small}`;
-              }}
+              yText={(value) => axisText(value, unit, prepared.y.high)}
             />
           </svg>
         )}
+        {isEmpty(props) && <p class="chart-empty muted">{t.table.empty}</p>}
         {active !== undefined && width > 0 && (
           <Tooltip props={props} prepared={prepared} index={active} width={width} />
         )}

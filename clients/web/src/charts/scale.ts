@@ -34,7 +34,8 @@ function step(span: number, parts: number, unit: string): number {
 
 /** Returns an axis that begins at zero, with about this many parts. */
 export function fromZero(highest: number, unit: string, parts = 4): Scale {
-  const top = highest > 0 ? highest : 1;
+  // Nothing to show: bounds that read well in the unit.
+  const top = highest > 0 ? highest : unit === "ms" ? 1000 : unit === "micros" ? 1_000_000 : 1;
   const width = step(top, parts, unit);
   const count = Math.max(1, Math.ceil(top / width - 1e-9));
   return { low: 0, high: count * width, ticks: Array.from({ length: count + 1 }, (_, i) => i * width) };

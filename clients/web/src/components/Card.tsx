@@ -32,6 +32,8 @@ export interface CardProps {
   better?: "+" | "-" | undefined;
   onFocus?: (() => void) | undefined;
   focused?: boolean;
+  /** What the figure is, where it is none of the catalogue. */
+  definition?: string | undefined;
 }
 
 /** A change against the comparison: arrow, number, and a word for those who do not see the colour. */
@@ -108,7 +110,7 @@ export function Card(props: CardProps): JSX.Element {
             </button>
           )}
         </h2>
-        <Definition metric={metric} title={title} />
+        <Definition metric={metric} title={title} text={props.definition} />
       </header>
       <div class="figure-line">
         <p class="figure" title={text === ABSENT ? t.absent.none : full}>
@@ -138,11 +140,28 @@ export function Card(props: CardProps): JSX.Element {
 }
 
 /** A button with "?", which opens the definition of a metric. */
-export function Definition({ metric, title }: { metric: string; title: string }): JSX.Element {
+export function Definition({
+  metric,
+  title,
+  text,
+}: {
+  metric: string;
+  title: string;
+  text?: string | undefined;
+}): JSX.Element {
   const [id] = useState(() => `definition-${metric}-${String(Math.random()).slice(2, 8)}`);
   return (
     <Popover id={id} label="?" title={t.card.definition(title)} buttonClass="question" class="definition">
-      <DefinitionText metric={metric} />
+      {text === undefined ? (
+        <DefinitionText metric={metric} />
+      ) : (
+        <>
+          <p>
+            <b>{title}</b>
+          </p>
+          <p>{text}</p>
+        </>
+      )}
     </Popover>
   );
 }

@@ -39,6 +39,8 @@ export interface TableProps<R> {
   /** How many rows there are in all, where more exist than these; "?" where nobody knows. */
   all?: number | "?" | undefined;
   more?: (() => void) | undefined;
+  /** Fetches all rows there are, for the file. */
+  everything?: (() => Promise<readonly R[]>) | undefined;
   shown?: number;
   /** The row of all values beyond the limit. */
   other?: R | undefined;
@@ -207,6 +209,24 @@ function Tools<R>({
   text: string;
   setText: (next: string) => void;
 }): JSX.Element {
+  const [fetching, setFetching] = useState(false);
+  const [problem, setProblem] = useState("");
+  const saveAll = async (): Promise<void> => {
+    setProblem("");
+    // A text narrows what is here, and the file with it; else the file has the rows that are not here yet, too.
+    if (props.everything === undefined || props.more === undefined || text !== "") {
+      save(props, rows, columns);
+      return;
+    }
+    setFetching(true);
+    try {
+      save(props, await props.everything(), columns);
+    } catch (error) {
+      setProblem(error instanceof Error ? error.message : String(error));
+    } finally {
+      setFetching(false);
+    }
+  };
   const id = `columns-${props.name.replace(/\W+/g, "-")}`;
   return (
     <div class="table-tools">
@@ -244,12 +264,18 @@ function Tools<R>({
         type="button"
         class="link"
         aria-label={`${t.table.csv}: ${props.name}`}
+        disabled={fetching}
         onClick={() => {
-          save(props, rows, columns);
+          void saveAll();
         }}
       >
-        {t.table.csv}
+        {fetching ? t.table.fetching : t.table.csv}
       </button>
+      {problem !== "" && (
+        <span class="bad small" role="alert">
+          {problem}
+        </span>
+      )}
       {props.tools}
     </div>
   );

@@ -2,10 +2,11 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { t } from "../text";
-import { count, time } from "../format";
+import { count, day, time } from "../format";
 import { filter, go, href, setParams } from "../state/address";
 import type { Changes } from "../state/address";
-import { zone } from "../state/period";
+import { now, zone } from "../state/period";
+import { addDays, dayOf } from "../state/zone";
 import type { Asked } from "../api/question";
 import type { CallError } from "../api/errors";
 
@@ -128,6 +129,56 @@ export function Empty({ text }: { text?: string }): JSX.Element {
           {t.state.removeFilter}
         </button>
       )}
+    </div>
+  );
+}
+
+/** A whole page without events: where there are some, and what else may be in the way. */
+export function NothingHere({ firstEvent }: { firstEvent: number }): JSX.Element {
+  const narrowed = filter.value;
+  const first = firstEvent === 0 ? "" : dayOf(firstEvent, zone.value);
+  return (
+    <div class="notice wide" role="status">
+      <p>
+        <b>
+          {narrowed === undefined
+            ? t.state.emptyPeriod
+            : t.state.noMatch(`${t.dimensions[narrowed.dimension] ?? narrowed.dimension} ${narrowed.value}`)}
+        </b>{" "}
+        {first !== "" && t.state.begins(day(first))}
+      </p>
+      <p class="filters">
+        {narrowed !== undefined && (
+          <button
+            type="button"
+            onClick={() => {
+              setParams({ [narrowed.dimension]: undefined });
+            }}
+          >
+            {t.state.removeFilter}
+          </button>
+        )}
+        {first !== "" && (
+          <>
+            <button
+              type="button"
+              onClick={() => {
+                setParams({ range: `${first}..${addDays(first, 27)}` });
+              }}
+            >
+              {t.state.showFirst}
+            </button>
+            <button
+              type="button"
+              onClick={() => {
+                setParams({ range: `${first}..${dayOf(now(), zone.value)}` });
+              }}
+            >
+              {t.state.showAll}
+            </button>
+          </>
+        )}
+      </p>
     </div>
   );
 }

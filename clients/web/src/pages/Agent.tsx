@@ -2,8 +2,9 @@
 import type { JSX } from "preact";
 import { AgentKind } from "@contract/event_pb.js";
 import { MetricsService } from "@contract/metrics_service_pb.js";
-import type { AgentMetrics, GetAgentMetricsResponse } from "@contract/metrics_service_pb.js";
+import type { AgentMetrics, GetAgentMetricsResponse, GetUsageTrendsResponse } from "@contract/metrics_service_pb.js";
 import { useQuestion } from "../api/question";
+import type { Asked } from "../api/question";
 import { Chart } from "../charts/Chart";
 import { Card } from "../components/Card";
 import { Page } from "../components/Page";
@@ -12,12 +13,18 @@ import { bucket, metricInfo, ms, num, valuesOf } from "../contract";
 import { ago, day, figure } from "../format";
 import { useLive } from "../live/useLive";
 import { LIVE_FIGURES, LinkState, liveFigure } from "../live/parts";
-import { comparison } from "../state/address";
+import { comparison, param, setParams } from "../state/address";
+import { may } from "../state/session";
 import { comparisonAsked, dayCount, now, timeRange, zone } from "../state/period";
 import { dayOf } from "../state/zone";
 import { t } from "../text";
 import { Figure, caption, openBucket, rowsLink, selectBuckets } from "./common";
+import { ConversationDrawer } from "./ConversationDrawer";
 import { ConversationList } from "./ConversationList";
+import { BehindChange } from "./BehindChange";
+import type { OutcomeName } from "./BehindChange";
+import { TileMaker } from "./TileMaker";
+import { chartTile } from "./tilesOfPages";
 import { OutcomeBar } from "./OutcomeBar";
 
 const CARDS: readonly (readonly [string, keyof AgentMetrics])[] = [
@@ -110,38 +117,37 @@ function Strip({ id }: { id: string }): JSX.Element {
   );
 }
 
-function Course({ id }: { id: string }): JSX.Element {
-  const asked = useQuestion(MetricsService.method.getUsageTrends, {
-    timeRange: timeRange.value,
-    comparison: comparisonAsked.value,
-    filter: { agentId: id },
-    metrics: ["total_conversations", "p50_response_time_ms", "p95_response_time_ms"],
-  });
+function Courses({ id, asked }: { id: string; asked: Asked<GetUsageTrendsResponse> }): JSX.Element {
+  const metric = focusMetric();
+  const { title, unit } = metricInfo(metric);
   return (
     <>
       <Tile
-        title={t.metrics["total_conversations"]}
+        title={title}
         hint={asked.data === undefined ? "" : caption(asked.data.granularity)}
+        tools={<TileMaker id="focus" tile={chartTile(metric, { agentId: id })} />}
         width={6}
+        name="focus"
       >
         <Answered asked={asked} height={214}>
           {(answer) => {
-            const earlier = valuesOf(answer.earlierSeries, "total_conversations");
+            const earlier = valuesOf(answer.earlierSeries, metric);
             return (
               <Chart
-                name={`${id}: ${t.metrics["total_conversations"] ?? ""}`}
+                name={`${id}: ${title}`}
                 buckets={answer.buckets.map(bucket)}
                 earlierBuckets={answer.earlierBuckets.map(bucket)}
+                earlierName={t.earlierLine[comparison.value.includes("..") ? "days" : comparison.value]}
                 series={[
                   {
-                    key: "c",
-                    label: t.metrics["total_conversations"] ?? "",
+                    key: metric,
+                    label: title,
                     color: 1,
-                    values: valuesOf(answer.series, "total_conversations"),
+                    values: valuesOf(answer.series, metric),
                     earlier: earlier.length > 0 ? earlier : undefined,
                   },
                 ]}
-                unit="1"
+                unit={unit}
                 zone={zone.value}
                 height={180}
                 onOpen={openBucket}
@@ -186,14 +192,18 @@ function Course({ id }: { id: string }): JSX.Element {
 
 function Groups({ answer, id }: { answer: GetAgentMetricsResponse; id: string }): JSX.Element {
   const metrics = answer.agent;
+  const shown = GROUPS.map(({ title, rows }) => ({
+    title,
+    rows: rows.filter(([, field]) => of(metrics, field) !== undefined),
+    // What an agent has nothing to do with is left out: a bot has no presence, and few have leads.
+  })).filter(({ title, rows }) => title !== "work" || rows.some(([, field]) => (of(metrics, field) ?? 0) > 0));
   return (
     <>
-      {GROUPS.map(({ title, rows }) => {
-        const present = rows.filter(([, field]) => of(metrics, field) !== undefined);
-        // What an agent has nothing to do with is left out: a bot has no presence, and few have leads.
-        if (title === "work" && !present.some(([, field]) => (of(metrics, field) ?? 0) > 0)) return null;
+      {shown.map(({ title, rows: present }, i) => {
+        // No hole in the last row: four side by side, or three and two.
+        const width = shown.length === 4 ? 3 : i < 3 ? 4 : 6;
         return (
-          <Tile key={title} title={t.agents[title] as string} width={4}>
+          <Tile key={title} title={t.agents[title] as string} width={width}>
             <dl class="pairs">
               {present.map(([name, field]) => (
                 <>
@@ -216,14 +226,35 @@ function Groups({ answer, id }: { answer: GetAgentMetricsResponse; id: string })
   );
 }
 
+function focusMetric(): string {
+  return CARDS.some(([name]) => name === param("focus")) ? param("focus") : "total_conversations";
+}
+
+/** Returns the outcome, beside resolved, whose share grew most. */
+function grownMost(now: AgentMetrics | undefined, before: AgentMetrics): OutcomeName {
+  const escalated = (now?.escalationRate ?? 0) - (before.escalationRate ?? 0);
+  const abandoned = (now?.abandonmentRate ?? 0) - (before.abandonmentRate ?? 0);
+  const ended = (now?.endedRate ?? 0) - (before.endedRate ?? 0);
+  if (escalated >= abandoned && escalated >= ended) return "escalated";
+  return abandoned >= ended ? "abandoned" : "ended";
+}
+
 function Known({ answer, id }: { answer: GetAgentMetricsResponse; id: string }): JSX.Element {
-  const { agent: metrics, earlier, rowsTokens, trend } = answer;
+  const { agent: metrics, earlier, rowsTokens, compared } = answer;
+  const trends = useQuestion(MetricsService.method.getUsageTrends, {
+    timeRange: timeRange.value,
+    comparison: comparisonAsked.value,
+    filter: { agentId: id },
+    metrics: [...CARDS.map(([name]) => name), "p95_response_time_ms"],
+  });
+  const focus = focusMetric();
   const outcomes = [
     {
       metric: "conversations_resolved",
       label: t.outcomes.resolved,
       color: 1,
       rate: metrics?.resolutionRate,
+      before: earlier?.resolutionRate,
       amount: num(metrics?.conversationsResolved),
     },
     {
@@ -231,6 +262,7 @@ function Known({ answer, id }: { answer: GetAgentMetricsResponse; id: string }):
       label: t.outcomes.escalated,
       color: 2,
       rate: metrics?.escalationRate,
+      before: earlier?.escalationRate,
       amount: num(metrics?.conversationsEscalated),
     },
     {
@@ -238,6 +270,7 @@ function Known({ answer, id }: { answer: GetAgentMetricsResponse; id: string }):
       label: t.outcomes.abandoned,
       color: 3,
       rate: metrics?.abandonmentRate,
+      before: earlier?.abandonmentRate,
       amount: num(metrics?.conversationsAbandoned),
     },
     {
@@ -245,15 +278,11 @@ function Known({ answer, id }: { answer: GetAgentMetricsResponse; id: string }):
       label: t.outcomes.ended,
       color: 6,
       rate: metrics?.endedRate,
+      before: earlier?.endedRate,
       amount: num(metrics?.conversationsEnded),
     },
   ];
-  const buckets = trend.map((point) => ({ start: ms(point.start), end: ms(point.end), partial: "" as const }));
-  const courses: Readonly<Record<string, (number | null)[]>> = {
-    total_conversations: trend.map((one) => num(one.conversationCount) ?? null),
-    total_messages: trend.map((one) => num(one.messageCount) ?? null),
-    satisfaction_score: trend.map((one) => one.satisfactionScore ?? null),
-  };
+  const buckets = (trends.data?.buckets ?? []).map(bucket);
   return (
     <>
       {CARDS.map(([name, field]) => (
@@ -265,14 +294,21 @@ function Known({ answer, id }: { answer: GetAgentMetricsResponse; id: string }):
           compares={comparison.value !== "none"}
           absence={answer.compared?.absenceReason}
           rows={rowsLink(name, rowsTokens[name], { agent: id })}
-          series={courses[name] === undefined ? undefined : { buckets, values: courses[name] }}
+          series={{ buckets, values: valuesOf(trends.data?.series ?? [], name) }}
+          focused={focus === name}
+          onFocus={() => {
+            setParams({ focus: name === CARDS[0]?.[0] ? undefined : name }, { replace: true });
+          }}
         />
       ))}
       <Tile title={t.agents.outcomes} hint={t.overview.atClosing} width={8}>
         <OutcomeBar rates={outcomes} tokens={rowsTokens} narrowed={{ agent: id }} />
       </Tile>
       <Strip id={id} />
-      <Course id={id} />
+      {earlier !== undefined && compared !== undefined && may("events") && (
+        <BehindChange id={id} compared={compared} grown={grownMost(metrics, earlier)} />
+      )}
+      <Courses id={id} asked={trends} />
       <Groups answer={answer} id={id} />
     </>
   );
@@ -283,7 +319,7 @@ function profileText(answer: GetAgentMetricsResponse | undefined): string {
   if (profile === undefined) return "";
   const parts = [];
   if (profile.kind !== AgentKind.UNSPECIFIED)
-    parts.push(profile.kind === AgentKind.AI ? t.agents.kinds.ai : t.agents.kinds.human);
+    parts.push(profile.kind === AgentKind.AI ? t.agents.oneAi : t.agents.oneHuman);
   if (profile.teamId !== "") parts.push(`${t.dimensions["team"] ?? ""} ${profile.teamId}`);
   if (profile.version !== "") parts.push(t.agents.version(profile.version));
   if (profile.firstSeenAt !== undefined)
@@ -344,6 +380,7 @@ export default function Agent({ id }: { id: string }): JSX.Element {
           >
             <ConversationList narrowed={{ agentId: id }} pageSize={10} compact />
           </Tile>
+          <ConversationDrawer />
         </>
       )}
     </Page>

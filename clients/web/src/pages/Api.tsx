@@ -51,12 +51,15 @@ function columns(title: string): Column<Row>[] {
 function Breakdown({
   breakdown,
   title,
+  head,
   width,
   sort,
   keep,
 }: {
   breakdown: ApiBreakdown | undefined;
   title: string;
+  /** Title of the first column. */
+  head: string;
   width: 6 | 12;
   sort: string;
   keep: readonly string[];
@@ -73,7 +76,11 @@ function Breakdown({
         id={(row) => row.id}
         sort={sort}
         find={width === 12}
-        columns={columns(title).map((one) => ({ ...one, extra: !keep.includes(one.key) }))}
+        columns={columns(head).map((one) => ({
+          ...one,
+          extra: !keep.includes(one.key),
+          bar: sort === `-${one.key}`,
+        }))}
       />
     </Tile>
   );
@@ -165,6 +172,7 @@ export default function Api(): JSX.Element {
     top: 50,
     includeRowsTokens: true,
   });
+  const endpoint = t.dimensions["endpoint"] ?? "";
   return (
     <Page title={t.pages.api} context={asked.data?.context} compared={asked.data?.compared}>
       {asked.data === undefined ? (
@@ -177,9 +185,17 @@ export default function Api(): JSX.Element {
         <>
           <Cards answer={asked.data} />
           <Courses answer={asked.data} />
-          <Breakdown breakdown={asked.data.byEndpoint} title={t.api.endpoints} width={12} sort="-calls" keep={ALL} />
+          <Breakdown
+            breakdown={asked.data.byEndpoint}
+            head={endpoint}
+            title={t.api.endpoints}
+            width={12}
+            sort="-calls"
+            keep={ALL}
+          />
           <Breakdown
             breakdown={asked.data.slowestEndpoints}
+            head={endpoint}
             title={t.api.slowest}
             width={6}
             sort="-p95"
@@ -187,6 +203,7 @@ export default function Api(): JSX.Element {
           />
           <Breakdown
             breakdown={asked.data.failingEndpoints}
+            head={endpoint}
             title={t.api.failing}
             width={6}
             sort="-errors"
@@ -194,6 +211,7 @@ export default function Api(): JSX.Element {
           />
           <Breakdown
             breakdown={asked.data.byMethod}
+            head={t.dimensions["method"] ?? ""}
             title={t.api.methods}
             width={6}
             sort="-calls"
@@ -201,6 +219,7 @@ export default function Api(): JSX.Element {
           />
           <Breakdown
             breakdown={asked.data.byStatusClass}
+            head={t.dimensions["status_class"] ?? ""}
             title={t.api.statuses}
             width={6}
             sort="-calls"

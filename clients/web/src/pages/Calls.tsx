@@ -99,12 +99,12 @@ function Breakdown({
           },
           {
             key: "rate",
-            title: t.calls.rate,
+            title: t.calls.abandoned,
             unit: "fraction",
             value: (row) => row.figures?.callAbandonmentRate,
           },
-          { key: "wait", title: t.calls.wait, unit: "ms", value: (row) => row.figures?.avgWaitMs },
-          { key: "handle", title: t.calls.handle, unit: "ms", value: (row) => row.figures?.avgHandleTimeMs },
+          { key: "wait", title: t.calls.waitShort, unit: "ms", value: (row) => row.figures?.avgWaitMs },
+          { key: "handle", title: t.calls.handleShort, unit: "ms", value: (row) => row.figures?.avgHandleTimeMs },
         ]}
       />
     </Tile>

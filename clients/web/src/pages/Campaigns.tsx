@@ -1,5 +1,6 @@
 /** What campaigns cost, and what became of their leads. */
 import type { JSX } from "preact";
+import type { AbsenceReason } from "@contract/answer_pb.js";
 import { CampaignService } from "@contract/campaign_service_pb.js";
 import type { Campaign, CampaignAmounts, CampaignFigures } from "@contract/campaign_service_pb.js";
 import { useQuestion } from "../api/question";
@@ -23,9 +24,11 @@ function amounts(figures: CampaignFigures | undefined): CampaignAmounts | undefi
 function Cards({
   figures,
   earlier,
+  absence,
 }: {
   figures: CampaignFigures | undefined;
   earlier: CampaignFigures | undefined;
+  absence: AbsenceReason | undefined;
 }): JSX.Element {
   const now = amounts(figures);
   const before = amounts(earlier);
@@ -53,6 +56,7 @@ function Cards({
           value={value}
           before={was}
           compares={comparison.value !== "none"}
+          absence={absence}
         />
       ))}
     </>
@@ -74,7 +78,9 @@ function All(): JSX.Element {
   if (data?.context?.currency) money.currency = data.context.currency;
   return (
     <Page title={t.pages.campaigns} context={data?.context} compared={data?.compared} filters={false}>
-      {data !== undefined && <Cards figures={data.total} earlier={data.earlierTotal} />}
+      {data !== undefined && (
+        <Cards figures={data.total} earlier={data.earlierTotal} absence={data.compared?.absenceReason} />
+      )}
       <Tile title={t.pages.campaigns}>
         <Answered asked={asked} height={300}>
           {(answer) =>
@@ -137,6 +143,7 @@ function All(): JSX.Element {
                     title: t.campaigns.cost,
                     unit: "micros",
                     value: (row) => num(amounts(row.figures)?.campaignCostMicros),
+                    total: num(amounts(answer.total)?.campaignCostMicros),
                   },
                   {
                     key: "each",
@@ -149,6 +156,7 @@ function All(): JSX.Element {
                     title: t.campaigns.value,
                     unit: "micros",
                     value: (row) => num(amounts(row.figures)?.cohortConvertedValueMicros),
+                    total: num(amounts(answer.total)?.cohortConvertedValueMicros),
                   },
                   {
                     key: "roi",
@@ -184,7 +192,7 @@ function One({ id }: { id: string }): JSX.Element {
         </Tile>
       ) : (
         <>
-          <Cards figures={figures} earlier={data.campaign?.earlierFigures} />
+          <Cards figures={figures} earlier={data.campaign?.earlierFigures} absence={data.compared?.absenceReason} />
           <Tile title={t.campaigns.series} hint={caption(data.granularity)}>
             <Chart
               name={t.campaigns.series}

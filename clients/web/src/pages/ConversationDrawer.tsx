@@ -28,6 +28,7 @@ export function detailText(event: Event): string {
   const json = toJson(EventSchema, event) as Record<string, unknown>;
   const detail = json[event.detail.case] as Record<string, unknown> | undefined;
   return Object.entries(detail ?? {})
+    .filter(([, field]) => field !== false)
     .map(([name, field]) => {
       const unit = UNIT_OF_SUFFIX.find(([suffix]) => name.endsWith(suffix))?.[1];
       const words = name.replace(/(Ms|Micros)$/, "").replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);

@@ -11,7 +11,11 @@ import {
 import type { Conversation, ListConversationsRequestSchema } from "@contract/conversation_pb.js";
 import { DirectoryService } from "@contract/directory_service_pb.js";
 import { SortDirection } from "@contract/metrics_service_pb.js";
+import type { AnswerContext } from "@contract/answer_pb.js";
 import type { FigureRows } from "@contract/rows_pb.js";
+import { isoInstant } from "../csv";
+import { say } from "../components/announce";
+import { newestContext } from "../api/question";
 import { call } from "../api/transport";
 import { CallError } from "../api/errors";
 import { Failure, Link, Loading } from "../components/basics";
@@ -102,7 +106,7 @@ function columns(): Column<Conversation>[] {
     {
       key: "began",
       title: t.conversations.began,
-      value: (one) => new Date(at(one)).toISOString(),
+      value: (one) => isoInstant(at(one), zone.value),
       show: (one) => (
         <span class="nowrap">
           {instant(at(one), zone.value, {
@@ -125,12 +129,17 @@ export interface Paged<R> {
   error?: CallError;
   loading: boolean;
   more: () => void;
+  /** Fetches every page anew, at most 10,000 rows. */
+  everything: () => Promise<R[]>;
 }
+
+const MOST_IN_FILE = 10_000;
 
 interface PageAnswer<R> {
   rows: R[];
   next: string;
   figure?: FigureRows | undefined;
+  context?: AnswerContext | undefined;
 }
 
 /** Fetches a list page by page; a new key begins anew. */
@@ -154,6 +163,8 @@ export function usePages<R>(
     setState((old) => ({ ...old, loading: true }));
     fetchPage(begin ? "" : state.next, abort.signal).then(
       (page) => {
+        // The file of the list names the revision and the period.
+        if (page.context?.start !== undefined) newestContext.value = page.context;
         setState({
           key,
           rows: [...before, ...page.rows],
@@ -177,11 +188,23 @@ export function usePages<R>(
       abort.abort();
     };
   }, [key, ask]);
+  const everything = async (): Promise<R[]> => {
+    const rows: R[] = [];
+    let token = "";
+    do {
+      const page = await fetchPage(token, new AbortController().signal);
+      rows.push(...page.rows);
+      token = page.next;
+    } while (token !== "" && rows.length < MOST_IN_FILE);
+    if (token !== "") say(t.table.cutFile(count(rows.length)));
+    return rows;
+  };
   return {
     ...state,
     more: () => {
       setAsk(ask + 1);
     },
+    everything,
   };
 }
 
@@ -231,7 +254,12 @@ export function ConversationList({
   const key = JSON.stringify(request, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value));
   const pages = usePages(key, async (pageToken, signal) => {
     const answer = await call(DirectoryService.method.listConversations, { ...request, pageToken }, signal);
-    return { rows: answer.conversations, next: answer.nextPageToken, figure: answer.figure };
+    return {
+      rows: answer.conversations,
+      next: answer.nextPageToken,
+      figure: answer.figure,
+      context: answer.context,
+    };
   });
   if (!may("events")) return <p class="muted">{t.conversations.needsEvents}</p>;
   if (pages.error !== undefined && pages.rows.length === 0) {
@@ -254,6 +282,7 @@ export function ConversationList({
         shown={pages.rows.length}
         all={pages.next === "" ? pages.rows.length : "?"}
         more={pages.next === "" || compact ? undefined : pages.more}
+        everything={pages.everything}
       />
     </>
   );

@@ -16,13 +16,14 @@ import { Answered, Tile } from "../components/basics";
 import { Table } from "../components/Table";
 import { num, pointBucket } from "../contract";
 import { count, figure, percent } from "../format";
-import { comparison, setParams } from "../state/address";
+import { comparison, param, setParams } from "../state/address";
 import { comparisonAsked, filterAsked, timeRange, zone } from "../state/period";
 import { t } from "../text";
 import { BarList, Figure, HeatMap, caption, openBucket, rowsLink, selectBuckets } from "./common";
 import { Filters, listFilter } from "./ConversationFilters";
 import { ConversationDrawer } from "./ConversationDrawer";
 import { ConversationList } from "./ConversationList";
+import { TileMaker } from "./TileMaker";
 
 const CARDS: readonly (readonly [string, (figures: ConversationFigures) => number | bigint | undefined])[] = [
   ["total_conversations", (one) => one.totalConversations],
@@ -53,20 +54,24 @@ function Cards({ answer }: { answer: GetConversationMetricsResponse }): JSX.Elem
       <Card
         metric="open_conversations"
         title={t.conversations.openNow}
+        definition={t.conversations.openNowText}
         unit="1"
         value={num(answer.openConversations)}
       />
       <Card
         metric="avg_first_response_time_ms"
         title={t.conversations.firstResponse}
+        definition={t.conversations.firstResponseText}
         unit="ms"
         value={figures?.firstResponseMs?.p50}
         before={earlier?.firstResponseMs?.p50}
+        absence={answer.compared?.absenceReason}
         compares={comparison.value !== "none"}
       />
       <Card
         metric="resolution_rate"
         title={t.conversations.durable}
+        definition={t.conversations.durableText}
         unit="fraction"
         value={durable?.durableResolutionRate}
         note={durable === undefined ? undefined : t.conversations.durableHint(count(durable.days))}
@@ -74,6 +79,7 @@ function Cards({ answer }: { answer: GetConversationMetricsResponse }): JSX.Elem
       <Card
         metric="escalation_rate"
         title={t.conversations.repeat}
+        definition={t.conversations.repeatText}
         unit="fraction"
         value={repeat?.repeatContactRate}
         note={repeat === undefined ? undefined : t.conversations.repeatHint(count(repeat.days))}
@@ -147,7 +153,7 @@ function Breakdown({
                 class="link"
                 onClick={() => {
                   setParams({ [parameter]: row.id });
-                  document.getElementById("list")?.scrollIntoView();
+                  scrollTo(0, 0);
                 }}
               >
                 {row.id}
@@ -161,18 +167,29 @@ function Breakdown({
           bar: true,
           value: (row) => num(row.figures?.conversationsClosed),
         },
-        {
-          key: "rate",
-          title: t.outcomes.resolved,
-          unit: "fraction",
-          value: (row) => row.figures?.resolutionRate,
-        },
-        {
-          key: "human",
-          title: t.outcomes.escalated,
-          unit: "fraction",
-          value: (row) => row.figures?.escalationRate,
-        },
+        ...(parameter === "reason"
+          ? [
+              {
+                key: "wait",
+                title: t.conversations.waitShort,
+                unit: "ms",
+                value: (row: Group) => row.figures?.humanWaitMs?.p50,
+              },
+            ]
+          : [
+              {
+                key: "rate",
+                title: t.outcomes.resolved,
+                unit: "fraction",
+                value: (row: Group) => row.figures?.resolutionRate,
+              },
+              {
+                key: "human",
+                title: t.outcomes.escalated,
+                unit: "fraction",
+                value: (row: Group) => row.figures?.escalationRate,
+              },
+            ]),
         { key: "duration", title: t.overview.median, unit: "ms", value: (row) => row.figures?.durationMs?.p50 },
       ]}
     />
@@ -266,22 +283,54 @@ function Tiles({ answer }: { answer: GetConversationMetricsResponse }): JSX.Elem
           }))}
         />
       </Tile>
-      <Tile title={t.conversations.channels} width={6}>
-        <Breakdown breakdown={answer.byChannel} name={t.conversations.channels} parameter="channel" />
-      </Tile>
+      {answer.byChannel !== undefined && (
+        <Tile title={t.conversations.channels} width={6}>
+          <Breakdown breakdown={answer.byChannel} name={t.conversations.channels} parameter="channel" />
+        </Tile>
+      )}
       <Tile title={t.conversations.durations} hint={distributionText(figures?.durationMs, "ms")} width={6}>
         <Bins bins={answer.durationBins} unit="ms" />
       </Tile>
       <Tile title={t.conversations.lengths} hint={distributionText(figures?.messages, "1")} width={6}>
         <Bins bins={answer.messageBins} unit="1" />
       </Tile>
-      <Tile title={t.conversations.topics} width={6}>
-        <Breakdown breakdown={answer.byTopic} name={t.conversations.topics} parameter="topic" />
-      </Tile>
-      <Tile title={t.conversations.reasons} width={6}>
-        <Breakdown breakdown={answer.byHandoffReason} name={t.conversations.reason} parameter="reason" />
-      </Tile>
+      {answer.byTopic !== undefined && (
+        <Tile title={t.conversations.topics} width={6}>
+          <Breakdown breakdown={answer.byTopic} name={t.conversations.topics} parameter="topic" />
+        </Tile>
+      )}
+      {answer.byHandoffReason !== undefined && (
+        <Tile title={t.conversations.reasons} width={6}>
+          <Breakdown breakdown={answer.byHandoffReason} name={t.conversations.reason} parameter="reason" />
+        </Tile>
+      )}
     </>
+  );
+}
+
+/** Whoever has narrowed the list, or comes from a figure that does, finds it at the head of the page. */
+function isNarrowed(): boolean {
+  return ["outcome", "topic", "reason", "gap", "id", "at"].some((name) => param(name) !== "");
+}
+
+function List(): JSX.Element {
+  const { timeRange: between, ...narrowed } = listFilter();
+  return (
+    <section class="tile" id="list">
+      <header class="tile-head">
+        <h2>{t.conversations.list}</h2>
+        {between === undefined && (
+          <span class="tools">
+            <TileMaker
+              id="list"
+              tile={{ kind: "table", width: 12, question: { case: "conversations", value: narrowed } }}
+            />
+          </span>
+        )}
+      </header>
+      <Filters />
+      <ConversationList narrowed={listFilter()} />
+    </section>
   );
 }
 
@@ -295,6 +344,7 @@ export default function Conversations(): JSX.Element {
   });
   return (
     <Page title={t.pages.conversations} context={asked.data?.context} compared={asked.data?.compared}>
+      {isNarrowed() && <List />}
       {asked.data === undefined ? (
         <Tile title={t.overview.outcomes}>
           <Answered asked={asked} height={1650}>
@@ -304,13 +354,7 @@ export default function Conversations(): JSX.Element {
       ) : (
         <Tiles answer={asked.data} />
       )}
-      <section class="tile" id="list">
-        <header class="tile-head">
-          <h2>{t.conversations.list}</h2>
-        </header>
-        <Filters />
-        <ConversationList narrowed={listFilter()} />
-      </section>
+      {!isNarrowed() && <List />}
       <ConversationDrawer />
     </Page>
   );

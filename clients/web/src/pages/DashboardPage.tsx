@@ -18,6 +18,7 @@ import { go, href, param, setParams } from "../state/address";
 import { zone } from "../state/period";
 import { may, preferences } from "../state/session";
 import { t } from "../text";
+import { ConversationDrawer } from "./ConversationDrawer";
 import { withTiles } from "./dashboardEditor";
 import { AddTile, Tiles } from "./DashboardGrid";
 import { store } from "./Dashboards";
@@ -338,6 +339,7 @@ export default function DashboardPage({ id }: { id: string }): JSX.Element {
               draft.change(withTiles(dashboard, tiles));
             }}
           />
+          {dashboard.tiles.some((tile) => tile.question.case === "conversations") && <ConversationDrawer />}
         </>
       )}
     </Page>

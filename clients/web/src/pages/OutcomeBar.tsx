@@ -3,7 +3,18 @@ import type { JSX } from "preact";
 import type { GetAgentMetricsResponse } from "@contract/metrics_service_pb.js";
 import { percent } from "../format";
 import { t } from "../text";
+import { Change } from "../components/Card";
 import { Figure } from "./common";
+
+/** Returns the metric of the catalogue that is an outcome's share, which knows what is better. */
+function rateOf(metric: string): string {
+  const names: Readonly<Record<string, string>> = {
+    conversations_resolved: "resolution_rate",
+    conversations_escalated: "escalation_rate",
+    conversations_abandoned: "abandonment_rate",
+  };
+  return names[metric] ?? "ended_rate";
+}
 
 /** Four rates that add up to one, as one bar with its words. */
 export function OutcomeBar({
@@ -16,6 +27,8 @@ export function OutcomeBar({
     label: string;
     color: number;
     rate: number | undefined;
+    /** The rate of the earlier period. */
+    before?: number | undefined;
     amount: number | undefined;
   }[];
   tokens?: GetAgentMetricsResponse["rowsTokens"];
@@ -38,10 +51,13 @@ export function OutcomeBar({
             <dt key={one.label}>
               <i class={`key c${String(one.color)}`} /> {one.label}
             </dt>
-            <dd>
+            <dd class="outcome-cells">
               {one.rate === undefined ? "–" : percent(one.rate)}{" "}
               <span class="muted">
                 <Figure metric={one.metric} amount={one.amount} token={tokens[one.metric]} narrowed={narrowed} />
+              </span>
+              <span>
+                <Change metric={rateOf(one.metric)} now={one.rate} before={one.before} unit="fraction" />
               </span>
             </dd>
           </>

@@ -1,6 +1,7 @@
 /** How are we doing? Key figures, one of them as a course, outcomes, response times, and the agents. */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { AbsenceReason } from "@contract/answer_pb.js";
 import { MetricsService } from "@contract/metrics_service_pb.js";
 import type { GetOverviewResponse, GetUsageTrendsResponse, Overview as Figures } from "@contract/metrics_service_pb.js";
 import { useQuestion } from "../api/question";
@@ -8,9 +9,9 @@ import type { Asked } from "../api/question";
 import { Chart } from "../charts/Chart";
 import { Card } from "../components/Card";
 import { Page } from "../components/Page";
-import { Answered, Link, Tile } from "../components/basics";
+import { Answered, Link, NothingHere, Tile } from "../components/basics";
 import { Table } from "../components/Table";
-import { bucket, metricInfo, num, valuesOf } from "../contract";
+import { bucket, metricInfo, ms, num, valuesOf } from "../contract";
 import { count, figure, money } from "../format";
 import { comparison, filter, param, setParams } from "../state/address";
 import { comparisonAsked, filterAsked, timeRange, zone } from "../state/period";
@@ -322,7 +323,7 @@ function TopAgents(): JSX.Element {
 
 function EventTypes({ asked }: { asked: Asked<GetOverviewResponse> }): JSX.Element {
   return (
-    <Tile title={t.overview.types} width={6}>
+    <Tile title={t.overview.types}>
       <Answered asked={asked} height={200} empty={(answer) => (answer.overview?.eventsByType.length ?? 0) === 0}>
         {(answer) => (
           <BarList
@@ -346,8 +347,13 @@ export default function Overview(): JSX.Element {
   const trends = useQuestion(MetricsService.method.getUsageTrends, { ...base, metrics: SERIES });
   const { data } = overview;
   if (data?.context?.currency) money.currency = data.context.currency;
+  const compares =
+    comparison.value !== "none" &&
+    (data?.compared?.absenceReason ?? AbsenceReason.UNSPECIFIED) === AbsenceReason.UNSPECIFIED;
+  const isEmpty = data?.overview?.eventsByType.length === 0;
   return (
     <Page title={t.pages.overview} context={data?.context} compared={data?.compared}>
+      {isEmpty && <NothingHere firstEvent={ms(data.context?.firstEventAt)} />}
       {data === undefined && overview.error !== undefined ? (
         <Tile title={t.pages.overview}>
           <Answered asked={overview} height={260}>
@@ -361,8 +367,8 @@ export default function Overview(): JSX.Element {
       <Outcomes asked={trends} />
       <Response asked={trends} />
       <TopAgents />
-      {comparison.value !== "none" && <WhatChanged />}
-      {filter.value === undefined && <EventTypes asked={overview} />}
+      {compares && !isEmpty && <WhatChanged metric={SERIES.includes(param("focus")) ? param("focus") : CARDS[0]} />}
+      {filter.value === undefined && !isEmpty && <EventTypes asked={overview} />}
     </Page>
   );
 }

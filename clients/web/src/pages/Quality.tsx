@@ -1,5 +1,6 @@
 /** How conversations were scored, each version of the rubric by itself. */
 import type { JSX } from "preact";
+import type { AbsenceReason } from "@contract/answer_pb.js";
 import { MetricsService } from "@contract/metrics_service_pb.js";
 import type {
   GetQualityResponse,
@@ -23,7 +24,15 @@ import { BarList, ValueLink, caption, openBucket, selectBuckets } from "./common
 
 const SCORES = ["overall", "helpfulness", "accuracy", "politeness"] as const;
 
-function Scores({ rubric, threshold }: { rubric: RubricQuality; threshold: number }): JSX.Element {
+function Scores({
+  rubric,
+  threshold,
+  absence,
+}: {
+  rubric: RubricQuality;
+  threshold: number;
+  absence: AbsenceReason | undefined;
+}): JSX.Element {
   const of = (figures: QualityFigures | undefined, name: (typeof SCORES)[number]): QualityScore | undefined =>
     figures?.[name];
   return (
@@ -39,6 +48,7 @@ function Scores({ rubric, threshold }: { rubric: RubricQuality; threshold: numbe
             value={score?.mean}
             before={of(rubric.earlier, name)?.mean}
             compares={comparison.value !== "none"}
+            absence={absence}
             note={
               score?.poorShare === undefined
                 ? undefined
@@ -105,7 +115,7 @@ function Rubric({ rubric, answer }: { rubric: RubricQuality; answer: GetQualityR
         {t.quality.rubric(rubric.rubricVersion)}{" "}
         <span class="muted small">{t.quality.reviews(count(rubric.figures?.qualityReviews ?? 0n))}</span>
       </h2>
-      <Scores rubric={rubric} threshold={answer.threshold} />
+      <Scores rubric={rubric} threshold={answer.threshold} absence={answer.compared?.absenceReason} />
       <Tile title={t.quality.course} hint={caption(answer.granularity)} width={6}>
         <Chart
           name={`${t.quality.course}, ${rubric.rubricVersion}`}

@@ -9,6 +9,7 @@ import type { User } from "@contract/user_pb.js";
 import { MetricsService } from "@contract/metrics_service_pb.js";
 import { RowsKind } from "@contract/rows_pb.js";
 import { useQuestion } from "../api/question";
+import { isoInstant } from "../csv";
 import { call } from "../api/transport";
 import { Page } from "../components/Page";
 import { Answered, Failure, Link, Loading, Tile } from "../components/basics";
@@ -51,8 +52,14 @@ function at(time: number): string {
   });
 }
 
-function ending<R>(pages: Paged<R>): { shown: number; all: number | "?"; more: (() => void) | undefined } {
+function ending<R>(pages: Paged<R>): {
+  shown: number;
+  all: number | "?";
+  more: (() => void) | undefined;
+  everything: () => Promise<readonly R[]>;
+} {
   return {
+    everything: pages.everything,
     shown: pages.rows.length,
     all: pages.next === "" ? pages.rows.length : "?",
     more: pages.next === "" ? undefined : pages.more,
@@ -75,7 +82,7 @@ function Events({ token }: { token: string }): JSX.Element {
           {
             key: "time",
             title: t.rows.time,
-            value: (row) => new Date(ms(row.event?.occurredAt)).toISOString(),
+            value: (row) => isoInstant(ms(row.event?.occurredAt), zone.value),
             show: (row) => at(ms(row.event?.occurredAt)),
           },
           { key: "type", title: t.rows.type, value: (row) => row.event?.eventType },
@@ -142,13 +149,13 @@ function Users({ token }: { token: string }): JSX.Element {
           {
             key: "first",
             title: t.users.first,
-            value: (row) => new Date(ms(row.firstSeenAt)).toISOString(),
+            value: (row) => isoInstant(ms(row.firstSeenAt), zone.value),
             show: (row) => at(ms(row.firstSeenAt)),
           },
           {
             key: "last",
             title: t.users.last,
-            value: (row) => new Date(ms(row.lastSeenAt)).toISOString(),
+            value: (row) => isoInstant(ms(row.lastSeenAt), zone.value),
             show: (row) => at(ms(row.lastSeenAt)),
           },
         ]}
@@ -182,7 +189,7 @@ function Leads({ token }: { token: string }): JSX.Element {
           {
             key: "created",
             title: t.rows.created,
-            value: (row) => new Date(ms(row.createdAt)).toISOString(),
+            value: (row) => isoInstant(ms(row.createdAt), zone.value),
             show: (row) => at(ms(row.createdAt)),
           },
         ]}

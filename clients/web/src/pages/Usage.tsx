@@ -145,7 +145,7 @@ function Breakdown({ breakdown }: { breakdown: CostBreakdown }): JSX.Element {
         columns={[
           {
             key: "value",
-            title,
+            title: t.dimensions[breakdown.dimension] ?? breakdown.dimension,
             value: (row) => row.name,
             show: (row) => <ValueLink dimension={breakdown.dimension} id={row.id} name={row.name} />,
           },
@@ -243,7 +243,7 @@ function Estimates({
         </Tile>
       )}
       {kinds.length > 0 && (
-        <Tile title={t.usage.storage} hint={t.usage.storageHint} width={6}>
+        <Tile title={t.usage.storage} hint={t.usage.storageHint} width={costs.estimatedCosts.length > 0 ? 6 : 12}>
           <BarList
             rows={kinds.map((one) => ({
               id: String(one.kind),

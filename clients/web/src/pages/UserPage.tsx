@@ -8,6 +8,7 @@ import type { UserActivity } from "@contract/user_pb.js";
 import { CallError } from "../api/errors";
 import { useQuestion } from "../api/question";
 import { call } from "../api/transport";
+import type { Bucket } from "../charts/prepare";
 import { Chart } from "../charts/Chart";
 import { Card } from "../components/Card";
 import { Page } from "../components/Page";
@@ -78,6 +79,7 @@ function Activities({ id }: { id: string }): JSX.Element {
 }
 
 const ASK_AGAIN_MS = 1_000;
+const DAY_MS = 86_400_000;
 
 function Erase({ id }: { id: string }): JSX.Element {
   const [typed, setTyped] = useState("");
@@ -141,17 +143,25 @@ function Erase({ id }: { id: string }): JSX.Element {
   );
 }
 
+/** Fills the days between: the answer has those alone on which the user did something. */
+export function everyDay(known: readonly (readonly [number, number])[]): { buckets: Bucket[]; values: number[] } {
+  const events = new Map(known);
+  const first = Math.min(...events.keys());
+  const last = Math.max(...events.keys());
+  const buckets: Bucket[] = [];
+  for (let start = first; start <= last; start += DAY_MS) buckets.push({ start, end: start + DAY_MS, partial: "" });
+  return { buckets, values: buckets.map(({ start }) => events.get(start) ?? 0) };
+}
+
 /** The page. */
 export default function UserPage({ id }: { id: string }): JSX.Element {
   const asked = useQuestion(DirectoryService.method.getUser, { userId: id, timeRange: timeRange.value });
   const user = asked.data?.user;
   const figures = user?.figures;
   const missing = asked.error?.reason === "USER_NOT_FOUND";
-  const buckets = (asked.data?.days ?? []).map(({ start }) => ({
-    start: ms(start),
-    end: ms(start) + 86_400_000,
-    partial: "" as const,
-  }));
+  const { buckets, values } = everyDay(
+    (asked.data?.days ?? []).map((one) => [ms(one.start), num(one.figures?.events) ?? 0]),
+  );
   const seen =
     user === undefined
       ? ""
@@ -198,7 +208,7 @@ export default function UserPage({ id }: { id: string }): JSX.Element {
                         key: "events",
                         label: t.users.events,
                         color: 1,
-                        values: asked.data.days.map((one) => num(one.figures?.events) ?? null),
+                        values,
                       },
                     ]}
                   />

@@ -83,7 +83,11 @@ function Days({ answer }: { answer: GetDailyStatsResponse }): JSX.Element {
 }
 
 function Retention({ answer }: { answer: GetUserRetentionResponse }): JSX.Element {
-  const most = Math.max(0, ...answer.cohorts.map((one) => one.retained.length));
+  // Weeks before anybody was seen say nothing.
+  const begin = answer.cohorts.findIndex((one) => one.users > 0n);
+  const cohorts = begin < 0 ? [] : answer.cohorts.slice(begin);
+  if (cohorts.length === 0) return <p class="muted">{t.table.empty}</p>;
+  const most = Math.max(0, ...cohorts.map((one) => one.retained.length));
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={t.users.retention}>
       <table class="table cohorts">
@@ -101,7 +105,7 @@ function Retention({ answer }: { answer: GetUserRetentionResponse }): JSX.Elemen
           </tr>
         </thead>
         <tbody>
-          {answer.cohorts.map((cohort) => (
+          {cohorts.map((cohort) => (
             <tr key={ms(cohort.start)}>
               <th scope="row">
                 {instant(ms(cohort.start), "UTC", { day: "numeric", month: "short", year: "numeric" })}
@@ -114,7 +118,7 @@ function Retention({ answer }: { answer: GetUserRetentionResponse }): JSX.Elemen
                   title={count(one.users)}
                 >
                   {one.share === undefined ? "–" : percent(one.share, 0)}
-                  {one.stillRunning && (
+                  {one.stillRunning && one.share !== undefined && (
                     <span class="muted" title={t.chart.running}>
                       {" "}
                       …

@@ -1,15 +1,18 @@
-/** What changed most, by agent and channel. */
+/** What changed most in a figure, by agent, channel and topic. */
 import type { JSX } from "preact";
 import { MetricsService } from "@contract/metrics_service_pb.js";
 import type { QueryMetricsResponse } from "@contract/metrics_service_pb.js";
 import { useQuestion } from "../api/question";
 import { Change } from "../components/Card";
-import { Answered, Empty, Tile } from "../components/basics";
-import { cell } from "../contract";
+import { Answered, Tile } from "../components/basics";
+import { cell, metricInfo } from "../contract";
 import { figure } from "../format";
 import { comparisonAsked, filterAsked, timeRange } from "../state/period";
 import { t } from "../text";
 import { ValueLink } from "./common";
+
+const MOST = 5;
+const VOLUME = "total_conversations";
 
 interface Moved {
   id: string;
@@ -18,71 +21,82 @@ interface Moved {
   before: number;
 }
 
-/** Returns the rows that changed by most, in conversations; none without an earlier figure. */
-export function mostChanged(answer: QueryMetricsResponse): Moved[] {
-  return answer.rows
-    .flatMap((row) => {
-      const now = cell(row.figures[0]);
-      const before = cell(row.earlierFigures[0]);
-      const id = row.values[0] ?? "";
-      return now === undefined || before === undefined || now === before
-        ? []
-        : [{ id, name: row.displayName || id, now, before }];
-    })
-    .sort((a, b) => Math.abs(b.now - b.before) - Math.abs(a.now - a.before))
-    .slice(0, 5);
+/** Returns the rows that moved the figure most: by how much they changed, rates by how many conversations they are of. */
+export function mostChanged(answer: QueryMetricsResponse, isShare: boolean): Moved[] {
+  const weighed = answer.rows.flatMap((row) => {
+    const now = cell(row.figures[0]);
+    const before = cell(row.earlierFigures[0]);
+    const id = row.values[0] ?? "";
+    if (now === undefined || before === undefined || now === before) return [];
+    const weight = isShare ? (cell(row.figures.at(-1)) ?? 0) : 1;
+    return [{ id, name: row.displayName || id, now, before, by: Math.abs(now - before) * weight }];
+  });
+  return weighed.sort((a, b) => b.by - a.by).slice(0, MOST);
 }
 
-function List({ dimension }: { dimension: "agent" | "channel" }): JSX.Element {
+function List({ dimension, metric }: { dimension: "agent" | "channel" | "topic"; metric: string }): JSX.Element {
+  const { unit, additive } = metricInfo(metric);
   const asked = useQuestion(MetricsService.method.queryMetrics, {
     timeRange: timeRange.value,
     filter: filterAsked.value,
     comparison: comparisonAsked.value,
     groupBy: [dimension],
-    metrics: ["total_conversations"],
+    metrics: [metric, VOLUME],
+    orderBy: VOLUME,
     pageSize: 200,
   });
+  const name = t.dimensions[dimension] ?? dimension;
   return (
-    <Answered asked={asked} height={90}>
-      {(answer) => {
-        const rows = mostChanged(answer);
-        return rows.length === 0 ? (
-          <Empty text={t.table.empty} />
-        ) : (
-          <table class="table">
-            <caption class="hidden">{t.dimensions[dimension]}</caption>
-            <tbody>
-              {rows.map((row) => (
-                <tr key={row.id}>
-                  <th scope="row">
-                    <ValueLink dimension={dimension} id={row.id} name={row.name} />
-                  </th>
-                  <td class="number">
-                    {figure(row.before, "1")} → {figure(row.now, "1")}
-                  </td>
-                  <td class="number">
-                    {row.before === 0 ? (
-                      <span class="muted">{t.card.noneBefore}</span>
-                    ) : (
-                      <Change metric="total_conversations" now={row.now} before={row.before} />
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        );
-      }}
-    </Answered>
+    <div class="column">
+      <h3>{name}</h3>
+      {asked.error?.reason === "PAIR_NOT_KEPT" ? (
+        <p class="muted small">{t.absent.notKept}</p>
+      ) : (
+        <Answered asked={asked} height={90}>
+          {(answer) => {
+            const rows = mostChanged(answer, !additive);
+            return rows.length === 0 ? (
+              <p class="muted small">{t.overview.unchanged}</p>
+            ) : (
+              <table class="table">
+                <caption class="hidden">{name}</caption>
+                <tbody>
+                  {rows.map((row) => (
+                    <tr key={row.id}>
+                      <th scope="row">
+                        <ValueLink dimension={dimension} id={row.id} name={row.name} />
+                      </th>
+                      <td class="number">
+                        <span class="muted">{figure(row.before, unit, true)} →</span> {figure(row.now, unit, true)}
+                      </td>
+                      <td class="number">
+                        {row.before === 0 && unit !== "fraction" ? (
+                          <span class="muted">{t.card.noneBefore}</span>
+                        ) : (
+                          <Change metric={metric} now={row.now} before={row.before} />
+                        )}
+                      </td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            );
+          }}
+        </Answered>
+      )}
+    </div>
   );
 }
 
 /** The tile. */
-export function WhatChanged(): JSX.Element {
+export function WhatChanged({ metric }: { metric: string }): JSX.Element {
   return (
-    <Tile title={t.overview.changes} hint={t.overview.changesHint} width={6}>
-      <List dimension="agent" />
-      <List dimension="channel" />
+    <Tile title={`${t.overview.changes}: ${metricInfo(metric).title}`} hint={t.overview.changesHint} name="changes">
+      <div class="columns">
+        <List dimension="agent" metric={metric} />
+        <List dimension="channel" metric={metric} />
+        <List dimension="topic" metric={metric} />
+      </div>
     </Tile>
   );
 }

@@ -216,6 +216,12 @@ export function ValueLink({
         {name}
       </Link>
     );
+  if (dimension === "topic" || dimension === "handoff_reason")
+    return (
+      <Link to="/conversations" changes={{ [dimension === "topic" ? "topic" : "reason"]: id }} class="name">
+        {name}
+      </Link>
+    );
   if ((DIMENSIONS as readonly string[]).includes(dimension))
     return (
       <Link

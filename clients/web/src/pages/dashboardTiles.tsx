@@ -5,6 +5,7 @@ import type { Tile as WireTile } from "@contract/dashboard_service_pb.js";
 import { MetricsService } from "@contract/metrics_service_pb.js";
 import type { GetOverviewRequest, GetUsageTrendsRequest, QueryMetricsRequest } from "@contract/metrics_service_pb.js";
 import type { GetConversationMetricsRequest } from "@contract/conversation_metrics_pb.js";
+import type { ListConversationsRequest } from "@contract/conversation_pb.js";
 import type { GetRealtimeMetricsRequest } from "@contract/realtime_service_pb.js";
 import { ComparisonSchema, TimeRangeSchema } from "@contract/time_pb.js";
 import type { Comparison, TimeRange } from "@contract/time_pb.js";
@@ -34,7 +35,11 @@ import {
   selectBuckets,
 } from "./common";
 import { overviewFigure } from "./Overview";
+import { ConversationList } from "./ConversationList";
+import type { Narrowed } from "./ConversationList";
 
+/** Rows of a list by the height of its tile. */
+const ROWS: Readonly<Record<number, number>> = { 1: 5, 2: 10, 3: 25 };
 const HEIGHTS: Readonly<Record<number, number>> = { 1: 80, 2: 190, 3: 470 };
 
 /** Returns the period and the comparison of a tile, as questions take them. */
@@ -65,6 +70,11 @@ export function tileTitle(tile: WireTile): string {
   if (name === "usageTrends") return value.metrics.map((one) => metricInfo(one).title).join(", ");
   if (name === "query")
     return `${metricInfo(value.metrics[0] ?? "").title}: ${t.dimensions[value.groupBy[0] ?? ""] ?? value.groupBy[0] ?? ""}`;
+  if (name === "conversations")
+    return [
+      t.conversations.list,
+      ...[value.agentId, value.channel, value.teamId, value.topic, value.handoffReason].filter((one) => one !== ""),
+    ].join(" · ");
   return t.dashboards.kinds[tile.kind] ?? tile.kind;
 }
 
@@ -237,6 +247,18 @@ function HeatTile({ tile, question }: { tile: WireTile; question: GetConversatio
   );
 }
 
+function ConversationsTile({ tile, question }: { tile: WireTile; question: ListConversationsRequest }): JSX.Element {
+  const fields = Object.entries(question).filter(([name]) => !name.startsWith("$"));
+  const narrowed = Object.fromEntries(fields) as Narrowed;
+  return (
+    <ConversationList
+      narrowed={{ ...narrowed, timeRange: asked(tile).timeRange }}
+      pageSize={ROWS[tile.height] ?? 10}
+      compact
+    />
+  );
+}
+
 function LiveTile({ tile, question }: { tile: WireTile; question: GetRealtimeMetricsRequest }): JSX.Element {
   const live = useLive(question.filter ?? {});
   const metric = option(tile, "metric") as LiveFigure | "";
@@ -273,6 +295,8 @@ export function TileContent({ tile }: { tile: WireTile }): JSX.Element {
   if (kind === "chart" && question.case === "usageTrends") return <ChartTile tile={tile} question={question.value} />;
   if ((kind === "table" || kind === "bars") && question.case === "query")
     return <QueryTile tile={tile} question={question.value} />;
+  if (kind === "table" && question.case === "conversations")
+    return <ConversationsTile tile={tile} question={question.value} />;
   if (kind === "heatmap" && question.case === "conversationMetrics")
     return <HeatTile tile={tile} question={question.value} />;
   if (kind === "live" && question.case === "realtime") return <LiveTile tile={tile} question={question.value} />;

@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 import { timestampMs } from "../wire/timestamps";
 import { AccountService } from "@contract/account_service_pb.js";
 import type { Preferences, Session } from "@contract/account_service_pb.js";
+import { money } from "../format";
 import { call, connection } from "../api/transport";
 import { CallError } from "../api/errors";
 
@@ -25,6 +26,7 @@ connection.onSignedOut = () => {
 
 function take(next: Session | undefined): void {
   session.value = next;
+  if (next?.organization?.currency) money.currency = next.organization.currency;
   const at = next?.organization?.now;
   if (at !== undefined) measuredClock.value = timestampMs(at) - Date.now();
 }
