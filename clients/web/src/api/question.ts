@@ -98,7 +98,8 @@ function make<I extends DescMessage, O extends DescMessage>(
           answer.value = { data, loading: false, at: Date.now() };
           if (context !== undefined) {
             if (context.currency !== "") money.currency = context.currency;
-            newestContext.value = context;
+            // One conversation or user has no period: it does not take the place of what the page is about.
+            if (context.start !== undefined || newestContext.peek() === undefined) newestContext.value = context;
           }
         });
         if (context?.stillRunning) later(AGAIN_MS);

@@ -1,7 +1,7 @@
 /** What is behind a change of an agent's outcomes: what the conversations were about that ended so, before and now. */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs } from "../wire/timestamps";
 import type { ComparedPeriod } from "@contract/answer_pb.js";
 import { ConversationOutcome, ConversationTime } from "@contract/conversation_pb.js";
 import type { Conversation } from "@contract/conversation_pb.js";
