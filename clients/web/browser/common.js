@@ -39,6 +39,11 @@ export async function settled(page) {
   );
 }
 
+/** Waits until a dashboard has been stored; what the page says of it is gone after three seconds. */
+export function stored(page) {
+  return page.waitForResponse((response) => response.url().endsWith("/CreateDashboard") && response.ok());
+}
+
 /** Returns what axe finds on the page as it is. */
 export async function violations(page) {
   const session = await page.context().newCDPSession(page);

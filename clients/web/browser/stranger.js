@@ -2,7 +2,7 @@
 // less last week, the conversations behind that, the timeline of one, and makes a file and a tile of them.
 // Arguments: "mouse" or "keyboard", and the link. Prints what the stranger has seen as JSON.
 import { readFileSync } from "node:fs";
-import { open, run, settled, tabTo } from "./common.js";
+import { open, run, settled, stored, tabTo } from "./common.js";
 
 const [way = "", link = ""] = process.argv.slice(2);
 
@@ -78,8 +78,7 @@ async function conversations(page, by, report) {
 async function tile(page, by, report) {
   await by.press("#list button[popovertarget=make-list]");
   await page.waitForSelector("#make-list .item");
-  await by.choose("#make-list .item:last-of-type");
-  await page.waitForSelector(".said");
+  await Promise.all([stored(page), by.choose("#make-list .item:last-of-type")]);
   await by.dashboards();
   await page.waitForURL(/\/dashboards/);
   await settled(page);

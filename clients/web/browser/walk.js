@@ -1,7 +1,7 @@
 // Walks through the pages in Chromium, against a server that runs, and prints what it found as JSON.
 // Arguments: a link that signs in once, an agent's id. CHROMIUM names the program; PICTURES a folder for pictures.
 import { readFileSync } from "node:fs";
-import { open, overflow, run, settled, tabTo, violations } from "./common.js";
+import { open, overflow, run, settled, stored, tabTo, violations } from "./common.js";
 
 const [link = "", agent = ""] = process.argv.slice(2);
 const { origin } = new URL(link);
@@ -120,8 +120,7 @@ async function rowsAndDashboard(page, report) {
   await page.goto(`${origin}/overview`);
   await settled(page);
   await page.locator("[data-tile=focus]").getByRole("button", { name: "Make a tile of this" }).click();
-  await page.locator("#make-focus .item").last().click();
-  await page.waitForSelector(".said");
+  await Promise.all([stored(page), page.locator("#make-focus .item").last().click()]);
   await page.goto(`${origin}/dashboards`);
   await settled(page);
   await page.locator(".questions a").first().click();
