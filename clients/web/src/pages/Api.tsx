@@ -163,6 +163,24 @@ function Courses({ answer }: { answer: GetApiUsageResponse }): JSX.Element {
   );
 }
 
+/** Short tables beside that of all endpoints. */
+function Ranks({ answer }: { answer: GetApiUsageResponse }): JSX.Element {
+  const endpoint = t.dimensions["endpoint"] ?? "";
+  const tables = [
+    [answer.slowestEndpoints, t.api.slowest, endpoint, "-p95", ["calls", "p50", "p95"]],
+    [answer.failingEndpoints, t.api.failing, endpoint, "-errors", ["calls", "errors", "rate"]],
+    [answer.byMethod, t.api.methods, t.dimensions["method"] ?? "", "-calls", ["calls", "rate", "p95"]],
+    [answer.byStatusClass, t.api.statuses, t.dimensions["status_class"] ?? "", "-calls", ["calls", "p95", "bytes"]],
+  ] as const;
+  return (
+    <>
+      {tables.map(([breakdown, title, head, sort, keep]) => (
+        <Breakdown key={title} breakdown={breakdown} title={title} head={head} width={6} sort={sort} keep={keep} />
+      ))}
+    </>
+  );
+}
+
 /** The page. */
 export default function Api(): JSX.Element {
   const asked = useQuestion(MetricsService.method.getApiUsage, {
@@ -193,38 +211,7 @@ export default function Api(): JSX.Element {
             sort="-calls"
             keep={ALL}
           />
-          <Breakdown
-            breakdown={asked.data.slowestEndpoints}
-            head={endpoint}
-            title={t.api.slowest}
-            width={6}
-            sort="-p95"
-            keep={["calls", "p50", "p95"]}
-          />
-          <Breakdown
-            breakdown={asked.data.failingEndpoints}
-            head={endpoint}
-            title={t.api.failing}
-            width={6}
-            sort="-errors"
-            keep={["calls", "errors", "rate"]}
-          />
-          <Breakdown
-            breakdown={asked.data.byMethod}
-            head={t.dimensions["method"] ?? ""}
-            title={t.api.methods}
-            width={6}
-            sort="-calls"
-            keep={["calls", "rate", "p95"]}
-          />
-          <Breakdown
-            breakdown={asked.data.byStatusClass}
-            head={t.dimensions["status_class"] ?? ""}
-            title={t.api.statuses}
-            width={6}
-            sort="-calls"
-            keep={["calls", "p95", "bytes"]}
-          />
+          <Ranks answer={asked.data} />
         </>
       )}
     </Page>

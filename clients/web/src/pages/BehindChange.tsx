@@ -127,6 +127,24 @@ function useClosed(
   });
 }
 
+function Chooser({ outcome, choose }: { outcome: OutcomeName; choose: (outcome: OutcomeName) => void }): JSX.Element {
+  return (
+    <select
+      aria-label={t.conversations.outcome}
+      value={outcome}
+      onChange={(event) => {
+        choose(event.currentTarget.value as OutcomeName);
+      }}
+    >
+      {OUTCOMES.map((name) => (
+        <option key={name} value={name}>
+          {t.outcomes[name]}
+        </option>
+      ))}
+    </select>
+  );
+}
+
 /** The tile; it needs the scope events. `grown` is the outcome whose share grew most. */
 export function BehindChange({
   id,
@@ -146,21 +164,7 @@ export function BehindChange({
       title={t.agents.behind}
       hint={t.agents.behindHint}
       name="behind"
-      tools={
-        <select
-          aria-label={t.conversations.outcome}
-          value={outcome}
-          onChange={(event) => {
-            setChosen(event.currentTarget.value as OutcomeName);
-          }}
-        >
-          {OUTCOMES.map((name) => (
-            <option key={name} value={name}>
-              {t.outcomes[name]}
-            </option>
-          ))}
-        </select>
-      }
+      tools={<Chooser outcome={outcome} choose={setChosen} />}
     >
       <Answered asked={asked} height={170}>
         {(now) => (
