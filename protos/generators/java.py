@@ -139,8 +139,9 @@ def _accessed(message: str, field: Field) -> tuple[str, str]:
 
 def _repeated(field: Field, name: str) -> tuple[str, str]:
     if field.type == Field.TYPE_MESSAGE:
-        row = java.simple(field.type_name)
-        return f"List<{row}>", f"Values.list(message.get{name}List(), {row}::of)"
+        row, function = java.KNOWN.get(field.type_name, (java.simple(field.type_name), ""))
+        wrapped = f"Values::{function}" if function else f"{row}::of"
+        return f"List<{row}>", f"Values.list(message.get{name}List(), {wrapped})"
     if field.type == Field.TYPE_ENUM:
         return (
             f"List<{java.contract_package()}.{java.simple(field.type_name)}>",

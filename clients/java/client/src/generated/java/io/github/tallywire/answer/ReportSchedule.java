@@ -107,8 +107,8 @@ public final class ReportSchedule extends Answer<io.github.tallywire.v1.ReportSc
    *
    * @return the value
    */
-  public List<Timestamp> nextRuns() {
-    return Values.list(message.getNextRunsList(), Timestamp::of);
+  public List<Instant> nextRuns() {
+    return Values.list(message.getNextRunsList(), Values::instant);
   }
 
   /**
