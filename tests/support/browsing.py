@@ -14,7 +14,8 @@ from google.protobuf.message import Message
 
 from server.settings import Settings
 from server.web.running import RunningWeb
-from tallywire.v1 import account_service_pb2
+from tallywire.v1 import account_service_pb2, account_service_pb2_grpc
+from tests.support.serving import Caller
 
 RPC = "/tallywire.v1."
 UNARY, STREAM = "application/proto", "application/connect+proto"
@@ -31,6 +32,15 @@ async def web(settings: Settings, service: str, folder: Path, **changes: Any) ->
         yield running
     finally:
         await running.stop()
+
+
+async def link(caller: Caller, web: RunningWeb) -> str:
+    """A link that signs in once."""
+    stub = account_service_pb2_grpc.AccountServiceStub(caller.channel)
+    made = await stub.CreateSignInCode(
+        account_service_pb2.CreateSignInCodeRequest(), metadata=caller.metadata, timeout=20
+    )
+    return f"http://{web.address}/#code={made.code}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

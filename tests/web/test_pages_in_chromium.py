@@ -1,13 +1,8 @@
 """The pages in a browser, against the real service: by keyboard, as a stranger, and looked at with axe."""
 
-import asyncio
-import json
 import os
-import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,32 +11,21 @@ from server.settings import Settings
 from server.tenancy.principal import Scope
 from server.web import pages
 from server.web.running import RunningWeb
-from tallywire.v1 import account_service_pb2, account_service_pb2_grpc, event_pb2
+from tallywire.v1 import event_pb2
+from tests.harness.pages import chromium
 from tests.support import browsing, company
 from tests.support.serving import Accounts, Caller, now
 
-CLIENT = Path(__file__).parents[2] / "clients" / "web"
 SCOPES = (Scope.READ, Scope.EVENTS, Scope.EDIT, Scope.INGEST, Scope.BACKFILL)
 SCRIPT_BYTES, STYLE_BYTES = 90_000, 10_000  # of a cold overview, compressed
 BATCH = 1_000
 
 
-def _missing() -> str:
-    """What a test in a browser needs beside the browser, and is not here."""
-    if shutil.which("node") is None:
-        return "node is not on PATH"
-    if not (CLIENT / "node_modules" / "playwright-core").is_dir():
-        return "clients/web has no node_modules: run npm ci there"
-    return ""
-
-
 @pytest.fixture(scope="module")
 async def web(settings: Settings, server: Running) -> AsyncIterator[RunningWeb]:
     """A web process with the pages as they are committed."""
-    if shutil.which("chromium") is None:
-        pytest.skip("chromium is not on PATH")
-    if missing := _missing():
-        if os.environ.get("TALLYWIRE_ALL_CLIENTS"):
+    if missing := chromium.missing():
+        if os.environ.get("TALLYWIRE_ALL_CLIENTS") and "chromium" not in missing:
             pytest.fail(missing)
         pytest.skip(missing)
     async with browsing.web(settings, server.address, pages.FOLDER) as running:
@@ -54,30 +38,6 @@ async def _fill(caller: Caller) -> list[event_pb2.Event]:
     for start in range(0, len(events), BATCH):
         await caller.track_all(events[start : start + BATCH])
     return events
-
-
-async def _link(caller: Caller, web: RunningWeb) -> str:
-    stub = account_service_pb2_grpc.AccountServiceStub(caller.channel)
-    made = await stub.CreateSignInCode(
-        account_service_pb2.CreateSignInCodeRequest(), metadata=caller.metadata, timeout=20
-    )
-    return f"http://{web.address}/#code={made.code}"
-
-
-async def _browse(script: str, *arguments: str) -> Any:
-    """Runs a script of clients/web/browser and returns its report."""
-    process = await asyncio.create_subprocess_exec(
-        "node",
-        f"browser/{script}.js",
-        *arguments,
-        cwd=CLIENT,
-        env={**os.environ, "CHROMIUM": shutil.which("chromium") or "chromium"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()
-    return json.loads(output)
 
 
 def _lost(events: list[event_pb2.Event]) -> set[str]:
@@ -97,7 +57,7 @@ async def test_a_stranger_finds_why_resolution_fell(web: RunningWeb, accounts: A
     caller = await accounts.caller(scopes=SCOPES)
     lost = _lost(await _fill(caller))
 
-    report = await _browse("stranger", way, await _link(caller, web))
+    report = await chromium.report("stranger", way, await browsing.link(caller, web))
 
     assert report["problems"] == []
     assert "code=" not in report["address"]
@@ -124,7 +84,7 @@ async def test_a_stranger_finds_why_resolution_fell(web: RunningWeb, accounts: A
 async def test_the_pages_in_a_browser(web: RunningWeb, accounts: Accounts) -> None:
     caller = await accounts.caller(scopes=SCOPES)
     events = await _fill(caller)
-    report = await _browse("walk", await _link(caller, web), company.BUSIEST)
+    report = await chromium.report("walk", await browsing.link(caller, web), company.BUSIEST)
     walk = report["walk"]
     assert (report["violations"], report["overflow"], report["problems"]) == ([], [], [])
     assert report["bytes"]["script"] <= SCRIPT_BYTES

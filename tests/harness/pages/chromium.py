@@ -1,4 +1,4 @@
-"""What is measured in Chromium, by clients/web/browser/bars.js."""
+"""What is measured and tested in Chromium, by the scripts of clients/web/browser."""
 
 import asyncio
 import json
@@ -25,6 +25,22 @@ def missing() -> str:
 def environment() -> dict[str, str]:
     """The environment of the scripts, which names Chromium."""
     return {**os.environ, "CHROMIUM": _program() or ""}
+
+
+async def report(script: str, *arguments: str) -> Any:
+    """Runs a script that asks nothing meanwhile, and returns what it found."""
+    process = await asyncio.create_subprocess_exec(
+        "node",
+        f"browser/{script}.js",
+        *arguments,
+        cwd=CLIENT,
+        env=environment(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    return json.loads(output)
 
 
 async def measure(name: str, link: str, meanwhile: Callable[[], Awaitable[None]] | None = None, **options: Any) -> Any:
