@@ -1,6 +1,6 @@
 /** The frame of all pages: navigation, sign-in, and the page of the address. */
 import type { ComponentType, JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Announcements } from "./components/announce";
 import { Link, Loading } from "./components/basics";
 import { Shortcuts } from "./components/Shortcuts";
@@ -14,10 +14,18 @@ import { t } from "./text";
 function Navigation(): JSX.Element {
   const { path } = place.value;
   const here = (to: string): boolean => path === to || path.startsWith(`${to}/`);
+  const list = useRef<HTMLUListElement>(null);
+  useEffect(() => {
+    // On a narrow screen the list is one line that scrolls: the page that is shown must not be beyond its edge.
+    const { current } = list;
+    const shown = current?.querySelector("[aria-current]") ?? undefined;
+    if (current === null || shown === undefined) return;
+    current.scrollLeft += shown.getBoundingClientRect().left - current.getBoundingClientRect().left - 48;
+  }, [path]);
   return (
     <nav class="nav" aria-label={t.navigation}>
       <p class="brand">{t.product}</p>
-      <ul>
+      <ul ref={list}>
         {PAGES.filter(({ name, scope }) => name !== undefined && (scope === undefined || may(scope))).map(
           ({ path: to, name }) => (
             <li key={to}>

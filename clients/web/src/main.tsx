@@ -52,7 +52,7 @@ if (root !== null) {
     (error: unknown) => {
       // Not even the session could be asked for: say so, and try again by itself.
       const line = document.createElement("p");
-      line.className = "failure";
+      line.className = "failure alone";
       line.textContent = refusalText(error);
       root.replaceChildren(line);
       setTimeout(() => {

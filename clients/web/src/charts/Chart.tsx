@@ -230,8 +230,10 @@ function Legend({ props, asTable, toggle }: { props: ChartProps; asTable: boolea
 }
 
 /** Tells whether there is nothing to draw: no figure, or bars without any height. */
-function isEmpty({ series, kind }: ChartProps): boolean {
-  return series.every((one) => one.values.every((value) => (kind === "bars" ? (value ?? 0) === 0 : value === null)));
+function isEmpty({ series, kind, unit }: ChartProps): boolean {
+  // Counts of 0 are nothing; a rate of 0 is something.
+  const zeroIsNothing = kind === "bars" || unit === "1" || unit === "micros";
+  return series.every((one) => one.values.every((value) => value === null || (zeroIsNothing && value === 0)));
 }
 
 /** Text of a figure on the axis, spelled as all of the axis is: 50k below 100k. */
@@ -313,6 +315,7 @@ export function Chart(props: ChartProps): JSX.Element {
             class={onOpen === undefined ? "chart-svg" : "chart-svg opens"}
             width={width}
             height={height}
+            viewBox={`0 0 ${String(width)} ${String(height)}`}
             role="application"
             aria-roledescription="chart"
             aria-label={props.name}
@@ -349,7 +352,11 @@ export function Chart(props: ChartProps): JSX.Element {
             />
           </svg>
         )}
-        {isEmpty(props) && <p class="chart-empty muted">{t.table.empty}</p>}
+        {isEmpty(props) && (
+          <p class="chart-empty muted">
+            <span>{t.table.empty}</span>
+          </p>
+        )}
         {active !== undefined && width > 0 && (
           <Tooltip props={props} prepared={prepared} index={active} width={width} />
         )}

@@ -16,6 +16,8 @@ import { Answered, Link, Popover } from "./basics";
 export interface CardProps {
   metric: string;
   value: number | undefined;
+  /** Whether the figure is still being asked for: a figure that is absent is something else. */
+  pending?: boolean;
   before?: number | undefined;
   /** Whether the page compares at all. */
   compares?: boolean | undefined;
@@ -68,10 +70,13 @@ function ChangeLine({ props, unit }: { props: CardProps; unit: string }): JSX.El
   if (compares !== true || value === undefined) return <span />;
   if (absence === AbsenceReason.TOO_EARLY) return <span class="muted">{t.card.tooEarly}</span>;
   if (before === undefined || (before === 0 && unit !== "fraction")) {
-    return absence === undefined || absence === AbsenceReason.UNSPECIFIED ? (
-      <span class="muted">{value === 0 && before === 0 ? "=" : t.card.noneBefore}</span>
-    ) : (
-      <span />
+    if (absence !== undefined && absence !== AbsenceReason.UNSPECIFIED) return <span />;
+    if (value !== 0 || before !== 0) return <span class="muted">{t.card.noneBefore}</span>;
+    return (
+      <>
+        <span class="change">=</span>
+        <span class="muted was">{t.card.was(figure(before, unit, true))}</span>
+      </>
     );
   }
   return (
@@ -112,9 +117,11 @@ export function Card(props: CardProps): JSX.Element {
         </h2>
         <Definition metric={metric} title={title} text={props.definition} />
       </header>
-      <div class="figure-line">
-        <p class="figure" title={text === ABSENT ? t.absent.none : full}>
-          {rows === undefined || value === undefined ? (
+      <div class="figure-line" {...(props.pending === true ? { "aria-busy": true } : {})}>
+        <p class="figure" {...(props.pending === true ? {} : { title: text === ABSENT ? t.absent.none : full })}>
+          {props.pending === true ? (
+            <span class="hidden">{t.state.loading}</span>
+          ) : rows === undefined || value === undefined ? (
             <span aria-label={text === ABSENT ? t.absent.none : full}>{number}</span>
           ) : (
             <Link

@@ -184,6 +184,7 @@ function ZoneField(): JSX.Element {
         spellcheck={false}
         autocomplete="off"
         value={wanted ?? zone.value}
+        title={zone.value}
         onFocus={(event) => {
           event.currentTarget.select();
         }}

@@ -183,6 +183,19 @@ export function NothingHere({ firstEvent }: { firstEvent: number }): JSX.Element
   );
 }
 
+/** Of when the figures are, where newer ones could not be loaded. */
+export function Stale({ asked: { error, at, again } }: { asked: Asked<unknown> }): JSX.Element | null {
+  if (error === undefined) return null;
+  return (
+    <p class="stale small" role="status">
+      {t.state.stale(time(at ?? 0, zone.value))} <code>{error.reason || error.code}</code>{" "}
+      <button type="button" class="link" onClick={again}>
+        {t.state.retry}
+      </button>
+    </p>
+  );
+}
+
 /** Shows an answer, or why there is none: each tile for itself. */
 export function Answered<T>({
   asked,
@@ -195,19 +208,12 @@ export function Answered<T>({
   children: (data: T) => ComponentChildren;
   empty?: ((data: T) => boolean) | undefined;
 }): JSX.Element {
-  const { data, error, again, at, stale, loading } = asked;
+  const { data, error, again, stale, loading } = asked;
   if (data === undefined)
     return error === undefined ? <Loading height={height} /> : <Failure error={error} again={again} />;
   return (
     <div class={stale && loading ? "old" : ""}>
-      {error !== undefined && (
-        <p class="stale small" role="status">
-          {t.state.stale(time(at ?? 0, zone.value))} <code>{error.reason || error.code}</code>{" "}
-          <button type="button" class="link" onClick={again}>
-            {t.state.retry}
-          </button>
-        </p>
-      )}
+      <Stale asked={asked} />
       {empty?.(data) === true ? <Empty /> : children(data)}
     </div>
   );

@@ -92,23 +92,26 @@ export function Panel({ expired }: { expired: ReadonlySignal<boolean> }): JSX.El
               <MessagesChart state={state} zone={state.timeZone} height={130} />
             </section>
             {busiest !== undefined && busiest.rows.length > 0 && <Busiest answer={busiest} />}
-            <section class="tile">
-              <h2>{t.live.latest}</h2>
-              <Feed
-                state={state}
-                limit={10}
-                row={(one, ago) => (
-                  <tr key={one.conversationId}>
-                    <td>
-                      <StatusPill status={one.status} />
-                    </td>
-                    <td>{one.agentId}</td>
-                    <td class="number">{messagesOf(one)}</td>
-                    <td class="number muted">{ago}</td>
-                  </tr>
-                )}
-              />
-            </section>
+            {/* A token's states come without conversations. */}
+            {state.conversations.length > 0 && (
+              <section class="tile">
+                <h2>{t.live.latest}</h2>
+                <Feed
+                  state={state}
+                  limit={10}
+                  row={(one, ago) => (
+                    <tr key={one.conversationId}>
+                      <td>
+                        <StatusPill status={one.status} />
+                      </td>
+                      <td>{one.agentId}</td>
+                      <td class="number">{messagesOf(one)}</td>
+                      <td class="number muted">{ago}</td>
+                    </tr>
+                  )}
+                />
+              </section>
+            )}
           </>
         )}
       </div>

@@ -12,7 +12,7 @@ import { useQuestion } from "../api/question";
 import { Chart } from "../charts/Chart";
 import { Card } from "../components/Card";
 import { Page } from "../components/Page";
-import { Answered, Tile } from "../components/basics";
+import { Answered, Empty, Tile } from "../components/basics";
 import { Table } from "../components/Table";
 import { num, pointBucket } from "../contract";
 import { count, figure, percent } from "../format";
@@ -98,6 +98,7 @@ function binName(bin: DistributionBin, unit: string): string {
 }
 
 function Bins({ bins, unit }: { bins: readonly DistributionBin[]; unit: string }): JSX.Element {
+  if (bins.length === 0) return <Empty text={t.table.empty} />;
   const all = Math.max(
     1,
     bins.reduce((sum, bin) => sum + Number(bin.count), 0),

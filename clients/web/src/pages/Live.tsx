@@ -164,8 +164,8 @@ function Tiles({ state }: { state: RealtimeState }): JSX.Element {
               <td>
                 {one.agentId !== "" && <Link to={`/agents/${encodeURIComponent(one.agentId)}`}>{one.agentId}</Link>}
               </td>
-              <td class="muted">{one.channel}</td>
-              <td class="number">{messagesOf(one)}</td>
+              <td class="muted roomy">{one.channel}</td>
+              <td class="number roomy">{messagesOf(one)}</td>
               <td class="number muted">{ago}</td>
             </tr>
           )}

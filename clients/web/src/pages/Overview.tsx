@@ -9,7 +9,7 @@ import type { Asked } from "../api/question";
 import { Chart } from "../charts/Chart";
 import { Card } from "../components/Card";
 import { Page } from "../components/Page";
-import { Answered, Link, NothingHere, Tile } from "../components/basics";
+import { Answered, Link, NothingHere, Stale, Tile } from "../components/basics";
 import { Table } from "../components/Table";
 import { bucket, metricInfo, ms, num, valuesOf } from "../contract";
 import { count, figure, money } from "../format";
@@ -113,6 +113,7 @@ function Cards({
           <Card
             key={metric}
             metric={metric}
+            pending={answer === undefined}
             value={overviewFigure(overview, metric)}
             before={overviewFigure(answer?.earlier, metric)}
             compares={comparison.value !== "none" && answer !== undefined}
@@ -350,7 +351,7 @@ export default function Overview(): JSX.Element {
   const compares =
     comparison.value !== "none" &&
     (data?.compared?.absenceReason ?? AbsenceReason.UNSPECIFIED) === AbsenceReason.UNSPECIFIED;
-  const isEmpty = data?.overview?.eventsByType.length === 0;
+  const isEmpty = data?.overview !== undefined && (data.overview.events ?? 0n) === 0n;
   return (
     <Page title={t.pages.overview} context={data?.context} compared={data?.compared}>
       {isEmpty && <NothingHere firstEvent={ms(data.context?.firstEventAt)} />}
@@ -361,7 +362,14 @@ export default function Overview(): JSX.Element {
           </Answered>
         </Tile>
       ) : (
-        <Cards answer={data} trends={trends.data} />
+        <>
+          {overview.error !== undefined && (
+            <div class="wide">
+              <Stale asked={overview} />
+            </div>
+          )}
+          <Cards answer={data} trends={trends.data} />
+        </>
       )}
       <FocusChart asked={trends} />
       <Outcomes asked={trends} />
