@@ -43,6 +43,10 @@ function Status({ gap }: { gap: ContentGap }): JSX.Element {
   );
 }
 
+function problemOf(error: unknown): string {
+  return error instanceof CallError ? error.message : String(error);
+}
+
 function Edit({ gap, changed }: { gap: ContentGap; changed: () => void }): JSX.Element {
   const status = useRef<HTMLSelectElement>(null);
   const note = useRef<HTMLInputElement>(null);
@@ -59,13 +63,8 @@ function Edit({ gap, changed }: { gap: ContentGap; changed: () => void }): JSX.E
       say(t.gaps.saved);
       setProblem("");
     } catch (error) {
-      setProblem(
-        error instanceof CallError && error.reason === "ETAG_MISMATCH"
-          ? t.gaps.changed
-          : error instanceof CallError
-            ? error.message
-            : String(error),
-      );
+      const outdated = error instanceof CallError && error.reason === "ETAG_MISMATCH";
+      setProblem(outdated ? t.gaps.changed : problemOf(error));
     }
     changed();
   };
@@ -89,6 +88,74 @@ function Edit({ gap, changed }: { gap: ContentGap; changed: () => void }): JSX.E
         {problem}
       </span>
     </form>
+  );
+}
+
+/** Lets a topic count for another one, which is shown from then on. */
+function MergeForm({ gap, changed }: { gap: ContentGap; changed: () => void }): JSX.Element {
+  const into = useRef<HTMLInputElement>(null);
+  const [problem, setProblem] = useState("");
+  const others = useQuestion(DirectoryService.method.listContentGaps, { pageSize: 100 });
+  const merge = async (event: SubmitEvent): Promise<void> => {
+    event.preventDefault();
+    try {
+      const { contentGap } = await call(DirectoryService.method.mergeContentGaps, {
+        topic: gap.topic,
+        intoTopic: into.current?.value ?? "",
+      });
+      say(t.gaps.merged);
+      setParams({ topic: contentGap?.topic });
+      changed();
+    } catch (error) {
+      setProblem(problemOf(error));
+    }
+  };
+  return (
+    <form class="filters" onSubmit={(event) => void merge(event)}>
+      <label>
+        {t.gaps.mergeInto} <input ref={into} list="gap-topics" required maxLength={1024} />
+      </label>
+      <datalist id="gap-topics">
+        {(others.data?.contentGaps ?? [])
+          .filter((one) => one.topic !== gap.topic)
+          .map((one) => (
+            <option key={one.topic} value={one.name} />
+          ))}
+      </datalist>
+      <button type="submit">{t.gaps.merge}</button>
+      <span class="bad" role="alert">
+        {problem}
+      </span>
+    </form>
+  );
+}
+
+/** The topics that a gap counts, too; each can count for itself again. */
+function Merged({ gap, changed }: { gap: ContentGap; changed: () => void }): JSX.Element {
+  const [problem, setProblem] = useState("");
+  const undo = async (topic: string): Promise<void> => {
+    try {
+      await call(DirectoryService.method.undoContentGapMerge, { topic });
+      say(t.gaps.undone);
+      changed();
+    } catch (error) {
+      setProblem(problemOf(error));
+    }
+  };
+  return (
+    <>
+      {gap.mergedTopics.map((topic) => (
+        <p key={topic} class="small">
+          {t.gaps.includes(topic)}{" "}
+          <button type="button" class="link" onClick={() => void undo(topic)}>
+            {t.gaps.undo(topic)}
+          </button>
+        </p>
+      ))}
+      <span class="bad" role="alert">
+        {problem}
+      </span>
+    </>
   );
 }
 
@@ -139,7 +206,16 @@ function About({
           {t.conversations.hasGap}
         </Link>
       </p>
-      {may("admin") && <Edit gap={gap} changed={changed} />}
+      {may("admin") && (
+        <>
+          <Edit gap={gap} changed={changed} />
+          {gap.mergedTopics.length === 0 ? (
+            <MergeForm key={gap.topic} gap={gap} changed={changed} />
+          ) : (
+            <Merged key={gap.topic} gap={gap} changed={changed} />
+          )}
+        </>
+      )}
     </>
   );
 }

@@ -457,6 +457,12 @@ export const de: Texts = {
     saved: "Gespeichert.",
     changed: "Jemand anders hat es inzwischen geändert. Gezeigt wird der neueste Stand.",
     trend: "Wie oft",
+    merge: "Zusammenführen",
+    mergeInto: "Dieses Thema ist dasselbe wie",
+    merged: "Zusammengeführt.",
+    includes: (topic) => `Zählt auch „${topic}“.`,
+    undo: (topic) => `„${topic}“ wieder für sich zählen`,
+    undone: "Die Zusammenführung ist aufgehoben.",
   },
   quality: {
     lead: "Bewertungen nach verschiedenen Maßstäben werden nie vermischt.",

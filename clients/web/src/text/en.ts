@@ -456,6 +456,12 @@ export const en = {
     saved: "Saved.",
     changed: "Somebody else has changed this meanwhile. The newest is shown.",
     trend: "How often",
+    merge: "Merge",
+    mergeInto: "This topic is the same as",
+    merged: "Merged.",
+    includes: (topic: string) => `Counts “${topic}”, too.`,
+    undo: (topic: string) => `Let “${topic}” count for itself again`,
+    undone: "The merge is undone.",
   },
   quality: {
     lead: "Scores of different rubrics are never mixed.",
