@@ -46,7 +46,7 @@ structlog.configure(
 )
 
 # Few examples of each property, or many on request. Neither depends on how fast the machine is.
-hypothesis.settings.register_profile("quick", max_examples=50, deadline=None)
+hypothesis.settings.register_profile("quick", max_examples=30, deadline=None)
 hypothesis.settings.register_profile("thorough", max_examples=300, deadline=None)
 # A test that imports this module runs it again: by then the command line may have chosen the other one, which holds.
 if hypothesis.settings.get_current_profile_name() != "thorough":

@@ -21,7 +21,7 @@ from tests.harness.faults.promises import Content
 from tests.support import effort, subscribing
 from tests.support.subscribing import Reader, authorization, kept
 
-SEEDS = effort.chosen(10, thorough=20)
+SEEDS = effort.chosen(5, thorough=20)
 BATCHES = 25
 
 

@@ -18,7 +18,7 @@ from workers import folding
 from workers.folding import Folding
 
 
-@pytest.mark.parametrize("seed", range(effort.chosen(3, thorough=20)))
+@pytest.mark.parametrize("seed", range(effort.chosen(2, thorough=20)))
 async def test_a_fold_changes_no_figure(database: Database, organization: int, seed: int) -> None:
     dice = random.Random(seed)
     events = worlds.events(seed, 600)

@@ -11,10 +11,12 @@ from pydantic import SecretStr
 from server import app, errors, kinds
 from server.app import Running
 from server.local import embedded
+from server.projections.projector import Projector
 from server.rollups import audit, fold, widen
 from server.settings import Settings
 from server.store.database import Database
 from server.tasks import schedules
+from server.tasks.kinds import Kinds
 from server.tasks.runner import Runner
 from server.tenancy.keyed_hashes import KeyedHashes
 from tallywire.v1 import event_pb2, realtime_service_pb2, realtime_service_pb2_grpc
@@ -22,14 +24,14 @@ from tests.support import processes, serving, worlds
 from tests.support.releases import CONTRACTION, EXPANSION, NextRelease
 from tests.support.serving import Accounts, Caller
 from workers import __main__ as program
+from workers import reporting
 
 PEPPER = "a pepper that only this test knows and is long enough"
 ROOT = pathlib.Path(__file__).parents[2]
-KINDS = kinds.known()
 
 
 @pytest.fixture
-def own_settings(own_engines: embedded.Engines, own_url: str) -> Settings:
+def own_settings(own_engines: embedded.Engines, own_url: str, tmp_path: pathlib.Path) -> Settings:
     """The settings of a server and a worker on the test's own database."""
     return Settings(
         DATABASE_URL=own_url,  # type: ignore[call-arg]  # fields are set by their environment names
@@ -37,7 +39,17 @@ def own_settings(own_engines: embedded.Engines, own_url: str) -> Settings:
         key_pepper=SecretStr(PEPPER),
         listen="127.0.0.1:0",
         drain_seconds=1,
+        reports_store=SecretStr((tmp_path / "reports").as_uri()),
     )
+
+
+@pytest.fixture
+async def all_kinds(own_settings: Settings, own_database: Database) -> AsyncIterator[Kinds]:
+    """What a worker does, with the parts that it has for reports."""
+    projector = Projector(own_database, on_revision=lambda _: None)
+    making = reporting.making(own_settings, own_database, projector, lambda: None)
+    yield kinds.known(projector=projector, reports=making)
+    await projector.close()
 
 
 @pytest.fixture
@@ -59,9 +71,10 @@ async def caller(served: Running, own_database: Database) -> AsyncIterator[Calle
 class Life:
     """All that goes on in a deployment. What fails, fails the test."""
 
-    def __init__(self, caller: Caller, database: Database) -> None:
+    def __init__(self, caller: Caller, database: Database, all_kinds: Kinds) -> None:
         self._caller = caller
         self._database = database
+        self._kinds = all_kinds
         self._realtime = realtime_service_pb2_grpc.RealtimeServiceStub(caller.channel)
         self.sent = 0
         self._heard = -1  # until the first bookmark: from then on nothing is missed
@@ -103,11 +116,11 @@ class Life:
 
     async def work(self) -> None:
         """Does what workers do, the periods that are not due yet included."""
-        await schedules.refresh(self._database, KINDS)
+        await schedules.refresh(self._database, self._kinds)
         await worlds.execute(self._database, "DELETE FROM tasks")  # or else these periods have been run
         await worlds.execute(self._database, "UPDATE schedules SET next_run_at = next_run_at - interval '1 day'")
-        assert await schedules.run_due(self._database, KINDS) >= len(KINDS.schedules)
-        runner = Runner(self._database, KINDS, "test")
+        assert await schedules.run_due(self._database, self._kinds) >= len(self._kinds.schedules)
+        runner = Runner(self._database, self._kinds, "test")
         await runner.introduce()
         running = "SELECT count(*) FROM tasks WHERE state IN ('queued', 'running')"
         async with asyncio.timeout(120):
@@ -151,9 +164,10 @@ async def test_nobody_notices_an_expansion(
     caller: Caller,
     own_database: Database,
     own_settings: Settings,
+    all_kinds: Kinds,
     tmp_path: pathlib.Path,
 ) -> None:
-    life, over = Life(caller, own_database), asyncio.Event()
+    life, over = Life(caller, own_database, all_kinds), asyncio.Event()
     everything = (life.ingest, life.ask, life.work)
     release = NextRelease(tmp_path, "expand", EXPANSION)
     for work in everything:
@@ -181,7 +195,7 @@ async def test_nobody_notices_an_expansion(
     assert (report.mismatches, report.events) == (0, life.sent)
     # Who starts now, and who looks.
     async with serving.running(own_settings) as late, grpc.aio.insecure_channel(late.address) as channel:
-        await Life(serving.through(caller, channel), own_database).ingest()
+        await Life(serving.through(caller, channel), own_database, all_kinds).ingest()
     environment = processes.environment(tmp_path, DATABASE_URL=own_settings.required("database_url"))
     for command in (("status",), ("organizations", "list"), ("keys", "list", caller.name), ("migrate",)):
         done = await asyncio.to_thread(processes.invoke, *command, environment=environment)
