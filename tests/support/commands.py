@@ -5,6 +5,7 @@ import json
 from csv import DictReader
 from typing import Any
 
+import structlog.testing
 from typer.testing import CliRunner, Result
 
 from tallywire.cli.app import application
@@ -46,5 +47,7 @@ async def output(address: str, caller: Caller, *arguments: str) -> str:
 async def run(address: str, caller: Caller, *arguments: str) -> Result:
     """Runs a command and returns how it has ended."""
     environment = {"TALLYWIRE_ADDRESS": address, "TALLYWIRE_API_KEY": caller.key.secret, "COLUMNS": "80"}
-    # In a thread: the command blocks, and the server is on this event loop.
-    return await asyncio.to_thread(CliRunner().invoke, application, arguments, env=environment)
+    # In a thread: the command blocks, and the server is on this event loop. What the server logs meanwhile would go to
+    # the output that is caught for the command.
+    with structlog.testing.capture_logs():
+        return await asyncio.to_thread(CliRunner().invoke, application, arguments, env=environment)
