@@ -217,6 +217,13 @@ function toScalar(scalar: ScalarType): Parse {
       return (path, value) => Number(wholeNumber(path, value, 32));
     case ScalarType.DOUBLE:
       return (path, value) => checked(path, value, "number", "a number");
+    case ScalarType.BYTES:
+      return (path, value) => {
+        if (!(value instanceof Uint8Array)) {
+          throw new ArgumentError(path, `is a Uint8Array, not ${shown(value)}`);
+        }
+        return value;
+      };
     default:
       throw new Error(`the contract has no scalar ${String(scalar)}`); // a test converts every message of the contract
   }

@@ -111,7 +111,7 @@ function filled(schema: DescMessage, depth: number): ReturnType<typeof create> {
     if (field.enum !== undefined) {
       return 1;
     }
-    return { 9: "text", 8: true, 3: 5n, 5: 6, 1: 1.5 }[field.scalar ?? 0];
+    return { 9: "text", 8: true, 3: 5n, 5: 6, 1: 1.5, 12: new Uint8Array([0, 255]) }[field.scalar ?? 0];
   };
   for (const member of depth > 6 ? [] : schema.members) {
     if (member.kind === "oneof") {
