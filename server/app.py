@@ -178,23 +178,6 @@ class Running:
         )
         queries = Queries(self.database, self._clock, slots, self.projector)
         tokens, rows = PageTokens(self._secrets), RowsTokens(self._secrets)
-        events = EventService(
-            self._ingest,
-            Corrector(
-                self.database,
-                self._clock,
-                on_commit=self._after_commit,
-                distinct=Limits.from_settings(settings),
-                digest=self._secrets.erased_user,
-            ),
-            queries,
-            self._admission,
-            self._secrets,
-            self._clock,
-            EventListing(queries, tokens, rows),
-            max_streams=settings.max_streams_per_organization,
-            limits=limits,
-        )
         verifications = Verifications(
             self.database, queries, slots, Limits.from_settings(settings), on_commit=self._after_commit
         )
@@ -204,7 +187,7 @@ class Running:
         )
         asking = self.asking = Asking(queries=queries, pages=tokens, rows=rows, limits=limits_of, secrets=self._secrets)
         return Services(
-            events=events,
+            events=self._make_events(EventListing(queries, tokens, rows), queries, limits),
             metrics=MetricsService(asking),
             accounts=AccountService(
                 self._authenticator,
@@ -232,6 +215,26 @@ class Running:
             realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),
             traces=(TraceService(self._ingest, self._admission, self._secrets, self._clock) if settings.otlp else None),
             health=health.aio.HealthServicer(),
+        )
+
+    def _make_events(self, listing: EventListing, queries: Queries, limits: StreamLimits) -> EventService:
+        settings = self._settings
+        return EventService(
+            self._ingest,
+            Corrector(
+                self.database,
+                self._clock,
+                on_commit=self._after_commit,
+                distinct=Limits.from_settings(settings),
+                digest=self._secrets.erased_user,
+            ),
+            queries,
+            self._admission,
+            self._secrets,
+            self._clock,
+            listing,
+            max_streams=settings.max_streams_per_organization,
+            limits=limits,
         )
 
     def _make_deliveries(self, slots: QuerySlots) -> DeliveryService:

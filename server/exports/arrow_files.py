@@ -4,6 +4,7 @@ Whole money is decimal128(38, 6). Averages of money are doubles of the currency.
 table is about, under "tallywire", and that of each field its title and unit.
 """
 
+import abc
 import importlib.util
 import io
 import json
@@ -43,7 +44,7 @@ class _Gathered(io.RawIOBase):
         return b"".join(parts)
 
 
-class _ArrowWriter:
+class _ArrowWriter(abc.ABC):
     """What both formats share. See server.exports.formats.Writer."""
 
     cut_cells = 0
@@ -62,8 +63,9 @@ class _ArrowWriter:
         first = self._sink.take()
         return b"" if is_resumed else first
 
+    @abc.abstractmethod
     def _open(self) -> Any:
-        raise NotImplementedError
+        """Returns pyarrow's writer of the format, which writes into the sink."""
 
     def _batch(self, rows: Sequence[Row]) -> Any:
         import pyarrow

@@ -152,6 +152,13 @@ def _ending(
 
 def _day(dice: random.Random, day: int, begin: datetime) -> Iterator[event_pb2.Event]:
     """Yields what happens beside conversations: calls, leads, campaigns, the API, workflows, storage, users."""
+    yield from _calls(dice, begin)
+    yield from _leads(dice, day, begin)
+    yield from _services(dice, day, begin)
+
+
+def _calls(dice: random.Random, begin: datetime) -> Iterator[event_pb2.Event]:
+    """Yields calls, of which one is abandoned."""
     for n in range(6):
         at = begin + timedelta(hours=3 * n, minutes=dice.randrange(50))
         agent_id = dice.choice(("anna", "li-wei"))
@@ -177,6 +184,10 @@ def _day(dice: random.Random, day: int, begin: datetime) -> Iterator[event_pb2.E
             wrap_up_ms=30_000,
             **call,
         )
+
+
+def _leads(dice: random.Random, day: int, begin: datetime) -> Iterator[event_pb2.Event]:
+    """Yields the leads of a day and what their campaign has cost."""
     campaign = ("spring", "Spring sale") if day % 2 else ("autumn", "Autumn letters")
     for n in range(4):
         at = begin + timedelta(hours=2 + n)
@@ -208,6 +219,10 @@ def _day(dice: random.Random, day: int, begin: datetime) -> Iterator[event_pb2.E
         cost_micros=40_000_000,
         currency="EUR",
     )
+
+
+def _services(dice: random.Random, day: int, begin: datetime) -> Iterator[event_pb2.Event]:
+    """Yields calls of the API, workflows, storage and a new user."""
     for n in range(12):
         slow = n % 4 == 0
         yield event(
