@@ -55,13 +55,13 @@ def begun() -> Iterator[Begun]:
 
 
 AT_EXIT = """
-tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=60)
+tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=60, shutdown_timeout=120)
 for _ in range(100):
     tracker.track("a.b")
 """
 
 FORK = """
-tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=60)
+tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=60, shutdown_timeout=120)
 children = []
 for child in range(2):
     pid = os.fork()
@@ -105,7 +105,7 @@ assert counts.sent + counts.duplicates == taken[0], (counts, taken)
 PROCESS = """
 import multiprocessing
 def work():
-    tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=60)
+    tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=60, shutdown_timeout=120)
     assert tracker.track("child.ran")
 if __name__ == "__main__":
     process = multiprocessing.get_context("{method}").Process(target=work)
@@ -117,7 +117,7 @@ if __name__ == "__main__":
 POOL = """
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
-tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=60)
+tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=60, shutdown_timeout=120)
 def work(number):
     return tracker.track("child.ran")
 context = multiprocessing.get_context("fork")
@@ -196,11 +196,12 @@ def test_trackers_are_closed_together(program: Program, nobody: str) -> None:
 
 
 WAITING = """
-tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=60, handle_signals=True)
+tracker = tallywire.Tracker(ADDRESS, api_key="k", flush_interval=60, shutdown_timeout=120, handle_signals=True)
 {before}
 tracker.track("a.b")
 print("ready", flush=True)
-time.sleep(60)
+while True:  # a machine may stand still for longer than any one sleep
+    time.sleep(60)
 """
 
 
@@ -217,7 +218,7 @@ def test_a_signal_that_ends_the_process_waits_for_what_was_taken(
 
 
 def test_a_signal_tells_what_could_not_be_sent(program: Program, begun: Begun, nobody: str) -> None:
-    command = program(WAITING.format(before="").replace("=60,", "=60, shutdown_timeout=0.5,"))
+    command = program(WAITING.format(before="").replace("shutdown_timeout=120", "shutdown_timeout=0.5"))
     command[-1] = nobody
     process = begun(command)
     process.terminate()

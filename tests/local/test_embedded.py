@@ -31,7 +31,7 @@ from server.local import embedded
 engines = embedded.start(pathlib.Path(sys.argv[1]))
 print(json.dumps([os.getpid(), engines.keeper_pid, engines.postgres_pid, engines.redis_pid, engines.database_url]))
 sys.stdout.flush()
-time.sleep(60)
+time.sleep(600)
 """
 
 
