@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import pathlib
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
@@ -98,13 +99,18 @@ async def database(engines: embedded.Engines) -> AsyncIterator[Database]:
 @pytest.fixture(scope="session")
 def settings(engines: embedded.Engines, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The settings of the server that the tests share."""
+    return server_settings(engines, tmp_path_factory.mktemp("reports"))
+
+
+def server_settings(engines: embedded.Engines, reports: pathlib.Path) -> Settings:
+    """Returns the settings of a server for tests, whose reports are stored in a folder."""
     from server.settings import Settings
 
     return Settings(
         DATABASE_URL=engines.database_url,  # type: ignore[call-arg]  # fields are set by their environment names
         REDIS_URL=engines.redis_url,
         key_pepper=PEPPER,  # type: ignore[arg-type]  # pydantic makes the secret
-        reports_store=tmp_path_factory.mktemp("reports").as_uri(),  # type: ignore[arg-type]
+        reports_store=reports.as_uri(),  # type: ignore[arg-type]
         listen="127.0.0.1:0",
         drain_seconds=1,
         # Nothing is sent by servers: what they know is that it can be.

@@ -1,6 +1,8 @@
 """A real server for contract cases: for each an organization of its own, with keys by the names of clients."""
 
 import contextlib
+import pathlib
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +53,8 @@ async def alone() -> AsyncIterator[Alone]:
     async with contextlib.AsyncExitStack() as stack:
         engines = stack.enter_context(contextlib.contextmanager(_made(conftest.engines))())
         database = await stack.enter_async_context(contextlib.asynccontextmanager(_made(conftest.database))(engines))
-        settings = _made(conftest.settings)(engines)
+        reports = stack.enter_context(tempfile.TemporaryDirectory(prefix="tallywire-reports-"))
+        settings = conftest.server_settings(engines, pathlib.Path(reports))
         server = await stack.enter_async_context(
             contextlib.asynccontextmanager(_made(conftest.server))(settings, database)
         )
