@@ -25,7 +25,9 @@ LABEL org.opencontainers.image.title="tallywire" \
     org.opencontainers.image.description="A metrics service for AI agents, chatbots and call-centre agents" \
     org.opencontainers.image.licenses="Apache-2.0"
 RUN groupadd --system --gid 10001 tallywire \
-    && useradd --system --uid 10001 --gid tallywire --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin tallywire
+    && useradd --system --uid 10001 --gid tallywire --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin tallywire \
+    # A volume that is mounted there first belongs to the service, too.
+    && install --directory --owner=tallywire --group=tallywire --mode=0700 /var/lib/tallywire/reports
 COPY --from=build /opt/tallywire /opt/tallywire
 # Safe path: only what is installed is imported, never a file that lies in the working folder.
 ENV PATH=/opt/tallywire/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONSAFEPATH=1

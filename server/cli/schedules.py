@@ -47,13 +47,13 @@ def list_schedules(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 @app.command("pause")
 def pause_schedule(name: Name, organization: Owner = None, data_dir: DataDir = None) -> None:
-    """Pause a schedule.
+    """Pause a schedule, or all of a common name.
 
-    Tasks that are queued already still run.
+    Tasks that are queued already still run. People cannot resume what is paused here.
     """
 
     async def work(database: Database, _place: place.Place) -> int:
-        return await _set_paused(database, name, organization, paused=True)
+        return await _set_held(database, name, organization, held=True)
 
     _unless_none(connected.on_database(data_dir, work), name)
     typer.echo(f"schedule {name} is paused")
@@ -61,13 +61,13 @@ def pause_schedule(name: Name, organization: Owner = None, data_dir: DataDir = N
 
 @app.command("resume")
 def resume_schedule(name: Name, organization: Owner = None, data_dir: DataDir = None) -> None:
-    """Let a paused schedule go on.
+    """Let a paused schedule go on, or all of a common name.
 
-    What was due meanwhile is caught up as after an outage.
+    What was due meanwhile is caught up as after an outage. What people have paused themselves stays paused.
     """
 
     async def work(database: Database, _place: place.Place) -> int:
-        return await _set_paused(database, name, organization, paused=False)
+        return await _set_held(database, name, organization, held=False)
 
     _unless_none(connected.on_database(data_dir, work), name)
     typer.echo(f"schedule {name} goes on")
@@ -95,6 +95,8 @@ def run_schedule(
             kind = every.get(found[0].kind) if found else None
             if kind is None:
                 return None
+            if kind.is_scheduled_by_people:
+                terminal.fail(f"{name} is a schedule that people have made, and they run it: see tallywire reports")
             queued = await queue.enqueue(driver, kind, organization_id=owner, schedule=name)
             run = Entry(actor=operators.operator(), action="schedule.run", subject=name)
             await audit_trail.record(driver, owner, run)
@@ -112,12 +114,12 @@ def run_schedule(
         tasks.wait_for(task_id, data_dir)
 
 
-async def _set_paused(database: Database, name: str, organization: str | None, *, paused: bool) -> int:
+async def _set_held(database: Database, name: str, organization: str | None, *, held: bool) -> int:
     owner = None if organization is None else await tasks.organization_id(database, organization)
     async with database.transaction() as driver:
-        changed = await schedules.set_paused(driver, name, owner, paused=paused)
+        changed = await schedules.set_held(driver, name, owner, held=held)
         if changed:
-            action = "schedule.paused" if paused else "schedule.resumed"
+            action = "schedule.paused" if held else "schedule.resumed"
             entry = Entry(actor=operators.operator(), action=action, subject=name)
             await audit_trail.record(driver, audit_trail.SERVICE if owner is None else owner, entry)
         return changed

@@ -105,7 +105,12 @@ class Courier:
             and delivery.topic not in (Topic.TEST, Topic.NOTICE)
         ):
             return DeliveryState.HELD, "its destination is paused"
+        message = await stored.message(driver, organization_id, delivery.message_id)
+        if message is None or message.is_revoked:
+            return DeliveryState.CANCELLED, "its subject was deleted"
         if delivery.channel is Channel.MAIL:
+            if delivery.topic is not Topic.NOTICE and not _is_recipient(delivery, destination):
+                return DeliveryState.CANCELLED, "the recipient was taken off the destination"
             digest = self.hashes.address_digest(organization_id, delivery.recipient)
             if await destinations.refusals(driver, organization_id, [digest]):
                 return DeliveryState.CANCELLED, "the recipient wants no more mail"
@@ -117,6 +122,9 @@ class Courier:
                 return await self.senders[one.delivery.channel].send(organization_id, one, destination)
         except TimeoutError:
             return TryResult(outcome=Outcome.FAILED, error=f"no answer within {_SEND_SECONDS:g} s")
+        except errors.StorageUnavailable as error:
+            _log.warning("files of a message cannot be read", delivery_id=one.delivery.delivery_id, error=str(error))
+            return TryResult(outcome=Outcome.FAILED, error="the store of files does not answer")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a try, or it would be made for ever
             what = errors.describe(error)
             _log.error("a delivery failed by a fault of the service", delivery_id=one.delivery.delivery_id, error=what)
@@ -212,6 +220,10 @@ SCHEDULES: Final = (
     Schedule(name="delivery_sweep", kind="delivery_sweep", cron="*/10 * * * *"),
     Schedule(name="delivery_retention", kind="delivery_retention", cron="35 3 * * *"),
 )
+
+
+def _is_recipient(delivery: KeptDelivery, destination: KeptDestination | None) -> bool:
+    return destination is not None and delivery.recipient in destination.draft.addresses
 
 
 def contact_of(destination: KeptDestination) -> str | None:

@@ -98,6 +98,9 @@ class DeliveryHistory:
                     field="delivery_id",
                     metadata={"destination": before.destination_id},
                 )
+            message = await stored.message(driver, organization_id, before.message_id)
+            if message is None or message.is_revoked:
+                raise Refused(Reason.INVALID_VALUE, "what it is about was deleted", field="delivery_id")
             await stored.send_again(driver, organization_id, delivery_id)
             after = await _found(driver, principal, delivery_id)
             await queueing.queue_try(driver, organization_id, after, tries=0)

@@ -7,10 +7,12 @@ connected, before a byte is sent. A name that resolves to something else a momen
 import asyncio
 import contextlib
 import email.utils
+import functools
 import socket
 import ssl
 import urllib.parse
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -23,6 +25,7 @@ from server.organizations.delivery import KEPT_ANSWER
 _SECONDS: Final = 10.0  # for all of it
 _CONNECT_SECONDS: Final = 5.0  # for an address
 _MOST_ADDRESSES: Final = 4  # that are tried of a name
+_LOOKUPS: Final = 64  # names that are looked up at once, those included that nobody waits for any more
 _MOST_READ: Final = 64 * 1024  # bytes, headers included
 LONGEST_URL: Final = 2048
 
@@ -126,11 +129,20 @@ async def _post(where: Target, headers: Mapping[str, str], body: bytes, guard: A
             writer.transport.abort()
 
 
+@functools.cache
+def _lookups() -> ThreadPoolExecutor:
+    """Returns the threads in which names are looked up. A lookup goes on for half a minute where the servers of a name
+    do not answer, long after nobody waits for it; the threads of all else in this process must not wait for it.
+    """
+    return ThreadPoolExecutor(_LOOKUPS, thread_name_prefix="lookup")
+
+
 async def _connected(where: Target, guard: AddressGuard) -> socket.socket:
     """Returns a socket that is connected to an address that may be reached."""
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
+        lookup = functools.partial(socket.getaddrinfo, where.host, where.port, type=socket.SOCK_STREAM)
+        found = await loop.run_in_executor(_lookups(), lookup)
     except (OSError, UnicodeError):
         raise NoAnswer(f"the name {where.host} is not known") from None
     # All of them: a name that also leads inside is up to something, or set up wrongly.

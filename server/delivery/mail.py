@@ -184,8 +184,10 @@ class MailServer:
             raise _answered(error.recipients[0]) from None
         except aiosmtplib.SMTPAuthenticationError as error:  # the operator's fault, and mended by the operator
             raise NotTaken("the mail server does not know us", status=error.code) from None
-        except aiosmtplib.SMTPResponseException as error:
+        except aiosmtplib.SMTPDataError as error:
             raise _answered(error) from None
+        except aiosmtplib.SMTPResponseException as error:  # about us and not about this mail: another try may help
+            raise _answered(error, is_about_us=True) from None
         except (aiosmtplib.SMTPException, TimeoutError) as error:
             raise NotTaken(f"no answer of the mail server: {type(error).__name__}") from None
         except ssl.SSLError as error:
@@ -197,9 +199,11 @@ class MailServer:
         return kept_text(said.encode())
 
 
-def _answered(said: aiosmtplib.SMTPResponseException) -> NotTaken:
-    """Returns what a code means: those of 5xx are for good."""
-    is_final = 500 <= said.code < 600
+def _answered(said: aiosmtplib.SMTPResponseException, *, is_about_us: bool = False) -> NotTaken:
+    """Returns what a code means: those of 5xx are for good where they are about the recipient or the mail. Where the
+    server takes nothing from us (a block list, a sender that it does not know), the operator mends that.
+    """
+    is_final = 500 <= said.code < 600 and not is_about_us
     return NotTaken(
         f"the mail server said {said.code}",
         status=said.code,

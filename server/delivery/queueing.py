@@ -73,9 +73,9 @@ async def add(driver: Driver, organization_id: int, message_id: str, new: Sequen
     return added
 
 
-async def revoke(driver: Driver, organization_id: int, topic: Topic, subject_id: str) -> None:
-    """Ends what is queued about a subject that is deleted, and the download links in what was sent."""
-    await stored.revoke(driver, organization_id, topic, subject_id)
+async def revoke(driver: Driver, organization_id: int, topic: Topic, subject_ids: Sequence[str]) -> None:
+    """Ends what is queued about subjects that are deleted, and the download links in what was sent."""
+    await stored.revoke(driver, organization_id, topic, subject_ids)
 
 
 async def queue_try(

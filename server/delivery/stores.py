@@ -5,6 +5,7 @@ An organization chooses a store by its name, and a folder; the URL and its crede
 organization has a folder of its own in it. So no tenant can make the service write elsewhere.
 """
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
@@ -14,6 +15,7 @@ from server import errors
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _FOLDER = re.compile(r"[A-Za-z0-9_.=-]+(?:/[A-Za-z0-9_.=-]+)*")
 _LONGEST: Final = 200
+_READ_SECONDS: Final = 30.0  # for a part of a file
 EXTRA: Final = "pip install 'tallywire-server[reports]'"
 
 
@@ -21,7 +23,9 @@ class Files(Protocol):
     """Where files of messages are read."""
 
     async def read(self, key: str, start: int, length: int) -> bytes:
-        """Returns a part of a file, fewer bytes at its end; raises NoFile where there is none of the key (any more)."""
+        """Returns a part of a file, fewer bytes at its end. Raises NoFile where there is none of the key (any more),
+        and StorageUnavailable where the store does not answer.
+        """
 
 
 class NoFile(Exception):
@@ -44,13 +48,18 @@ class StoredFiles:
         self._store: Any = None
 
     async def read(self, key: str, start: int, length: int) -> bytes:
-        """Returns a part of a file; raises NoFile where there is none of the key (any more)."""
+        """Returns a part of a file; raises NoFile where there is none of the key (any more), and StorageUnavailable
+        where the store does not answer.
+        """
         if self._store is None:
             self._store = opened(self._url)
         try:
-            return bytes(await self._store.get_range_async(key, start=start, length=length))
+            async with asyncio.timeout(_READ_SECONDS):
+                return bytes(await self._store.get_range_async(key, start=start, length=length))
         except FileNotFoundError:
             raise NoFile(key) from None
+        except Exception as error:  # the library has an exception for each cloud, and what they say may name secrets
+            raise errors.StorageUnavailable(f"the store of files fails: {type(error).__name__}") from error
 
 
 class NotWritten(Exception):

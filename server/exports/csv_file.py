@@ -29,7 +29,7 @@ class CsvWriter:
     def begin(self, heading: Heading, *, is_resumed: bool = False) -> bytes:
         """Returns the header."""
         self._heading = heading
-        return b"" if is_resumed else _line([_quoted(harmless(one)) for one in labels.titled(heading)]).encode()
+        return b"" if is_resumed else _line([_quoted(harmless(one)) for one in labels.titled(heading.columns)]).encode()
 
     def rows(self, rows: Sequence[Row]) -> bytes:
         """Returns the lines of rows."""

@@ -23,15 +23,15 @@ def unit(column: DataColumn) -> str:
     return "" if column.unit in _PLAIN or not column.is_number else column.unit
 
 
-def titled(heading: Heading) -> list[str]:
+def titled(columns: Sequence[DataColumn]) -> list[str]:
     """Returns the titles of columns with units, each once: "Cost (EUR)"."""
     labels = []
-    for column in heading.columns:
+    for column in columns:
         about = unit(column)
         labels.append(f"{column.title} ({about})" if about else column.title)
     return [
         label if labels.count(label) == 1 else f"{label} [{column.name}]"
-        for label, column in zip(labels, heading.columns, strict=True)
+        for label, column in zip(labels, columns, strict=True)
     ]
 
 
@@ -44,6 +44,11 @@ def typed_names(columns: Sequence[DataColumn]) -> list[str]:
 def money(micros: int | float) -> Decimal:
     """Returns money in its currency, exactly: no digit of the millionths is lost."""
     return (Decimal(micros) if isinstance(micros, int) else Decimal(repr(micros))).scaleb(-6)
+
+
+def digits(column: DataColumn, value: int) -> str:
+    """Returns an integer with all of its digits, for formats whose numbers have fewer; money is in its currency."""
+    return f"{money(value):f}" if column.kind is ValueKind.MONEY_MICROS else str(value)
 
 
 def file_name(heading: Heading, suffix: str) -> str:

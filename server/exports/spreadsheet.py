@@ -110,11 +110,11 @@ class XlsxWriter:
         heading, sheets = self._told[-1]
         sheet = self._book.add_worksheet(self._name(heading.title, len(sheets) + 1))
         sheets.append(sheet.get_name())
-        for place, (column, label) in enumerate(zip(heading.columns, labels.titled(heading), strict=True)):
+        for place, (column, label) in enumerate(zip(heading.columns, labels.titled(heading.columns), strict=True)):
             sheet.set_column(place, place, max(_WIDTHS.get(column.kind, 14), min(len(label) + 2, 40)))
         sheet.freeze_panes(1, 0)
         bold = self._format("@", bold=True)
-        for place, label in enumerate(labels.titled(heading)):
+        for place, label in enumerate(labels.titled(heading.columns)):
             sheet.write_string(0, place, self._fitting(label), bold)
         self._sheet, self._next = sheet, 1
 
@@ -135,14 +135,14 @@ class XlsxWriter:
             case bool():
                 sheet.write_boolean(row, place, value)
             case datetime():
-                shown = self._format(_instant_format(value.utcoffset() or timedelta()))
+                shown = self._format(instant_format(value.utcoffset() or timedelta()))
                 sheet.write_datetime(row, place, value.replace(tzinfo=None), shown)
             case date():
                 sheet.write_datetime(row, place, value, self._format(_FORMATS[ValueKind.DATE]))
             case str():
                 self._write_text(place, value)
             case int() | float() if abs(value) >= _EXACT and isinstance(value, int):
-                sheet.write_string(row, place, str(value))
+                sheet.write_string(row, place, labels.digits(column, value))
             case int() | float():
                 number = float(labels.money(value)) if column.kind is ValueKind.MONEY_MICROS else value
                 sheet.write_number(row, place, number, self._format(_FORMATS[column.kind]))
@@ -213,7 +213,7 @@ def about(context: DataContext) -> Iterator[tuple[str, str]]:
         yield "Of an earlier revision", f"{projection}: {revision}"
 
 
-def _instant_format(offset: timedelta) -> str:
+def instant_format(offset: timedelta) -> str:
     """Returns the format of an instant on the clock of a zone, with its offset: hours that come twice can be told."""
     if not offset:
         return 'yyyy-mm-dd hh:mm:ss "Z"'

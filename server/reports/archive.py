@@ -125,8 +125,8 @@ def _column(one: DataColumn) -> Mapping[str, object]:
 
 def differences(document: ReportDocument, before: bytes) -> list[FigureDifference]:
     """Returns the figures of a document that differ from those in the JSON of an earlier run. A figure is the same one
-    where block, table, the texts and instants of its row, and its column are; rows and figures that only one of the two
-    has are compared with nothing.
+    where block, table, the texts and instants of its row, and its column are; what only one of the two runs has is
+    absent in the other.
     """
     earlier: dict[tuple[str, ...], Value] = {}
     for place, block in enumerate(json.loads(before)["blocks"], 1):
@@ -140,7 +140,6 @@ def differences(document: ReportDocument, before: bytes) -> list[FigureDifferenc
 
 
 def _compared(document: ReportDocument, earlier: Mapping[tuple[str, ...], Value]) -> Iterator[FigureDifference]:
-    absent = object()
     for place, block, table in document.tables():
         columns = [(one.name, one.kind.value) for one in table.columns]
         rows = [[layout.plain(value) for value in row] for row in table.rows]
@@ -149,14 +148,17 @@ def _compared(document: ReportDocument, earlier: Mapping[tuple[str, ...], Value]
             for column, value in zip(table.columns, row, strict=True):
                 if column.kind in _KEYS:
                     continue
-                before: Any = earlier.get((str(place), table.name, key, column.name), absent)
-                if before is absent:
-                    before = None
+                before: Any = earlier.get((str(place), table.name, key, column.name))
                 if before != value:
                     shown = key if len(seen) > 1 else ""
                     yield FigureDifference(
                         block=block.title, row=shown, column=column, before=before, now=_number(value)
                     )
+        figures = {one.name: one for one in table.columns if one.kind not in _KEYS}
+        for (of, name, key, figure), before in earlier.items():
+            is_gone = (of, name) == (str(place), table.name) and key not in seen and figure in figures
+            if is_gone and before is not None:
+                yield FigureDifference(block=block.title, row=key, column=figures[figure], before=before, now=None)
 
 
 def _number(value: object) -> Value:

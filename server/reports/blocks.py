@@ -11,6 +11,7 @@ from server.catalog.metrics import Better
 from server.exports.tables import DataColumn, DataContext, DataTable, Row, Value, ValueKind
 from server.reports import document
 from server.reports.document import (
+    EARLIER,
     BarRanking,
     ChartBucket,
     ChartLine,
@@ -24,7 +25,6 @@ from server.tenancy.principal import Principal
 from server.timerange import Interval
 
 KINDS: Final = ("figures", "series", "table", "ranking", "funnel", "text")
-_EARLIER: Final = "earlier_"
 _MOST_FIGURES: Final = 16  # that a block shows where it does not choose
 _BETTER: Final = {Better.HIGHER: 1, Better.LOWER: -1, Better.NEITHER: 0}
 _PARTIAL: Final = {"running": "running", "cut": "cut", "before_first_event": "before"}
@@ -49,7 +49,7 @@ class RunPlan:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockAnswer:
     """A block as it is stored, with the tables of its answer. refusal says why there are none, if so; granularity is
-    that of a series.
+    that of a series; is_passing, that another try may be answered.
     """
 
     kind: str
@@ -61,6 +61,7 @@ class BlockAnswer:
     tables: Sequence[DataTable] = ()
     granularity: str = ""
     refusal: str = ""
+    is_passing: bool = False
 
 
 class ReportAnswers(Protocol):
@@ -105,7 +106,7 @@ def definitions(blocks: Sequence[ReportBlock]) -> Mapping[str, tuple[str, str]]:
     for one in blocks:
         for table in one.tables:
             for column in table.columns:
-                name = column.name.removeprefix(_EARLIER)
+                name = column.name.removeprefix(EARLIER)
                 known = registry.ALL.get(name)
                 if known is not None:
                     found[name] = (known.title, known.description)
@@ -184,7 +185,7 @@ def _figures(made: ReportBlock, answer: BlockAnswer, context: DataContext) -> Re
         if name not in places:
             raise NotThere(f"the answer has no {name}; it has {', '.join(_told(table, None))}")
         place = places[name]
-        earlier_at = places.get(_EARLIER + name)
+        earlier_at = places.get(EARLIER + name)
         earlier = before[place] if before is not None else None if earlier_at is None else now[earlier_at]
         figures.append(KeyFigure(column=table.columns[place], value=now[place], earlier=earlier, better=better(name)))
     return dataclasses.replace(made, figures=figures, tables=(document.table_of_figures(figures, context),))
@@ -197,7 +198,7 @@ def _told(table: DataTable, row: Row | None) -> list[str]:
         for place, one in enumerate(table.columns)
         if one.is_number
         and one.name not in _BEFORE
-        and not one.name.startswith(_EARLIER)
+        and not one.name.startswith(EARLIER)
         and (row is None or row[place] is not None)
     ]
     return names if row is None else names[:_MOST_FIGURES]
@@ -207,7 +208,7 @@ def _series(made: ReportBlock, answer: BlockAnswer, context: DataContext, asked:
     table = _table(answer, "series")
     places = {one.name: place for place, one in enumerate(table.columns)}
     names = answer.metrics or tuple(
-        one.name for one in table.columns if one.is_number and not one.name.startswith(_EARLIER)
+        one.name for one in table.columns if one.is_number and not one.name.startswith(EARLIER)
     )
     missing = [name for name in names if name not in places]
     if missing:
@@ -224,7 +225,7 @@ def _series(made: ReportBlock, answer: BlockAnswer, context: DataContext, asked:
             ChartLine(
                 column=table.columns[places[name]],
                 values=along(name),
-                earlier=along(_EARLIER + name) if has_earlier and _EARLIER + name in places else (),
+                earlier=along(EARLIER + name) if has_earlier and EARLIER + name in places else (),
             )
             for name in names
         ],

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from server.exports.tables import DataColumn, Value, ValueKind
@@ -72,21 +72,21 @@ def prepared(chart: ReportChart, zone: ZoneInfo) -> list[PreparedChart]:
 
 
 def _prepare(chart: ReportChart, zone: ZoneInfo) -> PreparedChart:
-    highest = max((_size(one) for line in chart.lines for one in (*line.values, *line.earlier)), default=0.0)
-    steps = scale(highest, chart.lines[0].column)
-    top = steps[-1]
+    sizes = [_size(one) for line in chart.lines for one in (*line.values, *line.earlier)]
+    steps = scale(max(sizes, default=0.0), chart.lines[0].column, min(sizes, default=0.0))
+    axis = _Axis(steps[0], steps[-1])
     count = len(chart.buckets)
     places = [0.5] if count == 1 else [place / (count - 1) for place in range(count)]
     courses = list[ChartCourse]()
     for number, line in enumerate(chart.lines):
         if line.earlier:
             before = [dataclasses.replace(one, partial="") for one in chart.earlier_buckets[:count]]
-            courses.append(_course(number, line.earlier, before, places, top, earlier=True))
-        courses.append(_course(number, line.values, chart.buckets, places, top, fills=len(chart.lines) == 1))
+            courses.append(_course(number, line.earlier, before, places, axis, earlier=True))
+        courses.append(_course(number, line.values, chart.buckets, places, axis, fills=len(chart.lines) == 1))
     return PreparedChart(
         lines=chart.lines,
         courses=courses,
-        ticks=[(value, value / top) for value in steps],
+        ticks=[(value, axis.place(value)) for value in steps],
         names=[(place, places[place]) for place in _names(chart, zone)],
         marks=[(places[place], hours) for place, hours in _marks(chart)],
         has_dashes=any(part.dashed for one in courses for part in one.parts),
@@ -102,7 +102,7 @@ def _course(
     values: Sequence[Value],
     buckets: Sequence[ChartBucket],
     places: Sequence[float],
-    top: float,
+    axis: "_Axis",
     *,
     earlier: bool = False,
     fills: bool = False,
@@ -117,7 +117,7 @@ def _course(
         return 0 <= place < count and values[place] is not None and buckets[place].partial != "before"
 
     def point(place: int) -> PlotPoint:
-        return places[place], _size(values[place]) / top
+        return places[place], axis.place(_size(values[place]))
 
     for place in filter(known, range(count)):
         here = point(place)
@@ -137,12 +137,12 @@ def _course(
         parts=[CoursePart(points=points, dashed=dashed) for points, dashed in parts],
         dots=dots,
         hollow=hollow,
-        area=list(_areas(parts)) if fills else (),
+        area=list(_areas(parts, axis.place(0))) if fills else (),
     )
 
 
-def _areas(parts: Sequence[tuple[Sequence[PlotPoint], bool]]) -> Iterator[list[PlotPoint]]:
-    """Yields the outlines of what lies below a course."""
+def _areas(parts: Sequence[tuple[Sequence[PlotPoint], bool]], zero: float) -> Iterator[list[PlotPoint]]:
+    """Yields the outlines of what lies between a course and zero."""
     runs: list[list[PlotPoint]] = []
     for points, _ in parts:
         if runs and runs[-1][-1] == points[0]:
@@ -150,14 +150,28 @@ def _areas(parts: Sequence[tuple[Sequence[PlotPoint], bool]]) -> Iterator[list[P
         else:
             runs.append(list(points))
     for run in runs:
-        yield [(run[0][0], 0.0), *run, (run[-1][0], 0.0)]
+        yield [(run[0][0], zero), *run, (run[-1][0], zero)]
 
 
-def scale(highest: float, column: DataColumn) -> list[float]:
-    """Returns the figures on an axis from zero: round ones of the unit, up to the first above the highest."""
-    top = highest if highest > 0 else 1.0
-    width = _step(top, column)
-    return [place * width for place in range(max(1, math.ceil(top / width - 1e-9)) + 1)]
+class _Axis(NamedTuple):
+    """The figures at the bottom and at the top of a plot."""
+
+    bottom: float
+    top: float
+
+    def place(self, value: float) -> float:
+        """Returns how high a figure is, from 0 to 1."""
+        return (value - self.bottom) / (self.top - self.bottom)
+
+
+def scale(highest: float, column: DataColumn, lowest: float = 0.0) -> list[float]:
+    """Returns the figures on an axis: round ones of the unit from zero, or from the first below the lowest, up to the
+    first above the highest.
+    """
+    top = highest if highest > 0 else 0.0 if lowest < 0 else 1.0
+    width = _step(max(top, -lowest), column)
+    bottom = math.floor(min(lowest, 0.0) / width + 1e-9)
+    return [place * width for place in range(bottom, max(bottom + 1, math.ceil(top / width - 1e-9)) + 1)]
 
 
 def _step(span: float, column: DataColumn) -> float:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from server.exports.tables import DataColumn, DataContext, DataTable, Row, Value, ValueKind
 from server.timerange import Interval
 
-_EARLIER = "earlier_"
+EARLIER = "earlier_"  # in front of the name of a column of the earlier period
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +213,7 @@ def table_of_chart(chart: ReportChart, context: DataContext) -> DataTable:
 def earlier_column(column: DataColumn) -> DataColumn:
     """Returns the column of a figure's earlier value."""
     return DataColumn(
-        name=_EARLIER + column.name,
+        name=EARLIER + column.name,
         title=f"{column.title}, earlier",
         kind=column.kind,
         unit=column.unit,

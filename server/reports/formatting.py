@@ -10,6 +10,7 @@ from server import timerange
 from server.exports import labels
 from server.exports.tables import DataColumn, Value, ValueKind
 from server.reports import texts
+from server.reports.document import EARLIER
 from server.reports.texts import ReportTexts
 from server.timerange import Interval
 
@@ -41,8 +42,12 @@ class Formatting:
         self._is_german = locale == "de"
 
     def title(self, column: DataColumn) -> str:
-        """Returns the title of a column."""
-        return self.texts.titles.get(column.name, column.title)
+        """Returns the title of a column, in the language where it has one in that."""
+        name = column.name.removeprefix(EARLIER)
+        title = self.texts.titles.get(name)
+        if title is None:
+            return column.title
+        return title if name == column.name else f"{title}, {self.texts.earlier.lower()}"
 
     def figure(self, column: DataColumn, value: Value, *, compact: bool = False) -> str:
         """Returns a value of a column with its unit; compact is for axes and cards."""

@@ -55,10 +55,11 @@ class ReportRetention:
             here = await deployment.look(driver)
         if here is None:
             return 0
-        removed = 0
+        stray_before = work.now - self.stray_after
+        removed = await self.store.remove_unfinished(here.deployment_id, stray_before)
         try:
             async for page in self.store.listed(here.deployment_id):
-                old = [one for one in page if one.written_at < work.now - self.stray_after]
+                old = [one for one in page if one.written_at < stray_before]
                 strays = await _strays(work.database, old)
                 await self.store.delete([one.key for one in strays])
                 removed += len(strays)

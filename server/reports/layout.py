@@ -50,8 +50,11 @@ def laid_out(document: ReportDocument, *, most_rows: int) -> Laid:
         "definitions_title": words.definitions,
         "definitions_lead": words.definitions_lead,
         "definitions": [
-            {"title": words.titles.get(name, title), "text": text}
-            for name, (title, text) in sorted(document.definitions.items(), key=lambda one: one[1][0].casefold())
+            {"title": title, "text": text}
+            for title, text in sorted(
+                ((words.titles.get(name, title), text) for name, (title, text) in document.definitions.items()),
+                key=lambda one: one[0].casefold(),
+            )
         ],
     }
 
@@ -244,7 +247,7 @@ def _chart(one: PreparedChart, chart: ReportChart, shown: Formatting) -> Laid:
 
 def _points(one: PreparedChart, chart: ReportChart, shown: Formatting) -> list[Laid]:
     """Returns each bucket with its figures, and how far the first one reaches."""
-    top = one.ticks[-1][0]
+    top = max(abs(value) for value, _ in one.ticks)
     laid = []
     previous: datetime | None = None
     for place, bucket in enumerate(chart.buckets):

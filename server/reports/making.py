@@ -24,11 +24,11 @@ from server.reports import archive, blocks, extras, page, pdf, runs, timetables,
 from server.reports.blocks import ReportAnswers, RunPlan
 from server.reports.document import ReportDocument
 from server.reports.formatting import Formatting
-from server.reports.object_store import ObjectStore, sha256
+from server.reports.object_store import NoRoom, ObjectStore, sha256
 from server.store import deployment, organizations, report_schedules
 from server.store import report_runs as stored
 from server.store.database import Database, Driver
-from server.tasks.kinds import Result, Work
+from server.tasks.kinds import Result, TaskError, Work
 from server.tenancy.principal import Principal
 
 _ASKING: Final = 0.8  # the share of the work that questions are
@@ -124,7 +124,10 @@ class MakingReports:
         made = []
         for place in range(plan.blocks):
             work.report(_ASKING * place / max(plan.blocks, 1), f"block {place + 1} of {plan.blocks}")
-            made.append(blocks.block(await self.questions.answer(principal, run.content, place, asked), asked))
+            answer = await self.questions.answer(principal, run.content, place, asked)
+            if answer.is_passing and not work.is_last_try:  # what will be there in a moment is not left out for good
+                raise TaskError(f"block {place + 1} of {plan.blocks} cannot be answered yet")
+            made.append(blocks.block(answer, asked))
         document = ReportDocument(
             title=run.title,
             description=plan.description,
@@ -191,6 +194,8 @@ class MakingReports:
 
 
 def _id(work: Work) -> int:
+    if "run_id" not in work.payload:
+        raise TaskError("a run of a report is asked for by RunReport: this task names none")
     return int(str(work.payload["run_id"]))
 
 
@@ -201,6 +206,8 @@ async def _fail(database: Database, run: ReportRun, why: str) -> None:
 
 def _told(error: Exception) -> str:
     """Returns what the tenant is told of a failure that no other try has mended: never the text of an exception."""
+    if isinstance(error, NoRoom):
+        return "the store of files has no room; its operator has to make some"
     if isinstance(error, errors.StorageUnavailable):
         return "the database or the store of files did not answer; run it again later"
     return "the report could not be made, by a fault of the service"

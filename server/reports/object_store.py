@@ -5,6 +5,8 @@ and two attempts at a run never write the same one. Several deployments may shar
 """
 
 import asyncio
+import contextlib
+import errno
 import hashlib
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -24,6 +26,8 @@ _PIECE: Final = 256 * 1024
 _LISTED: Final = 1_000
 _KEY: Final = re.compile(r"[0-9a-f-]{36}/(\d+)/(\d+)/(\d+)/[a-z.]+")
 _SECONDS: Final = 300.0  # for one transfer
+_NO_ROOM: Final = tuple(f"(os error {one})" for one in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_UNFINISHED: Final = re.compile(r".+#\d+")  # what a folder's file is called until it is whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,10 @@ class FoundFile:
     key: str
     of: RunAttempt
     written_at: datetime
+
+
+class NoRoom(errors.StorageUnavailable):
+    """The disk of a store is full."""
 
 
 class ObjectStore:
@@ -55,7 +63,8 @@ class ObjectStore:
         """Writes a file of an attempt whole, and returns its key."""
         key = f"{_path(deployment, of)}/{name}"
         async with self._answering():
-            await _obstore().put_async(await self._open(), key, content)
+            # In one request: a worker that dies in several leaves parts that a bucket keeps, and bills, for ever.
+            await _obstore().put_async(await self._open(), key, content, use_multipart=False)
         return key
 
     async def pieces(self, key: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
@@ -102,6 +111,14 @@ class ObjectStore:
                 return
             yield [found for one in page if (found := _found(one)) is not None]
 
+    async def remove_unfinished(self, deployment: str, before: datetime) -> int:
+        """Removes what workers that were killed in the middle of writing have left in a folder, and returns how many
+        files that were. A bucket has nothing of that kind.
+        """
+        if not self._url.startswith("file:"):
+            return 0
+        return await asyncio.to_thread(_remove_unfinished, _folder(self._url) / deployment, before.timestamp())
+
     async def _open(self) -> Any:
         if self._store is None:
             self._store = await asyncio.to_thread(self._opened)
@@ -112,7 +129,7 @@ class ObjectStore:
         from obstore.store import LocalStore, from_url
 
         if self._url.startswith("file:"):
-            folder = Path(url2pathname(urlsplit(self._url).path))
+            folder = _folder(self._url)
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             return LocalStore(folder, automatic_cleanup=True)
         return from_url(self._url, client_options={"timeout": f"{_SECONDS:.0f}s"})
@@ -138,6 +155,8 @@ class _Answering:
             raise errors.StorageUnavailable(f"the object store {self._place} does not answer") from None
         if isinstance(error, FileNotFoundError | Refused | errors.StorageUnavailable):
             return
+        if isinstance(error, Exception) and any(one in str(error) for one in _NO_ROOM):
+            raise NoRoom(f"the object store {self._place} has no room") from error
         if isinstance(error, Exception):
             raise errors.StorageUnavailable(f"the object store {self._place} fails: {type(error).__name__}") from error
 
@@ -147,6 +166,20 @@ def _obstore() -> Any:
     import obstore
 
     return obstore
+
+
+def _folder(url: str) -> Path:
+    return Path(url2pathname(urlsplit(url).path))
+
+
+def _remove_unfinished(folder: Path, before: float) -> int:
+    removed = 0
+    for path in folder.rglob("*#*"):
+        with contextlib.suppress(FileNotFoundError):
+            if _UNFINISHED.fullmatch(path.name) and path.stat().st_mtime < before:
+                path.unlink()
+                removed += 1
+    return removed
 
 
 def _path(deployment: str, of: RunAttempt) -> str:

@@ -7,13 +7,17 @@ import functools
 import importlib.resources
 import json
 import tempfile
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Literal
 
 from server.reports import extras, layout
 from server.reports.document import ReportDocument
+from server.reports.glyphs import Coverage
+from server.reports.layout import Laid
 
 MOST_ROWS: Final = 1_000  # of a table
-_STANDARD: Final = "a-2b"
+_STANDARD: Final[Literal["a-2b"]] = "a-2b"
+_NOT_OF_STANDARD: Final = "PDF/A"  # in what the compiler says of it
 _TEMPLATE: Final = importlib.resources.files("server.reports") / "report.typ"
 
 
@@ -27,11 +31,37 @@ def _fonts() -> Any:
     return typst.Fonts(include_system_fonts=True, include_embedded_fonts=False, font_paths=extras.font_folders())
 
 
+@functools.cache
+def _coverage() -> Coverage:
+    """Returns the characters that these fonts have. It reads all of them."""
+    return Coverage((Path(one.path), one.index) for one in _fonts().fonts() if one.path)
+
+
 def written(document: ReportDocument) -> bytes:
     """Returns the PDF of a document. It takes some tenths of a second of a whole core: it belongs in a thread."""
     import typst
 
-    data = json.dumps(layout.laid_out(document, most_rows=MOST_ROWS), ensure_ascii=False)
+    laid = layout.laid_out(document, most_rows=MOST_ROWS)
+    at = int(document.made_at.timestamp())
+    try:
+        return _compiled(laid, at, _STANDARD)
+    except typst.TypstError as error:
+        if _NOT_OF_STANDARD not in str(error):
+            raise
+    # A text has a character that no font has, such as an emoji: the standard allows none that cannot be shown.
+    laid = _coverage().shown(laid)
+    try:
+        return _compiled(laid, at, _STANDARD)
+    except typst.TypstError as error:
+        if _NOT_OF_STANDARD not in str(error):
+            raise
+    return _compiled(laid, at, None)
+
+
+def _compiled(laid: Laid, at: int, standard: Literal["a-2b"] | None) -> bytes:
+    import typst
+
+    data = json.dumps(laid, ensure_ascii=False)
     # An empty folder is all that the template could read.
     with tempfile.TemporaryDirectory(prefix="tallywire-report-") as folder:
         compiler = typst.Compiler(
@@ -42,7 +72,7 @@ def written(document: ReportDocument) -> bytes:
             package_path=folder,
             package_cache_path=folder,
         )
-        made = compiler.compile(format="pdf", pdf_standards=[_STANDARD], timestamp=int(document.made_at.timestamp()))
+        made = compiler.compile(format="pdf", pdf_standards=standard, timestamp=at)
     if not isinstance(made, bytes):
         raise TypeError("typst returns the bytes of one PDF")
     return made

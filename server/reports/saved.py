@@ -96,8 +96,8 @@ class SavedReports:
             before = await found(driver, principal, report_id)
             check_may_edit(principal, before)
             _check_etag(before, etag, "etag")
-            for run_id in await report_runs.ids_of_report(driver, organization_id, report_id):
-                await queueing.revoke(driver, organization_id, Topic.REPORT, str(run_id))
+            runs = await report_runs.lock_of_report(driver, organization_id, report_id)
+            await queueing.revoke(driver, organization_id, Topic.REPORT, list(map(str, runs)))
             await stored.delete(driver, organization_id, report_id)
             if before.draft.visibility is not ReportVisibility.PERSONAL:
                 told = _told(before.draft, before.newest)

@@ -18,16 +18,17 @@ from server.organizations.settings import OrganizationSettings
 from server.reports import extras, runs, saved
 from server.reports.blocks import ReportAnswers
 from server.reports.runs import ReportRuns, RunAsk
-from server.store import organizations
+from server.store import destinations, organizations
 from server.store import report_schedules as stored
 from server.store import reports as stored_reports
 from server.store.database import Database, Driver
 from server.tasks import cron
-from server.tasks.kinds import Result, Work
-from server.tenancy import audit_trail
+from server.tasks.kinds import Result, TaskError, Work
+from server.tenancy import audit_trail, sign_ins
 from server.tenancy.principal import Principal, Scope
 
 NEXT_SHOWN: Final = 5
+_DESTINATIONS: Final = "schedule.destination_ids"
 
 
 class ReportTimetables:
@@ -59,6 +60,7 @@ class ReportTimetables:
             extras.check(runs.formats(self._questions.plan(report.draft.content).formats))
             if await stored.number_of(driver, organization_id, report_id) >= MOST_OF_REPORT:
                 raise saved.limit_reached(f"the report has {MOST_OF_REPORT} schedules already", MOST_OF_REPORT)
+            await _check_destinations(driver, principal, draft.destinations)
             schedule_id = secrets.token_hex(8)
             await self._put(driver, principal, schedule_id, report_id, draft)
             await _record(driver, principal, by, "report_schedule.created", schedule_id, after=_told(report_id, draft))
@@ -71,6 +73,8 @@ class ReportTimetables:
         async with self._slots.slot(principal), self._database.transaction() as driver:
             before = await self._editable(driver, principal, schedule_id)
             _check_etag(before, etag, "schedule.etag")
+            added = [one for one in draft.destinations if one not in before.draft.destinations]
+            await _check_destinations(driver, principal, added)
             await self._put(driver, principal, schedule_id, before.report_id, draft)
             await _record(
                 driver,
@@ -93,19 +97,22 @@ class ReportTimetables:
             await _record(driver, principal, by, "report_schedule.deleted", schedule_id, before=told)
 
     async def set_paused(self, principal: Principal, schedule_id: str, by: Actor, *, paused: bool) -> ReportSchedule:
-        """Pauses a schedule or lets it go on, and returns it."""
+        """Pauses a schedule or lets it go on, and returns it: still paused where an operator has paused it, too."""
         async with self._slots.slot(principal), self._database.transaction() as driver:
-            before = await self._editable(driver, principal, schedule_id)
-            if before.paused is not paused:
-                await stored.set_paused(driver, principal.organization_id, schedule_id, paused=paused)
+            await self._editable(driver, principal, schedule_id)
+            if await stored.set_paused(driver, principal.organization_id, schedule_id, paused=paused):
                 action = "report_schedule.paused" if paused else "report_schedule.resumed"
                 await _record(driver, principal, by, action, schedule_id)
             return await _found(driver, principal, schedule_id)
 
     async def run_now(self, principal: Principal, schedule_id: str, request_id: str | None, by: Actor) -> ReportRun:
-        """Queues a run of a schedule beside those that are due: of the newest version of its report."""
+        """Queues a run of a schedule beside those that are due: of the newest version of its report. One that is sent
+        to others is for those who may change the schedule.
+        """
         async with self._slots.slot(principal), self._database.query() as driver:
             found = await _found(driver, principal, schedule_id)
+            if found.draft.destinations:
+                saved.check_may_edit(principal, await saved.found(driver, principal, found.report_id))
         ask = RunAsk(report_id=found.report_id, request_id=request_id)
         return await self._runs.request(principal, ask, by, schedule=found)
 
@@ -148,6 +155,8 @@ class ScheduledReports:
         """Queues the run of an instant, once however often it is called: the run's row and its task are one
         transaction, and an instant has one run.
         """
+        if "schedule_id" not in work.payload:
+            raise TaskError("a run of a schedule is asked for by RunReportSchedule: this task names none")
         organization_id, schedule_id = work.organization_id, str(work.payload["schedule_id"])
         async with work.database.transaction() as driver:
             found = await stored.known(driver, organization_id, schedule_id)
@@ -175,6 +184,23 @@ def service_principal(organization_id: int, settings: OrganizationSettings, subj
         settings=settings,
         subject=subject,
     )
+
+
+async def _check_destinations(driver: Driver, principal: Principal, destination_ids: Sequence[str]) -> None:
+    """Refuses destinations from somebody who may not see them, and those that there are not."""
+    if not destination_ids:
+        return
+    if not principal.may(Scope.EDIT):
+        raise sign_ins.missing(Scope.EDIT, _DESTINATIONS)
+    known = {one.destination_id for one in await destinations.some(driver, principal.organization_id, destination_ids)}
+    for one in destination_ids:
+        if one not in known:
+            raise Refused(
+                Reason.DESTINATION_NOT_FOUND,
+                f"the organization has no destination {one[:64]!r}",
+                field=_DESTINATIONS,
+                metadata={"destination": one[:64]},
+            )
 
 
 async def _record(

@@ -2,12 +2,13 @@
 the block is one. Numbers are numbers, instants are dates of the report's zone, and nothing is a formula.
 """
 
+import dataclasses
 import io
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from server.exports import labels
+from server.exports import labels, spreadsheet
 from server.exports.tables import DataColumn, DataTable, Value, ValueKind
 from server.reports import charts, layout
 from server.reports.document import ReportBlock, ReportDocument
@@ -21,7 +22,6 @@ _FORMATS: Final[Mapping[ValueKind, str]] = {
     ValueKind.MONEY_MICROS: "#,##0.00####",
     ValueKind.DECIMAL: "#,##0.00####",
     ValueKind.DATE: "yyyy-mm-dd",
-    ValueKind.INSTANT: "yyyy-mm-dd hh:mm",
 }
 _OPTIONS: Final = {
     "in_memory": True,
@@ -35,6 +35,7 @@ _MOST_CHARACTERS: Final = 32_767  # of a cell
 _MOST_ROWS: Final = 1_048_575
 _EXACT: Final = 10**15  # integers from here on would lose digits
 _MOST_BARS: Final = 25
+_MOST_NAME: Final = 31  # of a sheet, in units of UTF-16, as spreadsheets count
 _FORBIDDEN: Final = str.maketrans(dict.fromkeys("[]:*?/\\", " "))
 
 
@@ -60,6 +61,7 @@ class _Writer:
         self._names = set[str]()
         self._bold = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
         self._wrapped = book.add_format({"text_wrap": True, "valign": "top"})
+        self._offsets = dict[str, Any]()
         self._formats = {kind: book.add_format({"num_format": text}) for kind, text in _FORMATS.items()}
 
     def write(self) -> None:
@@ -115,9 +117,9 @@ class _Writer:
 
     def _write_table(self, place: int, block: ReportBlock, table: DataTable) -> None:
         sheet = self._book.add_worksheet(self._name(f"{place} {block.title or table.title}"))
-        for number, (column, label) in enumerate(zip(table.columns, labels.titled(table), strict=True)):
-            text = label if self._shown.title(column) == column.title else self._shown.title(column)
-            sheet.write_string(0, number, _fitting(text), self._bold)
+        columns = [dataclasses.replace(one, title=self._shown.title(one)) for one in table.columns]
+        for number, (column, label) in enumerate(zip(columns, labels.titled(columns), strict=True)):
+            sheet.write_string(0, number, _fitting(label), self._bold)
             sheet.set_column(number, number, 28 if column.kind is ValueKind.TEXT else 18)
         sheet.freeze_panes(1, 0)
         rows = table.rows[:_MOST_ROWS]
@@ -134,17 +136,24 @@ class _Writer:
             case bool():
                 sheet.write_boolean(row, number, value)
             case datetime():
-                local = value.astimezone(self._document.zone).replace(tzinfo=None)
-                sheet.write_datetime(row, number, local, self._formats[ValueKind.INSTANT])
+                local = value.astimezone(self._document.zone)
+                sheet.write_datetime(row, number, local.replace(tzinfo=None), self._instants(local.utcoffset()))
             case date():
                 sheet.write_datetime(row, number, value, self._formats[ValueKind.DATE])
             case str():
                 sheet.write_string(row, number, _fitting(value))
             case int() if abs(value) >= _EXACT:
-                sheet.write_string(row, number, str(value))
+                sheet.write_string(row, number, labels.digits(column, value))
             case int() | float():
                 amount = float(labels.money(value)) if column.kind is ValueKind.MONEY_MICROS else value
                 sheet.write_number(row, number, amount, shape)
+
+    def _instants(self, offset: timedelta | None) -> Any:
+        """Returns the format of instants with an offset, which tells hours apart that come twice."""
+        text = spreadsheet.instant_format(offset or timedelta())
+        if text not in self._offsets:
+            self._offsets[text] = self._book.add_format({"num_format": text})
+        return self._offsets[text]
 
     def _add_chart(self, sheet: Any, block: ReportBlock, table: DataTable) -> None:
         """Adds the chart of a block, of the cells beside it."""
@@ -160,8 +169,7 @@ class _Writer:
         elif block.ranking is not None and block.ranking.column.name in places:
             made = self._book.add_chart({"type": "bar"})
             at, last = places[block.ranking.column.name], min(last, len(block.ranking.bars), _MOST_BARS)
-            label = next(places[one] for one in ("display_name", "value", "id") if one in places)
-            made.add_series(_series(name, last, label, at, charts.COLORS[0]))
+            made.add_series(_series(name, last, _label(table, last), at, charts.COLORS[0]))
             made.set_y_axis({"reverse": True})
             made.set_legend({"none": True})
         elif block.stages and {"name", "reached"} <= places.keys():
@@ -181,12 +189,12 @@ class _Writer:
 
     def _name(self, title: str) -> str:
         """Returns a name that a sheet may have, and that none has yet."""
-        plain = title.translate(_FORBIDDEN).strip("' ")[:31] or "Table"
-        name, number = plain, 1
+        plain = title.translate(_FORBIDDEN).strip("' ")
+        name, number = _cut(plain, _MOST_NAME) or "Table", 1
         while name.casefold() in self._names:
             number += 1
             end = f" ({number})"
-            name = plain[: 31 - len(end)] + end
+            name = _cut(plain, _MOST_NAME - len(end)) + end
         self._names.add(name.casefold())
         return name
 
@@ -200,6 +208,18 @@ def _series(sheet: str, last: int, labels_at: int, values_at: int, color: str) -
         "fill": {"color": color},
         "gap": 60,
     }
+
+
+def _label(table: DataTable, rows: int) -> int:
+    """Returns the column that names the first rows of a ranking: the one with names for people if all have one."""
+    texts = [at for at, one in enumerate(table.columns) if one.kind is ValueKind.TEXT and one.name != "row"]
+    shown = [at for at in texts if table.columns[at].name == "display_name"]
+    return next((at for at in shown if all(row[at] for row in table.rows[:rows])), texts[0])
+
+
+def _cut(text: str, most: int) -> str:
+    """Returns the beginning of a text that has so many units of UTF-16 at most."""
+    return text.encode("utf-16-le")[: 2 * most].decode("utf-16-le", errors="ignore").strip("' ")
 
 
 def _fitting(text: str) -> str:

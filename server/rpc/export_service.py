@@ -1,6 +1,5 @@
 """ExportService: answers and lists as files."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final, TypeAlias
@@ -9,7 +8,7 @@ import grpc
 
 from server.errors import Reason, Refused
 from server.exports.exports import ExportRoom
-from server.rpc import gate
+from server.rpc import gate, writing
 from server.rpc.asking import Asking
 from server.rpc.endings import Lifetime
 from server.rpc.exports.messages import Part
@@ -70,7 +69,7 @@ class ExportService(export_service_pb2_grpc.ExportServiceServicer):
                 lifetime.check()
                 await guard.check()
                 message = response(**{_FIELDS[type(part)]: part})
-                unread = await _write(context, message)
+                unread = await writing.write(context, message, WRITE_SECONDS)
                 if unread is not None:
                     break
                 if isinstance(part, export_service_pb2.ExportChunk) and part.resume_token:
@@ -78,17 +77,3 @@ class ExportService(export_service_pb2_grpc.ExportServiceServicer):
         if unread is not None:
             await unread  # gRPC sends no status after an unfinished message
             raise Refused(Reason.SLOW_CONSUMER, "the messages are not being read")
-
-
-async def _write(context: _Context, message: Any) -> "asyncio.Future[None] | None":
-    """Sends a message. Returns the write where the caller has not read for too long."""
-    writing = asyncio.ensure_future(context.write(message))
-    try:
-        done, _ = await asyncio.wait({writing}, timeout=WRITE_SECONDS)
-    except asyncio.CancelledError:
-        writing.cancel()
-        raise
-    if not done:
-        return writing
-    writing.result()
-    return None

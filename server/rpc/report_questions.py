@@ -63,7 +63,8 @@ class ReportQuestions:
             response = await self._asking.answer(principal, request)
         except Refused as refusal:
             about = f" ({refusal.field})" if refusal.field else ""
-            return BlockAnswer(**told, refusal=f"{refusal.reason.name}: {refusal.message}{about}"[:_LONGEST_REFUSAL])
+            why = f"{refusal.reason.name}: {refusal.message}{about}"[:_LONGEST_REFUSAL]
+            return BlockAnswer(**told, refusal=why, is_passing=refusal.retry_after is not None)
         return BlockAnswer(**told, tables=answer_tables.tables(response), granularity=_granularity(response))
 
 

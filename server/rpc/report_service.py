@@ -1,8 +1,7 @@
 """ReportService: reports, their runs, files and schedules."""
 
 import contextlib
-import time
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import grpc
 
@@ -12,7 +11,7 @@ from server.organizations.reports import ReportFile, ReportSchedule
 from server.reports.runs import ReportRuns
 from server.reports.saved import SavedReports
 from server.reports.timetables import ReportTimetables
-from server.rpc import dashboard_conversion, gate, report_templates
+from server.rpc import dashboard_conversion, gate, report_templates, writing
 from server.rpc import report_conversion as conversion
 from server.rpc import report_run_conversion as run_conversion
 from server.rpc.endings import Lifetime
@@ -20,7 +19,7 @@ from tallywire.v1 import report_service_pb2 as pb
 from tallywire.v1 import report_service_pb2_grpc
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-_WRITE_SECONDS = 20.0  # in which a caller has to read a message of a download
+WRITE_SECONDS: Final = 20.0  # in which a caller has to read a message of a download
 
 
 class ReportService(report_service_pb2_grpc.ReportServiceServicer):
@@ -133,17 +132,21 @@ class ReportService(report_service_pb2_grpc.ReportServiceServicer):
         wanted = run_conversion.wanted_format(request.format)
         run_id = run_conversion.run_id(request.run_id)
         parts_of = self._runs.download(gate.caller().principal, run_id, wanted, request.offset, gate.actor(context))
+        unread = None
         async with contextlib.aclosing(parts_of) as parts:
             async for part in parts:
                 lifetime.check()
-                begun = time.monotonic()
-                await context.write(
+                message = (
                     pb.DownloadReportResponse(file=run_conversion.file(part))
                     if isinstance(part, ReportFile)
                     else pb.DownloadReportResponse(chunk=part)
                 )
-                if time.monotonic() - begun > _WRITE_SECONDS:
-                    raise Refused(Reason.SLOW_CONSUMER, "the messages are not being read")
+                unread = await writing.write(context, message, WRITE_SECONDS)
+                if unread is not None:
+                    break
+        if unread is not None:
+            await unread
+            raise Refused(Reason.SLOW_CONSUMER, "the messages are not being read")
 
     async def CreateReportSchedule(  # noqa: N802 - the name in the contract
         self, request: pb.CreateReportScheduleRequest, context: _Context

@@ -308,17 +308,17 @@ async def send_again(driver: Driver, organization_id: int, delivery_id: str) -> 
     )
 
 
-async def revoke(driver: Driver, organization_id: int, topic: Topic, subject_id: str) -> None:
-    """Ends what is queued about a subject, and the links in what was sent."""
+async def revoke(driver: Driver, organization_id: int, topic: Topic, subject_ids: Sequence[str]) -> None:
+    """Ends what is queued about subjects, and the links in what was sent."""
     await driver.execute(
         "WITH ended AS (UPDATE delivery_messages SET is_revoked = true"
-        " WHERE organization_id = $1 AND topic = $2 AND subject_id = $3 RETURNING message_id)"
+        " WHERE organization_id = $1 AND topic = $2 AND subject_id = ANY($3::text[]) RETURNING message_id)"
         " UPDATE deliveries d SET state = 'cancelled', error = 'its subject was deleted', next_try_at = NULL,"
         " ended_at = now() FROM ended WHERE d.organization_id = $1 AND d.message_id = ended.message_id"
         " AND d.state IN ('queued', 'held')",
         organization_id,
         topic,
-        subject_id,
+        list(subject_ids),
     )
 
 

@@ -31,6 +31,11 @@ _FROM = (
     "FROM report_runs u JOIN organizations o USING (organization_id)"
     " LEFT JOIN tasks t ON t.task_id = u.task_id AND u.state IN ('pending', 'running')"
 )
+# A run has the content of its version: one from before the report was shared stays its owner's.
+_SEEN_RUN = (
+    f"{SEEN} AND (r.owner = $2 OR EXISTS (SELECT FROM report_versions v WHERE v.organization_id = u.organization_id"
+    " AND v.report_id = u.report_id AND v.version = u.version AND v.visibility <> 'personal'))"
+)
 _SETTLE = statements.load("settle_report_runs")
 
 
@@ -110,10 +115,10 @@ async def of_instant(driver: Driver, organization_id: int, schedule_id: str, at:
 
 
 async def seen(driver: Driver, organization_id: int, subject: str, run_id: int) -> ReportRun | None:
-    """Returns a run; None where somebody may not see its report."""
+    """Returns a run; None where somebody may not see its report, or not as it was then."""
     row = await driver.fetchrow(
         f"SELECT {_RUN} {_FROM} JOIN reports r ON r.organization_id = u.organization_id AND r.report_id = u.report_id"
-        f" WHERE u.organization_id = $1 AND {SEEN} AND u.run_id = $3",
+        f" WHERE u.organization_id = $1 AND {_SEEN_RUN} AND u.run_id = $3",
         organization_id,
         subject,
         run_id,
@@ -134,7 +139,7 @@ async def listed(
     """Returns runs of reports that somebody may see, without their contents, newest first; None: whatever it is."""
     rows = await driver.fetch(
         f"SELECT {_LISTED} {_FROM} JOIN reports r ON r.organization_id = u.organization_id"
-        f" AND r.report_id = u.report_id WHERE u.organization_id = $1 AND {SEEN}"
+        f" AND r.report_id = u.report_id WHERE u.organization_id = $1 AND {_SEEN_RUN}"
         " AND ($3::text IS NULL OR u.report_id = $3) AND ($4::text IS NULL OR u.schedule_id = $4)"
         " AND ($5::bigint IS NULL OR u.run_id < $5) ORDER BY u.run_id DESC LIMIT $6",
         organization_id,
@@ -147,10 +152,14 @@ async def listed(
     return [_run(row) for row in rows]
 
 
-async def ids_of_report(driver: Driver, organization_id: int, report_id: str) -> list[int]:
-    """Returns the runs of a report."""
+async def lock_of_report(driver: Driver, organization_id: int, report_id: str) -> list[int]:
+    """Locks the runs of a report until COMMIT and returns them: what an attempt that succeeds meanwhile sends is there
+    then, and none succeeds later.
+    """
     rows = await driver.fetch(
-        "SELECT run_id FROM report_runs WHERE organization_id = $1 AND report_id = $2", organization_id, report_id
+        "SELECT run_id FROM report_runs WHERE organization_id = $1 AND report_id = $2 ORDER BY run_id FOR UPDATE",
+        organization_id,
+        report_id,
     )
     return [row[0] for row in rows]
 

@@ -13,7 +13,8 @@ from server.store.schedules import CatchUp, ScheduleKey
 
 KIND: Final = "scheduled_report"
 _COLUMNS = (
-    "c.schedule_id, c.report_id, v.title, c.said, c.cron, c.time_zone, c.catch_up, c.destinations, c.formats, s.paused,"
+    "c.schedule_id, c.report_id, v.title, c.said, c.cron, c.time_zone, c.catch_up, c.destinations, c.formats,"
+    " s.paused OR s.held AS paused,"
     " s.next_run_at, c.created_by, c.created_at, c.updated_at"
 )
 _FROM = (
@@ -57,7 +58,7 @@ async def listed(driver: Driver, organization_id: int, subject: str, report_id: 
     """Returns the schedules of reports that somebody may see, by their next run, paused ones last. None: of all."""
     rows = await driver.fetch(
         f"SELECT {_COLUMNS} {_FROM} WHERE c.organization_id = $1 AND {SEEN}"
-        " AND ($3::text IS NULL OR c.report_id = $3) ORDER BY s.paused, s.next_run_at, c.schedule_id",
+        " AND ($3::text IS NULL OR c.report_id = $3) ORDER BY s.paused OR s.held, s.next_run_at, c.schedule_id",
         organization_id,
         subject,
         report_id,
@@ -143,6 +144,6 @@ async def delete(driver: Driver, organization_id: int, schedule_id: str) -> None
     await schedules.delete(driver, key(organization_id, schedule_id))
 
 
-async def set_paused(driver: Driver, organization_id: int, schedule_id: str, *, paused: bool) -> None:
-    """Pauses a schedule, or lets it go on."""
-    await schedules.set_paused(driver, key(organization_id, schedule_id).name, organization_id, paused=paused)
+async def set_paused(driver: Driver, organization_id: int, schedule_id: str, *, paused: bool) -> bool:
+    """Pauses a schedule, or lets it go on; returns whether that is a change."""
+    return await schedules.set_paused(driver, key(organization_id, schedule_id), paused=paused)

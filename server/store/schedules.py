@@ -113,7 +113,7 @@ _LISTED = statements.load("list_schedules")
 _SUMMARIES = statements.load("summarize_schedules")
 _DUE = """
     SELECT name, organization_id, kind, cron, time_zone, catch_up, next_run_at, clock_timestamp(), payload::text
-    FROM schedules WHERE next_run_at <= clock_timestamp() AND NOT paused
+    FROM schedules WHERE next_run_at <= clock_timestamp() AND NOT (paused OR held)
         AND (name = ANY($1::text[]) OR kind = ANY($7::text[]))
         AND kind = ANY($2::text[]) AND (next_run_at, name, organization_id) > ($3, $4, $5)
     ORDER BY next_run_at, name, organization_id LIMIT $6 FOR UPDATE SKIP LOCKED
@@ -268,15 +268,29 @@ async def summaries(driver: Driver) -> list[ScheduleSummary]:
     return [ScheduleSummary(**row) for row in await driver.fetch(_SUMMARIES.text)]
 
 
-async def set_paused(driver: Driver, name: str, organization_id: int | None, *, paused: bool) -> int:
-    """Pauses schedules of a name, or lets them go on, and returns how many there are; None: everybody's."""
+async def set_paused(driver: Driver, key: ScheduleKey, *, paused: bool) -> bool:
+    """Pauses a schedule for the person whose it is, or lets it go on; returns whether that is a change."""
     done = await driver.execute(
-        "UPDATE schedules SET paused = $3 WHERE name = $1 AND ($2::integer IS NULL OR organization_id = $2)",
-        name,
-        organization_id,
+        "UPDATE schedules SET paused = $3 WHERE name = $1 AND organization_id = $2 AND paused <> $3",
+        key.name,
+        key.organization_id,
         paused,
     )
-    return int(done.rpartition(" ")[2])
+    return statements.rows(done) > 0
+
+
+async def set_held(driver: Driver, name: str, organization_id: int | None, *, held: bool) -> int:
+    """Pauses schedules for an operator, or lets them go on, and returns how many there are; None: everybody's. The name
+    is that of one, or what several have in common: "scheduled_report". Those that their people have paused stay so.
+    """
+    done = await driver.execute(
+        "UPDATE schedules SET held = $3 WHERE (name = $1 OR split_part(name, ' ', 1) = $1)"
+        " AND ($2::integer IS NULL OR organization_id = $2)",
+        name,
+        organization_id,
+        held,
+    )
+    return statements.rows(done)
 
 
 async def listed(

@@ -78,7 +78,7 @@ async def test_what_is_about_a_deleted_subject_is_not_sent(database: Database, o
     staff = await destination(database, organization, "staff", addresses=("ada@example.org",))
     await queue(database, organization, [staff])
     async with database.transaction() as driver:
-        await queueing.revoke(driver, organization, Topic.REPORT, "run-1")
+        await queueing.revoke(driver, organization, Topic.REPORT, ["run-1"])
     (one,) = await sent(database, organization)
     assert (one.state, one.error) == (DeliveryState.CANCELLED, "its subject was deleted")
     async with database.transaction() as driver:

@@ -248,10 +248,7 @@ async def test_all_addresses_of_a_name_have_to_be_public(
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, hook.port)) for address in ("127.0.0.1", "10.0.0.1")
         ]
 
-        async def resolved(*_: object, **__: object) -> object:
-            return both
-
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
         await house.destination(url=f"http://two.example:{hook.port}/", secret=SECRET)
         delivery, _ = await refused(house)
     assert (hook.calls, delivery.error) == ([], "10.0.0.1 is not an address of the public internet")

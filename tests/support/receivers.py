@@ -15,11 +15,23 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 @dataclass(slots=True, kw_only=True)
 class MailBox:
-    """A mail server that takes everything, unless reply says otherwise for a recipient."""
+    """A mail server that takes everything, unless reply says otherwise for a recipient, or the other two for the sender
+    and for a mail once it is there.
+    """
 
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
     reply: Callable[[str], str] = lambda _: "250 OK"
+    reply_to_sender: str = "250 OK"
+    reply_to_data: str = ""
+
+    async def handle_MAIL(  # noqa: N802 - the name in aiosmtpd
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Takes a sender."""
+        if self.reply_to_sender.startswith("2"):
+            envelope.mail_from = address
+        return self.reply_to_sender
 
     async def handle_RCPT(  # noqa: N802 - the name in aiosmtpd
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -32,6 +44,8 @@ class MailBox:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - as above
         """Takes a mail."""
+        if self.reply_to_data:
+            return self.reply_to_data
         assert isinstance(envelope.content, bytes)
         found = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(found, EmailMessage)

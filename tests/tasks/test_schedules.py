@@ -255,8 +255,8 @@ async def test_every_organization_has_its_own_in_its_time_zone(own_database: Dat
 async def test_a_definition_that_changes_is_followed_and_a_pause_stays(own_database: Database) -> None:
     await schedules.refresh(own_database, kinds(LATEST))
     async with own_database.transaction() as driver:
-        assert await stored.set_paused(driver, "latest", None, paused=True) == 1
-        assert await stored.set_paused(driver, "unknown", None, paused=True) == 0
+        assert await stored.set_held(driver, "latest", None, held=True) == 1
+        assert await stored.set_held(driver, "unknown", None, held=True) == 0
     changed = kinds(Schedule(name="latest", kind="nothing", cron="30 4 * * *"))
     assert await schedules.refresh(own_database, changed) == 1
     async with own_database.transaction() as driver:
@@ -269,7 +269,7 @@ async def test_a_paused_schedule_rests_and_catches_up(own_tasks: OwnTasks) -> No
     await schedules.refresh(own_tasks.database, known)
     for paused, queued in ((True, 0), (False, 1)):
         async with own_tasks.database.transaction() as driver:
-            await stored.set_paused(driver, "latest", SERVICE, paused=paused)
+            await stored.set_held(driver, "latest", SERVICE, held=paused)
         await own_tasks.pass_time(3 * HOUR)
         assert await schedules.run_due(own_tasks.database, known) == queued
 

@@ -291,7 +291,7 @@ def test_a_format_without_its_library_names_the_command(monkeypatch: pytest.Monk
 
 def test_columns_of_one_title_are_told_apart() -> None:
     columns = [DataColumn(name=name, title="Cost", kind=ValueKind.TEXT) for name in ("a", "b")]
-    assert labels.titled(table([], columns)) == ["Cost [a]", "Cost [b]"]
+    assert labels.titled(columns) == ["Cost [a]", "Cost [b]"]
 
 
 def test_a_format_that_holds_one_table_takes_one() -> None:

@@ -4,7 +4,7 @@
 -- Parameters
 --   name                               text: of one schedule; NULL for all
 --   organization_id                    integer: whose schedules; NULL for everybody's
-SELECT name, organization_id, kind, cron, time_zone, catch_up, next_run_at, paused,
+SELECT name, organization_id, kind, cron, time_zone, catch_up, next_run_at, paused OR held AS paused,
     (SELECT min(owner) FROM tasks AS t WHERE t.kind = s.kind AND t.organization_id = s.organization_id
         AND t.state = 'running' AND t.schedule = s.name) AS running_by,
     started_at, finished_at, failed_at, error, runs, failures, result::text

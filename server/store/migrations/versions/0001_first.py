@@ -1125,6 +1125,7 @@ _STATEMENTS = (
         catch_up text NOT NULL CHECK (catch_up IN ('latest', 'all')),
         next_run_at timestamptz NOT NULL,
         paused boolean NOT NULL DEFAULT false,
+        held boolean NOT NULL DEFAULT false,
         payload jsonb NOT NULL DEFAULT '{}',
         started_at timestamptz,
         finished_at timestamptz,
@@ -1136,7 +1137,7 @@ _STATEMENTS = (
         PRIMARY KEY (name, organization_id)
     ) WITH (fillfactor = 70)
     """,
-    "CREATE INDEX schedules_by_next_run ON schedules (next_run_at) WHERE NOT paused",
+    "CREATE INDEX schedules_by_next_run ON schedules (next_run_at) WHERE NOT (paused OR held)",
 )
 
 
