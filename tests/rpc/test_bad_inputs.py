@@ -11,6 +11,7 @@ import bad_inputs_lists
 import bad_inputs_outage
 import bad_inputs_privacy
 import bad_inputs_questions
+import bad_inputs_reports
 import bad_inputs_streams
 import bad_inputs_subscriptions
 import bad_inputs_tables
@@ -38,6 +39,7 @@ FAMILIES = (
     bad_inputs_outage,
     bad_inputs_privacy,
     bad_inputs_questions,
+    bad_inputs_reports,
     bad_inputs_streams,
     bad_inputs_subscriptions,
     bad_inputs_tables,
