@@ -57,7 +57,7 @@ async def repository(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         await java.make()  # fetches what the links are to
     folder = tmp_path_factory.mktemp("repository")
     shutil.copytree(FETCHED, folder, copy_function=_link, dirs_exist_ok=True)
-    modules = ".,proto,client,examples"  # examples are not installed
+    modules = ".,proto,client,servlet,examples"  # examples are not installed
     install = ("mvn", "-B", "-q", f"-Dmaven.repo.local={folder}", "-DskipTests", "-pl", modules, "install")
     await _run(*install, cwd=JAVA)
     return folder
@@ -145,3 +145,25 @@ async def test_examples_run(tmp_path: pathlib.Path, server: Any, tenant: Any) ->
     assert re.fullmatch(rb"\d+ \d+ changes\n", rest)
     assert (tmp_path / "position").read_text()
     assert "stored: EVENT_STATUS_ACCEPTED\nremaining: no limit\n" in await example("PlainStubs")
+
+
+@pytest.mark.usefixtures("repository")
+async def test_the_server_of_the_examples_tracks_its_requests(server: Any, tenant: Any) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *("java", "-cp", "examples/target/examples.jar:examples/target/lib/*"),
+        *("io.github.tallywire.examples.TomcatServer", server.address),
+        cwd=JAVA,
+        env={**os.environ, "TALLYWIRE_API_KEY": tenant.key},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,  # what Tomcat says of itself
+    )
+    assert process.stdout is not None
+    listening = (await process.stdout.readline()).decode()
+    assert listening.startswith("listening on 127.0.0.1:")
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(listening.rpartition(":")[2]))
+    writer.write(b"GET /orders/7 HTTP/1.0\r\n\r\n")
+    assert (await reader.read()).endswith(b"\r\n\r\norder /7")
+    writer.close()
+    process.terminate()
+    said, _ = await process.communicate()
+    assert b"sent=1," in said

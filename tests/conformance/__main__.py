@@ -1,8 +1,8 @@
 """Runs cases with one client or all: python -m tests.conformance --language go --case bare_cancelled.
 
 Prints a table of cases by languages and, for each case that fails, the exchange with the testee and what the scripted
-server saw. With --servers, --soak or --throughput it runs these instead, against a real server. Exit status 1 if
-anything has failed.
+server saw. With --servers, --soak, --throughput or --hosts it runs these instead, against a real server. Exit status
+1 if anything has failed.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable
 
 import tests.conftest  # noqa: F401 - sets up the process for gRPC and engines before either is imported
 from clients.conformance.scripted_server import ScriptedServer
-from tests.conformance import cases, endurance, journeys, languages, real_server, server_process
+from tests.conformance import cases, endurance, hosts, journeys, languages, real_server, server_process
 from tests.support import certificates, serving
 
 os.environ.setdefault("TALLYWIRE_ALL_CLIENTS", "1")
@@ -33,6 +33,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--soak", type=float, nargs="?", const=60.0, metavar="SECONDS", help="track through restarts")
     parser.add_argument(
         "--throughput", type=float, nargs="?", const=8.0, metavar="SECONDS", help="send as much as there is room for"
+    )
+    parser.add_argument(
+        "--hosts",
+        type=float,
+        nargs="?",
+        const=8.0,
+        metavar="SECONDS",
+        help="servers with middleware, service away or not",
     )
     parser.add_argument("--build", action="store_true", help="build the testees, and run nothing")
     parser.add_argument("--no-build", action="store_true", help="the testees are built already")
@@ -105,6 +113,9 @@ async def _run(arguments: argparse.Namespace) -> int:
     if not ready or not chosen:
         print("no client or no case of such a name can be run", file=sys.stderr)
         return 1
+    if arguments.hosts:
+        async with real_server.alone() as real:
+            return await _hosts(arguments, ready, real) or min(broken, 1)
     if arguments.servers or arguments.soak or arguments.throughput:
         async with real_server.alone() as real:
             return await _against_real(arguments, ready, real) or min(broken, 1)
@@ -145,6 +156,18 @@ async def _against_real(arguments: argparse.Namespace, ready: list[languages.Lan
             if arguments.throughput:
                 async with server_process.started(real.settings, folder) as server:
                     wrong += await endurance.throughput(testees, server, keys, arguments.throughput, print)
+    print("\n".join([f"✗ {one}" for one in wrong]) or "nothing is wrong")
+    return 1 if wrong else 0
+
+
+async def _hosts(arguments: argparse.Namespace, ready: list[languages.Language], real: real_server.Alone) -> int:
+    wanted = hosts.with_hosts(ready)
+    if not arguments.no_build:
+        await hosts.build(wanted)
+    keys = {language.name: (await real.make_tenant()).key for language in wanted}
+    with tempfile.TemporaryDirectory() as folder:
+        async with server_process.started(real.settings, pathlib.Path(folder)) as server:
+            wrong = await hosts.hosts(wanted, server.address, keys, arguments.hosts, print)
     print("\n".join([f"✗ {one}" for one in wrong]) or "nothing is wrong")
     return 1 if wrong else 0
 

@@ -30,7 +30,8 @@ class Language:
 
     `name` is the client's folder, or folder-variant; `build` are the commands that make the testee, `run` the one that
     starts it, `made` what of it is worth keeping, `toolchain` the programs without which there is no use in trying, all
-    as in conformance.json. `optimized` are the commands for measuring, where others are needed than for testing.
+    as in conformance.json. `optimized` are the commands for measuring, where others are needed than for testing. `host`
+    is how the client's example of a server with its middleware is built and run, and the path that it is asked for.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Language:
     made: tuple[str, ...]
     toolchain: tuple[str, ...]
     optimized: dict[str, Any]
+    host: dict[str, Any]
 
     @property
     def client(self) -> str:
@@ -72,7 +74,7 @@ class Language:
             if self.home != self.folder:  # somebody else has built it meanwhile
                 return
             for command in self.build:
-                await self._run(command)
+                await self.run_command(command)
             if self.made:
                 store.keep(self.folder, self.toolchain, self.made)
 
@@ -84,7 +86,8 @@ class Language:
             await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
             yield
 
-    async def _run(self, command: tuple[str, ...]) -> None:
+    async def run_command(self, command: tuple[str, ...]) -> None:
+        """Runs a command that builds something of the client. Raises BuildFailed."""
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=self.folder,
@@ -113,6 +116,7 @@ def all_of_them() -> list[Language]:
                     made=tuple(described.get("made", ())),
                     toolchain=tuple(described["toolchain"]),
                     optimized=described.get("optimized", {}),
+                    host={} if variant else described.get("host", {}),
                 )
             )
     return found
