@@ -18,6 +18,8 @@ import (
 const (
 	domain          = "tallywire"
 	pushbackTrailer = "grpc-retry-pushback-ms"
+	// What comes so shortly before a deadline is the deadline: timers differ by this.
+	clockGrain = 5 * time.Millisecond
 )
 
 // classified returns what a failed attempt means. total is the context of the whole call, attempt that of the attempt.
@@ -36,7 +38,10 @@ func (c *Client) classified(total, attempt context.Context, err error, trailer m
 	if c.closed.Err() != nil {
 		return closedError()
 	}
-	if attempt.Err() != nil {
+	if isPast(total) {
+		return late(context.DeadlineExceeded)
+	}
+	if attempt.Err() != nil || isPast(attempt) {
 		return &Error{Code: codes.DeadlineExceeded, Message: "an attempt took too long: " + reported.Message(), cause: err}
 	}
 	switch reported.Code() {
@@ -52,6 +57,13 @@ func (c *Client) classified(total, attempt context.Context, err error, trailer m
 		lost.RetryAfter = pushback(trailer)
 	}
 	return lost
+}
+
+// isPast reports whether the deadline of a context has passed, by the clock: the server, which knows it too, may be heard
+// before the context's own timer has run.
+func isPast(ctx context.Context) bool {
+	deadline, limited := ctx.Deadline()
+	return limited && time.Until(deadline) <= clockGrain
 }
 
 // ofService returns the error that the service itself has made, nil if it was somebody else.

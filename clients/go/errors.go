@@ -163,10 +163,15 @@ func closedError() *Error {
 // ErrClosed is the cause of errors of calls whose client was closed before their end.
 var ErrClosed = errors.New("tallywire: the client is closed")
 
+// late returns the error of a call whose deadline has passed.
+func late(cause error) *Error {
+	return &Error{Code: codes.DeadlineExceeded, Message: "the deadline of the call has passed", cause: cause}
+}
+
 // stopped returns the error of a caller that has stopped: its deadline has passed, or it cancelled.
 func stopped(ctx context.Context) *Error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return &Error{Code: codes.DeadlineExceeded, Message: "the deadline of the call has passed", cause: ctx.Err()}
+		return late(ctx.Err())
 	}
 	if errors.Is(context.Cause(ctx), ErrClosed) {
 		return closedError()
