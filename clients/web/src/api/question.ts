@@ -50,6 +50,8 @@ interface Entry {
   answer: Signal<Answer<unknown>>;
   abort?: AbortController;
   readers: number;
+  /** True once what it asks about has changed: its answer is not fresh, however new it is. */
+  isOutdated: boolean;
   timer?: ReturnType<typeof setTimeout>;
   ask: () => void;
 }
@@ -75,7 +77,7 @@ function make<I extends DescMessage, O extends DescMessage>(
   request: MessageInitShape<I>,
 ): Entry {
   const answer = signal<Answer<unknown>>({ loading: true });
-  const entry: Entry = { answer, readers: 0, ask: () => undefined };
+  const entry: Entry = { answer, readers: 0, isOutdated: false, ask: () => undefined };
   const later = (ms: number): void => {
     clearTimeout(entry.timer);
     entry.timer = setTimeout(() => {
@@ -88,6 +90,7 @@ function make<I extends DescMessage, O extends DescMessage>(
     entry.abort?.abort();
     const abort = new AbortController();
     entry.abort = abort;
+    entry.isOutdated = false;
     answer.value = { ...answer.peek(), loading: true };
     slot(() => call(method, request, abort.signal), abort.signal).then(
       (data) => {
@@ -164,7 +167,8 @@ export function useQuestion<I extends DescMessage, O extends DescMessage>(
     forgetOld();
     entry.readers += 1;
     const { data, at = 0 } = entry.answer.peek();
-    if (entry.abort === undefined && (data === undefined || Date.now() - at > AGAIN_MS / 2)) entry.ask();
+    const isFresh = data !== undefined && !entry.isOutdated && Date.now() - at <= AGAIN_MS / 2;
+    if (entry.abort === undefined && !isFresh) entry.ask();
     return () => {
       release(entry);
     };
@@ -180,6 +184,8 @@ export function useQuestion<I extends DescMessage, O extends DescMessage>(
 export function askAnew(method: { name: string }): void {
   for (const [key, entry] of entries) {
     if (!key.startsWith(method.name)) continue;
+    // A component that is drawn for the first time holds its entry before it counts as a reader.
+    entry.isOutdated = true;
     if (entry.readers > 0) entry.ask();
     else entries.delete(key);
   }
