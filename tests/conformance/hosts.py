@@ -7,9 +7,11 @@ import asyncio
 import contextlib
 import os
 import re
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import IO
 
 from tests.conformance import endurance, languages
 from tests.harness.bench.report import of_rounds, percentile
@@ -85,6 +87,22 @@ async def hosts(
 @contextlib.asynccontextmanager
 async def _host(language: languages.Language, address: str, key: str) -> AsyncIterator[tuple[int, int]]:
     """Runs the example server of a client; yields its process and its port."""
+    with tempfile.TemporaryFile() as errors:
+        async with _started(language, address, key, errors) as process:
+            assert process.stdout is not None
+            line = (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode()
+            port = re.search(r"(\d+)\s*$", line)
+            if port is None:
+                errors.seek(0)
+                said = errors.read().decode(errors="replace")[-5_000:]
+                raise RuntimeError(f"the host of {language.name} does not say where it listens: {line!r}\n{said}")
+            yield process.pid, int(port[1])
+
+
+@contextlib.asynccontextmanager
+async def _started(
+    language: languages.Language, address: str, key: str, errors: IO[bytes]
+) -> AsyncIterator[asyncio.subprocess.Process]:
     ours = {"TALLYWIRE_ADDRESS": address, "TALLYWIRE_API_KEY": key, "LISTEN": "127.0.0.1:0"}
     process = await asyncio.create_subprocess_exec(
         *(address if word == "{address}" else word for word in language.host["run"]),
@@ -92,15 +110,10 @@ async def _host(language: languages.Language, address: str, key: str) -> AsyncIt
         env={**os.environ, **ours},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,  # that events are lost is what one half is about
+        stderr=errors,  # not shown: that events are lost is what one half is about
     )
-    assert process.stdout is not None
     try:
-        line = (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode()
-        port = re.search(r"(\d+)\s*$", line)
-        if port is None:
-            raise RuntimeError(f"the host of {language.name} does not say where it listens: {line!r}")
-        yield process.pid, int(port[1])
+        yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
