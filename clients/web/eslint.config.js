@@ -68,13 +68,4 @@ export default defineConfig(
       "max-lines-per-function": "off",
     },
   },
-  {
-    // Longer than they should be, and no model for others.
-    files: [
-      "src/charts/Chart.tsx",
-      "src/components/Table.tsx",
-      "src/pages/{Agent,Campaigns,ConversationList,Conversations,DashboardPage,Overview,Usage,UserPage,Users}.tsx",
-    ],
-    rules: { "max-lines-per-function": "off" },
-  },
 );

@@ -67,7 +67,9 @@ function Current(): JSX.Element {
   // The page before would read the new address: it makes room at once.
   if (shown?.path !== entry?.path || shown === undefined) return <Loading height={600} />;
   const Component = shown.component;
-  return <Component key={shown.path} id={found?.id ?? ""} />;
+  const id = found?.id ?? "";
+  // What is kept on screen while an answer comes is never that of another agent, user or dashboard.
+  return <Component key={`${shown.path}${id}`} id={id} />;
 }
 
 /** The pages. Sign-in lies above what was there, so that it goes on where it was. */

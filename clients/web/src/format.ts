@@ -7,7 +7,7 @@ export type Unit = string;
 export const ABSENT = "–";
 export const COMPACT_FROM = 100_000;
 
-const cache = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat>();
+const cache = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat>();
 
 function numbers(options: Intl.NumberFormatOptions): Intl.NumberFormat {
   const key = `n${locale}${JSON.stringify(options)}`;
@@ -190,9 +190,17 @@ export function time(ms: number, zone: string, seconds = false): string {
   return instant(ms, zone, seconds ? { timeStyle: "medium" } : { timeStyle: "short" });
 }
 
+function relatives(): Intl.RelativeTimeFormat {
+  const key = `r${locale}`;
+  let format = cache.get(key) as Intl.RelativeTimeFormat | undefined;
+  if (format === undefined)
+    cache.set(key, (format = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "narrow" })));
+  return format;
+}
+
 /** Returns how long ago something was, in words. */
 export function ago(ms: number): string {
-  const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "narrow" });
+  const relative = relatives();
   const seconds = Math.round(ms / 1000);
   if (seconds < 5) return relative.format(0, "second");
   if (seconds < 60) return relative.format(-seconds, "second");

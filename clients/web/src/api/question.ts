@@ -180,6 +180,11 @@ export function useQuestion<I extends DescMessage, O extends DescMessage>(
   return { ...(seen as Answer<MessageShape<O>>), stale, again: () => entry?.ask() };
 }
 
+/** Forgets all answers without asking anew: nothing of them may be shown again. */
+export function forget(method: { name: string }): void {
+  for (const key of [...entries.keys()]) if (key.startsWith(method.name)) entries.delete(key);
+}
+
 /** Forgets all answers, so that the next questions are asked anew: after a change that they depend on. */
 export function askAnew(method: { name: string }): void {
   for (const [key, entry] of entries) {

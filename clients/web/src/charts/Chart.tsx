@@ -5,6 +5,8 @@ import { t } from "../text";
 import { ABSENT, COMPACT_FROM, count, figure, shown } from "../format";
 import { Draw } from "./draw";
 import { bucketName, bucketTick } from "./labels";
+import { usePointing } from "./pointing";
+import type { Pointing } from "./pointing";
 import { prepare } from "./prepare";
 import type { Scale } from "./scale";
 import type { Bucket, ChartSeries, Prepared } from "./prepare";
@@ -46,27 +48,6 @@ function useWidth(): [RefObject<HTMLDivElement | null>, number] {
     };
   }, []);
   return [box, width];
-}
-
-/** Moves the active point by a key; undefined: the key is none of the chart's. */
-export function moved(key: string, active: number | undefined, last: number): number | undefined {
-  const at = active ?? -1;
-  switch (key) {
-    case "ArrowRight":
-      return Math.min(last, at + 1);
-    case "ArrowLeft":
-      return active === undefined ? last : Math.max(0, at - 1);
-    case "Home":
-      return 0;
-    case "End":
-      return last;
-    case "PageUp":
-      return Math.max(0, (active ?? last) - 7);
-    case "PageDown":
-      return Math.min(last, at + 7);
-    default:
-      return undefined;
-  }
 }
 
 function nearest(prepared: Prepared, x: number): number {
@@ -247,58 +228,70 @@ function labelRoom({ unit }: ChartProps, { high, ticks }: Scale): number {
   return Math.max(24, longest * CHARACTER + 14);
 }
 
+/** What a screen reader says of the active point. */
+function readingOf(props: ChartProps, active: number | undefined): string {
+  const bucket = active === undefined ? undefined : props.buckets[active];
+  if (active === undefined || bucket === undefined) return "";
+  const figures = rowsAt(props, active).map(
+    (row) => `${row.label} ${row.text === ABSENT ? t.chart.noFigure : row.text}`,
+  );
+  return `${bucketName(bucket, props.zone)} ${partialWord(bucket)}: ${figures.join(", ")}`;
+}
+
+interface PictureProps {
+  props: ChartProps;
+  prepared: Prepared;
+  pointing: Pointing;
+  width: number;
+  height: number;
+  helpId: string;
+}
+
+function Picture({ props, prepared, pointing, width, height, helpId }: PictureProps): JSX.Element {
+  const { buckets, zone, unit } = props;
+  return (
+    <svg
+      class={props.onOpen === undefined ? "chart-svg" : "chart-svg opens"}
+      width={width}
+      height={height}
+      viewBox={`0 0 ${String(width)} ${String(height)}`}
+      role="application"
+      aria-roledescription="chart"
+      aria-label={props.name}
+      aria-describedby={helpId}
+      tabIndex={0}
+      {...pointing.handlers}
+    >
+      <Draw
+        prepared={prepared}
+        active={pointing.active}
+        selection={pointing.selection}
+        xText={(index) => bucketTick(buckets[index], zone, buckets)}
+        yText={(value) => axisText(value, unit, prepared.y.high)}
+      />
+    </svg>
+  );
+}
+
+function usePrepared(props: ChartProps, width: number, height: number): Prepared {
+  const { buckets, earlierBuckets, series, unit, zone, kind } = props;
+  return useMemo(() => {
+    const input = { ...props, kind: kind ?? "line", width: Math.max(width, 200), height };
+    return prepare(input, labelRoom(props, prepare(input, 40).y));
+  }, [buckets, earlierBuckets, series, unit, zone, width, height, kind]);
+}
+
 /** A chart. It is one stop of the keyboard: arrows read points, Enter opens one, Escape leaves. */
 export function Chart(props: ChartProps): JSX.Element {
-  const { buckets, height = 220, unit, zone, onOpen, onSelect } = props;
+  const { buckets, height = 220 } = props;
   const [box, width] = useWidth();
-  const [active, setActive] = useState<number | undefined>(undefined);
   const [asTable, setAsTable] = useState(false);
-  const drag = useRef<number | undefined>(undefined);
-  const [selection, setSelection] = useState<readonly [number, number] | undefined>(undefined);
   const id = useId();
-  const prepared = useMemo(() => {
-    const input = { ...props, kind: props.kind ?? "line", width: Math.max(width, 200), height };
-    return prepare(input, labelRoom(props, prepare(input, 40).y));
-  }, [props.buckets, props.earlierBuckets, props.series, unit, zone, width, height, props.kind]);
-  const open = (index: number | undefined): void => {
-    const bucket = index === undefined ? undefined : buckets[index];
-    if (bucket !== undefined) onOpen?.(bucket);
-  };
-  const onKey = (event: KeyboardEvent): void => {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key === "Enter" && active !== undefined) open(active);
-    else if (event.key === "Escape") setActive(undefined);
-    else {
-      const next = moved(event.key, active, buckets.length - 1);
-      if (next === undefined) return;
-      setActive(next);
-    }
-    event.preventDefault();
-    event.stopPropagation();
-  };
-  const at = (event: PointerEvent): number =>
-    nearest(prepared, event.clientX - (box.current?.getBoundingClientRect().left ?? 0));
-  const finish = (event: PointerEvent): void => {
-    const from = drag.current;
-    drag.current = undefined;
-    setSelection(undefined);
-    if (from === undefined) return;
-    const to = at(event);
-    const first = buckets[Math.min(from, to)];
-    const last = buckets[Math.max(from, to)];
-    if (from === to) {
-      if (event.pointerType === "mouse") open(to);
-    } else if (first !== undefined && last !== undefined) onSelect?.(first, last);
-  };
-  const reading =
-    active === undefined
-      ? ""
-      : `${bucketName(buckets[active] ?? { start: 0, end: 0, partial: "" }, zone)} ${partialWord(buckets[active])}: ${rowsAt(
-          props,
-          active,
-        )
-          .map((row) => `${row.label} ${row.text === ABSENT ? t.chart.noFigure : row.text}`)
-          .join(", ")}`;
+  const prepared = usePrepared(props, width, height);
+  const pointing = usePointing(props, (event) =>
+    nearest(prepared, event.clientX - (box.current?.getBoundingClientRect().left ?? 0)),
+  );
+  const { active } = pointing;
   return (
     <div class="chart">
       <Legend
@@ -311,46 +304,14 @@ export function Chart(props: ChartProps): JSX.Element {
       {asTable && <FigureTable props={props} />}
       <div class="chart-box" ref={box} hidden={asTable} style={{ height: `${String(height)}px` }}>
         {width > 0 && (
-          <svg
-            class={onOpen === undefined ? "chart-svg" : "chart-svg opens"}
+          <Picture
+            props={props}
+            prepared={prepared}
+            pointing={pointing}
             width={width}
             height={height}
-            viewBox={`0 0 ${String(width)} ${String(height)}`}
-            role="application"
-            aria-roledescription="chart"
-            aria-label={props.name}
-            aria-describedby={`${id}-help`}
-            tabIndex={0}
-            onKeyDown={onKey}
-            onBlur={() => {
-              setActive(undefined);
-            }}
-            onPointerDown={(event) => {
-              if (event.button === 0) drag.current = at(event);
-            }}
-            onPointerMove={(event) => {
-              const index = at(event);
-              setActive(index);
-              if (drag.current !== undefined && onSelect !== undefined && drag.current !== index)
-                setSelection([drag.current, index]);
-            }}
-            onPointerUp={finish}
-            onPointerLeave={(event) => {
-              if (event.pointerType === "mouse") {
-                setActive(undefined);
-                drag.current = undefined;
-                setSelection(undefined);
-              }
-            }}
-          >
-            <Draw
-              prepared={prepared}
-              active={active}
-              selection={selection}
-              xText={(index) => bucketTick(buckets[index], zone, buckets)}
-              yText={(value) => axisText(value, unit, prepared.y.high)}
-            />
-          </svg>
+            helpId={`${id}-help`}
+          />
         )}
         {isEmpty(props) && (
           <p class="chart-empty muted">
@@ -364,7 +325,7 @@ export function Chart(props: ChartProps): JSX.Element {
           {t.chart.help} {count(buckets.length)}
         </span>
         <span class="hidden" aria-live="polite">
-          {reading}
+          {readingOf(props, active)}
         </span>
       </div>
     </div>

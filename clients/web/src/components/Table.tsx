@@ -3,12 +3,9 @@ import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import { t } from "../text";
 import { count, figure } from "../format";
-import { csv, download, fileName } from "../csv";
-import { newestContext } from "../api/question";
-import { ms } from "../contract";
 import { param, setParams } from "../state/address";
-import { zone } from "../state/period";
-import { Empty, Popover } from "./basics";
+import { Empty } from "./basics";
+import { Tools } from "./TableTools";
 
 /** A column: a text on the left, or a figure on the right. */
 export interface Column<R> {
@@ -171,155 +168,106 @@ function Totals<R>({ columns }: { columns: readonly Column<R>[] }): JSX.Element 
   );
 }
 
-/** What is in the name of a file: period, zone and revision of the newest answer. */
-export function fileContext(): { start: number; end: number; zone: string; revision: string } | undefined {
-  const context = newestContext.peek();
-  return context?.start === undefined
-    ? undefined
-    : { start: ms(context.start), end: ms(context.end), zone: zone.peek(), revision: String(context.asOfRevision) };
-}
-
-function save<R>(props: TableProps<R>, rows: readonly R[], columns: readonly Column<R>[]): void {
-  const head = columns.map((column) =>
-    column.unit === undefined || column.unit === "1" ? column.title : `${column.title} (${column.unit})`,
-  );
-  download(
-    fileName(props.name, fileContext()),
-    csv(
-      head,
-      rows.map((row) => columns.map((column) => column.value(row))),
-    ),
-  );
-}
-
-function Tools<R>({
-  props,
-  rows,
-  columns,
-  hidden,
-  setHidden,
-  text,
-  setText,
-}: {
-  props: TableProps<R>;
-  rows: readonly R[];
-  columns: readonly Column<R>[];
-  hidden: ReadonlySet<string>;
-  setHidden: (next: Set<string>) => void;
-  text: string;
-  setText: (next: string) => void;
-}): JSX.Element {
-  const [fetching, setFetching] = useState(false);
-  const [problem, setProblem] = useState("");
-  const saveAll = async (): Promise<void> => {
-    setProblem("");
-    // A text narrows what is here, and the file with it; else the file has the rows that are not here yet, too.
-    if (props.everything === undefined || props.more === undefined || text !== "") {
-      save(props, rows, columns);
-      return;
-    }
-    setFetching(true);
-    try {
-      save(props, await props.everything(), columns);
-    } catch (error) {
-      setProblem(error instanceof Error ? error.message : String(error));
-    } finally {
-      setFetching(false);
-    }
-  };
-  const id = `columns-${props.name.replace(/\W+/g, "-")}`;
-  return (
-    <div class="table-tools">
-      {props.find !== false && (
-        <input
-          type="search"
-          class="find"
-          placeholder={t.table.find(count(props.rows.length))}
-          aria-label={`${t.table.find(count(props.rows.length))}: ${props.name}`}
-          value={text}
-          onInput={(event) => {
-            setText(event.currentTarget.value);
-          }}
-        />
-      )}
-      {props.columns.length > 3 && (
-        <Popover id={id} label={t.table.columns} buttonClass="link">
-          {props.columns.slice(1).map((column) => (
-            <label key={column.key} class="choice">
-              <input
-                type="checkbox"
-                checked={!hidden.has(column.key)}
-                onChange={() => {
-                  const next = new Set(hidden);
-                  if (!next.delete(column.key)) next.add(column.key);
-                  setHidden(next);
-                }}
-              />{" "}
-              {column.title}
-            </label>
-          ))}
-        </Popover>
-      )}
-      <button
-        type="button"
-        class="link"
-        aria-label={`${t.table.csv}: ${props.name}`}
-        disabled={fetching}
-        onClick={() => {
-          void saveAll();
-        }}
-      >
-        {fetching ? t.table.fetching : t.table.csv}
-      </button>
-      {problem !== "" && (
-        <span class="bad small" role="alert">
-          {problem}
-        </span>
-      )}
-      {props.tools}
-    </div>
-  );
-}
-
-/** A table. Rows without the figure come last, whatever the order. */
-export function Table<R>(props: TableProps<R>): JSX.Element {
-  const { inAddress, fixed = false, shown = 50, other } = props;
-  const [own, setOwn] = useState(props.sort ?? "");
-  const [text, setText] = useState("");
-  const [limit, setLimit] = useState(shown);
-  const [hidden, setHidden] = useState<ReadonlySet<string>>(
-    () => new Set(props.columns.filter((one) => one.extra).map((one) => one.key)),
-  );
-  const sort = inAddress === undefined ? own : param(inAddress) || own;
-  const choose = (next: string): void => {
-    setOwn(next);
-    if (inAddress !== undefined) setParams({ [inAddress]: next }, { replace: true });
-  };
-  const columns = props.columns.filter((column, i) => i === 0 || !hidden.has(column.key));
-  const by = props.columns.find((column) => column.key === sort.replace(/^-/, ""));
+/** Returns the rows whose first column has the text, in their order. */
+function arranged<R>({ rows, columns, id, fixed = false }: TableProps<R>, text: string, sort: string): R[] {
   const wanted = text.trim().toLowerCase();
-  const found =
-    wanted === ""
-      ? [...props.rows]
-      : props.rows.filter((row) =>
-          String(props.columns[0]?.value(row) ?? "")
-            .toLowerCase()
-            .includes(wanted),
-        );
-  const sorted =
-    fixed || by === undefined
-      ? found
-      : found.sort(
-          (a, b) => compare(by.value(a), by.value(b), sort.startsWith("-")) || props.id(a).localeCompare(props.id(b)),
-        );
+  const named = (row: R): string => String(columns[0]?.value(row) ?? "").toLowerCase();
+  const found = wanted === "" ? [...rows] : rows.filter((row) => named(row).includes(wanted));
+  const by = columns.find((column) => column.key === sort.replace(/^-/, ""));
+  if (fixed || by === undefined) return found;
+  return found.sort((a, b) => compare(by.value(a), by.value(b), sort.startsWith("-")) || id(a).localeCompare(id(b)));
+}
+
+interface BodyProps<R> {
+  props: TableProps<R>;
+  columns: readonly Column<R>[];
+  rows: readonly R[];
+  sort: string;
+  choose: (next: string) => void;
+}
+
+function Body<R>({ props, columns, rows, sort, choose }: BodyProps<R>): JSX.Element {
   const greatest = new Map(
     columns
       .filter((one) => one.bar)
       .map((one) => [one.key, Math.max(0, ...props.rows.map((row) => Number(one.value(row) ?? 0)))]),
   );
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label={props.name}>
+      <table class="table">
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <Header key={column.key} column={column} sort={sort} choose={choose} fixed={props.fixed === true} />
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <Row key={props.id(row)} row={row} columns={columns} greatest={greatest} />
+          ))}
+          {props.other !== undefined && <Row row={props.other} columns={columns} greatest={greatest} class="other" />}
+        </tbody>
+        <Totals columns={columns} />
+      </table>
+    </div>
+  );
+}
+
+function End<R>({
+  props,
+  shown,
+  more,
+}: {
+  props: TableProps<R>;
+  shown: number;
+  more: (() => void) | undefined;
+}): JSX.Element {
   const all = props.all ?? props.rows.length;
+  return (
+    <p class="table-end muted small">
+      {all === "?"
+        ? t.table.shown(count(shown))
+        : shown < all
+          ? t.table.some(count(shown), count(all))
+          : t.table.all(count(all))}{" "}
+      {more !== undefined && (
+        <button type="button" class="link" onClick={more}>
+          {t.table.more}
+        </button>
+      )}
+      {props.other !== undefined && <span> {t.table.otherWhy}</span>}
+    </p>
+  );
+}
+
+/** The column that sorts, from the address where the table has a name there. */
+function useSort<R>({ inAddress, sort = "" }: TableProps<R>): [sort: string, choose: (next: string) => void] {
+  const [own, setOwn] = useState(sort);
+  const choose = (next: string): void => {
+    setOwn(next);
+    if (inAddress !== undefined) setParams({ [inAddress]: next }, { replace: true });
+  };
+  return [inAddress === undefined ? own : param(inAddress) || own, choose];
+}
+
+/** A table. Rows without the figure come last, whatever the order. */
+export function Table<R>(props: TableProps<R>): JSX.Element {
+  const { shown = 50, other } = props;
+  const [sort, choose] = useSort(props);
+  const [text, setText] = useState("");
+  const [limit, setLimit] = useState(shown);
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(
+    () => new Set(props.columns.filter((one) => one.extra).map((one) => one.key)),
+  );
+  const columns = props.columns.filter((column, i) => i === 0 || !hidden.has(column.key));
+  const sorted = arranged(props, text, sort);
   const visible = sorted.slice(0, limit);
   const rest = sorted.length > limit;
+  const more = (): void => {
+    setLimit(limit + 50);
+    if (!rest) props.more?.();
+  };
   return (
     <>
       <Tools
@@ -334,49 +282,10 @@ export function Table<R>(props: TableProps<R>): JSX.Element {
       {props.rows.length === 0 && other === undefined ? (
         <Empty text={t.table.empty} />
       ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-label={props.name}>
-          <table class="table">
-            <thead>
-              <tr>
-                {columns.map((column) => (
-                  <Header key={column.key} column={column} sort={sort} choose={choose} fixed={fixed} />
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {visible.map((row) => (
-                <Row key={props.id(row)} row={row} columns={columns} greatest={greatest} />
-              ))}
-              {other !== undefined && <Row row={other} columns={columns} greatest={greatest} class="other" />}
-            </tbody>
-            <Totals columns={columns} />
-          </table>
-        </div>
+        <Body props={props} columns={columns} rows={visible} sort={sort} choose={choose} />
       )}
       {props.rows.length > 0 && (
-        <p class="table-end muted small">
-          {all === "?"
-            ? t.table.shown(count(visible.length))
-            : visible.length < all
-              ? t.table.some(count(visible.length), count(all))
-              : t.table.all(count(all))}{" "}
-          {(rest || props.more !== undefined) && (
-            <button
-              type="button"
-              class="link"
-              onClick={() => {
-                if (rest) setLimit(limit + 50);
-                else {
-                  setLimit(limit + 50);
-                  props.more?.();
-                }
-              }}
-            >
-              {t.table.more}
-            </button>
-          )}
-          {other !== undefined && <span> {t.table.otherWhy}</span>}
-        </p>
+        <End props={props} shown={visible.length} more={rest || props.more !== undefined ? more : undefined} />
       )}
     </>
   );

@@ -184,11 +184,12 @@ export function NothingHere({ firstEvent }: { firstEvent: number }): JSX.Element
 }
 
 /** Of when the figures are, where newer ones could not be loaded. */
-export function Stale({ asked: { error, at, again } }: { asked: Asked<unknown> }): JSX.Element | null {
+export function Stale({ asked: { error, at, again, stale } }: { asked: Asked<unknown> }): JSX.Element | null {
   if (error === undefined) return null;
+  const when = time(at ?? 0, zone.value);
   return (
     <p class="stale small" role="status">
-      {t.state.stale(time(at ?? 0, zone.value))} <code>{error.reason || error.code}</code>{" "}
+      {stale ? t.state.ofBefore(when) : t.state.stale(when)} <code>{error.reason || error.code}</code>{" "}
       <button type="button" class="link" onClick={again}>
         {t.state.retry}
       </button>
@@ -208,14 +209,56 @@ export function Answered<T>({
   children: (data: T) => ComponentChildren;
   empty?: ((data: T) => boolean) | undefined;
 }): JSX.Element {
-  const { data, error, again, stale, loading } = asked;
+  const { data, error, again } = asked;
   if (data === undefined)
     return error === undefined ? <Loading height={height} /> : <Failure error={error} again={again} />;
   return (
-    <div class={stale && loading ? "old" : ""}>
+    <div {...oldWhile(asked)}>
       <Stale asked={asked} />
       {empty?.(data) === true ? <Empty /> : children(data)}
     </div>
+  );
+}
+
+/** What an element says while it shows the answer to the question before: it is dimmed, and busy. */
+function oldWhile({ stale, loading }: Asked<unknown>): { class?: string; "aria-busy"?: true } {
+  return stale && loading ? { class: "old", "aria-busy": true } : {};
+}
+
+/** Cards and tiles of one answer. While the answer to another period comes they stay, dimmed. */
+export function Kept({ asked, children }: { asked: Asked<unknown>; children: ComponentChildren }): JSX.Element {
+  const old = oldWhile(asked);
+  return (
+    <div {...old} class={`kept ${old.class ?? ""}`}>
+      {asked.data !== undefined && asked.error !== undefined && (
+        <div class="wide">
+          <Stale asked={asked} />
+        </div>
+      )}
+      {children}
+    </div>
+  );
+}
+
+/** Cards and tiles of one answer; before the first one a tile that says so. */
+export function Whole<T>({
+  asked,
+  title,
+  height,
+  children,
+}: {
+  asked: Asked<T>;
+  title: ComponentChildren;
+  height: number;
+  children: (data: T) => ComponentChildren;
+}): JSX.Element {
+  if (asked.data !== undefined) return <Kept asked={asked}>{children(asked.data)}</Kept>;
+  return (
+    <Tile title={title}>
+      <Answered asked={asked} height={height}>
+        {() => null}
+      </Answered>
+    </Tile>
   );
 }
 

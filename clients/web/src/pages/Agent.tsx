@@ -1,14 +1,13 @@
 /** Everything about one agent. */
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { AgentKind } from "@contract/event_pb.js";
 import { MetricsService } from "@contract/metrics_service_pb.js";
 import type { AgentMetrics, GetAgentMetricsResponse, GetUsageTrendsResponse } from "@contract/metrics_service_pb.js";
 import { useQuestion } from "../api/question";
 import type { Asked } from "../api/question";
-import { Chart } from "../charts/Chart";
 import { Card } from "../components/Card";
 import { Page } from "../components/Page";
-import { Answered, Link, Tile } from "../components/basics";
+import { Answered, Link, Tile, Whole } from "../components/basics";
 import { bucket, metricInfo, ms, num, valuesOf } from "../contract";
 import { ago, day, figure } from "../format";
 import { useLive } from "../live/useLive";
@@ -18,7 +17,7 @@ import { may } from "../state/session";
 import { comparisonAsked, dayCount, now, timeRange, zone } from "../state/period";
 import { dayOf } from "../state/zone";
 import { t } from "../text";
-import { Figure, caption, openBucket, rowsLink, selectBuckets } from "./common";
+import { Figure, caption, rowsLink } from "./common";
 import { ConversationDrawer } from "./ConversationDrawer";
 import { ConversationList } from "./ConversationList";
 import { BehindChange } from "./BehindChange";
@@ -26,6 +25,8 @@ import type { OutcomeName } from "./BehindChange";
 import { TileMaker } from "./TileMaker";
 import { chartTile } from "./tilesOfPages";
 import { OutcomeBar } from "./OutcomeBar";
+import type { OutcomeRate } from "./OutcomeBar";
+import { MetricChart, ResponseChart } from "./courses";
 
 const CARDS: readonly (readonly [string, keyof AgentMetrics])[] = [
   ["total_conversations", "conversationCount"],
@@ -119,7 +120,7 @@ function Strip({ id }: { id: string }): JSX.Element {
 
 function Courses({ id, asked }: { id: string; asked: Asked<GetUsageTrendsResponse> }): JSX.Element {
   const metric = focusMetric();
-  const { title, unit } = metricInfo(metric);
+  const { title } = metricInfo(metric);
   return (
     <>
       <Tile
@@ -130,60 +131,12 @@ function Courses({ id, asked }: { id: string; asked: Asked<GetUsageTrendsRespons
         name="focus"
       >
         <Answered asked={asked} height={214}>
-          {(answer) => {
-            const earlier = valuesOf(answer.earlierSeries, metric);
-            return (
-              <Chart
-                name={`${id}: ${title}`}
-                buckets={answer.buckets.map(bucket)}
-                earlierBuckets={answer.earlierBuckets.map(bucket)}
-                earlierName={t.earlierLine[comparison.value.includes("..") ? "days" : comparison.value]}
-                series={[
-                  {
-                    key: metric,
-                    label: title,
-                    color: 1,
-                    values: valuesOf(answer.series, metric),
-                    earlier: earlier.length > 0 ? earlier : undefined,
-                  },
-                ]}
-                unit={unit}
-                zone={zone.value}
-                height={180}
-                onOpen={openBucket}
-                onSelect={selectBuckets}
-              />
-            );
-          }}
+          {(answer) => <MetricChart answer={answer} metric={metric} name={`${id}: ${title}`} height={180} />}
         </Answered>
       </Tile>
       <Tile title={t.overview.response} hint={t.overview.within} width={6}>
         <Answered asked={asked} height={214}>
-          {(answer) => (
-            <Chart
-              name={`${id}: ${t.overview.response}`}
-              buckets={answer.buckets.map(bucket)}
-              series={[
-                {
-                  key: "p50",
-                  label: t.overview.median,
-                  color: 1,
-                  values: valuesOf(answer.series, "p50_response_time_ms"),
-                },
-                {
-                  key: "p95",
-                  label: t.overview.p95,
-                  color: 2,
-                  values: valuesOf(answer.series, "p95_response_time_ms"),
-                },
-              ]}
-              unit="ms"
-              zone={zone.value}
-              height={180}
-              onOpen={openBucket}
-              onSelect={selectBuckets}
-            />
-          )}
+          {(answer) => <ResponseChart answer={answer} name={`${id}: ${t.overview.response}`} height={180} />}
         </Answered>
       </Tile>
     </>
@@ -239,74 +192,91 @@ function grownMost(now: AgentMetrics | undefined, before: AgentMetrics): Outcome
   return abandoned >= ended ? "abandoned" : "ended";
 }
 
-function Known({ answer, id }: { answer: GetAgentMetricsResponse; id: string }): JSX.Element {
-  const { agent: metrics, earlier, rowsTokens, compared } = answer;
-  const trends = useQuestion(MetricsService.method.getUsageTrends, {
-    timeRange: timeRange.value,
-    comparison: comparisonAsked.value,
-    filter: { agentId: id },
-    metrics: [...CARDS.map(([name]) => name), "p95_response_time_ms"],
-  });
-  const focus = focusMetric();
-  const outcomes = [
+function outcomesOf({ agent, earlier }: GetAgentMetricsResponse): OutcomeRate[] {
+  return [
     {
       metric: "conversations_resolved",
       label: t.outcomes.resolved,
       color: 1,
-      rate: metrics?.resolutionRate,
+      rate: agent?.resolutionRate,
       before: earlier?.resolutionRate,
-      amount: num(metrics?.conversationsResolved),
+      amount: num(agent?.conversationsResolved),
     },
     {
       metric: "conversations_escalated",
       label: t.outcomes.escalated,
       color: 2,
-      rate: metrics?.escalationRate,
+      rate: agent?.escalationRate,
       before: earlier?.escalationRate,
-      amount: num(metrics?.conversationsEscalated),
+      amount: num(agent?.conversationsEscalated),
     },
     {
       metric: "conversations_abandoned",
       label: t.outcomes.abandoned,
       color: 3,
-      rate: metrics?.abandonmentRate,
+      rate: agent?.abandonmentRate,
       before: earlier?.abandonmentRate,
-      amount: num(metrics?.conversationsAbandoned),
+      amount: num(agent?.conversationsAbandoned),
     },
     {
       metric: "conversations_ended",
       label: t.outcomes.ended,
       color: 6,
-      rate: metrics?.endedRate,
+      rate: agent?.endedRate,
       before: earlier?.endedRate,
-      amount: num(metrics?.conversationsEnded),
+      amount: num(agent?.conversationsEnded),
     },
   ];
-  const buckets = (trends.data?.buckets ?? []).map(bucket);
+}
+
+interface OfAgent {
+  answer: GetAgentMetricsResponse;
+  id: string;
+}
+
+function Cards({ answer, id, trends }: OfAgent & { trends: GetUsageTrendsResponse | undefined }): JSX.Element {
+  const { agent, earlier, rowsTokens, compared } = answer;
+  const buckets = (trends?.buckets ?? []).map(bucket);
+  const focus = focusMetric();
   return (
     <>
       {CARDS.map(([name, field]) => (
         <Card
           key={name}
           metric={name}
-          value={of(metrics, field)}
+          value={of(agent, field)}
           before={of(earlier, field)}
           compares={comparison.value !== "none"}
-          absence={answer.compared?.absenceReason}
+          absence={compared?.absenceReason}
           rows={rowsLink(name, rowsTokens[name], { agent: id })}
-          series={{ buckets, values: valuesOf(trends.data?.series ?? [], name) }}
+          series={{ buckets, values: valuesOf(trends?.series ?? [], name) }}
           focused={focus === name}
           onFocus={() => {
             setParams({ focus: name === CARDS[0]?.[0] ? undefined : name }, { replace: true });
           }}
         />
       ))}
+    </>
+  );
+}
+
+function Known({ answer, id }: OfAgent): JSX.Element {
+  const { agent, earlier, rowsTokens, compared } = answer;
+  const trends = useQuestion(MetricsService.method.getUsageTrends, {
+    timeRange: timeRange.value,
+    comparison: comparisonAsked.value,
+    filter: { agentId: id },
+    metrics: [...CARDS.map(([name]) => name), "p95_response_time_ms"],
+  });
+  return (
+    <>
+      <Cards answer={answer} id={id} trends={trends.data} />
       <Tile title={t.agents.outcomes} hint={t.overview.atClosing} width={8}>
-        <OutcomeBar rates={outcomes} tokens={rowsTokens} narrowed={{ agent: id }} />
+        <OutcomeBar rates={outcomesOf(answer)} tokens={rowsTokens} narrowed={{ agent: id }} />
       </Tile>
       <Strip id={id} />
       {earlier !== undefined && compared !== undefined && may("events") && (
-        <BehindChange id={id} compared={compared} grown={grownMost(metrics, earlier)} />
+        <BehindChange id={id} compared={compared} grown={grownMost(agent, earlier)} />
       )}
       <Courses id={id} asked={trends} />
       <Groups answer={answer} id={id} />
@@ -328,6 +298,30 @@ function profileText(answer: GetAgentMetricsResponse | undefined): string {
   return parts.join(" · ");
 }
 
+/** Why there is nothing to show of an agent; undefined where there is. */
+function missing(id: string, reason: string | undefined): ComponentChildren {
+  if (reason === "AGENT_NOT_FOUND") return t.agents.never(id);
+  if (reason !== "CARDINALITY_OVERFLOW") return undefined;
+  return (
+    <>
+      {t.agents.overflow} <Link to="/agents/_other">_other</Link>.
+    </>
+  );
+}
+
+function Its({ id }: { id: string }): JSX.Element {
+  const all = (
+    <Link to="/conversations" changes={{ agent: id }}>
+      {t.agents.all}
+    </Link>
+  );
+  return (
+    <Tile title={t.agents.conversations} tools={all}>
+      <ConversationList narrowed={{ agentId: id }} pageSize={10} compact />
+    </Tile>
+  );
+}
+
 /** The page. */
 export default function Agent({ id }: { id: string }): JSX.Element {
   const asked = useQuestion(MetricsService.method.getAgentMetrics, {
@@ -337,8 +331,7 @@ export default function Agent({ id }: { id: string }): JSX.Element {
     comparison: comparisonAsked.value,
     includeRowsTokens: true,
   });
-  const reason = asked.error?.reason;
-  const never = reason === "AGENT_NOT_FOUND";
+  const nothing = missing(id, asked.error?.reason);
   const name = asked.data?.profile?.agentName;
   return (
     <Page
@@ -353,33 +346,14 @@ export default function Agent({ id }: { id: string }): JSX.Element {
       filters={false}
       lead={profileText(asked.data)}
     >
-      {never ? (
-        <p class="wide">{t.agents.never(id)}</p>
-      ) : reason === "CARDINALITY_OVERFLOW" ? (
-        <p class="wide">
-          {t.agents.overflow} <Link to="/agents/_other">_other</Link>.
-        </p>
+      {nothing !== undefined ? (
+        <p class="wide">{nothing}</p>
       ) : (
         <>
-          {asked.data === undefined ? (
-            <Tile title={id}>
-              <Answered asked={asked} height={500}>
-                {() => null}
-              </Answered>
-            </Tile>
-          ) : (
-            <Known answer={asked.data} id={id} />
-          )}
-          <Tile
-            title={t.agents.conversations}
-            tools={
-              <Link to="/conversations" changes={{ agent: id }}>
-                {t.agents.all}
-              </Link>
-            }
-          >
-            <ConversationList narrowed={{ agentId: id }} pageSize={10} compact />
-          </Tile>
+          <Whole asked={asked} title={id} height={500}>
+            {(answer) => <Known answer={answer} id={id} />}
+          </Whole>
+          <Its id={id} />
           <ConversationDrawer />
         </>
       )}

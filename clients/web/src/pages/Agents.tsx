@@ -19,6 +19,7 @@ import { comparisonAsked, filterAsked, timeRange, zone } from "../state/period";
 import { t } from "../text";
 import { TileMaker } from "./TileMaker";
 import { tableTile } from "./tilesOfPages";
+import { ByDimension } from "./ByDimension";
 import { ValueLink, caption, changeColumn, dimensionRows, metricColumns, openBucket, sparkColumn } from "./common";
 import type { DimensionRow } from "./common";
 
@@ -48,6 +49,8 @@ const EXTRA = [
   "token_usage",
   "cost_per_conversation_micros",
 ];
+/** Figures whose parts add up, for the chart by agent. */
+const ADDITIVE = ["total_conversations", "total_messages", "token_usage", "cost_micros"];
 const MOST = 6;
 const PAGE = 50;
 const OVERLAY = [
@@ -270,6 +273,7 @@ export default function Agents(): JSX.Element {
   return (
     <Page title={t.pages.agents} context={asked.data?.context} compared={asked.data?.compared}>
       {asked.data !== undefined && <SideBySide answer={asked.data} />}
+      <ByDimension dimension="agent" title={t.usage.byAgent} metrics={ADDITIVE} />
       <Tile
         title={t.agents.comparison}
         hint={t.agents.compareHint}

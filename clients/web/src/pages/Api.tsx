@@ -6,7 +6,7 @@ import { useQuestion } from "../api/question";
 import { Chart } from "../charts/Chart";
 import { Card } from "../components/Card";
 import { Page } from "../components/Page";
-import { Answered, Tile } from "../components/basics";
+import { Tile, Whole } from "../components/basics";
 import { Table } from "../components/Table";
 import type { Column } from "../components/Table";
 import { num, pointBucket } from "../contract";
@@ -193,27 +193,23 @@ export default function Api(): JSX.Element {
   const endpoint = t.dimensions["endpoint"] ?? "";
   return (
     <Page title={t.pages.api} context={asked.data?.context} compared={asked.data?.compared}>
-      {asked.data === undefined ? (
-        <Tile title={t.pages.api}>
-          <Answered asked={asked} height={1200}>
-            {() => null}
-          </Answered>
-        </Tile>
-      ) : (
-        <>
-          <Cards answer={asked.data} />
-          <Courses answer={asked.data} />
-          <Breakdown
-            breakdown={asked.data.byEndpoint}
-            head={endpoint}
-            title={t.api.endpoints}
-            width={12}
-            sort="-calls"
-            keep={ALL}
-          />
-          <Ranks answer={asked.data} />
-        </>
-      )}
+      <Whole asked={asked} title={t.pages.api} height={1200}>
+        {(answer) => (
+          <>
+            <Cards answer={answer} />
+            <Courses answer={answer} />
+            <Breakdown
+              breakdown={answer.byEndpoint}
+              head={endpoint}
+              title={t.api.endpoints}
+              width={12}
+              sort="-calls"
+              keep={ALL}
+            />
+            <Ranks answer={answer} />
+          </>
+        )}
+      </Whole>
     </Page>
   );
 }

@@ -6,7 +6,7 @@ import { useQuestion } from "../api/question";
 import { Chart } from "../charts/Chart";
 import { Card } from "../components/Card";
 import { Page } from "../components/Page";
-import { Answered, Empty, Tile } from "../components/basics";
+import { Empty, Tile, Whole } from "../components/basics";
 import { Table } from "../components/Table";
 import { num, pointBucket } from "../contract";
 import { count, figure } from "../format";
@@ -158,6 +158,34 @@ function Course({ answer }: { answer: GetCallMetricsResponse }): JSX.Element {
   );
 }
 
+function Tiles({ answer }: { answer: GetCallMetricsResponse }): JSX.Element {
+  if ((answer.figures?.callsOffered ?? 0n) === 0n && (answer.figures?.outboundCalls ?? 0n) === 0n)
+    return (
+      <Tile title={t.pages.calls}>
+        <Empty text={t.calls.none} />
+      </Tile>
+    );
+  return (
+    <>
+      <Cards answer={answer} />
+      <Course answer={answer} />
+      <Tile title={t.calls.heat} hint={`${t.conversations.heatHint}, ${zone.value}`} width={6}>
+        <HeatMap
+          name={t.calls.heat}
+          cells={answer.hoursOfWeek.map((one) => ({
+            weekday: one.weekday,
+            hour: one.hour,
+            amount: Number(one.callsOffered),
+          }))}
+        />
+      </Tile>
+      <Breakdown breakdown={answer.byQueue} title={t.calls.queues} dimension="queue" />
+      <Breakdown breakdown={answer.byAgent} title={t.calls.agents} dimension="agent" />
+      <Breakdown breakdown={answer.byTeam} title={t.calls.teams} dimension="team" />
+    </>
+  );
+}
+
 /** The page. */
 export default function Calls(): JSX.Element {
   const asked = useQuestion(MetricsService.method.getCallMetrics, {
@@ -169,39 +197,11 @@ export default function Calls(): JSX.Element {
     includeRowsTokens: true,
   });
   const { data } = asked;
-  const none =
-    data !== undefined && (data.figures?.callsOffered ?? 0n) === 0n && (data.figures?.outboundCalls ?? 0n) === 0n;
   return (
     <Page title={t.pages.calls} context={data?.context} compared={data?.compared}>
-      {data === undefined ? (
-        <Tile title={t.pages.calls}>
-          <Answered asked={asked} height={1200}>
-            {() => null}
-          </Answered>
-        </Tile>
-      ) : none ? (
-        <Tile title={t.pages.calls}>
-          <Empty text={t.calls.none} />
-        </Tile>
-      ) : (
-        <>
-          <Cards answer={data} />
-          <Course answer={data} />
-          <Tile title={t.calls.heat} hint={`${t.conversations.heatHint}, ${zone.value}`} width={6}>
-            <HeatMap
-              name={t.calls.heat}
-              cells={data.hoursOfWeek.map((one) => ({
-                weekday: one.weekday,
-                hour: one.hour,
-                amount: Number(one.callsOffered),
-              }))}
-            />
-          </Tile>
-          <Breakdown breakdown={data.byQueue} title={t.calls.queues} dimension="queue" />
-          <Breakdown breakdown={data.byAgent} title={t.calls.agents} dimension="agent" />
-          <Breakdown breakdown={data.byTeam} title={t.calls.teams} dimension="team" />
-        </>
-      )}
+      <Whole asked={asked} title={t.pages.calls} height={1200}>
+        {(answer) => <Tiles answer={answer} />}
+      </Whole>
     </Page>
   );
 }

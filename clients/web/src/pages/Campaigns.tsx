@@ -2,13 +2,20 @@
 import type { JSX } from "preact";
 import type { AbsenceReason } from "@contract/answer_pb.js";
 import { CampaignService } from "@contract/campaign_service_pb.js";
-import type { Campaign, CampaignAmounts, CampaignFigures } from "@contract/campaign_service_pb.js";
+import type {
+  Campaign,
+  CampaignAmounts,
+  CampaignFigures,
+  GetCampaignResponse,
+  ListCampaignsResponse,
+} from "@contract/campaign_service_pb.js";
 import { useQuestion } from "../api/question";
 import { Chart } from "../charts/Chart";
 import { Card } from "../components/Card";
 import { Page } from "../components/Page";
-import { Answered, Empty, Link, Tile } from "../components/basics";
+import { Answered, Empty, Kept, Link, Tile, Whole } from "../components/basics";
 import { Table } from "../components/Table";
+import type { Column } from "../components/Table";
 import { bucket, num } from "../contract";
 import { money } from "../format";
 import { comparison } from "../state/address";
@@ -68,6 +75,67 @@ export default function Campaigns({ id }: { id: string }): JSX.Element {
   return id === "" ? <All /> : <One id={id} />;
 }
 
+type Answer = ListCampaignsResponse;
+
+/** A column of counts, with its sum below. */
+function counts(
+  answer: Answer,
+  key: string,
+  title: string,
+  take: (figures: CampaignFigures) => bigint | undefined,
+): Column<Campaign> {
+  return {
+    key,
+    title,
+    unit: "1",
+    value: (row) => (row.figures === undefined ? undefined : num(take(row.figures))),
+    total: answer.total === undefined ? undefined : num(take(answer.total)),
+  };
+}
+
+/** A column of money; `sum` says whether it adds up. */
+function moneyOf(
+  answer: Answer,
+  key: string,
+  title: string,
+  take: (amounts: CampaignAmounts) => bigint | number | undefined,
+  sum: boolean,
+): Column<Campaign> {
+  const of = (figures: CampaignFigures | undefined): number | undefined => {
+    const found = amounts(figures);
+    return found === undefined ? undefined : num(take(found));
+  };
+  return { key, title, unit: "micros", value: (row) => of(row.figures), total: sum ? of(answer.total) : undefined };
+}
+
+function columns(answer: Answer): Column<Campaign>[] {
+  return [
+    {
+      key: "campaign",
+      title: t.dimensions["campaign"] ?? "",
+      value: (row) => row.name || row.campaignId,
+      show: (row) => <Link to={`/campaigns/${encodeURIComponent(row.campaignId)}`}>{row.name || row.campaignId}</Link>,
+    },
+    { ...counts(answer, "leads", t.campaigns.leads, (one) => one.leadsGenerated), bar: true },
+    counts(answer, "contacted", t.campaigns.contacted, (one) => one.cohortLeadsContacted),
+    counts(answer, "converted", t.campaigns.converted, (one) => one.cohortLeadsConverted),
+    {
+      ...counts(answer, "lost", t.campaigns.lost, (one) => one.cohortLeadsLost),
+      extra: true,
+    },
+    {
+      key: "rate",
+      title: t.campaigns.conversion,
+      unit: "fraction",
+      value: (row) => row.figures?.leadConversionRate,
+    },
+    moneyOf(answer, "cost", t.campaigns.cost, (one) => one.campaignCostMicros, true),
+    moneyOf(answer, "each", t.campaigns.perLead, (one) => one.costPerLeadMicros, false),
+    moneyOf(answer, "value", t.campaigns.value, (one) => one.cohortConvertedValueMicros, true),
+    { key: "roi", title: t.campaigns.roi, unit: "fraction", value: (row) => amounts(row.figures)?.roi },
+  ];
+}
+
 function All(): JSX.Element {
   const asked = useQuestion(CampaignService.method.listCampaigns, {
     timeRange: timeRange.value,
@@ -79,7 +147,9 @@ function All(): JSX.Element {
   return (
     <Page title={t.pages.campaigns} context={data?.context} compared={data?.compared} filters={false}>
       {data !== undefined && (
-        <Cards figures={data.total} earlier={data.earlierTotal} absence={data.compared?.absenceReason} />
+        <Kept asked={asked}>
+          <Cards figures={data.total} earlier={data.earlierTotal} absence={data.compared?.absenceReason} />
+        </Kept>
       )}
       <Tile title={t.pages.campaigns}>
         <Answered asked={asked} height={300}>
@@ -94,83 +164,36 @@ function All(): JSX.Element {
                 id={(row) => row.campaignId}
                 sort="-leads"
                 inAddress="sort"
-                columns={[
-                  {
-                    key: "campaign",
-                    title: t.dimensions["campaign"] ?? "",
-                    value: (row) => row.name || row.campaignId,
-                    show: (row) => (
-                      <Link to={`/campaigns/${encodeURIComponent(row.campaignId)}`}>{row.name || row.campaignId}</Link>
-                    ),
-                  },
-                  {
-                    key: "leads",
-                    title: t.campaigns.leads,
-                    unit: "1",
-                    bar: true,
-                    value: (row) => num(row.figures?.leadsGenerated),
-                    total: num(answer.total?.leadsGenerated),
-                  },
-                  {
-                    key: "contacted",
-                    title: t.campaigns.contacted,
-                    unit: "1",
-                    value: (row) => num(row.figures?.cohortLeadsContacted),
-                    total: num(answer.total?.cohortLeadsContacted),
-                  },
-                  {
-                    key: "converted",
-                    title: t.campaigns.converted,
-                    unit: "1",
-                    value: (row) => num(row.figures?.cohortLeadsConverted),
-                    total: num(answer.total?.cohortLeadsConverted),
-                  },
-                  {
-                    key: "lost",
-                    title: t.campaigns.lost,
-                    unit: "1",
-                    extra: true,
-                    value: (row) => num(row.figures?.cohortLeadsLost),
-                  },
-                  {
-                    key: "rate",
-                    title: t.campaigns.conversion,
-                    unit: "fraction",
-                    value: (row) => row.figures?.leadConversionRate,
-                  },
-                  {
-                    key: "cost",
-                    title: t.campaigns.cost,
-                    unit: "micros",
-                    value: (row) => num(amounts(row.figures)?.campaignCostMicros),
-                    total: num(amounts(answer.total)?.campaignCostMicros),
-                  },
-                  {
-                    key: "each",
-                    title: t.campaigns.perLead,
-                    unit: "micros",
-                    value: (row) => amounts(row.figures)?.costPerLeadMicros,
-                  },
-                  {
-                    key: "value",
-                    title: t.campaigns.value,
-                    unit: "micros",
-                    value: (row) => num(amounts(row.figures)?.cohortConvertedValueMicros),
-                    total: num(amounts(answer.total)?.cohortConvertedValueMicros),
-                  },
-                  {
-                    key: "roi",
-                    title: t.campaigns.roi,
-                    unit: "fraction",
-                    value: (row) => amounts(row.figures)?.roi,
-                  },
-                ]}
+                columns={columns(answer)}
               />
             )
           }
         </Answered>
       </Tile>
     </Page>
+  );
+}
+
+function Course({ answer }: { answer: GetCampaignResponse }): JSX.Element {
+  const of = (take: (figures: CampaignFigures) => bigint | undefined): (number | null)[] =>
+    answer.points.map((one) => (one.figures === undefined ? null : (num(take(one.figures)) ?? null)));
+  const leads = of((one) => one.leadsGenerated);
+  const converted = of((one) => one.cohortLeadsConverted);
+  return (
+    <Tile title={t.campaigns.series} hint={caption(answer.granularity)}>
+      <Chart
+        name={t.campaigns.series}
+        buckets={answer.points.flatMap((point) => (point.bucket === undefined ? [] : [bucket(point.bucket)]))}
+        unit="1"
+        zone={zone.value}
+        onOpen={openBucket}
+        onSelect={selectBuckets}
+        series={[
+          { key: "leads", label: t.campaigns.leads, color: 1, values: leads },
+          { key: "converted", label: t.campaigns.converted, color: 3, values: converted },
+        ]}
+      />
+    </Tile>
   );
 }
 
@@ -181,44 +204,20 @@ function One({ id }: { id: string }): JSX.Element {
     comparison: comparisonAsked.value,
   });
   const { data } = asked;
-  const figures = data?.campaign?.figures;
   return (
     <Page title={data?.campaign?.name || id} context={data?.context} compared={data?.compared} filters={false}>
-      {data === undefined ? (
-        <Tile title={id}>
-          <Answered asked={asked} height={300}>
-            {() => null}
-          </Answered>
-        </Tile>
-      ) : (
-        <>
-          <Cards figures={figures} earlier={data.campaign?.earlierFigures} absence={data.compared?.absenceReason} />
-          <Tile title={t.campaigns.series} hint={caption(data.granularity)}>
-            <Chart
-              name={t.campaigns.series}
-              buckets={data.points.flatMap((point) => (point.bucket === undefined ? [] : [bucket(point.bucket)]))}
-              unit="1"
-              zone={zone.value}
-              onOpen={openBucket}
-              onSelect={selectBuckets}
-              series={[
-                {
-                  key: "leads",
-                  label: t.campaigns.leads,
-                  color: 1,
-                  values: data.points.map((one) => num(one.figures?.leadsGenerated) ?? null),
-                },
-                {
-                  key: "converted",
-                  label: t.campaigns.converted,
-                  color: 3,
-                  values: data.points.map((one) => num(one.figures?.cohortLeadsConverted) ?? null),
-                },
-              ]}
+      <Whole asked={asked} title={id} height={300}>
+        {(answer) => (
+          <>
+            <Cards
+              figures={answer.campaign?.figures}
+              earlier={answer.campaign?.earlierFigures}
+              absence={answer.compared?.absenceReason}
             />
-          </Tile>
-        </>
-      )}
+            <Course answer={answer} />
+          </>
+        )}
+      </Whole>
     </Page>
   );
 }

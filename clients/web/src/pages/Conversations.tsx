@@ -12,13 +12,15 @@ import { useQuestion } from "../api/question";
 import { Chart } from "../charts/Chart";
 import { Card } from "../components/Card";
 import { Page } from "../components/Page";
-import { Answered, Empty, Tile } from "../components/basics";
+import { Empty, Tile, Whole } from "../components/basics";
 import { Table } from "../components/Table";
+import type { Column } from "../components/Table";
 import { num, pointBucket } from "../contract";
 import { count, figure, percent } from "../format";
 import { comparison, param, setParams } from "../state/address";
 import { comparisonAsked, filterAsked, timeRange, zone } from "../state/period";
 import { t } from "../text";
+import { ByDimension } from "./ByDimension";
 import { BarList, Figure, HeatMap, caption, openBucket, rowsLink, selectBuckets } from "./common";
 import { Filters, listFilter } from "./ConversationFilters";
 import { ConversationDrawer } from "./ConversationDrawer";
@@ -37,7 +39,7 @@ function distributionText(one: ConversationDistribution | undefined, unit: strin
 }
 
 function Cards({ answer }: { answer: GetConversationMetricsResponse }): JSX.Element {
-  const { figures, earlier, rowsTokens, durableResolution: durable, repeatContacts: repeat } = answer;
+  const { figures, earlier, rowsTokens } = answer;
   return (
     <>
       {CARDS.map(([name, take]) => (
@@ -51,6 +53,15 @@ function Cards({ answer }: { answer: GetConversationMetricsResponse }): JSX.Elem
           rows={rowsLink(name, rowsTokens[name])}
         />
       ))}
+      <FurtherCards answer={answer} />
+    </>
+  );
+}
+
+function FurtherCards({ answer }: { answer: GetConversationMetricsResponse }): JSX.Element {
+  const { figures, earlier, durableResolution: durable, repeatContacts: repeat } = answer;
+  return (
+    <>
       <Card
         metric="open_conversations"
         title={t.conversations.openNow}
@@ -120,191 +131,175 @@ interface Group {
   figures: ConversationFigures | undefined;
 }
 
-function Breakdown({
-  breakdown,
-  name,
-  parameter,
-}: {
+function valueColumn(name: string, parameter: string): Column<Group> {
+  return {
+    key: "value",
+    title: name,
+    value: (row) => row.id,
+    show: (row) =>
+      row.id === "_other" ? (
+        t.table.other
+      ) : (
+        <button
+          type="button"
+          class="link"
+          onClick={() => {
+            setParams({ [parameter]: row.id });
+            scrollTo(0, 0);
+          }}
+        >
+          {row.id}
+        </button>
+      ),
+  };
+}
+
+function groupColumns(name: string, parameter: string): Column<Group>[] {
+  const wait: Column<Group>[] = [
+    { key: "wait", title: t.conversations.waitShort, unit: "ms", value: (row) => row.figures?.humanWaitMs?.p50 },
+  ];
+  const rates: Column<Group>[] = [
+    { key: "rate", title: t.outcomes.resolved, unit: "fraction", value: (row) => row.figures?.resolutionRate },
+    { key: "human", title: t.outcomes.escalated, unit: "fraction", value: (row) => row.figures?.escalationRate },
+  ];
+  return [
+    valueColumn(name, parameter),
+    {
+      key: "closed",
+      title: t.conversations.closed,
+      unit: "1",
+      bar: true,
+      value: (row) => num(row.figures?.conversationsClosed),
+    },
+    ...(parameter === "reason" ? wait : rates),
+    { key: "duration", title: t.overview.median, unit: "ms", value: (row) => row.figures?.durationMs?.p50 },
+  ];
+}
+
+interface BreakdownProps {
   breakdown: ConversationBreakdown | undefined;
-  name: string;
+  title: string;
+  name?: string;
+  /** The value of the address that a row narrows the list by. */
   parameter: string;
-}): JSX.Element {
-  const rows: Group[] = (breakdown?.rows ?? []).map((row) => ({ id: row.value, figures: row.figures }));
+}
+
+function Breakdown({ breakdown, title, name = title, parameter }: BreakdownProps): JSX.Element | null {
+  if (breakdown === undefined) return null;
+  const rows: Group[] = breakdown.rows.map((row) => ({ id: row.value, figures: row.figures }));
+  const { other } = breakdown;
   return (
-    <Table
-      name={name}
-      rows={rows}
-      other={
-        (breakdown?.other?.conversationsClosed ?? 0n) === 0n ? undefined : { id: "_other", figures: breakdown?.other }
-      }
-      id={(row) => row.id}
-      find={false}
-      sort="-closed"
-      columns={[
-        {
-          key: "value",
-          title: name,
-          value: (row) => row.id,
-          show: (row) =>
-            row.id === "_other" ? (
-              t.table.other
-            ) : (
-              <button
-                type="button"
-                class="link"
-                onClick={() => {
-                  setParams({ [parameter]: row.id });
-                  scrollTo(0, 0);
-                }}
-              >
-                {row.id}
-              </button>
-            ),
-        },
-        {
-          key: "closed",
-          title: t.conversations.closed,
-          unit: "1",
-          bar: true,
-          value: (row) => num(row.figures?.conversationsClosed),
-        },
-        ...(parameter === "reason"
-          ? [
-              {
-                key: "wait",
-                title: t.conversations.waitShort,
-                unit: "ms",
-                value: (row: Group) => row.figures?.humanWaitMs?.p50,
-              },
-            ]
-          : [
-              {
-                key: "rate",
-                title: t.outcomes.resolved,
-                unit: "fraction",
-                value: (row: Group) => row.figures?.resolutionRate,
-              },
-              {
-                key: "human",
-                title: t.outcomes.escalated,
-                unit: "fraction",
-                value: (row: Group) => row.figures?.escalationRate,
-              },
-            ]),
-        { key: "duration", title: t.overview.median, unit: "ms", value: (row) => row.figures?.durationMs?.p50 },
-      ]}
-    />
+    <Tile title={title} width={6}>
+      <Table
+        name={name}
+        rows={rows}
+        other={(other?.conversationsClosed ?? 0n) === 0n ? undefined : { id: "_other", figures: other }}
+        id={(row) => row.id}
+        find={false}
+        sort="-closed"
+        columns={groupColumns(name, parameter)}
+      />
+    </Tile>
   );
 }
 
-function Tiles({ answer }: { answer: GetConversationMetricsResponse }): JSX.Element {
-  const { figures, series, context } = answer;
-  const buckets = series.map((point, i) => pointBucket(point, context?.stillRunning === true, i === series.length - 1));
-  const of = (take: (one: ConversationFigures) => bigint | undefined): (number | null)[] =>
-    series.map((point) => (point.figures === undefined ? null : (num(take(point.figures)) ?? null)));
-  const outcomes = [
-    {
-      key: "conversations_resolved",
-      label: t.outcomes.resolved,
-      color: 1,
-      values: of((one) => one.conversationsResolved),
-      amount: figures?.conversationsResolved,
-    },
-    {
-      key: "conversations_escalated",
-      label: t.outcomes.escalated,
-      color: 2,
-      values: of((one) => one.conversationsEscalated),
-      amount: figures?.conversationsEscalated,
-    },
-    {
-      key: "conversations_abandoned",
-      label: t.outcomes.abandoned,
-      color: 3,
-      values: of((one) => one.conversationsAbandoned),
-      amount: figures?.conversationsAbandoned,
-    },
-    {
-      key: "conversations_ended",
-      label: t.outcomes.ended,
-      color: 6,
-      values: of((one) => one.conversationsEnded),
-      amount: figures?.conversationsEnded,
-    },
-  ];
+const OUTCOMES = [
+  ["conversations_resolved", "resolved", 1, (one: ConversationFigures) => one.conversationsResolved],
+  ["conversations_escalated", "escalated", 2, (one: ConversationFigures) => one.conversationsEscalated],
+  ["conversations_abandoned", "abandoned", 3, (one: ConversationFigures) => one.conversationsAbandoned],
+  ["conversations_ended", "ended", 6, (one: ConversationFigures) => one.conversationsEnded],
+] as const;
+
+interface OfAnswer {
+  answer: GetConversationMetricsResponse;
+}
+
+function OutcomesCourse({ answer }: OfAnswer): JSX.Element {
+  const { series, context } = answer;
+  const running = context?.stillRunning === true;
+  return (
+    <Tile title={t.overview.outcomes} hint={caption(answer.granularity)} width={8}>
+      <Chart
+        name={t.overview.outcomes}
+        kind="bars"
+        buckets={series.map((point, i) => pointBucket(point, running, i === series.length - 1))}
+        series={OUTCOMES.map(([key, name, color, take]) => ({
+          key,
+          label: t.outcomes[name],
+          color,
+          values: series.map(({ figures }) => (figures === undefined ? null : (num(take(figures)) ?? null))),
+        }))}
+        unit="1"
+        zone={zone.value}
+        height={200}
+        onOpen={openBucket}
+        onSelect={selectBuckets}
+      />
+    </Tile>
+  );
+}
+
+function OutcomesList({ answer }: OfAnswer): JSX.Element {
+  const { figures, rowsTokens } = answer;
+  return (
+    <Tile title={t.conversations.outcome} hint={t.overview.atClosing} width={4}>
+      <dl class="pairs">
+        {OUTCOMES.map(([metric, name, color, take]) => (
+          <>
+            <dt key={metric}>
+              <i class={`key c${String(color)}`} /> {t.outcomes[name]}
+            </dt>
+            <dd>
+              <Figure
+                metric={metric}
+                amount={figures === undefined ? undefined : num(take(figures))}
+                token={rowsTokens[metric]}
+              />
+            </dd>
+          </>
+        ))}
+        <dt>{t.conversations.reopened}</dt>
+        <dd>
+          <Figure
+            metric="conversations_reopened"
+            amount={num(figures?.conversationsReopened)}
+            token={rowsTokens["conversations_reopened"]}
+          />
+        </dd>
+        <dt>{t.conversations.humanWait}</dt>
+        <dd>{figure(figures?.humanWaitMs?.p50, "ms")}</dd>
+        <dt>{t.metrics["cost_per_conversation_micros"]}</dt>
+        <dd>{figure(figures?.costMicros?.mean, "micros")}</dd>
+      </dl>
+    </Tile>
+  );
+}
+
+function Tiles({ answer }: OfAnswer): JSX.Element {
+  const { figures } = answer;
+  const hours = answer.hoursOfWeek.map(({ weekday, hour, started }) => ({ weekday, hour, amount: Number(started) }));
   return (
     <>
       <Cards answer={answer} />
-      <Tile title={t.overview.outcomes} hint={caption(answer.granularity)} width={8}>
-        <Chart
-          name={t.overview.outcomes}
-          kind="bars"
-          buckets={buckets}
-          series={outcomes}
-          unit="1"
-          zone={zone.value}
-          height={200}
-          onOpen={openBucket}
-          onSelect={selectBuckets}
-        />
-      </Tile>
-      <Tile title={t.conversations.outcome} hint={t.overview.atClosing} width={4}>
-        <dl class="pairs">
-          {outcomes.map((one) => (
-            <>
-              <dt key={one.key}>
-                <i class={`key c${String(one.color)}`} /> {one.label}
-              </dt>
-              <dd>
-                <Figure metric={one.key} amount={num(one.amount)} token={answer.rowsTokens[one.key]} />
-              </dd>
-            </>
-          ))}
-          <dt>{t.conversations.reopened}</dt>
-          <dd>
-            <Figure
-              metric="conversations_reopened"
-              amount={num(figures?.conversationsReopened)}
-              token={answer.rowsTokens["conversations_reopened"]}
-            />
-          </dd>
-          <dt>{t.conversations.humanWait}</dt>
-          <dd>{figure(figures?.humanWaitMs?.p50, "ms")}</dd>
-          <dt>{t.metrics["cost_per_conversation_micros"]}</dt>
-          <dd>{figure(figures?.costMicros?.mean, "micros")}</dd>
-        </dl>
-      </Tile>
+      <OutcomesCourse answer={answer} />
+      <OutcomesList answer={answer} />
       <Tile title={t.conversations.heat} hint={`${t.conversations.heatHint}, ${zone.value}`} width={6}>
-        <HeatMap
-          name={t.conversations.heat}
-          cells={answer.hoursOfWeek.map((one) => ({
-            weekday: one.weekday,
-            hour: one.hour,
-            amount: Number(one.started),
-          }))}
-        />
+        <HeatMap name={t.conversations.heat} cells={hours} />
       </Tile>
-      {answer.byChannel !== undefined && (
-        <Tile title={t.conversations.channels} width={6}>
-          <Breakdown breakdown={answer.byChannel} name={t.conversations.channels} parameter="channel" />
-        </Tile>
-      )}
+      <Breakdown breakdown={answer.byChannel} title={t.conversations.channels} parameter="channel" />
       <Tile title={t.conversations.durations} hint={distributionText(figures?.durationMs, "ms")} width={6}>
         <Bins bins={answer.durationBins} unit="ms" />
       </Tile>
       <Tile title={t.conversations.lengths} hint={distributionText(figures?.messages, "1")} width={6}>
         <Bins bins={answer.messageBins} unit="1" />
       </Tile>
-      {answer.byTopic !== undefined && (
-        <Tile title={t.conversations.topics} width={6}>
-          <Breakdown breakdown={answer.byTopic} name={t.conversations.topics} parameter="topic" />
-        </Tile>
-      )}
-      {answer.byHandoffReason !== undefined && (
-        <Tile title={t.conversations.reasons} width={6}>
-          <Breakdown breakdown={answer.byHandoffReason} name={t.conversations.reason} parameter="reason" />
-        </Tile>
-      )}
+      <Breakdown breakdown={answer.byTopic} title={t.conversations.topics} parameter="topic" />
+      <Breakdown
+        breakdown={answer.byHandoffReason}
+        title={t.conversations.reasons}
+        name={t.conversations.reason}
+        parameter="reason"
+      />
     </>
   );
 }
@@ -346,15 +341,10 @@ export default function Conversations(): JSX.Element {
   return (
     <Page title={t.pages.conversations} context={asked.data?.context} compared={asked.data?.compared}>
       {isNarrowed() && <List />}
-      {asked.data === undefined ? (
-        <Tile title={t.overview.outcomes}>
-          <Answered asked={asked} height={1650}>
-            {() => null}
-          </Answered>
-        </Tile>
-      ) : (
-        <Tiles answer={asked.data} />
-      )}
+      <Whole asked={asked} title={t.overview.outcomes} height={1650}>
+        {(answer) => <Tiles answer={answer} />}
+      </Whole>
+      <ByDimension dimension="channel" title={t.usage.byChannel} metrics={["total_conversations", "total_messages"]} />
       {!isNarrowed() && <List />}
       <ConversationDrawer />
     </Page>

@@ -224,9 +224,11 @@ function EditBar({ dashboard, draft, setProblem }: BarProps): JSX.Element {
 function Problem({
   problem,
   dashboard,
+  close,
 }: {
   problem: "" | "newer" | CallError;
   dashboard: Dashboard;
+  close: () => void;
 }): JSX.Element | null {
   if (problem === "") return null;
   if (problem !== "newer")
@@ -250,6 +252,7 @@ function Problem({
       <button
         type="button"
         onClick={() => {
+          close();
           setParams({ edit: undefined });
           askAnew(DashboardService.method.getDashboard);
         }}
@@ -279,20 +282,8 @@ function useOwnPeriod(dashboard: Dashboard | undefined): void {
   }, [dashboard?.dashboardId]);
 }
 
-/** The page. */
-export default function DashboardPage({ id }: { id: string }): JSX.Element {
-  const version = param("version");
-  const asked = useQuestion(DashboardService.method.getDashboard, {
-    dashboardId: id,
-    version: BigInt(/^\d+$/.test(version) ? version : "0"),
-  });
-  const stored = asked.data?.dashboard;
-  const editing = param("edit") !== "" && stored?.mayEdit === true;
-  const draft = useDraft(stored, editing);
-  const [problem, setProblem] = useState<"" | "newer" | CallError>("");
-  useOwnPeriod(stored);
-  const dashboard = draft.steps.at(-1) ?? stored;
-  const tools = stored !== undefined && !editing && (
+function PageTools({ stored }: { stored: Dashboard }): JSX.Element {
+  return (
     <span class="tools">
       {stored.mayEdit && (
         <button
@@ -309,11 +300,54 @@ export default function DashboardPage({ id }: { id: string }): JSX.Element {
       </Popover>
     </span>
   );
+}
+
+function Shown({ dashboard, draft, editing }: { dashboard: Dashboard; draft: Draft; editing: boolean }): JSX.Element {
+  const [problem, setProblem] = useState<"" | "newer" | CallError>("");
+  return (
+    <>
+      {editing && (
+        <div class="wide">
+          <Heads dashboard={dashboard} change={draft.change} />
+          <EditBar dashboard={dashboard} draft={draft} setProblem={setProblem} />
+        </div>
+      )}
+      <Problem
+        problem={problem}
+        dashboard={dashboard}
+        close={() => {
+          setProblem("");
+        }}
+      />
+      <Tiles
+        dashboard={dashboard}
+        editing={editing}
+        change={(tiles) => {
+          draft.change(withTiles(dashboard, tiles));
+        }}
+      />
+      {dashboard.tiles.some((tile) => tile.question.case === "conversations") && <ConversationDrawer />}
+    </>
+  );
+}
+
+/** The page. */
+export default function DashboardPage({ id }: { id: string }): JSX.Element {
+  const version = param("version");
+  const asked = useQuestion(DashboardService.method.getDashboard, {
+    dashboardId: id,
+    version: BigInt(/^\d+$/.test(version) ? version : "0"),
+  });
+  const stored = asked.data?.dashboard;
+  const editing = param("edit") !== "" && stored?.mayEdit === true;
+  const draft = useDraft(stored, editing);
+  useOwnPeriod(stored);
+  const dashboard = draft.steps.at(-1) ?? stored;
   return (
     <Page
       title={dashboard?.title ?? t.pages.dashboards}
       filters={false}
-      tools={tools}
+      tools={stored !== undefined && !editing && <PageTools stored={stored} />}
       context={dashboard === undefined ? undefined : newestContext.value}
       lead={dashboard?.description === "" ? undefined : dashboard?.description}
     >
@@ -324,23 +358,7 @@ export default function DashboardPage({ id }: { id: string }): JSX.Element {
           </Answered>
         </Tile>
       ) : (
-        <>
-          {editing && (
-            <div class="wide">
-              <Heads dashboard={dashboard} change={draft.change} />
-              <EditBar dashboard={dashboard} draft={draft} setProblem={setProblem} />
-            </div>
-          )}
-          <Problem problem={problem} dashboard={dashboard} />
-          <Tiles
-            dashboard={dashboard}
-            editing={editing}
-            change={(tiles) => {
-              draft.change(withTiles(dashboard, tiles));
-            }}
-          />
-          {dashboard.tiles.some((tile) => tile.question.case === "conversations") && <ConversationDrawer />}
-        </>
+        <Shown dashboard={dashboard} draft={draft} editing={editing} />
       )}
     </Page>
   );

@@ -1,8 +1,18 @@
 /** Leads, users and conversations through stages: who goes on, who is lost, and how long it takes. */
 import type { JSX } from "preact";
-import { FunnelService } from "@contract/funnel_service_pb.js";
-import type { FunnelFigures, FunnelStageFigures } from "@contract/funnel_service_pb.js";
+import { useState } from "preact/hooks";
+import { create } from "../wire";
+import { FunnelDefinitionSchema, FunnelService } from "@contract/funnel_service_pb.js";
+import type {
+  Funnel,
+  FunnelDefinition,
+  FunnelFigures,
+  FunnelStageFigures,
+  QueryFunnelResponse,
+} from "@contract/funnel_service_pb.js";
+import { CallError } from "../api/errors";
 import { useQuestion } from "../api/question";
+import { Later } from "../components/Later";
 import { Page } from "../components/Page";
 import { Answered, Empty, Tile } from "../components/basics";
 import { Select } from "../components/Select";
@@ -11,19 +21,16 @@ import { num } from "../contract";
 import { count, figure, percent } from "../format";
 import { param, setParams } from "../state/address";
 import { timeRange } from "../state/period";
+import { may } from "../state/session";
 import { t } from "../text";
+import { LEAST_STEPS, askable, draftOf, draftText, standardFunnel, versionOf, withStep } from "./funnelDraft";
+import type * as Editor from "./FunnelEditor";
+import { deleteFunnel } from "./funnelSaving";
 
 const BREAKDOWNS = ["channel", "campaign", "agent", "team"] as const;
+const EMPTY = create(FunnelDefinitionSchema);
 
-function standard(): { stages: { eventType: string; name: string }[] } {
-  return {
-    stages: [
-      { eventType: "lead.created", name: t.funnels.created },
-      { eventType: "lead.contacted", name: t.funnels.contacted },
-      { eventType: "lead.converted", name: t.funnels.converted },
-    ],
-  };
-}
+type Which = { case: "definition"; value: FunnelDefinition } | { case: "name"; value: string };
 
 function Stage({
   stage,
@@ -65,7 +72,7 @@ function Stages({ figures }: { figures: FunnelFigures | undefined }): JSX.Elemen
   return (
     <ol class="funnel">
       {stages.map((stage, i) => (
-        <Stage key={stage.name} stage={stage} cohort={cohort} next={stages[i + 1]} />
+        <Stage key={i} stage={stage} cohort={cohort} next={stages[i + 1]} />
       ))}
     </ol>
   );
@@ -104,8 +111,13 @@ function Rows({ rows, names, by }: { rows: readonly Row[]; names: readonly strin
   );
 }
 
-function Tools({ name, by }: { name: string; by: string }): JSX.Element {
-  const saved = useQuestion(FunnelService.method.listFunnels, {}).data?.funnels ?? [];
+interface ToolsProps {
+  name: string;
+  by: string;
+  saved: readonly Funnel[];
+}
+
+function Choices({ name, by, saved }: ToolsProps): JSX.Element {
   return (
     <>
       {saved.length > 0 && (
@@ -132,37 +144,115 @@ function Tools({ name, by }: { name: string; by: string }): JSX.Element {
   );
 }
 
+function Buttons({ name, saved }: { name: string; saved: Funnel | undefined }): JSX.Element {
+  const [problem, setProblem] = useState("");
+  const remove = async (): Promise<void> => {
+    if (!confirm(t.funnels.removeSure(name))) return;
+    try {
+      await deleteFunnel(name);
+      setParams({ funnel: undefined });
+    } catch (error) {
+      setProblem(error instanceof CallError ? error.message : String(error));
+    }
+  };
+  return (
+    <>
+      <button
+        type="button"
+        class="link"
+        disabled={name !== "" && saved === undefined}
+        onClick={() => {
+          const definition = saved?.definition ?? standardFunnel();
+          setParams({ draft: draftText(definition), base: versionOf(saved?.createdAt) });
+        }}
+      >
+        {t.dashboards.edit}
+      </button>
+      <button
+        type="button"
+        class="link"
+        onClick={() => {
+          setParams({ funnel: undefined, base: undefined, draft: draftText(withStep(withStep(EMPTY))) });
+        }}
+      >
+        {t.funnels.make}
+      </button>
+      {saved !== undefined && may("admin") && (
+        <button type="button" class="link" onClick={() => void remove()}>
+          {t.dashboards.remove}
+        </button>
+      )}
+      {problem !== "" && (
+        <span class="bad small" role="alert">
+          {problem}
+        </span>
+      )}
+    </>
+  );
+}
+
+function Breakdown({ answer, by }: { answer: QueryFunnelResponse; by: string }): JSX.Element {
+  return (
+    <Tile title={`${t.funnels.by} ${t.dimensions[by] ?? by}`}>
+      <Rows
+        by={by}
+        names={(answer.total?.stages ?? []).map((one) => one.name)}
+        rows={[
+          ...answer.rows.map((row) => ({ id: row.value, figures: row.figures })),
+          ...(answer.other === undefined ? [] : [{ id: t.table.rest, figures: answer.other }]),
+          ...(answer.withoutValue === undefined ? [] : [{ id: "–", figures: answer.withoutValue }]),
+        ]}
+      />
+    </Tile>
+  );
+}
+
+const loadEditor = (): Promise<typeof Editor> => import("./FunnelEditor");
+
+/** What is asked: the draft, a saved funnel, or the one to begin with; undefined for a draft with too few steps. */
+function funnelAsked(draft: FunnelDefinition | undefined, name: string): Which | undefined {
+  if (draft !== undefined) {
+    const value = askable(draft);
+    return value === undefined ? undefined : { case: "definition", value };
+  }
+  return name === "" ? { case: "definition", value: standardFunnel() } : { case: "name", value: name };
+}
+
 /** The page. */
 export default function Funnels(): JSX.Element {
   const name = param("funnel");
   const by = (BREAKDOWNS as readonly string[]).includes(param("by")) ? param("by") : "";
-  const funnel =
-    name === "" ? { case: "definition" as const, value: standard() } : { case: "name" as const, value: name };
-  const asked = useQuestion(FunnelService.method.queryFunnel, {
-    timeRange: timeRange.value,
-    funnel,
-    breakdown: by,
-    top: 20,
-  });
+  const draft = draftOf(param("draft"));
+  const funnel = funnelAsked(draft, name);
+  const saved = useQuestion(FunnelService.method.listFunnels, {}).data?.funnels ?? [];
+  const asked = useQuestion(
+    FunnelService.method.queryFunnel,
+    funnel === undefined ? undefined : { timeRange: timeRange.value, funnel, breakdown: by, top: 20 },
+  );
+  const editing = draft !== undefined;
+  const base = name === "" || param("base") === "" ? undefined : { name, version: param("base") };
   return (
     <Page title={t.pages.funnels} compares={false} filters={false} context={asked.data?.context}>
-      <Tile title={name === "" ? t.funnels.standard : name} tools={<Tools name={name} by={by} />}>
-        <Answered asked={asked} height={260}>
-          {(answer) => <Stages figures={answer.total} />}
-        </Answered>
+      {editing && <Later load={loadEditor} props={{ draft, base }} />}
+      <Tile
+        title={name !== "" ? name : editing ? t.funnels.unsaved : t.funnels.standard}
+        tools={
+          <>
+            <Choices name={name} by={by} saved={editing ? [] : saved} />
+            {!editing && <Buttons name={name} saved={saved.find((one) => one.name === name)} />}
+          </>
+        }
+        name="funnel"
+      >
+        {funnel === undefined ? (
+          <p class="muted">{t.funnels.tooFew(count(LEAST_STEPS))}</p>
+        ) : (
+          <Answered asked={asked} height={260}>
+            {(answer) => <Stages figures={answer.total} />}
+          </Answered>
+        )}
       </Tile>
-      {by !== "" && asked.data !== undefined && (
-        <Tile title={`${t.funnels.by} ${t.dimensions[by] ?? by}`}>
-          <Rows
-            by={by}
-            names={(asked.data.total?.stages ?? []).map((one) => one.name)}
-            rows={[
-              ...asked.data.rows.map((row) => ({ id: row.value, figures: row.figures })),
-              ...(asked.data.withoutValue === undefined ? [] : [{ id: "–", figures: asked.data.withoutValue }]),
-            ]}
-          />
-        </Tile>
-      )}
+      {by !== "" && asked.data !== undefined && <Breakdown answer={asked.data} by={by} />}
     </Page>
   );
 }

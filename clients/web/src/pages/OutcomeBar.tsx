@@ -16,21 +16,24 @@ function rateOf(metric: string): string {
   return names[metric] ?? "ended_rate";
 }
 
+/** An outcome with its share of all. */
+export interface OutcomeRate {
+  metric: string;
+  label: string;
+  color: number;
+  rate: number | undefined;
+  /** The rate of the earlier period. */
+  before?: number | undefined;
+  amount: number | undefined;
+}
+
 /** Four rates that add up to one, as one bar with its words. */
 export function OutcomeBar({
   rates,
   tokens = {},
   narrowed = {},
 }: {
-  rates: readonly {
-    metric: string;
-    label: string;
-    color: number;
-    rate: number | undefined;
-    /** The rate of the earlier period. */
-    before?: number | undefined;
-    amount: number | undefined;
-  }[];
+  rates: readonly OutcomeRate[];
   tokens?: GetAgentMetricsResponse["rowsTokens"];
   narrowed?: Record<string, string>;
 }): JSX.Element {

@@ -9,7 +9,8 @@ import type { Asked } from "../api/question";
 import { Chart } from "../charts/Chart";
 import { Card } from "../components/Card";
 import { Page } from "../components/Page";
-import { Answered, Link, NothingHere, Stale, Tile } from "../components/basics";
+import { Answered, Kept, Link, NothingHere, Tile } from "../components/basics";
+import { Select } from "../components/Select";
 import { Table } from "../components/Table";
 import { bucket, metricInfo, ms, num, valuesOf } from "../contract";
 import { count, figure, money } from "../format";
@@ -26,6 +27,7 @@ import {
   rowsLink,
   selectBuckets,
 } from "./common";
+import { MetricChart, ResponseChart } from "./courses";
 import { TileMaker } from "./TileMaker";
 import { chartTile, tableTile } from "./tilesOfPages";
 import { WhatChanged } from "./WhatChanged";
@@ -76,6 +78,11 @@ const AGENT_METRICS = [
   "satisfaction_score",
   "cost_micros",
 ];
+
+/** The figure that the large chart shows. */
+function focused(): string {
+  return SERIES.includes(param("focus")) ? param("focus") : CARDS[0];
+}
 
 /** Returns a figure of an overview by its metric's name. */
 export function overviewFigure(overview: Figures | undefined, metric: string): number | undefined {
@@ -146,65 +153,38 @@ function Cards({
   );
 }
 
-function FocusChart({ asked }: { asked: Asked<GetUsageTrendsResponse> }): JSX.Element {
-  const metric = SERIES.includes(param("focus")) ? param("focus") : CARDS[0];
-  const { title, unit } = metricInfo(metric);
-  const choose = (
-    <select
-      aria-label={t.chart.focus}
+function FocusChoice({ metric }: { metric: string }): JSX.Element {
+  return (
+    <Select
+      label={t.chart.focus}
       value={metric}
-      onChange={(event) => {
-        setParams(
-          { focus: event.currentTarget.value === CARDS[0] ? undefined : event.currentTarget.value },
-          { replace: true },
-        );
+      options={SERIES.map((name) => [name, metricInfo(name).title] as const)}
+      choose={(next) => {
+        setParams({ focus: next === CARDS[0] ? undefined : next }, { replace: true });
       }}
-    >
-      {SERIES.map((name) => (
-        <option key={name} value={name}>
-          {metricInfo(name).title}
-        </option>
-      ))}
-    </select>
+    />
   );
+}
+
+function FocusChart({ asked }: { asked: Asked<GetUsageTrendsResponse> }): JSX.Element {
+  const metric = focused();
+  const { title } = metricInfo(metric);
   return (
     <Tile
       title={title}
       hint={asked.data === undefined ? "" : caption(asked.data.granularity)}
       tools={
         <>
-          {choose}
+          <FocusChoice metric={metric} />
           <TileMaker id="focus" tile={chartTile(metric, filterAsked.value)} />
         </>
       }
       name="focus"
     >
       <Answered asked={asked} height={272}>
-        {(answer) => {
-          const earlier = valuesOf(answer.earlierSeries, metric);
-          return (
-            <Chart
-              name={`${title}, ${caption(answer.granularity)}`}
-              buckets={answer.buckets.map(bucket)}
-              earlierBuckets={answer.earlierBuckets.map(bucket)}
-              earlierName={t.earlierLine[comparison.value.includes("..") ? "days" : comparison.value]}
-              series={[
-                {
-                  key: metric,
-                  label: title,
-                  color: 1,
-                  values: valuesOf(answer.series, metric),
-                  earlier: earlier.length > 0 ? earlier : undefined,
-                },
-              ]}
-              unit={unit}
-              zone={zone.value}
-              height={240}
-              onOpen={openBucket}
-              onSelect={selectBuckets}
-            />
-          );
-        }}
+        {(answer) => (
+          <MetricChart answer={answer} metric={metric} name={`${title}, ${caption(answer.granularity)}`} height={240} />
+        )}
       </Answered>
     </Tile>
   );
@@ -242,31 +222,7 @@ function Response({ asked }: { asked: Asked<GetUsageTrendsResponse> }): JSX.Elem
   return (
     <Tile title={t.overview.response} hint={t.overview.within} width={6}>
       <Answered asked={asked} height={204}>
-        {(answer) => (
-          <Chart
-            name={t.overview.response}
-            buckets={answer.buckets.map(bucket)}
-            series={[
-              {
-                key: "p50",
-                label: t.overview.median,
-                color: 1,
-                values: valuesOf(answer.series, "p50_response_time_ms"),
-              },
-              {
-                key: "p95",
-                label: t.overview.p95,
-                color: 2,
-                values: valuesOf(answer.series, "p95_response_time_ms"),
-              },
-            ]}
-            unit="ms"
-            zone={zone.value}
-            height={172}
-            onOpen={openBucket}
-            onSelect={selectBuckets}
-          />
-        )}
+        {(answer) => <ResponseChart answer={answer} name={t.overview.response} height={172} />}
       </Answered>
     </Tile>
   );
@@ -362,20 +318,15 @@ export default function Overview(): JSX.Element {
           </Answered>
         </Tile>
       ) : (
-        <>
-          {overview.error !== undefined && (
-            <div class="wide">
-              <Stale asked={overview} />
-            </div>
-          )}
+        <Kept asked={overview}>
           <Cards answer={data} trends={trends.data} />
-        </>
+        </Kept>
       )}
       <FocusChart asked={trends} />
       <Outcomes asked={trends} />
       <Response asked={trends} />
       <TopAgents />
-      {compares && !isEmpty && <WhatChanged metric={SERIES.includes(param("focus")) ? param("focus") : CARDS[0]} />}
+      {compares && !isEmpty && <WhatChanged metric={focused()} />}
       {filter.value === undefined && !isEmpty && <EventTypes asked={overview} />}
     </Page>
   );

@@ -13,7 +13,7 @@ import { useQuestion } from "../api/question";
 import { Chart } from "../charts/Chart";
 import { Card } from "../components/Card";
 import { Page } from "../components/Page";
-import { Answered, Empty, Tile } from "../components/basics";
+import { Empty, Tile, Whole } from "../components/basics";
 import { Table } from "../components/Table";
 import { pointBucket } from "../contract";
 import { count, percent } from "../format";
@@ -157,6 +157,27 @@ function Rubric({ rubric, answer }: { rubric: RubricQuality; answer: GetQualityR
   );
 }
 
+function Rubrics({ answer }: { answer: GetQualityResponse }): JSX.Element {
+  const { rubrics, coverage, qualityReviews, conversationsClosed: closed } = answer;
+  if (rubrics.length === 0)
+    return (
+      <Tile title={t.pages.quality}>
+        <Empty text={t.quality.none} />
+      </Tile>
+    );
+  return (
+    <>
+      <p class="wide muted">
+        {t.quality.coverage}: <b>{coverage === undefined ? "–" : percent(coverage)}</b> ·{" "}
+        {t.quality.coverageHint(count(qualityReviews), closed === undefined ? "–" : count(closed))}
+      </p>
+      {rubrics.map((rubric) => (
+        <Rubric key={rubric.rubricVersion} rubric={rubric} answer={answer} />
+      ))}
+    </>
+  );
+}
+
 /** The page. */
 export default function Quality(): JSX.Element {
   const asked = useQuestion(MetricsService.method.getQuality, {
@@ -167,30 +188,9 @@ export default function Quality(): JSX.Element {
   const { data } = asked;
   return (
     <Page title={t.pages.quality} context={data?.context} compared={data?.compared} lead={t.quality.lead}>
-      {data === undefined ? (
-        <Tile title={t.pages.quality}>
-          <Answered asked={asked} height={500}>
-            {() => null}
-          </Answered>
-        </Tile>
-      ) : data.rubrics.length === 0 ? (
-        <Tile title={t.pages.quality}>
-          <Empty text={t.quality.none} />
-        </Tile>
-      ) : (
-        <>
-          <p class="wide muted">
-            {t.quality.coverage}: <b>{data.coverage === undefined ? "–" : percent(data.coverage)}</b> ·{" "}
-            {t.quality.coverageHint(
-              count(data.qualityReviews),
-              data.conversationsClosed === undefined ? "–" : count(data.conversationsClosed),
-            )}
-          </p>
-          {data.rubrics.map((rubric) => (
-            <Rubric key={rubric.rubricVersion} rubric={rubric} answer={data} />
-          ))}
-        </>
-      )}
+      <Whole asked={asked} title={t.pages.quality} height={500}>
+        {(answer) => <Rubrics answer={answer} />}
+      </Whole>
     </Page>
   );
 }

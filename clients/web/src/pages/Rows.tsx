@@ -8,11 +8,13 @@ import type { Lead } from "@contract/lead_pb.js";
 import type { User } from "@contract/user_pb.js";
 import { MetricsService } from "@contract/metrics_service_pb.js";
 import { RowsKind } from "@contract/rows_pb.js";
+import { usePages } from "../api/paged";
+import type { Paged } from "../api/paged";
 import { useQuestion } from "../api/question";
 import { isoInstant } from "../csv";
 import { call } from "../api/transport";
 import { Page } from "../components/Page";
-import { Answered, Failure, Link, Loading, Tile } from "../components/basics";
+import { Answered, Link, Tile } from "../components/basics";
 import { Table } from "../components/Table";
 import { metricInfo, ms, num } from "../contract";
 import { instant } from "../format";
@@ -20,25 +22,22 @@ import { param } from "../state/address";
 import { filterAsked, filterOf, timeRange, zone } from "../state/period";
 import { t } from "../text";
 import { ConversationDrawer, detailText } from "./ConversationDrawer";
-import { ConversationList, FigureLine, usePages } from "./ConversationList";
-import type { Paged } from "./ConversationList";
+import { ConversationList, FigureLine } from "./ConversationList";
 
 const PAGE = 100;
 
 function Shown<R>({ pages, children }: { pages: Paged<R>; children: JSX.Element }): JSX.Element {
-  if (pages.error !== undefined && pages.rows.length === 0) {
-    return pages.error.reason === "ROWS_TOKEN_EXPIRED" ? (
-      <p class="muted">{t.conversations.expired}</p>
-    ) : (
-      <Failure error={pages.error} again={pages.more} />
-    );
-  }
-  if (pages.loading && pages.rows.length === 0) return <Loading height={500} />;
+  if (pages.error?.reason === "ROWS_TOKEN_EXPIRED" && pages.rows.length === 0)
+    return <p class="muted">{t.conversations.expired}</p>;
   return (
-    <>
-      <FigureLine figure={pages.figure} />
-      {children}
-    </>
+    <Answered asked={pages.asked} height={500}>
+      {() => (
+        <>
+          <FigureLine figure={pages.figure} />
+          {children}
+        </>
+      )}
+    </Answered>
   );
 }
 

@@ -3,9 +3,10 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { AccountService } from "@contract/account_service_pb.js";
-import type { PreferencesSchema, Theme } from "@contract/account_service_pb.js";
+import type { PreferencesSchema, SessionOrganization, Theme } from "@contract/account_service_pb.js";
 import { CallError } from "../api/errors";
 import { call } from "../api/transport";
+import { Later } from "../components/Later";
 import { Page } from "../components/Page";
 import { Tile } from "../components/basics";
 import { Select } from "../components/Select";
@@ -18,6 +19,7 @@ import { preferences, session } from "../state/session";
 import { applyTheme } from "../state/theme";
 import { dayOf, isZone } from "../state/zone";
 import { LANGUAGES, t } from "../text";
+import type * as Embeds from "./Embeds";
 
 type Chosen = Exclude<MessageInitShape<typeof PreferencesSchema>, { $typeName: string }>;
 
@@ -148,39 +150,51 @@ function Facts({
   );
 }
 
+function Organization(): JSX.Element {
+  const its = session.value?.organization;
+  const first = its?.firstEventAt === undefined ? undefined : day(dayOf(ms(its.firstEventAt), zone.value));
+  const kept = its?.rawRetentionDays === undefined ? t.settings.forever : t.settings.days(count(its.rawRetentionDays));
+  const limit = its?.eventsPerSecond === undefined ? t.settings.unlimited : count(its.eventsPerSecond);
+  return (
+    <Facts
+      title={t.settings.organization}
+      rows={[
+        [t.settings.name, its?.name],
+        [t.settings.zone, its?.timeZone],
+        [t.settings.currency, its?.currency],
+        [t.settings.weekStart, t.weekdays[(its?.weekStart || 1) - 1]],
+        [t.settings.first, first],
+        [t.settings.retention, kept],
+        [t.settings.month, monthText(its)],
+        [t.settings.limit, limit],
+      ]}
+    />
+  );
+}
+
+/** The commands of the machine that the service runs on. */
+function keyCommands(organization: string): string {
+  const name = /^[\w.-]+$/.test(organization) ? organization : `'${organization.replaceAll("'", String.raw`'\''`)}'`;
+  return ["create --scope read " + name, "list " + name, "revoke KEY_ID"]
+    .map((one) => `python -m server keys ${one}`)
+    .join("\n");
+}
+
+function monthText(its: SessionOrganization | undefined): string | undefined {
+  if (its?.monthEvents === undefined) return undefined;
+  const used = count(its.monthEvents);
+  return its.monthlyEvents === undefined ? used : t.usage.quotaOf(used, count(its.monthlyEvents));
+}
+
+const loadEmbeds = (): Promise<typeof Embeds> => import("./Embeds");
+
 /** The page. */
 export default function Settings(): JSX.Element {
   const one = session.value;
-  const its = one?.organization;
   return (
     <Page title={t.pages.settings} toolbar={false}>
       <Yours />
-      <Facts
-        title={t.settings.organization}
-        rows={[
-          [t.settings.name, its?.name],
-          [t.settings.zone, its?.timeZone],
-          [t.settings.currency, its?.currency],
-          [t.settings.weekStart, t.weekdays[(its?.weekStart || 1) - 1]],
-          [
-            t.settings.first,
-            its?.firstEventAt === undefined ? undefined : day(dayOf(ms(its.firstEventAt), zone.value)),
-          ],
-          [
-            t.settings.retention,
-            its?.rawRetentionDays === undefined ? t.settings.forever : t.settings.days(count(its.rawRetentionDays)),
-          ],
-          [
-            t.settings.month,
-            its?.monthEvents === undefined
-              ? undefined
-              : its.monthlyEvents === undefined
-                ? count(its.monthEvents)
-                : t.usage.quotaOf(count(its.monthEvents), count(its.monthlyEvents)),
-          ],
-          [t.settings.limit, its?.eventsPerSecond === undefined ? t.settings.unlimited : count(its.eventsPerSecond)],
-        ]}
-      />
+      <Organization />
       <Facts
         title={t.settings.session}
         rows={[
@@ -189,6 +203,13 @@ export default function Settings(): JSX.Element {
           [t.settings.ends, one?.expiresAt === undefined ? undefined : instant(ms(one.expiresAt), zone.value)],
         ]}
       />
+      <Tile title={t.settings.keys} width={6}>
+        <p class="small muted">{t.settings.keysHint}</p>
+        <pre class="code" tabIndex={0} role="region" aria-label={t.settings.keys}>
+          {keyCommands(one?.organization?.name ?? "")}
+        </pre>
+      </Tile>
+      <Later load={loadEmbeds} props={{}} />
     </Page>
   );
 }

@@ -3,26 +3,41 @@ import type { JSX } from "preact";
 import { MetricsService } from "@contract/metrics_service_pb.js";
 import type {
   CostBreakdown,
+  CostFigures,
   GetCostsResponse,
   GetQuotaResponse,
   GetUsageTrendsResponse,
-  RoiEstimate,
 } from "@contract/metrics_service_pb.js";
 import { useQuestion } from "../api/question";
 import type { Asked } from "../api/question";
 import { Chart } from "../charts/Chart";
 import { Card } from "../components/Card";
 import { Page } from "../components/Page";
-import { Answered, Tile } from "../components/basics";
+import { Answered, Tile, Whole } from "../components/basics";
 import { Table } from "../components/Table";
+import type { Column } from "../components/Table";
 import { bucket, num, valuesOf } from "../contract";
 import { count, day, figure, money, percent } from "../format";
 import { comparison } from "../state/address";
-import { comparisonAsked, filterAsked, timeRange, zone } from "../state/period";
+import { comparisonAsked, timeRange, zone } from "../state/period";
 import { dayOf } from "../state/zone";
 import { ms } from "../contract";
 import { t } from "../text";
+import { ByDimension } from "./ByDimension";
+import { Roi } from "./Roi";
 import { BarList, ValueLink, caption, openBucket, selectBuckets } from "./common";
+
+const SERIES = [
+  "cost_micros",
+  "token_usage",
+  "prompt_tokens",
+  "completion_tokens",
+  "api_calls",
+  "workflow_executions",
+  "workflow_failures",
+  "cost_per_conversation_micros",
+  "cost_per_resolved_conversation_micros",
+];
 
 function Cards({
   answer,
@@ -65,14 +80,18 @@ function Cards({
   );
 }
 
-function Courses({ asked }: { asked: Asked<GetUsageTrendsResponse> }): JSX.Element {
-  const chart = (
-    title: string,
-    unit: string,
-    kind: "line" | "bars",
-    series: readonly (readonly [string, string, number])[],
-    compares = false,
-  ): JSX.Element => (
+interface CourseProps {
+  asked: Asked<GetUsageTrendsResponse>;
+  title: string;
+  unit: string;
+  kind: "line" | "bars";
+  /** Metric, label and colour of each. */
+  series: readonly (readonly [string, string, number])[];
+  compares?: boolean;
+}
+
+function Course({ asked, title, unit, kind, series, compares = false }: CourseProps): JSX.Element {
+  return (
     <Tile title={title} hint={asked.data === undefined ? "" : caption(asked.data.granularity)} width={6}>
       <Answered asked={asked} height={224}>
         {(answer) => {
@@ -101,20 +120,81 @@ function Courses({ asked }: { asked: Asked<GetUsageTrendsResponse> }): JSX.Eleme
       </Answered>
     </Tile>
   );
+}
+
+function Courses({ asked }: { asked: Asked<GetUsageTrendsResponse> }): JSX.Element {
   return (
     <>
-      {chart(t.usage.costByDay, "micros", "line", [["cost_micros", t.usage.costByDay, 1]], true)}
-      {chart(t.usage.tokens, "1", "bars", [
-        ["prompt_tokens", t.usage.prompt, 1],
-        ["completion_tokens", t.usage.completion, 2],
-      ])}
-      {chart(t.usage.workflows, "1", "line", [
-        ["api_calls", t.usage.apiCalls, 1],
-        ["workflow_executions", t.usage.executions, 2],
-        ["workflow_failures", t.usage.failures, 4],
-      ])}
+      <Course
+        asked={asked}
+        title={t.usage.costByDay}
+        unit="micros"
+        kind="line"
+        series={[["cost_micros", t.usage.costByDay, 1]]}
+        compares
+      />
+      <Course
+        asked={asked}
+        title={t.usage.tokens}
+        unit="1"
+        kind="bars"
+        series={[
+          ["prompt_tokens", t.usage.prompt, 1],
+          ["completion_tokens", t.usage.completion, 2],
+        ]}
+      />
+      <Course
+        asked={asked}
+        title={t.usage.workflows}
+        unit="1"
+        kind="line"
+        series={[
+          ["api_calls", t.usage.apiCalls, 1],
+          ["workflow_executions", t.usage.executions, 2],
+          ["workflow_failures", t.usage.failures, 4],
+        ]}
+      />
     </>
   );
+}
+
+interface CostRow {
+  id: string;
+  name: string;
+  figures: CostFigures | undefined;
+}
+
+function costColumns({ dimension, other }: CostBreakdown): Column<CostRow>[] {
+  const cost = (row: CostRow): bigint | undefined =>
+    row.figures?.costMicros ?? (row.id === "_other" ? other?.costMicros : undefined);
+  return [
+    {
+      key: "value",
+      title: t.dimensions[dimension] ?? dimension,
+      value: (row) => row.name,
+      show: (row) => <ValueLink dimension={dimension} id={row.id} name={row.name} />,
+    },
+    { key: "cost", title: t.usage.costByDay, unit: "micros", bar: true, value: (row) => num(cost(row)) },
+    {
+      key: "prompt",
+      title: t.usage.prompt,
+      unit: "1",
+      value: (row) => num(row.figures?.promptTokens ?? other?.promptTokens),
+    },
+    {
+      key: "cached",
+      title: t.usage.cached,
+      unit: "1",
+      extra: true,
+      value: (row) => num(row.figures?.cachedTokens ?? other?.cachedTokens),
+    },
+    {
+      key: "completion",
+      title: t.usage.completion,
+      unit: "1",
+      value: (row) => num(row.figures?.completionTokens ?? other?.completionTokens),
+    },
+  ];
 }
 
 function Breakdown({ breakdown }: { breakdown: CostBreakdown }): JSX.Element {
@@ -126,56 +206,22 @@ function Breakdown({ breakdown }: { breakdown: CostBreakdown }): JSX.Element {
     user: t.usage.users,
   };
   const title = titles[breakdown.dimension] ?? breakdown.dimension;
-  const rows = breakdown.rows.map((row) => ({
+  const rows: CostRow[] = breakdown.rows.map((row) => ({
     id: row.value,
     name: row.displayName || row.value,
     figures: row.figures,
   }));
-  const { other } = breakdown;
   return (
     <Tile title={title} width={6}>
       <Table
         name={title}
         rows={rows}
-        other={other === undefined ? undefined : { id: "_other", name: t.table.other, figures: undefined }}
+        other={breakdown.other === undefined ? undefined : { id: "_other", name: t.table.other, figures: undefined }}
         all={Number(breakdown.distinctValues)}
         id={(row) => row.id}
         find={false}
         sort="-cost"
-        columns={[
-          {
-            key: "value",
-            title: t.dimensions[breakdown.dimension] ?? breakdown.dimension,
-            value: (row) => row.name,
-            show: (row) => <ValueLink dimension={breakdown.dimension} id={row.id} name={row.name} />,
-          },
-          {
-            key: "cost",
-            title: t.usage.costByDay,
-            unit: "micros",
-            bar: true,
-            value: (row) => num(row.figures?.costMicros ?? (row.id === "_other" ? other?.costMicros : undefined)),
-          },
-          {
-            key: "prompt",
-            title: t.usage.prompt,
-            unit: "1",
-            value: (row) => num(row.figures?.promptTokens ?? other?.promptTokens),
-          },
-          {
-            key: "cached",
-            title: t.usage.cached,
-            unit: "1",
-            extra: true,
-            value: (row) => num(row.figures?.cachedTokens ?? other?.cachedTokens),
-          },
-          {
-            key: "completion",
-            title: t.usage.completion,
-            unit: "1",
-            value: (row) => num(row.figures?.completionTokens ?? other?.completionTokens),
-          },
-        ]}
+        columns={costColumns(breakdown)}
       />
     </Tile>
   );
@@ -258,67 +304,6 @@ function Estimates({
   );
 }
 
-function Roi(): JSX.Element {
-  const asked = useQuestion(MetricsService.method.getRoi, { timeRange: timeRange.value, filter: filterAsked.value });
-  return (
-    <Tile title={t.usage.roi} hint={t.usage.roiHint} width={6}>
-      <Answered asked={asked} height={190}>
-        {({ roi, assumptions }) => {
-          const columns: readonly (readonly [string, RoiEstimate | undefined])[] = [
-            [t.usage.low, roi?.low],
-            [t.usage.base, roi?.base],
-            [t.usage.high, roi?.high],
-          ];
-          const row = (
-            label: string,
-            take: (one: RoiEstimate) => bigint | number | undefined,
-            unit: string,
-          ): JSX.Element => (
-            <tr>
-              <th scope="row">{label}</th>
-              {columns.map(([name, one]) => (
-                <td key={name} class="number">
-                  {figure(one === undefined ? undefined : num(take(one)), unit)}
-                </td>
-              ))}
-            </tr>
-          );
-          return (
-            <>
-              <div class="scroll" tabIndex={0} role="region" aria-label={t.usage.roi}>
-                <table class="table">
-                  <thead>
-                    <tr>
-                      <td />
-                      {columns.map(([name]) => (
-                        <th key={name} scope="col" class="number">
-                          {name}
-                        </th>
-                      ))}
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {row(t.usage.avoided, (one) => one.humanCostAvoidedMicros, "micros")}
-                    {row(t.usage.ai, (one) => one.aiCostMicros, "micros")}
-                    {row(t.usage.savings, (one) => one.savingsMicros, "micros")}
-                    {row(t.usage.return, (one) => one.roi, "fraction")}
-                  </tbody>
-                </table>
-              </div>
-              <p class="small muted">
-                {t.usage.assumptions(
-                  figure(num(assumptions?.hourlyCostMicros?.value), "micros"),
-                  figure(num(assumptions?.handlingTimeMs?.value), "ms"),
-                )}
-              </p>
-            </>
-          );
-        }}
-      </Answered>
-    </Tile>
-  );
-}
-
 /** The page. */
 export default function Usage(): JSX.Element {
   const costs = useQuestion(MetricsService.method.getCosts, {
@@ -329,17 +314,7 @@ export default function Usage(): JSX.Element {
   const trends = useQuestion(MetricsService.method.getUsageTrends, {
     timeRange: timeRange.value,
     comparison: comparisonAsked.value,
-    metrics: [
-      "cost_micros",
-      "token_usage",
-      "prompt_tokens",
-      "completion_tokens",
-      "api_calls",
-      "workflow_executions",
-      "workflow_failures",
-      "cost_per_conversation_micros",
-      "cost_per_resolved_conversation_micros",
-    ],
+    metrics: SERIES,
   });
   // Short tables stand beside short ones, so that no tile is half empty.
   const breakdowns = (costs.data?.breakdowns ?? [])
@@ -350,15 +325,15 @@ export default function Usage(): JSX.Element {
   if (costs.data?.context?.currency) money.currency = costs.data.context.currency;
   return (
     <Page title={t.pages.usage} context={costs.data?.context} compared={costs.data?.compared} filters={false}>
-      {costs.data === undefined ? (
-        <Tile title={t.pages.usage}>
-          <Answered asked={costs} height={400}>
-            {() => null}
-          </Answered>
-        </Tile>
-      ) : (
-        <Cards answer={costs.data} trends={trends.data} />
-      )}
+      <Whole asked={costs} title={t.pages.usage} height={400}>
+        {(answer) => <Cards answer={answer} trends={trends.data} />}
+      </Whole>
+      <ByDimension
+        dimension="model"
+        title={t.usage.byModel}
+        metrics={["cost_micros", "token_usage", "prompt_tokens", "completion_tokens"]}
+        filters={false}
+      />
       <Courses asked={trends} />
       <Quota />
       {short.map((one) => (

@@ -36,10 +36,21 @@ export function wall(instant: number, zone: string): number {
   return Date.UTC(year, month - 1, day, hour, minute, second);
 }
 
-/** Returns by how much the clock is ahead of UTC, in milliseconds. */
+const KEPT = 5_000;
+const offsets = new Map<string, Map<number, number>>();
+
+/** Returns by how much the clock is ahead of UTC, in milliseconds. Charts ask for the same instants again and again. */
 export function offset(instant: number, zone: string): number {
   const whole = Math.floor(instant / 1000) * 1000;
-  return wall(whole, zone) - whole;
+  let known = offsets.get(zone);
+  if (known === undefined) offsets.set(zone, (known = new Map<number, number>()));
+  let found = known.get(whole);
+  if (found === undefined) {
+    found = wall(whole, zone) - whole;
+    if (known.size >= KEPT) known.clear();
+    known.set(whole, found);
+  }
+  return found;
 }
 
 /** Returns the date on the calendar of an instant. */
