@@ -44,6 +44,7 @@ export default defineConfig(
         history: "readonly",
         performance: "readonly",
         dispatchEvent: "readonly",
+        getComputedStyle: "readonly",
         requestAnimationFrame: "readonly",
         MessageChannel: "readonly",
         PerformanceObserver: "readonly",

@@ -59,11 +59,12 @@ function backend(wanted: Wanted): string {
   const tied =
     wanted.dimension === "" ? "" : `, where={${JSON.stringify(wanted.dimension)}: ${JSON.stringify(wanted.value)}}`;
   const rpcs = wanted.busiest ? [...LIVE_RPCS, BUSIEST_RPC] : LIVE_RPCS;
-  return `with tallywire.Client(ADDRESS, api_key=KEY) as client:
-    made = client.accounts.embed_token(
-        ${quoted(originsOf(wanted.origins))}${tied},
-        rpcs=${quoted(rpcs)},
-    )
+  return `def live_panel_token() -> str:
+    with tallywire.Client(ADDRESS, api_key=KEY) as client:
+        made = client.accounts.embed_token(
+            ${quoted(originsOf(wanted.origins))}${tied},
+            rpcs=${quoted(rpcs)},
+        )
     return made.token`;
 }
 
@@ -97,7 +98,7 @@ function Snippet({ title, text }: { title: string; text: string }): JSX.Element 
 
 function Made({ made, wanted }: { made: CreateEmbedTokenResponse; wanted: Wanted }): JSX.Element {
   return (
-    <div class="wide" role="status" data-embed="made">
+    <div class="made" role="status" data-embed="made">
       <p>{t.embeds.made(instant(ms(made.expiresAt), zone.value))}</p>
       <Snippet title={t.embeds.token} text={made.token} />
       <Snippet title={t.embeds.page} text={frame(made.token)} />
