@@ -1,4 +1,4 @@
-"""What people change on the pages, in a browser against the real service: funnels, dashboards, a panel's token, a user."""
+"""What people change on the pages, in a browser against the real service: funnels, dashboards, a token, a user."""
 
 import asyncio
 import os
@@ -69,9 +69,7 @@ async def _erase_as_workers_do(database: Database, organization_id: int) -> None
     await erasures.run(database, found[0])
 
 
-async def test_what_people_change(
-    web: RunningWeb, accounts: Accounts, database: Database, tmp_path: Path
-) -> None:
+async def test_what_people_change(web: RunningWeb, accounts: Accounts, database: Database, tmp_path: Path) -> None:
     caller = await accounts.caller(scopes=(Scope.ADMIN,))
     await _fill(caller)
     worker = asyncio.create_task(_erase_as_workers_do(database, caller.organization_id))

@@ -125,6 +125,27 @@ def _table(
     ]
 
 
+async def _by_dimension(client: AsyncClient, period: Period, dimension: str, metric: str, unit: str) -> list[list[str]]:
+    """The rows of a chart by a dimension that has six values at most: these, and what the total has beside them."""
+    answer = await client.query_metrics(
+        *period.bounds, [metric], time_zone=period.zone, group_by=[dimension], series="auto", page_size=100
+    )
+    assert len(answer.rows) <= 6
+    total, *rows = [
+        [None if (kind := one.WhichOneof("value")) is None else getattr(one, kind) for one in row.series[0].values]
+        for row in (answer.total, *answer.rows)
+    ]
+    rest = [
+        None if whole is None else whole - sum(value or 0 for value in parts)
+        for whole, *parts in zip(total, *rows, strict=True)
+    ]
+    columns = [*rows, rest] if any(rest) else rows
+    names = period.names(bucket.start.ToDatetime(UTC) for bucket in answer.buckets)
+    return [
+        [name, *(shown.figure(value, unit) for value in values)] for name, *values in zip(names, *columns, strict=True)
+    ]
+
+
 async def _overview(client: AsyncClient, period: Period) -> Page:
     answer = await client.overview(*period.bounds, time_zone=period.zone)
     names = ("total_conversations", *OUTCOMES, *RESPONSE)
@@ -171,6 +192,7 @@ async def _usage(client: AsyncClient, period: Period) -> Page:
     return Page(
         cards=_cards(answer.total, COST_CARDS),
         charts=[
+            await _by_dimension(client, period, "model", "cost_micros", "micros"),
             _table(period, trends, "micros", "cost_micros", compares=True),
             _table(period, trends, "1", *tokens),
             _table(period, trends, "1", *work),
@@ -196,7 +218,8 @@ async def _conversations(client: AsyncClient, period: Period) -> Page:
             [
                 [name, *(shown.figure(getattr(point.figures, outcome), "1") for outcome in OUTCOMES)]
                 for name, point in zip(names, answer.series, strict=True)
-            ]
+            ],
+            await _by_dimension(client, period, "channel", "total_conversations", "1"),
         ],
         revision=answer.context.as_of_revision,
     )
