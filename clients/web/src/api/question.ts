@@ -192,10 +192,6 @@ export function askAnew(method: { name: string }): void {
     // A component that is drawn for the first time holds its entry before it counts as a reader.
     entry.isOutdated = true;
     if (entry.readers > 0) entry.ask();
-    else {
-      entries.delete(key);
-      // A component that is being drawn may hold it already: it asks once it is there.
-      entry.answer.value = { ...entry.answer.peek(), at: 0 };
-    }
+    else entries.delete(key);
   }
 }
