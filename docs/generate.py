@@ -17,6 +17,7 @@ from server.catalog.dimensions import Dimension
 from server.catalog.metrics import Aggregation, Better, Definition, Derived, Measure, Quantile, Ratio, Where
 from server.cli import setting_options
 from server.organizations.settings import SETTINGS
+from server.store.bi import schema as bi_views
 
 DOCS = pathlib.Path(__file__).parent
 PAGES_CATALOGUE = DOCS.parent / "clients" / "web" / "src" / "catalogue.json"
@@ -118,11 +119,21 @@ def organization_table() -> str:
     return setting_options.documentation(SETTINGS.values()).rstrip()
 
 
+def bi_table() -> str:
+    """Returns the views for BI and their columns."""
+    rows = (
+        f"| `{one.name}` | {one.comment} | {', '.join(f'`{column.name}`' for column in one.columns)} |"
+        for one in bi_views.views()
+    )
+    return "\n".join(("| View | What it has | Columns |", "|---|---|---|", *rows))
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "metrics": metrics_table,
     "dimensions": dimensions_table,
     "prometheus": prometheus_table,
     "organization": organization_table,
+    "bi": bi_table,
 }
 
 
