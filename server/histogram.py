@@ -24,10 +24,10 @@ def _lowest() -> list[int]:
     return lowest
 
 
-_LOWEST = _lowest()
-BIN_COUNT = len(_LOWEST)
+LOWEST = _lowest()
+BIN_COUNT = len(LOWEST)
 # The bins of small values: most are, and looking one up takes a third of the time of a search.
-_SMALL = [bisect.bisect_right(_LOWEST, value) - 1 for value in range(20_000)]
+_SMALL = [bisect.bisect_right(LOWEST, value) - 1 for value in range(20_000)]
 KEY_COUNT = 2 * BIN_COUNT  # bin i is counted under the key i; its offsets are added up under BIN_COUNT + i
 
 
@@ -35,7 +35,7 @@ def count(values: Iterable[int], into: dict[int, int], first_key: int = 0, *, ti
     """Adds values, 0 ≤ value ≤ MAXIMUM, to a histogram whose keys begin at first_key, each so many times; −1 takes them
     back.
     """
-    get, lowest, bisect_right, first_offset = into.get, _LOWEST, bisect.bisect_right, first_key + BIN_COUNT
+    get, lowest, bisect_right, first_offset = into.get, LOWEST, bisect.bisect_right, first_key + BIN_COUNT
     for value in values:
         number = bisect_right(lowest, value) - 1
         key = first_key + number
@@ -47,7 +47,7 @@ def count(values: Iterable[int], into: dict[int, int], first_key: int = 0, *, ti
 
 def place(values: Sequence[int | None], into: Sequence[list[tuple[int, int]]], first_key: int = 0) -> None:
     """Appends to a list for each value the keys to which it adds in a histogram, with how much; nothing for None."""
-    small, lowest, most = _SMALL, _LOWEST, len(_SMALL)
+    small, lowest, most = _SMALL, LOWEST, len(_SMALL)
     for value, keys in zip(values, into, strict=True):
         if value is not None:
             number = small[value] if value < most else bisect.bisect_right(lowest, value) - 1
@@ -63,7 +63,7 @@ def means(histogram: Mapping[int, int], first_key: int = 0) -> Iterator[tuple[fl
     for key in sorted([key for key in histogram if first_key <= key < end]):
         count = histogram[key]
         if count > 0:
-            yield _LOWEST[key - first_key] + histogram.get(key + BIN_COUNT, 0) / count, count
+            yield LOWEST[key - first_key] + histogram.get(key + BIN_COUNT, 0) / count, count
 
 
 def quantile(histogram: Mapping[int, int], q: float, first_key: int = 0) -> float | None:
@@ -77,7 +77,7 @@ def quantile(histogram: Mapping[int, int], q: float, first_key: int = 0) -> floa
 
     def value_at(rank: int) -> float:
         key = keys[bisect.bisect_right(up_to, rank)]
-        return _LOWEST[key - first_key] + histogram.get(key + BIN_COUNT, 0) / histogram[key]
+        return LOWEST[key - first_key] + histogram.get(key + BIN_COUNT, 0) / histogram[key]
 
     rank = q * (total - 1)
     lower = int(rank)

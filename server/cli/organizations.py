@@ -11,12 +11,20 @@ from server.cli import connected, place, setting_options, tables
 from server.cli.options import APP_OPTIONS, AsJson, DataDir
 from server.organizations.organization import Organization, OrganizationState
 from server.organizations.settings import SETTINGS, OrganizationSettings
-from server.process import operators
-from server.store import organizations
+from server.process import operators, terminal
+from server.store import address, organizations
 from server.store.database import Database
-from server.tenancy import administration
+from server.tenancy import administration, bi_logins
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The organization's name.")]
+Bi = Annotated[
+    bool | None,
+    typer.Option(
+        "--bi/--no-bi",
+        help="A login by which tools for BI read the organization's figures from the database. Prints its URL once;"
+        " again: with another password. --no-bi takes it away.",
+    ),
+]
 
 _ALL = tuple(SETTINGS.values())
 _CHANGEABLE = tuple(one for one in _ALL if one.changeable)
@@ -46,27 +54,55 @@ def create_organization(name: Name, data_dir: DataDir = None, as_json: AsJson = 
 
 @app.command("set")
 @setting_options.with_options(_CHANGEABLE)
-def change(name: Name, data_dir: DataDir = None, as_json: AsJson = False, **typed: Any) -> None:
+def change(name: Name, bi: Bi = None, data_dir: DataDir = None, as_json: AsJson = False, **typed: Any) -> None:
     """Change settings of an organization.
 
-    Servers follow within 10 seconds. `default` takes a setting back; secret keys replace those set before.
+    Servers follow within 10 seconds. `default` takes a setting back; secret keys replace those set before. With --bi
+    alone, the URL is all that goes to standard output.
     """
     chosen = setting_options.parsed(_CHANGEABLE, typed)
-    if not chosen:
+    if not chosen and bi is None:
         raise typer.BadParameter("name at least one setting")
 
-    async def work(database: Database, _place: place.Place) -> tuple[Organization, Organization]:
+    async def work(database: Database, place: place.Place) -> _Changed:
         before = await administration.organization(database, name)
-        await administration.change_settings(database, name, chosen, by=operators.operator())
-        return before, await administration.organization(database, name)
+        if chosen:
+            await administration.change_settings(database, name, chosen, by=operators.operator())
+        url = None
+        if bi:
+            made = await bi_logins.give(database, name, by=operators.operator())
+            url = address.of_login(place.database_url, made.role, made.password, made.database)
+        elif bi is not None:
+            await bi_logins.take(database, name, by=operators.operator())
+        return _Changed(before=before, after=await administration.organization(database, name), bi_url=url)
 
-    before, changed = connected.on_database(data_dir, work)
+    changed = connected.on_database(data_dir, work)
     if as_json:
-        typer.echo(json.dumps(_organization(changed)))
+        given = {} if changed.bi_url is None else {"bi_url": changed.bi_url}
+        typer.echo(json.dumps({**_organization(changed.after), **given}))
         return
-    typer.echo(f"organization {changed.name!r}: {setting_options.shown(_CHANGEABLE, changed.settings)}")
-    for pair in before.settings.pairs:
-        if pair not in changed.settings.pairs:
+    if chosen:
+        _show_changes(changed)
+    if changed.bi_url is not None:
+        terminal.note(f"the login of {name!r} for BI; its password is shown only now, and no earlier one is valid:")
+        typer.echo(changed.bi_url)
+    elif bi is not None:
+        typer.echo(f"organization {name!r} has no login for BI")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Changed:
+    """An organization before and after a change, and the URL of a login that was made or has a new password."""
+
+    before: Organization
+    after: Organization
+    bi_url: str | None
+
+
+def _show_changes(changed: _Changed) -> None:
+    typer.echo(f"organization {changed.after.name!r}: {setting_options.shown(_CHANGEABLE, changed.after.settings)}")
+    for pair in changed.before.settings.pairs:
+        if pair not in changed.after.settings.pairs:
             typer.echo(f"figures by {pair} together are no longer kept, and workers remove them")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from server.events.event import Event
 
 SHOWN = "_erased"  # in answers, in place of any alias
-_ALIAS = f"\x1e{SHOWN}:"
+ALIAS = f"\x1e{SHOWN}:"
 _BITS = 128
 # By the names of their fields, since events of custom types may carry any detail. The names of agents and campaigns are
 # not those of the user that such an event carries.
@@ -21,17 +21,17 @@ _NAMED = ("agent", "campaign")  # the first part of the types whose name is anot
 
 def new_alias() -> str:
     """Returns an alias that nobody has."""
-    return _ALIAS + base64.b32encode(secrets.token_bytes(_BITS // 8)).decode().rstrip("=")
+    return ALIAS + base64.b32encode(secrets.token_bytes(_BITS // 8)).decode().rstrip("=")
 
 
 def is_alias(user_id: str) -> bool:
     """Returns whether a stored user id is an alias."""
-    return user_id.startswith(_ALIAS)
+    return user_id.startswith(ALIAS)
 
 
 def shown(user_id: str) -> str:
     """Returns how answers name a stored user: SHOWN in place of any alias."""
-    return SHOWN if user_id.startswith(_ALIAS) else user_id
+    return SHOWN if user_id.startswith(ALIAS) else user_id
 
 
 def is_personal(event_type: str, field: str) -> bool:

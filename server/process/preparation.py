@@ -1,13 +1,15 @@
 """Preparation of a database for this version of the code."""
 
 from server.store import diagnosis, migrate, partitions, schema
+from server.store.bi import schema as bi_views
 from server.store.database import Database
 
 
 async def prepare(database: Database) -> str:
-    """Brings the schema up to date, makes the partitions of the days ahead and returns the schema."""
+    """Brings the schema and the views for BI up to date, makes the partitions of the days ahead, returns the schema."""
     made = await migrate.upgrade(database)
     diagnosis.checked_schema(await schema.current(database))
+    await bi_views.renew(database)
     today = (await database.condition()).now.date()
     async with database.transaction() as driver:
         await partitions.ensure(driver, today)

@@ -46,3 +46,22 @@ def dsn(url: str) -> str:
 def _check_file(name: str, value: str) -> None:
     if value != "system" and not pathlib.Path(value).is_file():
         raise errors.SetupError(f"DATABASE_URL names {name}={value}, and there is no such file")
+
+
+_OF_LOGINS = ("host", "port", "sslmode", "sslnegotiation")
+
+
+def of_login(url: str, role: str, password: str, database: str) -> str:
+    """The URL by which another role reaches a database on the same server."""
+    parts = urllib.parse.urlsplit(url)
+    kept = [(name, value) for name, value in urllib.parse.parse_qsl(parts.query) if name in _OF_LOGINS]
+    user = f"{urllib.parse.quote(role, safe='')}:{urllib.parse.quote(password, safe='')}"
+    return urllib.parse.urlunsplit(
+        (
+            "postgresql",
+            f"{user}@{parts.netloc.rpartition('@')[2]}",
+            urllib.parse.quote(database, safe=""),
+            urllib.parse.urlencode(kept),
+            "",
+        )
+    )

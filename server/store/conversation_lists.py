@@ -50,8 +50,8 @@ _AT = {
 }
 _ESCALATED = _us("escalated_at")
 _ANSWERED = f"(SELECT min(one) FROM unnest(n.human_messages) AS one WHERE one >= {_ESCALATED})"  # noqa: S608
-_PHASE = "CASE WHEN {0}.outcome IS NULL THEN 1 WHEN {0}.is_open THEN 2 ELSE 3 END"
-_NUMBERS = {
+PHASE = "CASE WHEN {0}.outcome IS NULL THEN 1 WHEN {0}.is_open THEN 2 ELSE 3 END"
+NUMBERS = {
     ConversationOrder.MESSAGES: "n.messages",
     ConversationOrder.DURATION: _between(_us("began_at"), _us("closed_at")),
     ConversationOrder.FIRST_RESPONSE: _between(_us("began_at"), _us("first_sent_at")),
@@ -64,7 +64,7 @@ _NUMBERS = {
     ConversationOrder.REOPENINGS: "n.reopenings",
     ConversationOrder.CONTENT_GAPS: "n.content_gaps",
     ConversationOrder.OUTCOME: "n.outcome",
-    ConversationOrder.PHASE: _PHASE.format("n"),
+    ConversationOrder.PHASE: PHASE.format("n"),
     **{order: _us(_AT[time]) for time, order in TIME_ORDERS.items()},
 }
 _TEXTS = {
@@ -105,8 +105,8 @@ _COUNTS = {
     **dict.fromkeys(("human_resolved", "final_resolution"), "c.human_resolved_at IS NOT NULL"),
 }
 _RANGES = " AND ".join(
-    f"(:min_{one.name.lower()}::bigint IS NULL OR {_NUMBERS[one].replace('n.', 'c.')} >= :min_{one.name.lower()})"
-    f" AND (:max_{one.name.lower()}::bigint IS NULL OR {_NUMBERS[one].replace('n.', 'c.')} <= :max_{one.name.lower()})"
+    f"(:min_{one.name.lower()}::bigint IS NULL OR {NUMBERS[one].replace('n.', 'c.')} >= :min_{one.name.lower()})"
+    f" AND (:max_{one.name.lower()}::bigint IS NULL OR {NUMBERS[one].replace('n.', 'c.')} <= :max_{one.name.lower()})"
     for one in RANGED
 )
 
@@ -199,8 +199,8 @@ class _Shape(NamedTuple):
 @functools.cache
 def _statement(shape: _Shape) -> Statement:
     """Returns the statement of a page."""
-    if shape.order in _NUMBERS:
-        sort, kind = _NUMBERS[shape.order], "bigint"
+    if shape.order in NUMBERS:
+        sort, kind = NUMBERS[shape.order], "bigint"
     else:
         name = _TEXTS.get(shape.order) or _FOR[shape.time] + _FOR_WHOM[shape.order]
         sort, kind = f"nullif(n.{name}, '') COLLATE \"C\"", "text"
@@ -215,7 +215,7 @@ def _statement(shape: _Shape) -> Statement:
         TYPE=kind,
         THAN="<" if shape.descending else ">",
         DIRECTION=shape.direction,
-        PHASE=_PHASE.format("c"),
+        PHASE=PHASE.format("c"),
         FIGURE=" OR ".join(f"({_COUNTS[one]})" for one in shape.figure) or "true",
         RANGES=_RANGES,
         **{kind: _FOR[shape.time] + column for kind, column in _WHOM.items()},

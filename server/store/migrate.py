@@ -89,6 +89,10 @@ def _upgrade(connection: Connection) -> None:
     connection.commit()
     if is_ahead:
         return
+    if found not in (None, schema.expected()):
+        # They would keep columns from being changed. store.bi.schema makes them anew afterwards.
+        connection.execute(sa.text("DROP SCHEMA IF EXISTS bi CASCADE"))
+        connection.commit()
     command.upgrade(_config(connection), "head")
     connection.execute(sa.text("UPDATE deployment SET oldest_code = :code"), {"code": oldest_code()})
     connection.commit()

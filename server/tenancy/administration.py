@@ -18,8 +18,9 @@ from server.organizations.errors import (
 from server.organizations.organization import Organization, OrganizationState
 from server.organizations.setting import Value
 from server.organizations.settings import OrganizationSettings
-from server.store import organizations
+from server.store import calendars, organizations
 from server.store import pairs as stored_pairs
+from server.store.bi import logins
 from server.store.database import Database
 from server.tenancy import audit_trail
 
@@ -55,7 +56,8 @@ async def organization(database: Database, name: str) -> Organization:
 
 
 async def set_state(database: Database, name: str, state: OrganizationState, *, by: Actor = UNNAMED_OPERATOR) -> None:
-    """Suspends, resumes or revokes an organization; servers follow within 10 seconds. Revoking is final.
+    """Suspends, resumes or revokes an organization; servers follow within 10 seconds. Revoking is final, and takes the
+    login for BI away.
 
     Raises OrganizationRevoked if the organization was revoked before.
     """
@@ -64,6 +66,8 @@ async def set_state(database: Database, name: str, state: OrganizationState, *, 
         if before is None or not await organizations.set_state(driver, name, state):
             raise OrganizationRevoked(name)
         if before.state is not state:
+            if state is OrganizationState.REVOKED:
+                await logins.take(driver, before.organization_id)
             entry = Entry(
                 actor=by,
                 action=_STATE_ACTIONS[state],
@@ -94,6 +98,8 @@ async def change_settings(
         if before is None:
             raise OrganizationNotFound(name)
         await organizations.change_settings(driver, name, changes)
+        if "time_zone" in changes and await logins.is_given(driver, before.organization_id):
+            await calendars.ensure(driver, str(changes["time_zone"]))
         if "pairs" in changes:
             changed = await organizations.by_name(driver, name)
             assert changed is not None  # noqa: S101 - it is held

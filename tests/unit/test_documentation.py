@@ -194,7 +194,8 @@ def test_commands_and_their_options_exist(start: str, application: typer.Typer, 
                 options.add(word)
             else:
                 assert not hasattr(command, "commands"), f"{start} has no command {word}"
-        assert options <= {"--help", *(name for one in command.params for name in one.opts)}, words
+        known = (name for one in command.params for name in (*one.opts, *one.secondary_opts))
+        assert options <= {"--help", *known}, words
 
 
 def test_every_command_is_there() -> None:

@@ -35,8 +35,8 @@ def test_a_value_that_is_the_only_one_is_exact_however_often_it_comes(value: int
 
 
 def test_the_integers_of_a_bin_are_at_most_one_percent_apart() -> None:
-    ends = [*histogram._LOWEST[1:], histogram.MAXIMUM + 1]
-    for number, (lowest, end) in enumerate(zip(histogram._LOWEST, ends, strict=True)):
+    ends = [*histogram.LOWEST[1:], histogram.MAXIMUM + 1]
+    for number, (lowest, end) in enumerate(zip(histogram.LOWEST, ends, strict=True)):
         assert histogram_of([lowest]) == {number: 1}
         assert end - 1 - lowest <= histogram.RELATIVE_ERROR * lowest
         if end - 1 > lowest:

@@ -1138,6 +1138,37 @@ _STATEMENTS = (
     ) WITH (fillfactor = 70)
     """,
     "CREATE INDEX schedules_by_next_run ON schedules (next_run_at) WHERE NOT (paused OR held)",
+    # The logins by which organizations read the views of the schema bi (server/store/bi).
+    """
+    CREATE TABLE bi_logins (
+        organization_id integer PRIMARY KEY REFERENCES organizations,
+        role_name name NOT NULL UNIQUE,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        changed_at timestamptz NOT NULL DEFAULT now()
+    )
+    """,
+    # The days of time zones, which those views need, in quarter hours [first_bucket, end_bucket), and by how many
+    # quarter hours clocks on the wall are ahead of UTC, from change_bucket on by another number; and of which release
+    # they are.
+    """
+    CREATE TABLE calendars (
+        time_zone text COLLATE "C" PRIMARY KEY,
+        release text NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE calendar_days (
+        time_zone text COLLATE "C" NOT NULL,
+        day date NOT NULL,
+        first_bucket integer NOT NULL,
+        end_bucket integer NOT NULL,
+        ahead integer NOT NULL,
+        change_bucket integer,
+        ahead_after integer,
+        PRIMARY KEY (time_zone, day)
+    )
+    """,
+    "CREATE UNIQUE INDEX calendar_days_by_bucket ON calendar_days (time_zone, first_bucket)",
 )
 
 

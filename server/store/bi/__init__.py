@@ -1,0 +1,1 @@
+"""The schema bi: views for tools that read PostgreSQL, and the logins of organizations that may read them."""

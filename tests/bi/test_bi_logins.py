@@ -1,0 +1,284 @@
+"""How logins for BI are given and taken away, and what they outlive."""
+
+import asyncio
+import json
+import pathlib
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from server import errors, timerange
+from server.local import embedded
+from server.organizations.errors import OrganizationNotFound, OrganizationRevoked
+from server.organizations.organization import OrganizationState
+from server.organizations.settings import OrganizationSettings
+from server.process import preparation
+from server.store import address, audit_trail
+from server.store.bi import logins, schema
+from server.store.bi.logins import BiLogin
+from server.store.database import Database
+from server.tenancy import administration, bi_logins
+from tests import documentation
+from tests.bi.reading import Reader, logged_in
+from tests.privacy import erasures
+from tests.support import processes, serving, waiting, worlds
+from tests.support.releases import CONTRACTION, NextRelease
+from tests.support.serving import Accounts, Caller
+
+
+async def opened(database: Database, login: BiLogin) -> Reader:
+    return await asyncpg.connect(address.of_login(database.url, login.role, login.password, login.database))
+
+
+async def is_role(database: Database, role: str) -> bool:
+    return bool(await worlds.value(database, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", role))
+
+
+async def ended(reader: Reader) -> None:
+    await waiting.until(reader.is_closed)
+
+
+async def actions(database: Database, organization_id: int) -> list[str]:
+    async with database.transaction() as driver:
+        entries = await audit_trail.after(driver, organization_id, 0, 100)
+    return [one.action for one in entries if one.action.startswith("bi_login")]
+
+
+async def test_another_password_in_place_of_the_first(caller: Caller, database: Database) -> None:
+    first = await bi_logins.give(database, caller.name)
+    reader = await opened(database, first)
+    assert await reader.fetchval("SELECT name FROM bi.organization") == caller.name
+    # What operators have changed of a login stays.
+    await worlds.value(database, f"ALTER ROLE {first.role} CONNECTION LIMIT 2")
+    second = await bi_logins.give(database, caller.name)
+    assert (first.is_new, second.is_new, first.role) == (True, False, second.role)
+    assert first.password != second.password
+    await ended(reader)
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await opened(database, first)
+    one, other = await opened(database, second), await opened(database, second)
+    with pytest.raises(asyncpg.TooManyConnectionsError):
+        await opened(database, second)
+    await one.close()
+    assert await bi_logins.take(database, caller.name)
+    await ended(other)
+    assert not await is_role(database, second.role)
+    assert not await bi_logins.take(database, caller.name)
+    assert await actions(database, caller.organization_id) == [
+        "bi_login.created",
+        "bi_login.rotated",
+        "bi_login.removed",
+    ]
+
+
+async def test_limits_of_a_login(caller: Caller, database: Database) -> None:
+    async with logged_in(database, caller.name) as reader:
+        for setting, value in (("default_transaction_read_only", "on"), ("statement_timeout", "1min")):
+            assert await reader.fetchval("SELECT current_setting($1)", setting) == value
+        assert await reader.fetchval("SHOW search_path") == "bi"
+        row = await reader.fetchrow(
+            "SELECT rolconnlimit, rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls AS may"
+            " FROM pg_roles WHERE rolname = current_user"
+        )
+        assert tuple(row) == (logins.CONNECTIONS, False)
+        # Grants to each login would fill the row of a view in the catalogue after some hundreds.
+        grants = await reader.fetch(
+            "SELECT DISTINCT grantee::regrole::text AS name FROM pg_class, aclexplode(relacl)"
+            " WHERE relnamespace = 'bi'::regnamespace"
+        )
+        assert {row["name"] for row in grants} <= {"-", "tallywire"}
+
+
+async def test_what_a_login_has_made_goes_with_it(caller: Caller, database: Database) -> None:
+    login = await bi_logins.give(database, caller.name)
+    reader = await opened(database, login)
+    made = await reader.fetchval("SELECT 1 FROM pg_largeobject_metadata LIMIT 1")
+    assert made is None
+    await reader.execute("BEGIN READ WRITE; SELECT lo_from_bytea(0, 'x'); COMMIT")
+    await reader.close()
+    assert await bi_logins.take(database, caller.name)
+    assert not await is_role(database, login.role)
+    assert await worlds.value(database, "SELECT count(*) FROM pg_largeobject_metadata") == 0
+
+
+async def test_it_ends_with_its_organization(caller: Caller, database: Database) -> None:
+    login = await bi_logins.give(database, caller.name)
+    await administration.set_state(database, caller.name, OrganizationState.REVOKED)
+    assert not await is_role(database, login.role)
+    with pytest.raises(OrganizationRevoked):
+        await bi_logins.give(database, caller.name)
+    with pytest.raises(OrganizationNotFound):
+        await bi_logins.give(database, "nobody'; DROP TABLE organizations; --")
+
+
+@pytest.fixture
+async def plain(own_database: Database, own_url: str) -> Callable[[str], Awaitable[Database]]:
+    """Makes the service's role one with some attributes, which owns nothing."""
+    numbers = iter(range(1, 100))
+
+    async def make(attributes: str) -> Database:
+        name = f"plain_{next(numbers)}"
+        async with own_database.transaction() as driver:
+            await driver.execute(f"CREATE ROLE {name} LOGIN {attributes} PASSWORD 'x'")
+            await driver.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}")
+        database = await own_name(own_database)
+        return Database(address.of_login(own_url, name, "x", database), ingest_connections=1, other_connections=1)
+
+    return make
+
+
+async def own_name(database: Database) -> str:
+    return str(await worlds.value(database, "SELECT current_database()"))
+
+
+async def test_without_the_rights_for_it(
+    plain: Callable[[str], Awaitable[Database]], own_organization: int, own_database: Database
+) -> None:
+    name = await own_name(own_database)
+    for attributes, said in (
+        ("NOCREATEROLE", r"role 'plain_1' may not make roles, .* run ALTER ROLE plain_1 CREATEROLE$"),
+        ("CREATEROLE", rf"role 'plain_2' may not make schemas, .* run GRANT CREATE ON DATABASE {name} TO plain_2$"),
+    ):
+        database = await plain(attributes)
+        with pytest.raises(errors.SetupError, match=said):
+            await bi_logins.give(database, "acme")
+        # What needs no login goes on: there is none to take away.
+        assert not await bi_logins.take(database, "acme")
+        await database.close()
+    assert await worlds.value(own_database, "SELECT count(*) FROM bi_logins") == 0
+
+
+async def test_a_login_outlives_migrations(
+    own_database: Database, own_url: str, own_organization: int, tmp_path: pathlib.Path
+) -> None:
+    login = await bi_logins.give(own_database, "acme")
+    contraction = CONTRACTION + '        op.execute("ALTER TABLE conversations DROP COLUMN IF EXISTS tokens")\n'
+    release = NextRelease(tmp_path, "contract", contraction)
+    await release.migrate(own_url)  # although a view has that column
+    assert await worlds.value(own_database, "SELECT to_regnamespace('bi')") is None
+    assert await is_role(own_database, login.role)
+    await bi_logins.take(own_database, "acme")
+
+
+async def test_views_of_another_release_are_made_anew(own_database: Database, own_organization: int) -> None:
+    login = await bi_logins.give(own_database, "acme")
+    reader = await opened(own_database, login)
+    await worlds.value(own_database, "DROP VIEW bi.daily")
+    await worlds.value(own_database, "COMMENT ON SCHEMA bi IS 'of another release'")
+    await worlds.value(own_database, "UPDATE calendars SET release = 'of another year'")
+    await worlds.value(own_database, "DELETE FROM calendar_days WHERE day > '2020-01-01'")
+    await preparation.prepare(own_database)
+    assert await reader.fetch("SELECT * FROM bi.daily") == []
+    assert await worlds.value(own_database, "SELECT max(day)::text FROM calendar_days") == "2099-12-31"
+    before = await worlds.value(own_database, "SELECT 'bi.daily'::regclass::oid")
+    await preparation.prepare(own_database)
+    assert await worlds.value(own_database, "SELECT 'bi.daily'::regclass::oid") == before
+    await reader.close()
+    await bi_logins.take(own_database, "acme")
+
+
+async def test_where_nobody_has_a_login_nothing_is_made(own_database: Database) -> None:
+    await preparation.prepare(own_database)
+    assert await worlds.value(own_database, "SELECT to_regnamespace('bi')") is None
+
+
+async def test_logins_that_are_given_at_once(accounts: Accounts, database: Database) -> None:
+    callers = [await accounts.caller() for _ in range(3)]
+    made = await asyncio.gather(*(bi_logins.give(database, one.name) for one in callers))
+    assert len({one.role for one in made}) == 3
+    for caller, login in zip(callers, made, strict=True):
+        reader = await opened(database, login)
+        assert await reader.fetchval("SELECT organization_id FROM bi.organization") == caller.organization_id
+        await reader.close()
+        await bi_logins.take(database, caller.name)
+
+
+async def test_another_time_zone_makes_other_days(accounts: Accounts, database: Database) -> None:
+    caller = await accounts.caller(settings=OrganizationSettings(time_zone="Pacific/Auckland"))
+    async with logged_in(database, caller.name) as reader:
+        at = serving.now() - timedelta(hours=30)
+        await caller.track(serving.event("a.b", at=at))
+        for zone in ("Pacific/Auckland", "Pacific/Pago_Pago"):
+            await administration.change_settings(database, caller.name, {"time_zone": zone})
+            days = await reader.fetch("SELECT day FROM bi.daily WHERE events > 0")
+            assert [row["day"] for row in days] == [timerange.day_at(at, timerange.zone(zone))]
+
+
+async def test_people_who_were_erased_are_not_told_apart(own_database: Database, own_organization: int) -> None:
+    events = erasures.world(5, 120)
+    await worlds.store(own_database, own_organization, events)
+    await worlds.project(own_database, own_organization)
+    async with logged_in(own_database, "acme") as reader:
+        before = await reader.fetch("SELECT * FROM bi.metrics_daily ORDER BY 1, 2, 3, 4")
+        assert await reader.fetchval("SELECT count(*) FROM bi.users WHERE user_id = $1", erasures.ANN) == 1
+        await erasures.run(own_database, await erasures.begin(own_database, own_organization))
+        await worlds.project(own_database, own_organization)
+        assert await reader.fetch("SELECT * FROM bi.metrics_daily ORDER BY 1, 2, 3, 4") == before
+        assert await reader.fetchval("SELECT count(*) FROM bi.users WHERE user_id = '_erased'") == 1
+        for view in (one for one in schema.views() if not one.name.startswith("percentiles")):
+            rows = str(await reader.fetch(f"SELECT * FROM bi.{view.name}"))
+            assert not any(canary in rows for canary in erasures.CANARIES), view.name
+
+
+async def test_what_a_superuser_can_take_away(
+    own_engines: embedded.Engines, own_database: Database, own_organization: int
+) -> None:
+    """The statement of the documentation takes locks and large objects from logins, and leaves them to the service."""
+    (statement,) = documentation.blocks("sql", documentation.PAGES["docs/bi.md"])
+    name = await worlds.value(own_database, "SELECT current_database()")
+    admin = await asyncpg.connect(address.dsn(own_engines.admin_url.removesuffix("postgres") + str(name)))
+    await admin.execute(statement)
+    await admin.close()
+    async with logged_in(own_database, "acme") as reader:
+        for call in ("pg_advisory_lock(1)", "pg_try_advisory_xact_lock_shared(1, 2)", "lo_from_bytea(0, 'x')"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await reader.execute(f"BEGIN READ WRITE; SELECT {call}")
+            await reader.execute("ROLLBACK")
+    await preparation.prepare(own_database)
+    await worlds.store(own_database, own_organization, erasures.world(7, 20))
+
+
+async def test_corrections_are_in_the_figures(own_database: Database, own_organization: int) -> None:
+    events = erasures.world(6, 60)
+    await worlds.store(own_database, own_organization, events)
+    async with logged_in(own_database, "acme") as reader:
+        await erasures.correct(own_database, own_organization, events, 3)
+        await worlds.project(own_database, own_organization)
+        raw = await worlds.value(
+            own_database, "SELECT count(DISTINCT user_id) FROM events WHERE organization_id = $1", own_organization
+        )
+        counted = await worlds.value(
+            own_database, "SELECT count(*) FROM events WHERE organization_id = $1", own_organization
+        )
+        assert await reader.fetchval("SELECT sum(events) FROM bi.daily") == counted
+        assert raw
+        (row,) = await reader.fetch("SELECT revisions_behind FROM bi.freshness WHERE source = 'conversations'")
+        assert row["revisions_behind"] == 0
+
+
+async def test_by_the_command_line(own_url: str, own_organization: int, tmp_path: pathlib.Path) -> None:
+    environment = processes.environment(tmp_path, DATABASE_URL=own_url)
+    shown = processes.invoke("organizations", "set", "acme", "--bi", environment=environment)
+    assert shown.returncode == 0, shown.stderr
+    assert "its password is shown only now" in shown.stderr
+    first = shown.stdout.strip()
+    assert first.startswith("postgresql://tallywire_bi_")
+    shown = processes.invoke("organizations", "set", "acme", "--bi", "--weight", "3", "--json", environment=environment)
+    told = json.loads(shown.stdout)
+    assert told["weight"] == 3
+    assert told["bi_url"] not in ("", first)
+    assert await _name(told["bi_url"]) == "acme"
+    shown = processes.invoke("organizations", "set", "acme", "--no-bi", environment=environment)
+    assert shown.stdout == "organization 'acme' has no login for BI\n"
+    with pytest.raises(asyncpg.PostgresError):
+        await _name(told["bi_url"])
+
+
+async def _name(url: str) -> object:
+    reader = await asyncpg.connect(url)
+    try:
+        return await reader.fetchval("SELECT name FROM organization")
+    finally:
+        await reader.close()
