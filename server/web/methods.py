@@ -28,10 +28,16 @@ _UNARY: Mapping[str, str] = {
     "DeliveryService": "CreateDestination GetDestination ListDestinations UpdateDestination DeleteDestination"
     " TestDestination RotateSecret ListDeliveries GetDelivery ResendDelivery CreateDownloadLink",
     "RealtimeService": "GetRealtimeMetrics",
+    "ReportService": "CreateReport GetReport ListReports UpdateReport DeleteReport ListReportVersions"
+    " ListReportTemplates RunReport GetReportRun ListReportRuns CancelReportRun CreateReportSchedule"
+    " UpdateReportSchedule DeleteReportSchedule ListReportSchedules PauseReportSchedule ResumeReportSchedule"
+    " RunReportSchedule",
 }
 _STREAMS: Mapping[str, str] = {
     "PrivacyService": "ExportUser",
     "AuditService": "VerifyMetrics",
+    "ExportService": "ExportMetrics ExportRows",
+    "ReportService": "DownloadReport",
     "RealtimeService": "WatchMetrics",
 }
 

@@ -24,6 +24,7 @@ const PAGES = [
   "api",
   "users",
   "dashboards",
+  "reports",
   "settings",
 ];
 const PERIODS = ["7d", "28d", "90d", "24h", "yesterday", "lastmonth"];

@@ -21,6 +21,7 @@ const PAGES = [
   "api",
   "users",
   "dashboards",
+  "reports",
   "settings",
   "rows?metric=total_messages",
 ];

@@ -24,14 +24,19 @@ export function csv(head: readonly string[], rows: readonly (readonly (string | 
 }
 
 /** Gives the reader a file. */
-export function download(name: string, text: string, type = "text/csv"): void {
+export function save(name: string, content: Blob): void {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+  link.href = URL.createObjectURL(content);
   link.download = name;
   link.click();
   setTimeout(() => {
     URL.revokeObjectURL(link.href);
   }, 10_000);
+}
+
+/** Gives the reader a text as a file. */
+export function download(name: string, text: string, type = "text/csv"): void {
+  save(name, new Blob([text], { type: `${type};charset=utf-8` }));
 }
 
 /** Returns the name of a file: what, which period, which revision. */

@@ -7,7 +7,8 @@ import { backoff } from "../src/live/live";
 import { inPlace } from "../src/live/parts";
 import { comparison, filter, href, isRange, misunderstood, place, range } from "../src/state/address";
 import { comparisonOf, periodOf } from "../src/state/period";
-import { changeTile, freshId, moveTile, newTile, withTiles } from "../src/pages/dashboardEditor";
+import { moveItem } from "../src/components/Move";
+import { changeTile, freshId, newTile, withTiles } from "../src/pages/dashboardEditor";
 import { pageOf } from "../src/pages";
 import { en } from "../src/text/en";
 import { de } from "../src/text/de";
@@ -93,8 +94,8 @@ describe("dashboards", () => {
   const tiles = ["a", "b", "c"].map((tileId) => create(TileSchema, { tileId, kind: "note" }));
 
   it("move tiles within their one order", () => {
-    expect(moveTile(tiles, 0, 2).map((tile) => tile.tileId)).toEqual(["b", "c", "a"]);
-    expect(moveTile(tiles, 2, -5).map((tile) => tile.tileId)).toEqual(["c", "a", "b"]);
+    expect(moveItem(tiles, 0, 2).map((tile) => tile.tileId)).toEqual(["b", "c", "a"]);
+    expect(moveItem(tiles, 2, -5).map((tile) => tile.tileId)).toEqual(["c", "a", "b"]);
   });
 
   it("are never changed in place, so that undo is the one before", () => {

@@ -104,3 +104,8 @@ export function errorFrom(text: string, status: number, retryAfter: string | nul
   const code = parsed.code ?? CODE_OF_STATUS[status] ?? "unknown";
   return new CallError(code, parsed.message ?? "", reason.replace("ERROR_REASON_", ""), retryMs ?? waitMs, about);
 }
+
+/** Returns what a reader is told of something that failed. */
+export function problemOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

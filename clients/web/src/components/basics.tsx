@@ -1,6 +1,6 @@
 /** Small parts of every page: links, tiles, states. */
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { t } from "../text";
 import { count, day, time } from "../format";
 import { filter, go, href, setParams } from "../state/address";
@@ -49,6 +49,7 @@ export function Tile({
   children,
   width = 12,
   name,
+  place,
 }: {
   title: ComponentChildren;
   hint?: ComponentChildren;
@@ -56,9 +57,15 @@ export function Tile({
   children: ComponentChildren;
   width?: 3 | 4 | 6 | 8 | 12;
   name?: string;
+  /** Its place among tiles that can be moved. */
+  place?: number;
 }): JSX.Element {
   return (
-    <section class={`tile w${String(width)}`} {...(name === undefined ? {} : { "data-tile": name })}>
+    <section
+      class={`tile w${String(width)}`}
+      {...(name === undefined ? {} : { "data-tile": name })}
+      {...(place === undefined ? {} : { "data-place": place })}
+    >
       <header class="tile-head">
         <h2>{title}</h2>
         {hint !== undefined && <span class="muted small">{hint}</span>}
@@ -281,9 +288,9 @@ export function Popover({
   const box = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
   const [open, setOpen] = useState(false);
-  const place = (event: { newState: string }): void => {
-    setOpen(event.newState === "open");
-    if (event.newState !== "open" || box.current === null || button.current === null) return;
+  // What is in the box decides how large it is: it is placed once that is there.
+  useLayoutEffect(() => {
+    if (!open || box.current === null || button.current === null) return;
     const from = button.current.getBoundingClientRect();
     const width = box.current.offsetWidth;
     const room = document.documentElement.clientWidth;
@@ -293,7 +300,7 @@ export function Popover({
     const top = below + height > innerHeight && from.top - height - 6 > 0 ? from.top - height - 6 : below;
     box.current.style.left = `${String(left)}px`;
     box.current.style.top = `${String(top)}px`;
-  };
+  }, [open]);
   return (
     <>
       <button
@@ -306,7 +313,15 @@ export function Popover({
       >
         {label}
       </button>
-      <div ref={box} id={id} popover="auto" class={`popover ${name}`} onToggle={place}>
+      <div
+        ref={box}
+        id={id}
+        popover="auto"
+        class={`popover ${name}`}
+        onToggle={(event: { newState: string }) => {
+          setOpen(event.newState === "open");
+        }}
+      >
         {open && children}
       </div>
     </>

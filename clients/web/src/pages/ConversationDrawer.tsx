@@ -1,12 +1,12 @@
 /** One conversation: what its events come to, and the events in order. */
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
 import { toJson } from "../wire";
 import { EventSchema } from "@contract/event_pb.js";
 import type { Event } from "@contract/event_pb.js";
 import { DirectoryService } from "@contract/directory_service_pb.js";
 import type { Conversation } from "@contract/conversation_pb.js";
 import { useQuestion } from "../api/question";
+import { Drawer } from "../components/Drawer";
 import { Failure, Link, Loading } from "../components/basics";
 import { ms, num } from "../contract";
 import { count, figure, instant } from "../format";
@@ -126,35 +126,15 @@ function Inside({ id }: { id: string }): JSX.Element {
 /** The drawer, open while the address names a conversation. */
 export function ConversationDrawer(): JSX.Element {
   const id = param("c");
-  const drawer = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    const { current } = drawer;
-    if (current === null) return;
-    if (id !== "" && !current.open) current.showModal();
-    if (id === "" && current.open) current.close();
-  }, [id]);
-  const close = (): void => {
-    if (param("c") !== "") setParams({ c: undefined });
-  };
   return (
-    <dialog
-      ref={drawer}
-      class="drawer"
-      aria-labelledby="drawer-title"
-      onClose={close}
-      onClick={(event) => {
-        if (event.target === drawer.current) close();
+    <Drawer
+      open={id !== ""}
+      title={<code>{id}</code>}
+      close={() => {
+        setParams({ c: undefined });
       }}
     >
-      <div class="drawer-head">
-        <h2 id="drawer-title">
-          <code>{id}</code>
-        </h2>
-        <button type="button" onClick={close}>
-          {t.conversations.close}
-        </button>
-      </div>
-      {id !== "" && <Inside id={id} />}
-    </dialog>
+      <Inside id={id} />
+    </Drawer>
   );
 }

@@ -1,10 +1,11 @@
 /** The tiles of a dashboard in their order, and what changes them: by the pointer, or by "Move", arrows and Enter. */
 import type { JSX } from "preact";
-import { useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { create } from "../wire";
 import { TilePeriodSchema } from "@contract/dashboard_service_pb.js";
 import type { Dashboard, Tile as WireTile } from "@contract/dashboard_service_pb.js";
 import { Popover, Tile, closePopover } from "../components/basics";
+import { Move, dragging, moveItem } from "../components/Move";
 import { Select } from "../components/Select";
 import { say } from "../components/announce";
 import { METRICS, metricInfo } from "../contract";
@@ -12,7 +13,7 @@ import { count } from "../format";
 import { LIVE_FIGURES } from "../live/parts";
 import { RANGES } from "../state/address";
 import { t } from "../text";
-import { WIDTHS, changeTile, moveTile, newTile } from "./dashboardEditor";
+import { WIDTHS, changeTile, newTile } from "./dashboardEditor";
 import type { Choice } from "./dashboardEditor";
 import { TileContent, tileTitle } from "./dashboardTiles";
 
@@ -213,58 +214,6 @@ interface GridProps {
   change: (tiles: WireTile[]) => void;
 }
 
-function Move({
-  index,
-  title,
-  moving,
-  setMoving,
-  move,
-  drag,
-}: {
-  index: number;
-  title: string;
-  moving: boolean;
-  setMoving: (moving: number | undefined) => void;
-  move: (to: number) => void;
-  drag: (event: PointerEvent) => void;
-}): JSX.Element {
-  const began = useRef(index);
-  const onKey = (event: KeyboardEvent): void => {
-    if (!moving) return;
-    const step =
-      event.key === "ArrowLeft" || event.key === "ArrowUp"
-        ? -1
-        : event.key === "ArrowRight" || event.key === "ArrowDown"
-          ? 1
-          : 0;
-    if (step !== 0) move(index + step);
-    else if (event.key === "Escape") {
-      move(began.current);
-      setMoving(undefined);
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
-  const toggle = (): void => {
-    began.current = index;
-    setMoving(moving ? undefined : index);
-    if (!moving) say(t.dashboards.moving);
-  };
-  return (
-    <button
-      type="button"
-      class="link handle"
-      aria-pressed={moving}
-      aria-label={`${t.dashboards.move}: ${title}`}
-      onKeyDown={onKey}
-      onClick={toggle}
-      onPointerDown={drag}
-    >
-      ⠿ {t.dashboards.move}
-    </button>
-  );
-}
-
 function Edit({
   tiles,
   index,
@@ -293,23 +242,6 @@ function Edit({
   );
 }
 
-/** Follows a pointer that drags a tile; says over which tile it is let go. */
-function dragging(tiles: readonly WireTile[], from: number, put: (to: number) => void): (event: PointerEvent) => void {
-  return (event) => {
-    if (event.pointerType === "mouse" && event.button !== 0) return;
-    const drop = (end: PointerEvent): void => {
-      removeEventListener("pointerup", drop);
-      const over = document
-        .elementsFromPoint(end.clientX, end.clientY)
-        .map((one) => one.closest<HTMLElement>("[data-tile]"))
-        .find((one) => one !== null);
-      const to = tiles.findIndex((tile) => tile.tileId === over?.dataset["tile"]);
-      if (to >= 0 && to !== from) put(to);
-    };
-    addEventListener("pointerup", drop);
-  };
-}
-
 /** The tiles. */
 export function Tiles({ dashboard, editing, change }: GridProps): JSX.Element {
   const { tiles } = dashboard;
@@ -317,7 +249,7 @@ export function Tiles({ dashboard, editing, change }: GridProps): JSX.Element {
   const move = (from: number, to: number): void => {
     const place = Math.max(0, Math.min(tiles.length - 1, to));
     if (place === from) return;
-    change(moveTile(tiles, from, place));
+    change(moveItem(tiles, from, place));
     setMoving(place);
     const tile = tiles[from];
     if (tile !== undefined) say(t.dashboards.moved(tileTitle(tile), count(place + 1), count(tiles.length)));
@@ -343,8 +275,8 @@ export function Tiles({ dashboard, editing, change }: GridProps): JSX.Element {
               move={(to) => {
                 move(index, to);
               }}
-              drag={dragging(tiles, index, (to) => {
-                change(moveTile(tiles, index, to));
+              drag={dragging(index, (to) => {
+                change(moveItem(tiles, index, to));
                 setMoving(undefined);
               })}
             />
@@ -352,7 +284,7 @@ export function Tiles({ dashboard, editing, change }: GridProps): JSX.Element {
           </>
         );
         return (
-          <Tile key={tile.tileId} title={title} width={width} name={tile.tileId} tools={tools}>
+          <Tile key={tile.tileId} title={title} width={width} name={tile.tileId} place={index} tools={tools}>
             <TileContent tile={tile} />
           </Tile>
         );

@@ -10,6 +10,7 @@ import { askAnew, newestContext, useQuestion } from "../api/question";
 import { call } from "../api/transport";
 import { Page } from "../components/Page";
 import { Answered, Popover, Tile } from "../components/basics";
+import { LateInput } from "../components/LateInput";
 import { say } from "../components/announce";
 import { download } from "../csv";
 import { ms } from "../contract";
@@ -20,31 +21,10 @@ import { may, preferences } from "../state/session";
 import { t } from "../text";
 import { ConversationDrawer } from "./ConversationDrawer";
 import { withTiles } from "./dashboardEditor";
+import { useDraft } from "./draft";
+import type { Draft } from "./draft";
 import { AddTile, Tiles } from "./DashboardGrid";
 import { store } from "./Dashboards";
-
-interface Draft {
-  /** Newest last: undo takes the last one away. */
-  steps: Dashboard[];
-  change: (next: Dashboard) => void;
-  undo: () => void;
-}
-
-function useDraft(dashboard: Dashboard | undefined, editing: boolean): Draft {
-  const [steps, setSteps] = useState<Dashboard[]>([]);
-  useEffect(() => {
-    if (!editing) setSteps([]);
-  }, [editing, dashboard?.etag]);
-  return {
-    steps,
-    change: (next) => {
-      setSteps([...steps, next]);
-    },
-    undo: () => {
-      setSteps(steps.slice(0, -1));
-    },
-  };
-}
 
 function Versions({ id }: { id: string }): JSX.Element {
   const asked = useQuestion(DashboardService.method.listDashboardVersions, { dashboardId: id });
@@ -142,11 +122,10 @@ function Heads({ dashboard, change }: { dashboard: Dashboard; change: (next: Das
     <div class="filters">
       <label>
         {t.dashboards.title}{" "}
-        <input
+        <LateInput
           value={dashboard.title}
           maxLength={200}
-          onChange={(event) => {
-            const { value } = event.currentTarget;
+          finish={(value) => {
             set((next) => {
               next.title = value;
             });
@@ -175,7 +154,7 @@ function Heads({ dashboard, change }: { dashboard: Dashboard; change: (next: Das
 
 interface BarProps {
   dashboard: Dashboard;
-  draft: Draft;
+  draft: Draft<Dashboard>;
   setProblem: (problem: "" | "newer" | CallError) => void;
 }
 
@@ -302,7 +281,15 @@ function PageTools({ stored }: { stored: Dashboard }): JSX.Element {
   );
 }
 
-function Shown({ dashboard, draft, editing }: { dashboard: Dashboard; draft: Draft; editing: boolean }): JSX.Element {
+function Shown({
+  dashboard,
+  draft,
+  editing,
+}: {
+  dashboard: Dashboard;
+  draft: Draft<Dashboard>;
+  editing: boolean;
+}): JSX.Element {
   const [problem, setProblem] = useState<"" | "newer" | CallError>("");
   return (
     <>

@@ -33,8 +33,8 @@ export function selectBuckets(first: Bucket, last: Bucket): void {
 }
 
 /** The name of the granularity with the zone, for the caption of a chart. */
-export function caption(granularity: number): string {
-  return `${t.chart.by[granularity] ?? ""}, ${zone.value}`;
+export function caption(granularity: number, place = zone.value): string {
+  return `${t.chart.by[granularity] ?? ""}, ${place}`;
 }
 
 /** What opens the rows of a figure: the page with rows, the question in its address, and the token of this very figure. */

@@ -64,15 +64,6 @@ export function withTiles(dashboard: Dashboard, tiles: readonly Tile[]): Dashboa
   return next;
 }
 
-/** Moves a tile to another place; places beyond the ends are the ends. */
-export function moveTile(tiles: readonly Tile[], from: number, to: number): Tile[] {
-  const next = [...tiles];
-  const [tile] = next.splice(from, 1);
-  if (tile === undefined) return next;
-  next.splice(Math.max(0, Math.min(next.length, to)), 0, tile);
-  return next;
-}
-
 /** Changes one tile. */
 export function changeTile(tiles: readonly Tile[], index: number, change: (tile: Tile) => void): Tile[] {
   return tiles.map((tile, i) => {

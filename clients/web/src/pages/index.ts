@@ -30,6 +30,8 @@ export const PAGES: readonly PageEntry[] = [
   { path: "/users/", load: () => import("./UserPage") },
   { path: "/dashboards", name: "dashboards", letter: "b", load: () => import("./Dashboards") },
   { path: "/dashboards/", load: () => import("./DashboardPage") },
+  { path: "/reports", name: "reports", letter: "r", load: () => import("./Reports") },
+  { path: "/reports/", load: () => import("./ReportPage") },
   { path: "/settings", name: "settings", letter: "s", load: () => import("./Settings") },
   { path: "/rows", load: () => import("./Rows") },
 ];
