@@ -269,6 +269,18 @@ export function Whole<T>({
   );
 }
 
+/** Places a box below a button, or above where there is more room, within the window. */
+function place(box: HTMLElement | null, button: HTMLElement | null): void {
+  if (box === null || button === null) return;
+  const from = button.getBoundingClientRect();
+  const left = Math.max(8, Math.min(from.left, document.documentElement.clientWidth - box.offsetWidth - 8));
+  const below = from.bottom + 6;
+  const height = box.offsetHeight;
+  const top = below + height > innerHeight && from.top - height - 6 > 0 ? from.top - height - 6 : below;
+  box.style.left = `${String(left)}px`;
+  box.style.top = `${String(top)}px`;
+}
+
 /** A button that opens a box that floats; Escape and a click elsewhere close it, by the browser itself. */
 export function Popover({
   id,
@@ -288,18 +300,17 @@ export function Popover({
   const box = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
   const [open, setOpen] = useState(false);
-  // What is in the box decides how large it is: it is placed once that is there.
+  // What is in the box decides how large it is: it is placed once that is there, and anew where the window changes.
   useLayoutEffect(() => {
-    if (!open || box.current === null || button.current === null) return;
-    const from = button.current.getBoundingClientRect();
-    const width = box.current.offsetWidth;
-    const room = document.documentElement.clientWidth;
-    const left = Math.max(8, Math.min(from.left, room - width - 8));
-    const below = from.bottom + 6;
-    const height = box.current.offsetHeight;
-    const top = below + height > innerHeight && from.top - height - 6 > 0 ? from.top - height - 6 : below;
-    box.current.style.left = `${String(left)}px`;
-    box.current.style.top = `${String(top)}px`;
+    if (!open) return undefined;
+    const put = (): void => {
+      place(box.current, button.current);
+    };
+    put();
+    addEventListener("resize", put);
+    return () => {
+      removeEventListener("resize", put);
+    };
   }, [open]);
   return (
     <>
