@@ -1,4 +1,4 @@
-"""The pages of reports in a browser, against the real service and a worker: from a template to a file and a schedule."""
+"""The pages of reports in a browser, against the real service and a worker: from a template to files and schedules."""
 
 import asyncio
 import json
