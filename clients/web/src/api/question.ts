@@ -195,3 +195,17 @@ export function askAnew(method: { name: string }): void {
     else entries.delete(key);
   }
 }
+
+/** Takes in what a change has answered as the answer to a question, so that no page shows what was before. */
+export function takeIn<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodUnary<I, O>,
+  request: MessageInitShape<I>,
+  data: MessageInitShape<O>,
+): void {
+  const entry = entries.get(keyOf(method, request));
+  if (entry === undefined) return;
+  entry.abort?.abort();
+  delete entry.abort;
+  entry.isOutdated = false;
+  entry.answer.value = { data: create(method.output, data), loading: false, at: Date.now() };
+}

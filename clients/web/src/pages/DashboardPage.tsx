@@ -6,7 +6,7 @@ import { DashboardSchema, DashboardService, DashboardVisibility } from "@contrac
 import type { Dashboard } from "@contract/dashboard_service_pb.js";
 import { AccountService } from "@contract/account_service_pb.js";
 import { CallError } from "../api/errors";
-import { askAnew, newestContext, useQuestion } from "../api/question";
+import { askAnew, newestContext, takeIn, useQuestion } from "../api/question";
 import { call } from "../api/transport";
 import { Page } from "../components/Page";
 import { Answered, Popover, Tile } from "../components/basics";
@@ -161,9 +161,11 @@ interface BarProps {
 function EditBar({ dashboard, draft, setProblem }: BarProps): JSX.Element {
   const save = async (): Promise<void> => {
     try {
-      await call(DashboardService.method.updateDashboard, { dashboard });
+      const { dashboard: saved } = await call(DashboardService.method.updateDashboard, { dashboard });
       setProblem("");
       askAnew(DashboardService.method.getDashboard);
+      const answer = saved === undefined ? {} : { dashboard: saved };
+      takeIn(DashboardService.method.getDashboard, { dashboardId: dashboard.dashboardId }, answer);
       askAnew(DashboardService.method.listDashboards);
       setParams({ edit: undefined, version: undefined });
       say(t.settings.saved);
