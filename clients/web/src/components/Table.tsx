@@ -87,8 +87,14 @@ function Header<R>({
         {column.title}
       </th>
     );
+  const arrow = up ? " ↑" : down ? " ↓" : "";
   return (
-    <th scope="col" class={number ? "number" : ""} aria-sort={up ? "ascending" : down ? "descending" : "none"}>
+    <th
+      scope="col"
+      class={number ? "number" : ""}
+      aria-sort={up ? "ascending" : down ? "descending" : "none"}
+      data-printed={column.title + arrow}
+    >
       <button
         type="button"
         title={t.table.sort(column.title)}
@@ -98,7 +104,7 @@ function Header<R>({
         }}
       >
         {column.title}
-        <span aria-hidden="true">{up ? " ↑" : down ? " ↓" : ""}</span>
+        <span aria-hidden="true">{arrow}</span>
       </button>
     </th>
   );

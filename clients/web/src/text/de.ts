@@ -1,4 +1,5 @@
 /** Alle Texte auf Deutsch. */
+import { metricTitles } from "./metrics.de";
 import type { Texts } from "./en";
 
 const plural = (count: number, one: string, many: string): string => `${String(count)} ${count === 1 ? one : many}`;
@@ -82,6 +83,7 @@ export const de: Texts = {
     human: "Bei einem Menschen",
   },
   metrics: {
+    ...metricTitles,
     total_conversations: "Gespräche",
     total_messages: "Nachrichten",
     unique_users: "Nutzer",
