@@ -127,6 +127,9 @@ describe("texts", () => {
     );
 
   it("are there in every language", () => {
-    expect(keys(de).sort()).toEqual(keys(en).sort());
+    // English takes the titles of most metrics from the catalogue; test/german.test.ts is about those of German.
+    const own = (names: readonly string[]): string[] => names.filter((name) => !name.startsWith("metrics.")).sort();
+    expect(own(keys(de))).toEqual(own(keys(en)));
+    expect(keys(de)).toEqual(expect.arrayContaining(keys(en)));
   });
 });
