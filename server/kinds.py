@@ -62,6 +62,7 @@ def _reports(making: MakingReports | None) -> tuple[Kind, ...]:
             concurrency=20,
             per_organization=5,
             rate=100,
+            tries=10,  # it takes milliseconds, and an instant whose task is dead has no run
             is_scheduled_by_people=True,
         ),
         Kind(

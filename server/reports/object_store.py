@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import errno
 import hashlib
+import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ _PIECE: Final = 256 * 1024
 _LISTED: Final = 1_000
 _KEY: Final = re.compile(r"[0-9a-f-]{36}/(\d+)/(\d+)/(\d+)/[a-z.]+")
 _SECONDS: Final = 300.0  # for one transfer
+_CLOUDS: Final = ("AWS", "AZURE", "GOOGLE")
 _NO_ROOM: Final = tuple(f"(os error {one})" for one in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _UNFINISHED: Final = re.compile(r".+#\d+")  # what a folder's file is called until it is whole
 
@@ -62,9 +64,12 @@ class ObjectStore:
     async def put(self, deployment: str, of: RunAttempt, name: str, content: bytes) -> str:
         """Writes a file of an attempt whole, and returns its key."""
         key = f"{_path(deployment, of)}/{name}"
-        async with self._answering():
-            # In one request: a worker that dies in several leaves parts that a bucket keeps, and bills, for ever.
-            await _obstore().put_async(await self._open(), key, content, use_multipart=False)
+        try:
+            async with self._answering():
+                # In one request: a worker that dies in several leaves parts that a bucket keeps, and bills, for ever.
+                await _obstore().put_async(await self._open(), key, content, use_multipart=False)
+        except FileNotFoundError as error:
+            raise errors.StorageUnavailable(f"the object store {self.place} is not there") from error
         return key
 
     async def pieces(self, key: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
@@ -132,7 +137,7 @@ class ObjectStore:
             folder = _folder(self._url)
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             return LocalStore(folder, automatic_cleanup=True)
-        return from_url(self._url, client_options={"timeout": f"{_SECONDS:.0f}s"})
+        return from_url(self._url, client_options=_client_options())
 
     def _answering(self) -> "_Answering":
         return _Answering(self.place)
@@ -166,6 +171,14 @@ def _obstore() -> Any:
     import obstore
 
     return obstore
+
+
+def _client_options() -> Any:
+    """Returns how stores are connected to. Options take the place of all that the environment says of connections, as
+    AWS_ALLOW_HTTP does, without which a store on one's own network may not be reachable.
+    """
+    allows = any(os.environ.get(f"{cloud}_ALLOW_HTTP", "").lower() in ("1", "true") for cloud in _CLOUDS)
+    return {"timeout": f"{_SECONDS:.0f}s", **({"allow_http": True} if allows else {})}
 
 
 def _folder(url: str) -> Path:

@@ -10,8 +10,11 @@ from server import errors
 from server.delivery import stores
 from server.delivery.stores import NoFile, NotWritten, StoredFiles, Stores
 from server.organizations.delivery import DeliveryState, Outcome
+from server.organizations.reports import RunAttempt
+from server.reports.object_store import ObjectStore
 from server.store.database import Database
 from tests.delivery import delivering
+from tests.support import receivers
 
 
 def written(folder: pathlib.Path) -> dict[str, bytes]:
@@ -78,3 +81,30 @@ def test_a_setting_that_names_no_store_is_refused(text: str) -> None:
 def test_stores_have_names() -> None:
     assert stores.named(None) == {}
     assert stores.named("archive=s3://bucket/path, lake=gs://b") == {"archive": "s3://bucket/path", "lake": "gs://b"}
+
+
+async def test_a_bucket_on_ones_own_network_is_reached_without_tls_where_the_environment_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The environment is that of the tools of the cloud: nothing else is to be set."""
+    run = RunAttempt(organization_id=1, run_id=2, attempt=3)
+    async with receivers.hook() as bucket:
+        bucket.headers = [("ETag", '"1"')]
+        for name, value in {
+            "ACCESS_KEY_ID": "a",
+            "SECRET_ACCESS_KEY": "b",
+            "REGION": "eu-central-1",
+            "ENDPOINT_URL": f"http://127.0.0.1:{bucket.port}",
+            "ALLOW_HTTP": "true",
+        }.items():
+            monkeypatch.setenv(f"AWS_{name}", value)
+        store = ObjectStore("s3://bucket/reports")
+        key = await store.put("0f8fad5b-d9cb-469f-a165-70867728950e", run, "report.json", b"{}")
+        await Stores({"archive": "s3://bucket/archive"}).write("archive", "organization-1/a.pdf", b"x")
+        assert [one.body for one in bucket.calls] == ["{}", "x"]
+        assert "AWS4-HMAC-SHA256" in bucket.calls[0].headers["authorization"]
+        bucket.status = 404
+        with pytest.raises(errors.StorageUnavailable, match="s3://bucket/reports is not there"):
+            await store.put("0f8fad5b-d9cb-469f-a165-70867728950e", run, "report.json", b"{}")
+        with pytest.raises(FileNotFoundError):
+            await store.read(key)

@@ -1,14 +1,12 @@
-"""Schedules: calendar words and cron, each instant once, over changes of clocks, restarts and pauses."""
+"""Schedules: calendar words and cron, changes of clocks, pauses and etags."""
 
 import itertools
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from server.errors import Refused
 from server.reports import calendar_words
-from server.store import schedules as stored
 from server.tasks import schedules
 from server.tenancy.principal import Scope
 from server.timerange import zone
@@ -18,20 +16,6 @@ from tests.support.reporting import ReportWorker, call, created, why
 from tests.support.serving import Accounts, Caller
 
 EDITOR = (Scope.READ, Scope.EDIT)
-ZONES = (
-    "Europe/Berlin",
-    "America/New_York",
-    "America/Sao_Paulo",
-    "Australia/Lord_Howe",
-    "Africa/Casablanca",
-    "America/St_Johns",
-    "Asia/Kathmandu",
-    "Asia/Tehran",
-    "Pacific/Chatham",
-    "Pacific/Apia",
-    "Europe/Lisbon",
-    "UTC",
-)
 NEVER = "no such words"
 
 
@@ -68,45 +52,6 @@ async def made(caller: Caller, **fields: object) -> pb.ReportSchedule:
     schedule = {"report_id": report.report_id, "when": "daily at 02:30", **fields}
     found: pb.ReportSchedule = (await call(caller, "CreateReportSchedule", {"schedule": schedule})).schedule
     return found
-
-
-async def test_a_year_of_schedules_makes_every_run_once(accounts: Accounts, maker: ReportWorker) -> None:
-    """Twelve zones, clocks moved, and every task done twice, as by workers that die before they can say so."""
-    caller = await accounts.caller(scopes=EDITOR)
-    start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
-    known = maker.runner._kinds
-    scheduled = known["scheduled_report"]
-    for name in ZONES:
-        schedule = await made(caller, time_zone=name, catch_up=pb.REPORT_CATCH_UP_ALL, when="sundays at 02:30")
-        due = stored.DueSchedule(
-            key=stored.ScheduleKey(
-                name=f"scheduled_report {schedule.schedule_id}", organization_id=caller.organization_id
-            ),
-            kind=scheduled.name,
-            cron=schedule.cron,
-            time_zone=name,
-            catch_up=stored.CatchUp.ALL,
-            next_run_at=start,
-            now=end,
-        )
-        instants = schedules.periods(due).due
-        for at in instants:
-            for _ in range(2):
-                work = maker.work(caller, payload={"schedule_id": schedule.schedule_id}, period=at)
-                await scheduled.run(work)
-        rows = await worlds.value(
-            maker.database,
-            "SELECT array_agg(scheduled_at ORDER BY scheduled_at) FROM report_runs WHERE organization_id = $1"
-            " AND schedule_id = $2",
-            caller.organization_id,
-            schedule.schedule_id,
-        )
-        assert list(rows) == list(instants)  # type: ignore[call-overload]
-        days = Counter(at.astimezone(zone(name)).date() for at in instants)
-        assert set(days.values()) == {1}
-        assert len(days) == 52
-        period = "SELECT count(DISTINCT period_start) FROM report_runs WHERE organization_id = $1 AND schedule_id = $2"
-        assert await worlds.value(maker.database, period, caller.organization_id, schedule.schedule_id) == 52
 
 
 async def test_next_runs_are_shown_over_a_change_of_the_clocks(accounts: Accounts) -> None:
