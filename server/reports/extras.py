@@ -8,12 +8,18 @@ from typing import Final
 from server.errors import Reason, Refused
 
 INSTALL: Final = 'pip install "tallywire-server[reports]"'
+_FONTS: Final = (
+    "fontpkg_noto_sans",
+    "fontpkg_noto_sans_arabic",
+    "fontpkg_noto_sans_thai",
+    "fontpkg_open_sans",
+    "noto_cjk_sans_jp_regular",
+)
 _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
-    "pdf": ("typst", "fontpkg_noto_sans", "fontpkg_noto_sans_arabic", "noto_cjk_sans_jp_regular", "pylopdf_fonts_he"),
+    "pdf": ("typst", _FONTS[0]),  # the others are for texts in their scripts, and systems have such fonts, too
     "xlsx": ("xlsxwriter",),
 }
 _OF_ALL: Final = ("obstore",)
-_FONTS: Final = ("fontpkg_noto_sans", "fontpkg_noto_sans_arabic", "noto_cjk_sans_jp_regular", "pylopdf_fonts_he")
 
 
 def check(formats: Iterable[str]) -> None:

@@ -54,7 +54,9 @@ async def made(database: Database, start: datetime) -> list[Scheduled]:
     """Makes a schedule in every zone, due from the start on, whose every instant is caught up and sent to the staff."""
     found = []
     for name in ZONES:
-        settings = OrganizationSettings(time_zone=name)
+        settings = OrganizationSettings(
+            time_zone=name, report_retention_days=3_650
+        )  # none is removed before it is seen
         organization_id = await administration.create_organization(database, name.replace("/", " "), settings)
         one = Scheduled(organization_id=organization_id, zone=name)
         async with database.transaction() as driver:
