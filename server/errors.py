@@ -231,6 +231,10 @@ class StorageBusy(StorageUnavailable):
     """No connection to the database became free in time."""
 
 
+class FilesUnavailable(StorageUnavailable):
+    """A folder or a store of files has no room or does not answer; trying the same again is safe and may work."""
+
+
 class QuotaExceeded(Exception):
     """Storing the events would take the organization over its events per month. Nothing of them is stored."""
 

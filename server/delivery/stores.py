@@ -24,7 +24,7 @@ class Files(Protocol):
 
     async def read(self, key: str, start: int, length: int) -> bytes:
         """Returns a part of a file, fewer bytes at its end. Raises NoFile where there is none of the key (any more),
-        and StorageUnavailable where the store does not answer.
+        and FilesUnavailable where the store does not answer.
         """
 
 
@@ -48,7 +48,7 @@ class StoredFiles:
         self._store: Any = None
 
     async def read(self, key: str, start: int, length: int) -> bytes:
-        """Returns a part of a file; raises NoFile where there is none of the key (any more), and StorageUnavailable
+        """Returns a part of a file; raises NoFile where there is none of the key (any more), and FilesUnavailable
         where the store does not answer.
         """
         if self._store is None:
@@ -59,7 +59,7 @@ class StoredFiles:
         except FileNotFoundError:
             raise NoFile(key) from None
         except Exception as error:  # the library has an exception for each cloud, and what they say may name secrets
-            raise errors.StorageUnavailable(f"the store of files fails: {type(error).__name__}") from error
+            raise errors.FilesUnavailable(f"the store of files fails: {type(error).__name__}") from error
 
 
 class NotWritten(Exception):

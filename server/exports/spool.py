@@ -17,7 +17,7 @@ _SIZE_BYTES: Final = 4
 class ByteSpool:
     """Portions of bytes, in the order in which they are put. They are gone once the block is left, or its process ends.
 
-    Raises StorageUnavailable where there is no room for them.
+    Raises FilesUnavailable where there is no room for them.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class ByteSpool:
         try:
             self._file.write(len(packed).to_bytes(_SIZE_BYTES) + packed)
         except OSError as error:
-            raise errors.StorageUnavailable("the folder for temporary files has no room") from error
+            raise errors.FilesUnavailable("the folder for temporary files has no room") from error
 
     def _get(self) -> bytes:
         size = int.from_bytes(self._file.read(_SIZE_BYTES))

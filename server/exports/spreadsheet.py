@@ -5,9 +5,11 @@ money with its decimals. A sheet holds 1,048,576 rows: further rows go on in the
 be is cut and marked, and counted in cut_cells. Nothing is a formula.
 """
 
+import contextlib
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -26,6 +28,8 @@ _EXACT: Final = 10**15  # integers from here on would lose digits: a spreadsheet
 _PIECE: Final = 256 * 1024
 _LONGEST_NAME: Final = 31
 _ABOUT: Final = "About"
+_PREFIX: Final = "tallywire-export-"
+_LEFT_SECONDS: Final = 86_400.0  # longer than any export takes
 _FORMATS: Final = {
     ValueKind.FRACTION: "0.00%",
     ValueKind.INTEGER: "#,##0",
@@ -48,12 +52,16 @@ _OPTIONS: Final = {
 class XlsxWriter:
     """Writes a workbook into a folder of its own; its bytes come at the end. See server.exports.formats.Writer.
 
-    Raises StorageUnavailable where there is no room.
+    Raises FilesUnavailable where there is no room.
     """
 
     def __init__(self) -> None:
         self.cut_cells = 0
-        self._folder = Path(tempfile.mkdtemp(prefix="tallywire-export-"))
+        _remove_left_ones()
+        try:
+            self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        except OSError as error:
+            raise errors.FilesUnavailable("the folder for temporary files has no room") from error
         self._path = self._folder / "workbook.xlsx"
         self._book = xlsxwriter.Workbook(str(self._path), {**_OPTIONS, "tmpdir": str(self._folder)})
         self._formats: dict[str, Any] = {}
@@ -83,7 +91,7 @@ class XlsxWriter:
                         self._write(place, column, shown)
                 self._next += 1
         except OSError as error:
-            raise errors.StorageUnavailable("the folder for temporary files has no room") from error
+            raise errors.FilesUnavailable("the folder for temporary files has no room") from error
         self._counts[-1] += len(rows)
         return b""
 
@@ -96,12 +104,12 @@ class XlsxWriter:
                 while piece := file.read(_PIECE):
                     yield piece
         except OSError as error:
-            raise errors.StorageUnavailable("the folder for temporary files has no room") from error
+            raise errors.FilesUnavailable("the folder for temporary files has no room") from error
 
     def close(self) -> None:
         """Removes the folder. Open files of the workbook close with it."""
         for sheet in self._book.worksheets():
-            if not sheet.row_data_fh.closed:
+            with contextlib.suppress(OSError):  # what it still holds has no room on a full disk, and no use any more
                 sheet.row_data_fh.close()
         self._book.fileclosed = True  # it is thrown away, which is no mistake to warn of
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -189,6 +197,14 @@ class XlsxWriter:
             sheet.write_string(
                 row, 1, f"{self.cut_cells:,} texts were longer than a cell may be; each ends with “{_CUT}”"
             )
+
+
+def _remove_left_ones() -> None:
+    """Removes the folders of servers that were killed in the middle of an export."""
+    with contextlib.suppress(OSError):
+        for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+            if folder.stat().st_mtime < time.time() - _LEFT_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def about(context: DataContext) -> Iterator[tuple[str, str]]:

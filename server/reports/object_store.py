@@ -41,14 +41,14 @@ class FoundFile:
     written_at: datetime
 
 
-class NoRoom(errors.StorageUnavailable):
+class NoRoom(errors.FilesUnavailable):
     """The disk of a store is full."""
 
 
 class ObjectStore:
     """The files of reports of a deployment. It is opened when it is first used, and needs the extra "reports".
 
-    Methods raise StorageUnavailable where the store does not answer, and Refused where this installation has nothing to
+    Methods raise FilesUnavailable where the store does not answer, and Refused where this installation has nothing to
     reach it with.
     """
 
@@ -69,7 +69,7 @@ class ObjectStore:
                 # In one request: a worker that dies in several leaves parts that a bucket keeps, and bills, for ever.
                 await _obstore().put_async(await self._open(), key, content, use_multipart=False)
         except FileNotFoundError as error:
-            raise errors.StorageUnavailable(f"the object store {self.place} is not there") from error
+            raise errors.FilesUnavailable(f"the object store {self.place} is not there") from error
         return key
 
     async def pieces(self, key: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
@@ -157,13 +157,13 @@ class _Answering:
         try:
             await self._limit.__aexit__(kind, error, trace)
         except TimeoutError:
-            raise errors.StorageUnavailable(f"the object store {self._place} does not answer") from None
-        if isinstance(error, FileNotFoundError | Refused | errors.StorageUnavailable):
+            raise errors.FilesUnavailable(f"the object store {self._place} does not answer") from None
+        if isinstance(error, FileNotFoundError | Refused | errors.FilesUnavailable):
             return
         if isinstance(error, Exception) and any(one in str(error) for one in _NO_ROOM):
             raise NoRoom(f"the object store {self._place} has no room") from error
         if isinstance(error, Exception):
-            raise errors.StorageUnavailable(f"the object store {self._place} fails: {type(error).__name__}") from error
+            raise errors.FilesUnavailable(f"the object store {self._place} fails: {type(error).__name__}") from error
 
 
 def _obstore() -> Any:

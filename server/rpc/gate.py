@@ -387,6 +387,9 @@ def _refusal(error: Exception, method: str) -> Refused:
             return error
         case errors.StorageBusy():
             return Refused(Reason.STORAGE_BUSY, "no connection to the database is free", retry_after=1.0)
+        case errors.FilesUnavailable():
+            log_throttle.write("warning", "files unavailable", str(error), reason=str(error))
+            return Refused(Reason.STORAGE_UNAVAILABLE, "files cannot be read or written at the moment", retry_after=1.0)
         case errors.StorageUnavailable():
             log_throttle.write("warning", "storage unavailable", str(error), reason=str(error))
             return Refused(Reason.STORAGE_UNAVAILABLE, "the database cannot be reached", retry_after=1.0)

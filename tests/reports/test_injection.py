@@ -69,7 +69,9 @@ def test_a_pdf_shows_texts_as_they_are(files: dict[str, bytes]) -> None:
         for page in reader.pages
         for font in page["/Resources"]["/Font"].values()
     }
-    assert all(any(part in name for name in fonts) for part in ("NotoSansCJK", "NotoSansArabic", "OpenSans", "NotoSansThai"))
+    assert all(
+        any(part in name for name in fonts) for part in ("NotoSansCJK", "NotoSansArabic", "OpenSans", "NotoSansThai")
+    )
     assert b"<pdfaid:part>2</pdfaid:part>" in files["pdf"]
 
 

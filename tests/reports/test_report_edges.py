@@ -3,11 +3,8 @@ yet, and who may have a schedule send.
 """
 
 import asyncio
-import contextlib
 import dataclasses
 import os
-import resource
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +23,7 @@ from server.tasks.kinds import TaskError
 from server.tenancy.principal import Scope
 from tallywire.v1 import report_service_pb2 as pb
 from tallywire.v1 import report_service_pb2_grpc
-from tests.support import serving, waiting, worlds
+from tests.support import full_disks, serving, waiting, worlds
 from tests.support.reporting import ReportWorker, call, created, downloaded, why
 from tests.support.rpcs import answers
 from tests.support.serving import Accounts, Caller, Running
@@ -176,17 +173,6 @@ async def test_an_answer_that_is_not_there_yet_is_waited_for(
     assert (ended.state, ended.failed_blocks) == (pb.REPORT_RUN_STATE_SUCCEEDED, 0)
 
 
-@contextlib.contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Lets no file of this process grow beyond a size, as a full disk would."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 async def test_a_full_disk_leaves_no_part_of_a_file(accounts: Accounts, maker: ReportWorker, tmp_path: Path) -> None:
     caller = await accounts.caller(scopes=EDITOR)
     report = await created(caller)
@@ -194,7 +180,7 @@ async def test_a_full_disk_leaves_no_part_of_a_file(accounts: Accounts, maker: R
     work: dict[str, Any] = {"payload": {"run_id": run.run_id}}
     small = dataclasses.replace(maker.making, store=ObjectStore(tmp_path.as_uri()))
     for is_last in (False, True):
-        with largest_file(2_000), pytest.raises(object_store.NoRoom):
+        with full_disks.largest_file(2_000), pytest.raises(object_store.NoRoom):
             await small.make(maker.work(caller, is_last_try=is_last, **work))
     ended = (await call(caller, "GetReportRun", {"run_id": run.run_id})).run
     assert ended.state == pb.REPORT_RUN_STATE_FAILED

@@ -1,6 +1,7 @@
 """Runs: their files hold the figures of the RPCs, each format read again by a library that did not write it."""
 
 import csv
+import dataclasses
 import io
 import json
 import zipfile
@@ -8,15 +9,22 @@ from datetime import UTC, datetime, timedelta
 
 import openpyxl
 import pypdf
+from google.protobuf import json_format
 
+from server.app import Running
 from server.organizations.settings import OrganizationSettings
+from server.reports import archive, periods, texts, workbook
+from server.reports import blocks as report_blocks
+from server.reports.document import ReportDocument
 from server.rpc import report_templates
 from server.tenancy.principal import Scope
+from server.timerange import Interval, zone
 from tallywire.v1 import report_service_pb2 as pb
 from tests.support import serving
 from tests.support.reporting import ReportWorker, call, created, downloaded, why
 from tests.support.rpcs import answers
 from tests.support.serving import Accounts, Caller
+from tests.support.zones import ZONES
 
 FORMATS = [pb.REPORT_FORMAT_PDF, pb.REPORT_FORMAT_HTML, pb.REPORT_FORMAT_XLSX, pb.REPORT_FORMAT_CSV]
 DAYS = "2026-10-19..2026-10-25"  # the clocks of Berlin are set back on the last one
@@ -25,6 +33,24 @@ ALL = (Scope.ADMIN, Scope.INGEST, Scope.BACKFILL, Scope.READ)
 
 
 BERLIN = OrganizationSettings(time_zone="Europe/Berlin", currency="EUR")
+
+
+METRICS = ["total_conversations", "resolution_rate", "cost_micros"]
+DOCUMENT = ReportDocument(
+    title="Week",
+    description="",
+    organization="Acme",
+    locale="en",
+    range=DAYS,
+    bounds=Interval(start=FIRST, end=FIRST + timedelta(days=7)),
+    zone=zone("UTC"),
+    earlier=None,
+    made_at=FIRST,
+    requested_by="key:1",
+    version=1,
+    run_id=1,
+    blocks=(),
+)
 
 
 async def filled(accounts: Accounts, settings: OrganizationSettings = serving.UTC_SETTINGS) -> Caller:
@@ -116,6 +142,57 @@ def _check_archive(content: bytes, told: list[float]) -> None:
     days = list(csv.reader(io.StringIO(archive.read("02-per-day.csv").decode())))
     assert days[1][0] == "2026-10-19T00:00:00+02:00"
     assert days[7][1] == "2026-10-26T00:00:00+01:00"
+
+
+async def test_files_hold_the_figures_of_the_rpc_in_every_zone_and_language(
+    server: Running, accounts: Accounts, maker: ReportWorker
+) -> None:
+    """Reports are made without a store here: in twelve zones, days have other bounds, and so other figures."""
+    caller = await filled(accounts)
+    principal = await server._authenticator.authenticate(caller.key.secret)
+    assert principal is not None
+    for number, name in enumerate(ZONES):
+        locale = texts.LOCALES[number % len(texts.LOCALES)]
+        here = zone(name)
+        asked = periods.asked(DAYS, "previous", here, FIRST, 0)
+        period = serving.period(asked.bounds.start, asked.bounds.end, name)
+        blocks = [
+            {"kind": "table", "title": "Agents", "query": {"metrics": METRICS, "group_by": ["agent"]}},
+            {"kind": "series", "title": "Days", "usage_trends": {"metrics": METRICS[:1], "granularity": 2}},
+        ]
+        content = pb.Report()
+        json_format.ParseDict({"blocks": blocks}, content)
+        made = [
+            report_blocks.block(
+                await maker.making.questions.answer(principal, content.SerializeToString(), place, asked), asked
+            )
+            for place in range(2)
+        ]
+        document = dataclasses.replace(
+            DOCUMENT, locale=locale, bounds=asked.bounds, zone=here, earlier=asked.earlier, blocks=made
+        )
+        (table,) = await answers(
+            caller, "MetricsService/QueryMetrics", {"time_range": period, "metrics": METRICS, "group_by": ["agent"]}
+        )
+        (trends,) = await answers(
+            caller, "MetricsService/GetUsageTrends", {"time_range": period, "metrics": METRICS[:1], "granularity": 2}
+        )
+        told = {row.values[0]: [one.integer or one.number for one in row.figures] for row in table.rows}
+        starts = [one.start.ToDatetime(tzinfo=UTC) for one in trends.buckets]
+        counts = [one.integer for one in trends.series[0].values]
+        assert len(starts) == 7
+        book = openpyxl.load_workbook(io.BytesIO(workbook.written(document)))
+        agents = {row[1].value: [cell.value for cell in row[3:6]] for row in book.worksheets[1].iter_rows(min_row=2)}
+        assert {name: [*row[:2], row[2] / 1e6] for name, row in told.items()} == {one: agents[one] for one in told}
+        days = [(row[0].value, row[3].value or 0) for row in book.worksheets[2].iter_rows(min_row=2)]
+        assert days == [(at.astimezone(here).replace(tzinfo=None), n) for at, n in zip(starts, counts, strict=True)]
+        packed = zipfile.ZipFile(io.BytesIO(archive.zipped(document)))
+        _, *rows = csv.reader(io.StringIO(packed.read("02-days.csv").decode()))
+        assert [(datetime.fromisoformat(row[0]), int(row[3] or 0)) for row in rows] == list(
+            zip(starts, counts, strict=True)
+        )
+        blocks_told = json.loads(archive.written(document))["blocks"]
+        assert {row[1]: row[3:6] for row in blocks_told[0]["tables"][0]["rows"] if row[0] == "value"} == told
 
 
 async def test_every_template_makes_every_format(accounts: Accounts, maker: ReportWorker) -> None:

@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import tempfile
+import time
 import zoneinfo
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -17,10 +20,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from server import errors
 from server.errors import Reason, Refused
 from server.exports import arrow_files, csv_file, formats, labels, spreadsheet
 from server.exports.formats import Format
 from server.exports.tables import DataColumn, DataContext, DataTable, Row, ValueKind
+from tests.support import full_disks
 
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 KATHMANDU = zoneinfo.ZoneInfo("Asia/Kathmandu")
@@ -265,6 +270,29 @@ def test_a_writer_that_is_thrown_away_leaves_nothing() -> None:
     folder = making._folder  # type: ignore[attr-defined]
     making.close()
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("size", [0, 1_000, 300_000])
+def test_a_full_disk_is_told_and_nothing_is_left_on_it(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path) if size else None)
+    many = table([[f"agent-{number}-{number * 7919:x}" * 5, *[None] * 8] for number in range(5_000)])
+    with full_disks.largest_file(size), pytest.raises(errors.FilesUnavailable):
+        b"".join(formats.written(Format.XLSX, [many]))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_of_servers_that_were_killed_do_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    killed, other = tmp_path / "tallywire-export-x", tmp_path / "tallywire-export-y"
+    for one in (killed, other):
+        one.mkdir()
+    (killed / "sheet").write_bytes(b"x")
+    long_ago = time.time() - 2 * 86_400
+    os.utime(killed, (long_ago, long_ago))
+    formats.writer(Format.XLSX).close()
+    assert list(tmp_path.iterdir()) == [other]
 
 
 # What XML can hold: openpyxl reads nothing else.
