@@ -173,14 +173,18 @@ async def test_an_answer_that_is_not_there_yet_is_waited_for(
     assert (ended.state, ended.failed_blocks) == (pb.REPORT_RUN_STATE_SUCCEEDED, 0)
 
 
-async def test_a_full_disk_leaves_no_part_of_a_file(accounts: Accounts, maker: ReportWorker, tmp_path: Path) -> None:
+async def test_a_full_disk_leaves_no_part_of_a_file(
+    accounts: Accounts, maker: ReportWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # More than the logs of this process come to, which have to have room.
+    monkeypatch.setitem(making._WRITERS, "html", lambda _: b"x" * 1_000_000)  # type: ignore[arg-type]
     caller = await accounts.caller(scopes=EDITOR)
-    report = await created(caller)
+    report = await created(caller, formats=[pb.REPORT_FORMAT_HTML])
     run = (await call(caller, "RunReport", {"report_id": report.report_id})).run
     work: dict[str, Any] = {"payload": {"run_id": run.run_id}}
     small = dataclasses.replace(maker.making, store=ObjectStore(tmp_path.as_uri()))
     for is_last in (False, True):
-        with full_disks.largest_file(2_000), pytest.raises(object_store.NoRoom):
+        with full_disks.largest_file(500_000), pytest.raises(object_store.NoRoom):
             await small.make(maker.work(caller, is_last_try=is_last, **work))
     ended = (await call(caller, "GetReportRun", {"run_id": run.run_id})).run
     assert ended.state == pb.REPORT_RUN_STATE_FAILED
