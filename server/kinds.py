@@ -43,7 +43,8 @@ def known(
     idle = IdleConversations(distinct=distinct, on_commit=on_commit, projector=projector)
     pairs = PairFigures(distinct=distinct or Limits(), on_commit=on_commit)
     own = (_idle_conversations(idle), _pair_figures(pairs), _custom_metric_history(CustomMetricHistory(on_commit)))
-    people = erasing.kinds(Erasing(on_commit=on_commit, projector=projector))
+    read_file = None if reports is None else reports.store.read
+    people = erasing.kinds(Erasing(on_commit=on_commit, projector=projector, read_file=read_file))
     sent = deliveries.kinds(courier)
     every = (*_housekeeping(update_window), *_checks(give_way), *own, *people, *sent, *_reports(reports))
     return Kinds(every, (*_SCHEDULES, *deliveries.SCHEDULES))

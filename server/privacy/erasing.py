@@ -7,6 +7,7 @@ projections are made of them; who has read the id before its turn finds the alia
 
 import asyncio
 import dataclasses
+import functools
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from server.catalog.families.conversations import PROJECTION as CONVERSATIONS
 from server.delivery import queueing
 from server.organizations.audit_trail import Actor, ActorKind, Entry
 from server.organizations.delivery import Message, Topic
-from server.privacy import content_gaps, export_log, raw_events
+from server.privacy import content_gaps, export_log, raw_events, report_files
 from server.privacy.raw_events import Busy
 from server.projections import users
 from server.projections.content_gaps import ContentGapTopics
@@ -55,11 +56,12 @@ _Rename: TypeAlias = Callable[[Driver, Locked, str, str, int], Awaitable[int]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasing:
     """Erases people. on_commit is called with an organization that has a new revision; projector is the one of this
-    process.
+    process, and read_file reads files of reports.
     """
 
     on_commit: Callable[[int], None] = lambda _: None
     projector: Projector | None = None
+    read_file: Callable[[str], Awaitable[bytes]] | None = None
 
     async def erase(self, work: Work) -> Result:
         """Erases the person of an erasure, from where it stands; one that is done stays as it is."""
@@ -81,10 +83,19 @@ class Erasing:
             _member,
         ):
             await job.all_of(part)
+        await self._give_reports_up(job)
         await _renew_statistics(work.database, work.organization_id, erasure_id)
         await job.all_of(_finish)
         self.on_commit(work.organization_id)
         return {}
+
+    async def _give_reports_up(self, job: "_Job") -> None:
+        """Gives files of reports up that name the person. Whoever reads figures from now on finds the alias."""
+        erasure = await job.erasure()
+        if erasure is None or self.read_file is None:
+            return
+        async for run_id in report_files.naming(job.work.database, erasure, self.read_file):
+            await job.all_of(functools.partial(_give_up, run_id))
 
     async def _catch_up(self, work: Work) -> None:
         """Has projections see the person's events, and corrections of them, as they came in."""
@@ -134,9 +145,13 @@ class _Job:
     erasure_id: uuid.UUID
 
     async def is_done(self) -> bool:
+        return await self.erasure() is None
+
+    async def erasure(self) -> Erasure | None:
+        """Returns the erasure; None where it is done."""
         async with self.work.database.transaction() as driver:
-            erasure = await stored.by_id(driver, self.work.organization_id, self.erasure_id)
-        return erasure is None or erasure.erased_at is not None
+            found = await stored.by_id(driver, self.work.organization_id, self.erasure_id)
+        return found if found is not None and found.erased_at is None else None
 
     async def all_of(self, part: _Portion) -> None:
         """Does a part of the erasure, portion by portion, each in a transaction; waits where others are in the way."""
@@ -238,6 +253,10 @@ async def _member(driver: Driver, erasure: Erasure) -> tuple[Erasure, bool]:
     """Removes the id; the alias has its number."""
     removed = await rows_of_users.remove_member(driver, erasure.organization_id, _user_of(erasure))
     return raw_events.touched(erasure, "members", removed), False
+
+
+async def _give_up(run_id: int, driver: Driver, erasure: Erasure) -> tuple[Erasure, bool]:
+    return await report_files.give_up(driver, erasure, run_id), False
 
 
 async def _renew_statistics(database: Database, organization_id: int, erasure_id: uuid.UUID) -> None:

@@ -70,9 +70,11 @@ class _Turn:
 
 ORGANIZATIONS = 200  # that a claim looks at in one walk
 _WALKS = 2  # so that a claim that begins with the last organizations gets to the first ones, too
+# A clock that was set back counts as time that has passed: else a kind without tokens would rest until it is that late
+# again.
 _LOCK_KIND = """
     SELECT least(greatest($2::float8, 1),
-            tokens + $2 * greatest(extract(epoch FROM clock_timestamp() - refilled_at)::float8, 0)),
+            tokens + $2 * abs(extract(epoch FROM clock_timestamp() - refilled_at)::float8)),
         served_organization_id
     FROM task_kinds WHERE kind = $1 FOR UPDATE
 """

@@ -322,6 +322,16 @@ async def revoke(driver: Driver, organization_id: int, topic: Topic, subject_ids
     )
 
 
+async def remove_pages(driver: Driver, organization_id: int, topic: Topic, subject_id: str) -> None:
+    """Removes the HTML of messages about a subject, which holds its figures."""
+    await driver.execute(
+        "UPDATE delivery_messages SET html = '' WHERE organization_id = $1 AND topic = $2 AND subject_id = $3",
+        organization_id,
+        topic,
+        subject_id,
+    )
+
+
 async def overdue(driver: Driver, since: timedelta, limit: int) -> list[tuple[int, KeptDelivery]]:
     """Returns deliveries that should have been tried so long ago, with their organizations."""
     rows = await driver.fetch(

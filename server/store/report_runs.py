@@ -36,6 +36,8 @@ _SEEN_RUN = (
     f"{SEEN} AND (r.owner = $2 OR EXISTS (SELECT FROM report_versions v WHERE v.organization_id = u.organization_id"
     " AND v.report_id = u.report_id AND v.version = u.version AND v.visibility <> 'personal'))"
 )
+# Content that asks by the dimension "user": as a text of a message it has its length in front.
+_OF_USERS = "position('\\x0475736572'::bytea in content) > 0"
 _SETTLE = statements.load("settle_report_runs")
 
 
@@ -245,6 +247,38 @@ async def kept(driver: Driver, attempts: Sequence[RunAttempt]) -> set[RunAttempt
         [one.attempt for one in attempts],
     )
     return {RunAttempt(*row) for row in rows}
+
+
+async def is_making_users(driver: Driver, organization_id: int) -> bool:
+    """Returns whether a run is being made that tells of users one by one."""
+    found: bool = await driver.fetchval(
+        f"SELECT EXISTS (SELECT FROM report_runs WHERE organization_id = $1 AND state = 'running' AND {_OF_USERS})",  # noqa: S608
+        organization_id,
+    )
+    return found
+
+
+async def of_users(driver: Driver, organization_id: int, after: int, limit: int) -> list[tuple[int, str]]:
+    """Returns runs with files that tell of users one by one, behind one, each with where its JSON is."""
+    rows = await driver.fetch(
+        "SELECT run_id, file ->> 'path' AS path FROM report_runs CROSS JOIN LATERAL jsonb_array_elements(files) AS file"  # noqa: S608
+        f" WHERE organization_id = $1 AND run_id > $2 AND file ->> 'format' = 'json' AND {_OF_USERS}"
+        " ORDER BY run_id LIMIT $3",
+        organization_id,
+        after,
+        limit,
+    )
+    return [(row["run_id"], row["path"]) for row in rows]
+
+
+async def give_files_up(driver: Driver, organization_id: int, run_id: int) -> int:
+    """Makes strays of the files of a run, and returns how many runs that changes: 1 or 0."""
+    done = await driver.execute(
+        "UPDATE report_runs SET files = '[]' WHERE organization_id = $1 AND run_id = $2 AND files <> '[]'::jsonb",
+        organization_id,
+        run_id,
+    )
+    return statements.rows(done)
 
 
 async def expire(driver: Driver, limit: int) -> int:

@@ -14,7 +14,6 @@ from server.store.database import Database
 from server.tenancy import administration
 from server.timerange import midnight, zone
 from tallywire.v1 import report_service_pb2 as pb
-from tests.support import worlds
 from tests.support.zones import ZONES
 
 STAFF = ("ada@example.org", "bob@example.org")
@@ -88,16 +87,18 @@ async def made(database: Database, start: datetime) -> list[Scheduled]:
     return found
 
 
-async def is_settled(database: Database, now: datetime) -> bool:
-    """Whether nothing is due any more, no run is open and no mail waits."""
-    open_ = (
-        "SELECT (SELECT count(*) FROM schedules WHERE next_run_at <= $1 AND kind = 'scheduled_report')"
-        " + (SELECT count(*) FROM tasks WHERE state IN ('queued', 'running') AND kind = ANY($2::text[]))"
-        " + (SELECT count(*) FROM report_runs WHERE state IN ('pending', 'running'))"
-        " + (SELECT count(*) FROM deliveries WHERE state = 'queued')"
+async def waiting(database: Database, now: datetime) -> dict[str, int]:
+    """What is due, open or queued, by what it is: nothing once all is done."""
+    counted = (
+        "SELECT 'schedules' AS what, count(*) FROM schedules WHERE next_run_at <= $1 AND kind = 'scheduled_report'"
+        " UNION ALL SELECT 'tasks ' || kind || ' ' || state, count(*) FROM tasks WHERE state IN ('queued', 'running')"
+        " AND kind IN ('scheduled_report', 'report_run', 'deliver_mail') GROUP BY kind, state"
+        " UNION ALL SELECT 'runs ' || state, count(*) FROM report_runs WHERE state IN ('pending', 'running')"
+        " GROUP BY state"
+        " UNION ALL SELECT 'deliveries', count(*) FROM deliveries WHERE state = 'queued'"
     )
-    kinds = ["scheduled_report", "report_run", "deliver_mail"]
-    return await worlds.value(database, open_, now, kinds) == 0
+    async with database.transaction() as driver:
+        return {row["what"]: row["count"] for row in await driver.fetch(counted, now) if row["count"]}
 
 
 async def check(

@@ -173,6 +173,17 @@ async def test_no_more_tasks_start_than_the_rate_allows(own_tasks: OwnTasks) -> 
     assert 10 <= len(await own_tasks.claim(slow)) <= 11
 
 
+async def test_a_clock_that_is_set_back_keeps_no_kind_waiting(own_tasks: OwnTasks) -> None:
+    slow = kind(concurrency=1000, rate=10)
+    for _ in range(30):
+        await own_tasks.queue(slow)
+    assert len(await own_tasks.claim(slow)) == 10
+    await worlds.execute(
+        own_tasks.database, "UPDATE task_kinds SET tokens = 0, refilled_at = now() + interval '1 hour'"
+    )
+    assert len(await own_tasks.claim(slow)) == 10
+
+
 async def test_a_rate_below_one_a_second_lets_one_start_at_once(own_tasks: OwnTasks) -> None:
     rare = kind(concurrency=1000, rate=0.01)
     for _ in range(3):
