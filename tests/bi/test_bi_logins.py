@@ -1,9 +1,9 @@
 """How logins for BI are given and taken away, and what they outlive."""
 
 import asyncio
+import itertools
 import json
 import pathlib
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import asyncpg
@@ -113,41 +113,52 @@ async def test_it_ends_with_its_organization(caller: Caller, database: Database)
         await bi_logins.give(database, "nobody'; DROP TABLE organizations; --")
 
 
-@pytest.fixture
-async def plain(own_database: Database, own_url: str) -> Callable[[str], Awaitable[Database]]:
-    """Makes the service's role one with some attributes, which owns nothing."""
-    numbers = iter(range(1, 100))
+_numbers = itertools.count(1)  # of roles, which the databases of a cluster share
 
-    async def make(attributes: str) -> Database:
-        name = f"plain_{next(numbers)}"
-        async with own_database.transaction() as driver:
-            await driver.execute(f"CREATE ROLE {name} LOGIN {attributes} PASSWORD 'x'")
-            await driver.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}")
-        database = await own_name(own_database)
-        return Database(address.of_login(own_url, name, "x", database), ingest_connections=1, other_connections=1)
 
-    return make
+async def plain(database: Database, url: str, attributes: str) -> tuple[str, Database]:
+    """A role with some attributes that owns nothing, and the database with it as the service's role."""
+    name = f"plain_{next(_numbers)}"
+    async with database.transaction() as driver:
+        await driver.execute(f"CREATE ROLE {name} LOGIN {attributes} PASSWORD 'x'")
+        await driver.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}")
+    as_role = address.of_login(url, name, "x", await own_name(database))
+    return name, Database(as_role, ingest_connections=1, other_connections=1)
 
 
 async def own_name(database: Database) -> str:
     return str(await worlds.value(database, "SELECT current_database()"))
 
 
-async def test_without_the_rights_for_it(
-    plain: Callable[[str], Awaitable[Database]], own_organization: int, own_database: Database
-) -> None:
-    name = await own_name(own_database)
+async def test_without_the_rights_for_it(own_database: Database, own_url: str, own_organization: int) -> None:
+    here = await own_name(own_database)
     for attributes, said in (
-        ("NOCREATEROLE", r"role 'plain_1' may not make roles, .* run ALTER ROLE plain_1 CREATEROLE$"),
-        ("CREATEROLE", rf"role 'plain_2' may not make schemas, .* run GRANT CREATE ON DATABASE {name} TO plain_2$"),
+        ("NOCREATEROLE", "role '{0}' may not make roles, .* run ALTER ROLE {0} CREATEROLE$"),
+        ("CREATEROLE", "role '{0}' may not make schemas, .* run GRANT CREATE ON DATABASE {1} TO {0}$"),
     ):
-        database = await plain(attributes)
-        with pytest.raises(errors.SetupError, match=said):
+        name, database = await plain(own_database, own_url, attributes)
+        with pytest.raises(errors.SetupError, match=said.format(name, here)):
             await bi_logins.give(database, "acme")
         # What needs no login goes on: there is none to take away.
         assert not await bi_logins.take(database, "acme")
         await database.close()
     assert await worlds.value(own_database, "SELECT count(*) FROM bi_logins") == 0
+
+
+async def test_a_login_that_another_role_has_made(own_database: Database, own_url: str, own_organization: int) -> None:
+    login = await bi_logins.give(own_database, "acme")
+    name, database = await plain(own_database, own_url, "CREATEROLE")
+    async with own_database.transaction() as driver:
+        await driver.execute(f"GRANT CREATE ON DATABASE {login.database} TO {name}")
+    with pytest.raises(errors.SetupError, match=rf"run GRANT {login.role} TO {name} WITH ADMIN OPTION$"):
+        await bi_logins.give(database, "acme")
+    reader = await opened(own_database, login)
+    # It cannot remove the role either, and closes all that it opens.
+    assert await bi_logins.take(database, "acme")
+    assert await reader.fetch("SELECT * FROM bi.organization") == []
+    await reader.close()
+    await database.close()
+    await worlds.value(own_database, f"DROP ROLE {login.role}")
 
 
 async def test_a_login_outlives_migrations(

@@ -55,6 +55,11 @@ async def give(driver: Driver, organization_id: int, time_zone: str) -> BiLogin:
         for name, value in _SETTINGS.items():
             await driver.execute(f"ALTER ROLE {role} SET {name} = '{value}'")
         await _let_in(driver, role)
+    elif not await driver.fetchval(_MAY_CHANGE, role):
+        raise errors.SetupError(
+            f"the service's role may not change {role}, which another role has made: as a superuser of PostgreSQL, run"
+            f" GRANT {role} TO {await driver.fetchval('SELECT quote_ident(current_user)')} WITH ADMIN OPTION"
+        )
     await driver.execute(f"ALTER ROLE {role} PASSWORD '{verifier(password, secrets.token_bytes(16))}'")
     await driver.execute(
         "INSERT INTO bi_logins (organization_id, role_name) VALUES ($1, $2) ON CONFLICT (organization_id)"
@@ -75,7 +80,7 @@ async def take(driver: Driver, organization_id: int) -> str | None:
         "DELETE FROM bi_logins WHERE organization_id = $1 RETURNING role_name", organization_id
     )
     name, _ = await _name(driver, organization_id)
-    if role == name and await _exists(driver, role) and await driver.fetchval(_MAY_MAKE_ROLES):
+    if role == name and await _exists(driver, role) and await driver.fetchval(_MAY_CHANGE, role):
         await end_sessions(driver, role)
         await driver.execute(f"DROP OWNED BY {role}")  # large objects, which anybody can make
         await driver.execute(f"DROP ROLE {role}")
@@ -111,7 +116,12 @@ async def _exists(driver: Driver, role: str) -> bool:
     return found
 
 
-_MAY_MAKE_ROLES = "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
+# Up to PostgreSQL 15 whoever may make roles may change all of them, but for superusers.
+_MAY_CHANGE = """
+    SELECT rolsuper OR rolcreaterole AND (current_setting('server_version_num')::integer < 160000
+        OR pg_has_role(current_user, $1::name, 'MEMBER WITH ADMIN OPTION'))
+    FROM pg_roles WHERE rolname = current_user
+"""
 _RIGHTS = """
     SELECT current_user AS name, quote_ident(current_user) AS role, quote_ident(current_database()) AS database,
         rolsuper OR rolcreaterole AS may_make_roles,

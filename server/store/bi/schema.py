@@ -51,8 +51,7 @@ async def make(driver: Driver) -> None:
     if await driver.fetchval(_FOUND) == _mark():
         return
     await driver.execute("DROP SCHEMA IF EXISTS bi CASCADE")
-    for statement in _made_of():
-        await driver.execute(statement)
+    await driver.execute(";\n".join(_made_of()))  # in one round trip: they are hundreds
     metrics, terms = long_views.catalogue()
     await driver.copy_records_to_table("known_metrics", schema_name="bi", records=metrics)
     await driver.copy_records_to_table("metric_terms", schema_name="bi", records=terms)
