@@ -168,12 +168,15 @@ async def check_dimensions(world: World, reader: Reader, *names: str) -> None:
 
 async def test_figures_are_those_of_the_rpcs(world: World, database: Database) -> None:
     async with logged_in(database, world.caller.name) as reader:
-        # Nothing is folded yet; the RPCs bring the projections to the newest revision.
-        await check(world, reader)
-        await check_dimensions(world, reader, "agent", "campaign")
+        is_first = world.zone == PLACES[0][0]
+        if is_first:
+            # Nothing is folded yet; the RPCs bring the projections to the newest revision.
+            await check(world, reader)
+            await check_dimensions(world, reader, "agent", "campaign")
         await fold.fold_all(database, world.caller.organization_id)
         await check(world, reader)
-        await check_dimensions(world, reader, *(one.name for one in dimensions.TABLE.entries if one.number))
+        if is_first:
+            await check_dimensions(world, reader, *(one.name for one in dimensions.TABLE.entries if one.number))
 
 
 async def test_what_is_not_widened_yet_is_read_by_quarter_hours(caller: Caller, database: Database) -> None:

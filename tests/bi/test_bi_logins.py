@@ -150,15 +150,19 @@ async def test_a_login_that_another_role_has_made(own_database: Database, own_ur
     name, database = await plain(own_database, own_url, "CREATEROLE")
     async with own_database.transaction() as driver:
         await driver.execute(f"GRANT CREATE ON DATABASE {login.database} TO {name}")
-    with pytest.raises(errors.SetupError, match=rf"run GRANT {login.role} TO {name} WITH ADMIN OPTION$"):
-        await bi_logins.give(database, "acme")
-    reader = await opened(own_database, login)
-    # It cannot remove the role either, and closes all that it opens.
-    assert await bi_logins.take(database, "acme")
-    assert await reader.fetch("SELECT * FROM bi.organization") == []
-    await reader.close()
+    if await worlds.value(own_database, "SELECT current_setting('server_version_num')::integer < 160000"):
+        assert not (await bi_logins.give(database, "acme")).is_new  # who may make roles may change all of them there
+        assert await bi_logins.take(database, "acme")
+    else:
+        with pytest.raises(errors.SetupError, match=rf"run GRANT {login.role} TO {name} WITH ADMIN OPTION$"):
+            await bi_logins.give(database, "acme")
+        reader = await opened(own_database, login)
+        # It cannot remove the role either, and closes all that it opens.
+        assert await bi_logins.take(database, "acme")
+        assert await reader.fetch("SELECT * FROM bi.organization") == []
+        await reader.close()
+        await worlds.value(own_database, f"DROP ROLE {login.role}")
     await database.close()
-    await worlds.value(own_database, f"DROP ROLE {login.role}")
 
 
 async def test_a_login_outlives_migrations(
@@ -218,7 +222,7 @@ async def test_another_time_zone_makes_other_days(accounts: Accounts, database: 
 
 
 async def test_people_who_were_erased_are_not_told_apart(own_database: Database, own_organization: int) -> None:
-    events = erasures.world(5, 120)
+    events = erasures.world(5, 50)
     await worlds.store(own_database, own_organization, events)
     await worlds.project(own_database, own_organization)
     async with logged_in(own_database, "acme") as reader:
