@@ -29,7 +29,7 @@ _KINDS = "scheduled_report,report_run,report_outcomes,report_retention,deliver_m
 _WORKERS = 2
 _SETTLE_SECONDS = 300.0
 _LOOK_SECONDS = 0.5
-_IN_MINUTES = 30  # looks
+_IN_SECONDS = 60  # looks
 _DAY = timedelta(days=1)
 
 
@@ -66,8 +66,9 @@ class Simulation:
         await asyncio.sleep(self._dice.random() * 2)
 
     async def settle(self) -> None:
-        """Leaves the workers in peace until all is done. The clock goes on meanwhile, first by minutes and then by
-        hours: tries wait for their time, and what a worker held that died before the clock was set back for longer.
+        """Leaves the workers in peace until all is done. The clock goes on meanwhile, first by less than a lease lasts
+        and then by hours: tries wait for their time, and what a worker held that died before the clock was set back
+        waits for longer.
         """
         until, looks = time.monotonic() + _SETTLE_SECONDS, 0
         while waiting := await scheduled_runs.waiting(self._database, self.now):
@@ -75,7 +76,7 @@ class Simulation:
                 raise AssertionError(f"something waits for ever at {self.now}: {waiting}")
             await asyncio.sleep(_LOOK_SECONDS)
             looks += 1
-            self.now += timedelta(minutes=1 if looks < _IN_MINUTES else 60)
+            self.now += timedelta(seconds=10 if looks < _IN_SECONDS else 3_600)
             await simulated_clock.move(self._database, self.now)
 
     async def run(self, end: datetime) -> None:

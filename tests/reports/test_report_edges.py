@@ -13,6 +13,7 @@ import grpc
 import pytest
 
 from server.errors import Reason, Refused
+from server.organizations.delivery import DeliveryState
 from server.reports import making, object_store
 from server.reports.housekeeping import ReportRetention
 from server.reports.object_store import ObjectStore
@@ -23,6 +24,7 @@ from server.tasks.kinds import TaskError
 from server.tenancy.principal import Scope
 from tallywire.v1 import report_service_pb2 as pb
 from tallywire.v1 import report_service_pb2_grpc
+from tests.delivery import delivering
 from tests.support import full_disks, serving, waiting, worlds
 from tests.support.reporting import ReportWorker, call, created, downloaded, why
 from tests.support.rpcs import answers
@@ -58,6 +60,12 @@ async def test_a_download_that_is_not_read_frees_everything_and_is_told(
         )
         assert (await reading.read()).HasField("file")
         await waiting.until(lambda: runs._downloads.asked == 0)  # and nothing was read yet
+        left = report_service_pb2_grpc.ReportServiceStub(channel).DownloadReport(
+            pb.DownloadReportRequest(run_id=run.run_id), metadata=caller.metadata, timeout=60
+        )
+        assert (await left.read()).HasField("file")
+        left.cancel()
+        await waiting.until(lambda: runs._downloads.asked == 0)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await _read_rest(reading)
     assert serving.refusal(refused.value).reason == "SLOW_CONSUMER"
@@ -106,6 +114,37 @@ async def test_what_a_run_sends_while_its_report_is_deleted_is_not_sent(
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await answers(caller, "DeliveryService/ResendDelivery", {"delivery_id": delivery_id})
     assert serving.refusal(refused.value).reason == "INVALID_VALUE"
+
+
+async def test_nothing_stays_of_a_run_whose_organization_is_revoked_meanwhile(
+    accounts: Accounts, maker: ReportWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = await accounts.caller(scopes=EDITOR)
+    report = await created(caller)
+    schedule = {
+        "report_id": report.report_id,
+        "when": "daily at 07:00",
+        "destination_ids": [await destination(caller)],
+    }
+    kept = (await call(caller, "CreateReportSchedule", {"schedule": schedule})).schedule
+    run = (await call(caller, "RunReportSchedule", {"schedule_id": kept.schedule_id})).run
+    put = ObjectStore.put
+
+    async def revoked(*given: Any) -> str:
+        """Writes a file, and the organization is revoked before the run is recorded."""
+        revoke = "UPDATE organizations SET state = 'revoked' WHERE organization_id = $1"
+        await worlds.execute(maker.database, revoke, caller.organization_id)
+        return await put(*given)
+
+    monkeypatch.setattr(ObjectStore, "put", revoked)
+    await maker.making.make(maker.work(caller, payload={"run_id": run.run_id}))
+    await ReportRetention(store=maker.making.store, stray_after=timedelta(minutes=-5)).remove(maker.work(caller))
+    assert await maker.files(caller) == []
+    courier = delivering.house(maker.database, caller.organization_id)
+    assert await courier.deliver() != []
+    assert {(one.state, one.error) for one in await courier.deliveries()} == {
+        (DeliveryState.CANCELLED, "the organization was revoked")
+    }
 
 
 async def test_runs_from_before_a_report_was_shared_stay_its_owners(accounts: Accounts, maker: ReportWorker) -> None:
