@@ -15,7 +15,10 @@ from server.reports.document import ReportDocument
 from server.reports.glyphs import Coverage
 from server.reports.layout import Laid
 
-MOST_ROWS: Final = 1_000  # of a table
+MOST_ROWS: Final = (1_000, 500, 250, 100, 50, 25)  # of a table: as many as all tables together leave room for
+# A cell takes the compiler 10 kB and 100 bytes for each letter: this is 400 MB, and a hundred pages of usual tables.
+_ROOM: Final = 4_000_000
+_CELL: Final = 100  # letters
 _STANDARD: Final[Literal["a-2b"]] = "a-2b"
 _NOT_OF_STANDARD: Final = "PDF/A"  # in what the compiler says of it
 _TEMPLATE: Final = importlib.resources.files("server.reports") / "report.typ"
@@ -41,7 +44,7 @@ def written(document: ReportDocument) -> bytes:
     """Returns the PDF of a document. It takes some tenths of a second of a whole core: it belongs in a thread."""
     import typst
 
-    laid = layout.laid_out(document, most_rows=MOST_ROWS)
+    laid = _fitting(document)
     at = int(document.made_at.timestamp())
     try:
         return _compiled(laid, at, _STANDARD)
@@ -56,6 +59,22 @@ def written(document: ReportDocument) -> bytes:
         if _NOT_OF_STANDARD not in str(error):
             raise
     return _compiled(laid, at, None)
+
+
+def _fitting(document: ReportDocument) -> Laid:
+    """Returns a document as it is shown, with fewer rows of each table where there are many and long ones: whoever
+    asks for a report must not take the memory of a worker, and its other tasks with it.
+    """
+    for most in MOST_ROWS:
+        laid = layout.laid_out(document, most_rows=most)
+        if sum(map(_size, laid["blocks"])) <= _ROOM:
+            break
+    return laid
+
+
+def _size(block: Laid) -> int:
+    table = block["table"]
+    return 0 if table is None else sum(_CELL + len(cell) for row in table["rows"] for cell in row)
 
 
 def _compiled(laid: Laid, at: int, standard: Literal["a-2b"] | None) -> bytes:

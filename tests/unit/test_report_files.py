@@ -209,3 +209,16 @@ def test_figures_below_zero_are_drawn_within_the_plot() -> None:
             kind="series", title="", note="", context=context, chart=chart, tables=[table_of_chart(chart, context)]
         )
         assert page.written(document("UTC", "en", extra=[block]))
+
+
+def test_many_long_tables_take_bounded_room() -> None:
+    context = DataContext(zone=zone("UTC"))
+    columns = [dataclasses.replace(NAME, name=f"c{number}") for number in range(8)]
+    table = DataTable(name="rows", title="T", columns=columns, context=context, rows=[["word " * 60] * 8] * 1_000)
+    block = ReportBlock(kind="table", title="Long", note="", context=context, tables=[table])
+    for many, shown in ((1, 1_000), (40, 25)):
+        laid = pdf._fitting(document("UTC", "en", extra=[block] * many))
+        tables = [one["table"] for one in laid["blocks"][2:]]
+        assert {len(one["rows"]) for one in tables} == {shown}
+        assert sum(map(pdf._size, laid["blocks"])) <= pdf._ROOM
+        assert bool(tables[0]["more"]) is (shown < 1_000)
