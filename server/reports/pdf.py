@@ -65,11 +65,12 @@ def _fitting(document: ReportDocument) -> Laid:
     """Returns a document as it is shown, with fewer rows of each table where there are many and long ones: whoever
     asks for a report must not take the memory of a worker, and its other tasks with it.
     """
-    for most in MOST_ROWS:
+    *first, last = MOST_ROWS
+    for most in first:
         laid = layout.laid_out(document, most_rows=most)
         if sum(map(_size, laid["blocks"])) <= _ROOM:
-            break
-    return laid
+            return laid
+    return layout.laid_out(document, most_rows=last)
 
 
 def _size(block: Laid) -> int:
