@@ -7,7 +7,7 @@ from server.organizations.audit_trail import UNNAMED_OPERATOR, Actor, Entry
 from server.organizations.errors import OrganizationNotFound, OrganizationRevoked
 from server.organizations.organization import OrganizationState
 from server.store import organizations
-from server.store.bi import logins
+from server.store.bi import logins, schema
 from server.store.bi.logins import BiLogin
 from server.store.database import Database
 from server.tenancy import audit_trail
@@ -18,6 +18,7 @@ async def give(database: Database, name: str, *, by: Actor = UNNAMED_OPERATOR) -
 
     Raises OrganizationNotFound, OrganizationRevoked, and SetupError if the service's role may not make logins.
     """
+    await schema.in_turns(database, logins.prepare)
     async with database.transaction() as driver:
         found = await organizations.held_by_name(driver, name)
         if found is None:

@@ -194,6 +194,36 @@ async def test_views_of_another_release_are_made_anew(own_database: Database, ow
     await bi_logins.take(own_database, "acme")
 
 
+async def test_views_are_made_anew_in_short_turns(
+    own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "_TURN", "200ms")
+    monkeypatch.setattr(schema, "_PAUSE_SECONDS", 0.05)
+    login = await bi_logins.give(own_database, "acme")
+    await worlds.value(own_database, "COMMENT ON SCHEMA bi IS 'of another release'")
+    reading, other = await opened(own_database, login), await opened(own_database, login)
+    async with reading.transaction():
+        assert await reading.fetch("SELECT * FROM bi.daily") == []
+        renewing = asyncio.create_task(schema.renew(own_database))
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        for _ in range(2):
+            await waiting.until(lambda: worlds.value(own_database, waits))
+            # Whoever comes later has a turn, too, although the first reader has not ended.
+            assert await other.fetch("SELECT * FROM bi.daily") == []
+        assert not renewing.done()
+    await renewing
+    assert await worlds.value(own_database, "SELECT obj_description('bi'::regnamespace)") != "of another release"
+    assert await reading.fetch("SELECT * FROM bi.daily") == []
+    monkeypatch.setattr(schema, "_GIVE_UP_SECONDS", 0)
+    await worlds.value(own_database, "COMMENT ON SCHEMA bi IS 'of another release'")
+    async with reading.transaction():
+        await reading.fetch("SELECT * FROM bi.daily")
+        with pytest.raises(errors.SetupError, match="end those of the roles tallywire_bi_"):
+            await schema.renew(own_database)
+    await reading.close()
+    await other.close()
+
+
 async def test_where_nobody_has_a_login_nothing_is_made(own_database: Database) -> None:
     await preparation.prepare(own_database)
     assert await worlds.value(own_database, "SELECT to_regnamespace('bi')") is None

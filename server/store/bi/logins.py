@@ -39,13 +39,18 @@ class BiLogin:
     is_new: bool
 
 
+async def prepare(driver: Driver) -> None:
+    """Makes the views unless they are there. SetupError says what the service's own role lacks for logins."""
+    await _check(driver)
+    await schema.make(driver)
+
+
 async def give(driver: Driver, organization_id: int, time_zone: str) -> BiLogin:
-    """Gives an organization a login, or its login another password; end_sessions() ends those of the one before.
+    """Gives an organization a login, or its login another password; end_sessions() ends those of the one before. The
+    views are there.
 
     SetupError says what the service's own role lacks.
     """
-    await _check(driver)
-    await schema.make(driver)
     await calendars.ensure(driver, time_zone)
     role, database = await _name(driver, organization_id)
     password = secrets.token_urlsafe(24)

@@ -154,7 +154,9 @@ def views(day: BiColumn, hour: Sequence[BiColumn]) -> Sequence[BiView]:
 
 
 def _catalogue() -> BiView:
-    names = f"ARRAY(SELECT n.name FROM {_DIMENSIONS} WHERE n.number = ANY (m.dimensions) ORDER BY n.number)"  # noqa: S608
+    names = (
+        f"(SELECT string_agg(n.name, ', ' ORDER BY n.number) FROM {_DIMENSIONS} WHERE n.number = ANY (m.dimensions))"  # noqa: S608
+    )
     described = {
         "metric": ("m.metric", "The name of the metric, as in the long views."),
         "title": ("m.title", "What people call it."),

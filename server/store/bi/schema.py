@@ -3,18 +3,25 @@
 It is there once an organization has a login. The views follow from the code: a comment of the schema says from which.
 """
 
+import asyncio
 import functools
 import hashlib
-from collections.abc import Sequence
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
 
+from server import errors
 from server.store import calendars
 from server.store.bi import figures, long_views
 from server.store.bi.directories import DIRECTORIES
 from server.store.bi.views import DAY, HOUR, WIDE, BiView
-from server.store.database import Database, Driver
+from server.store.database import Database, Driver, is_locked_out
 
 # Two processes must not make the schema at once; the number is arbitrary and ours.
 _LOCK = 7_203_844_016_013
+_TURN = "1s"
+_PAUSE_SECONDS = 1.0
+_GIVE_UP_SECONDS = 300.0
 _FOUND = "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'bi'"
 
 
@@ -44,9 +51,7 @@ def _mark() -> str:
 
 
 async def make(driver: Driver) -> None:
-    """Makes the schema, or makes it anew, unless it is that of this release. Its readers wait meanwhile, and it waits
-    for theirs.
-    """
+    """Makes the schema, or makes it anew, unless it is that of this release."""
     await driver.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
     if await driver.fetchval(_FOUND) == _mark():
         return
@@ -60,7 +65,32 @@ async def make(driver: Driver) -> None:
 
 async def renew(database: Database) -> None:
     """Brings the schema and the calendars to this release where any organization has a login."""
-    async with database.transaction() as driver:
-        if await driver.fetchval("SELECT EXISTS (SELECT FROM bi_logins)"):
-            await make(driver)
-            await calendars.renew(driver)
+    await in_turns(database, _renew)
+
+
+async def _renew(driver: Driver) -> None:
+    if await driver.fetchval("SELECT EXISTS (SELECT FROM bi_logins)"):
+        await make(driver)
+        await calendars.renew(driver)
+
+
+async def in_turns(database: Database, work: Callable[[Driver], Awaitable[None]]) -> None:
+    """Does work that waits for readers of the views in a transaction, in short turns: whoever comes while it waits for
+    a reader would wait, too. SetupError where readers stay for minutes.
+    """
+    give_up_at = time.monotonic() + _GIVE_UP_SECONDS
+    while True:
+        try:
+            async with database.transaction() as driver:
+                await driver.execute("SELECT set_config('lock_timeout', $1, true)", _TURN)
+                await work(driver)
+            return
+        except errors.StorageUnavailable as error:
+            if not is_locked_out(error):
+                raise
+            if time.monotonic() > give_up_at:
+                raise errors.SetupError(
+                    "the views for BI cannot be made anew, since sessions read them all the time: end those of the"
+                    " roles tallywire_bi_… (pg_stat_activity shows them) and run it again"
+                ) from error
+        await asyncio.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
