@@ -8,7 +8,7 @@ import { useState } from "preact/hooks";
 import { useQuestion } from "../api/question";
 import { Chart } from "../charts/Chart";
 import { Page } from "../components/Page";
-import { Answered, Tile } from "../components/basics";
+import { Answered, Kept, Tile } from "../components/basics";
 import { Select } from "../components/Select";
 import { Table } from "../components/Table";
 import type { Column } from "../components/Table";
@@ -272,7 +272,7 @@ export default function Agents(): JSX.Element {
   const kind = param("kind") === "ai" ? AgentKind.AI : param("kind") === "human" ? AgentKind.HUMAN : undefined;
   return (
     <Page title={t.pages.agents} context={asked.data?.context} compared={asked.data?.compared}>
-      {asked.data !== undefined && <SideBySide answer={asked.data} />}
+      <Kept asked={asked}>{asked.data !== undefined && <SideBySide answer={asked.data} />}</Kept>
       <ByDimension dimension="agent" title={t.usage.byAgent} metrics={ADDITIVE} />
       <Tile
         title={t.agents.comparison}

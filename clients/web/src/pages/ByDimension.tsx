@@ -125,7 +125,7 @@ export function ByDimension({ dimension, metrics, title, filters = true, width =
   const chosen = chosenValues();
   const total = (asked.data?.total?.series[0]?.values ?? []).map(value);
   const named = Math.min(MOST, chosen.filter((id) => rows.some((row) => row.id === id)).length || MOST, rows.length);
-  const others = all > named ? t.chart.othersOf(count(all - named)) : t.chart.others;
+  const others = all > named ? t.chart.othersOf(all - named, count(all - named)) : t.chart.others;
   const { series, drawn } = fold(rows, total, chosen, others);
   const hint = asked.data === undefined ? "" : caption(asked.data.granularity);
   const shown = chosen.length > 0 ? t.chart.shown(drawn, count(all)) : t.chart.top(drawn, count(all));

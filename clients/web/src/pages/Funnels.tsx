@@ -14,7 +14,7 @@ import { CallError } from "../api/errors";
 import { useQuestion } from "../api/question";
 import { Later } from "../components/Later";
 import { Page } from "../components/Page";
-import { Answered, Empty, Tile } from "../components/basics";
+import { Answered, Empty, Kept, Tile } from "../components/basics";
 import { Select } from "../components/Select";
 import { Table } from "../components/Table";
 import { num } from "../contract";
@@ -252,7 +252,11 @@ export default function Funnels(): JSX.Element {
           </Answered>
         )}
       </Tile>
-      {by !== "" && asked.data !== undefined && <Breakdown answer={asked.data} by={by} />}
+      {by !== "" && asked.data !== undefined && (
+        <Kept asked={asked}>
+          <Breakdown answer={asked.data} by={by} />
+        </Kept>
+      )}
     </Page>
   );
 }

@@ -185,7 +185,7 @@ export const de: Texts = {
     cut: "vom Zeitraum abgeschnitten",
     noFigure: "keine Zahl",
     others: "Andere",
-    othersOf: (n) => `${n} weitere`,
+    othersOf: (n, text) => (n === 1 ? `${text} weiterer` : `${text} weitere`),
     top: (shown, all) => `die ${String(shown)} größten von ${all}`,
     choose: "Auswählen",
     greatest: "Die größten",

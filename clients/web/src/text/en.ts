@@ -183,7 +183,7 @@ export const en = {
     cut: "cut by the period",
     noFigure: "no figure",
     others: "Others",
-    othersOf: (n: string) => `${n} others`,
+    othersOf: (n: number, text: string) => (n === 1 ? `${text} other` : `${text} others`),
     top: (shown: number, all: string) => `top ${String(shown)} of ${all}`,
     choose: "Choose",
     greatest: "The greatest ones",
