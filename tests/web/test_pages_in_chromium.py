@@ -1,9 +1,13 @@
 """The pages in a browser, against the real service: by keyboard, as a stranger, and looked at with axe."""
 
+import base64
+import io
 import os
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import pypdf
 import pytest
 
 from server.app import Running
@@ -99,4 +103,9 @@ async def test_the_pages_in_a_browser(web: RunningWeb, accounts: Accounts) -> No
     messages = sum(one.event_type in {"message.received", "message.sent"} for one in events)
     assert walk["figure"] == walk["figureOfRows"] == str(messages) == str(walk["rowsOfFile"])
     assert walk["tiles"] == ["Conversations: Agent", "Conversations"]
+    # On paper, each page with rows of a list has its head.
+    paper = [one.extract_text() for one in pypdf.PdfReader(io.BytesIO(base64.b64decode(report["paper"]))).pages]
+    with_rows = [text for text in paper if len(re.findall(r"\bc\d+\b", text)) > 5]
+    assert len(with_rows) > 1
+    assert all("Outcome" in text and "Duration" in text for text in with_rows)
     assert not [text for text in walk["leftovers"] if "code=" in text or "tw_" in text]

@@ -142,6 +142,14 @@ async function rowsAndDashboard(page, report) {
   report.walk.tiles = await page.locator("[data-tile] h2").allTextContents();
 }
 
+/** The list of conversations on paper. */
+async function onPaper(page, report) {
+  await page.goto(`${origin}/conversations?outcome=resolved`);
+  await settled(page);
+  await page.locator("#list tbody tr").nth(40).waitFor();
+  report.paper = (await page.pdf({ format: "A4" })).toString("base64");
+}
+
 /** What of the key or the code is left anywhere that a script could read. */
 function leftovers(page) {
   return page.evaluate(() => [
@@ -163,4 +171,5 @@ await run(async (browser, report) => {
   await byKeyboard(page, report);
   await rowsAndDashboard(page, report);
   await lookAtAll(page, report);
+  await onPaper(page, report);
 });
