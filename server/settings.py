@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     web_origin: str | None = None  # the address that people type; unset: http:// and TALLYWIRE_WEB_LISTEN
     web_embed_origins: str | None = None  # pages that may hold the panel, with commas between
     web_proxies: str = "127.0.0.1"  # whose X-Forwarded-For is believed, with commas between
+    web_caught_mail: Path | None = None  # mail that `up` and `demo` have caught, which pages show; they set it
 
     ingest_connections: int = Field(default=6, ge=1, le=200)
     query_connections: int = Field(default=8, ge=1, le=200)

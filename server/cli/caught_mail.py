@@ -10,8 +10,8 @@ from server import settings
 from server.cli import tables
 from server.cli.options import APP_OPTIONS, AsJson
 from server.local import mail_catcher
-from server.local.mail_catcher import CaughtMail
 from server.process import terminal
+from server.web.caught_mail import CaughtMail
 
 DataDir = Annotated[
     Path | None, typer.Option(help="The data folder of `up`, or of the demo. Default: TALLYWIRE_DATA_DIR.")

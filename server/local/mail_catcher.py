@@ -9,28 +9,18 @@ import importlib.util
 import os
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Final
 
 from server import errors
 from server.local import private_files
+from server.web import caught_mail
+from server.web.caught_mail import CaughtMail
 
 FOLDER: Final = "mail"
 SENDER: Final = "tallywire@local.example"
 _KEPT: Final = 500
 _MOST_BYTES: Final = 64 * 2**20
-_SUFFIX: Final = ".eml"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaughtMail:
-    """A mail that was caught. number tells it from others of the folder: the newest has the greatest."""
-
-    number: int
-    message: EmailMessage
 
 
 def is_installed() -> bool:
@@ -71,9 +61,7 @@ async def running(folder: Path, listen: str | None) -> AsyncIterator[None]:
 
 def caught(folder: Path) -> Sequence[CaughtMail]:
     """Returns the mails of a data folder, the newest first."""
-    return [
-        CaughtMail(number=int(path.stem), message=_read(path)) for path in sorted(_files(folder / FOLDER), reverse=True)
-    ]
+    return caught_mail.caught(folder / FOLDER)
 
 
 class _Handler:
@@ -88,17 +76,7 @@ class _Handler:
         handle = os.open(self._folder / f"{number}.tmp", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(envelope.content)
-        (self._folder / f"{number}.tmp").rename(self._folder / f"{number}{_SUFFIX}")
-        for old in sorted(_files(self._folder))[:-_KEPT]:
+        (self._folder / f"{number}.tmp").rename(self._folder / f"{number}{caught_mail.SUFFIX}")
+        for old in sorted(caught_mail.files(self._folder))[:-_KEPT]:
             old.unlink(missing_ok=True)
         return "250 kept"
-
-
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.glob(f"*{_SUFFIX}") if path.stem.isdecimal()]
-
-
-def _read(path: Path) -> EmailMessage:
-    found = message_from_bytes(path.read_bytes(), policy=policy.default)
-    assert isinstance(found, EmailMessage)  # noqa: S101 - that is what the policy makes
-    return found

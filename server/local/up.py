@@ -85,6 +85,8 @@ class Site:
         own = {name: value for name, value in environment.items() if name not in _SECRETS}
         own["TALLYWIRE_WEB_LISTEN"], own["TALLYWIRE_WEB_SERVICE"] = self.web_listen, ""
         own["TALLYWIRE_METRICS_PORT"] = str(self.metrics_port and self.metrics_port + self.processes + 1)
+        if self.mail_listen is not None:
+            own["TALLYWIRE_WEB_CAUGHT_MAIL"] = str(self.folder / mail_catcher.FOLDER)
         return children.Program(role="web", grace=_WEB_GRACE, environment=own)
 
 

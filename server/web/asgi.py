@@ -5,12 +5,13 @@ import contextlib
 import gzip
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import grpc
 
 from server import telemetry
-from server.web import connect, fanout, links, methods, pages, sessions
+from server.web import caught_mail, connect, fanout, links, methods, pages, sessions
 from server.web.connect import CallError
 from server.web.fanout import FanOut
 from server.web.headers import PublicSite
@@ -60,10 +61,11 @@ class _Gone(Exception):
 class App:
     """The ASGI application."""
 
-    def __init__(self, upstream: Upstream, site: PublicSite, built: Pages) -> None:
+    def __init__(self, upstream: Upstream, site: PublicSite, built: Pages, mail: Path | None = None) -> None:
         self._upstream = upstream
         self._site = site
         self._pages = built
+        self._mail = mail
         self._guesses = Guesses()
         self._links = links.LinkPages(upstream, site)
         self.fan_out = FanOut(upstream, Readers(upstream))
@@ -112,12 +114,29 @@ class App:
                 await self._text(request, 404, b"no such file\n")
             else:
                 await self._asset(request, found, _ALWAYS)
+        elif request.path.startswith(caught_mail.PATH):
+            await self._caught_mail(request)
         elif request.path == _PANEL_PATH:
             await self._html(request, built.panel, is_panel=True)
         elif "." in request.path.rpartition("/")[2]:
             await self._text(request, 404, b"no such file\n")
         else:
             await self._html(request, built.app_at(request.path))
+
+    async def _caught_mail(self, request: _Request) -> None:
+        try:
+            found = await caught_mail.answer(self._mail, self._upstream, request.path, self._credential(request))
+        except grpc.aio.AioRpcError as failure:
+            await self._fail(request, connect.error_of(failure))
+            return
+        if not found.is_html:
+            await self._respond(
+                request, 200, found.body, [(b"content-type", b"application/json"), (b"cache-control", _NEVER)]
+            )
+            return
+        headers = [*caught_mail.HTML_HEADERS, (b"content-length", str(len(found.body)).encode())]
+        await request.send({"type": "http.response.start", "status": 200, "headers": headers})
+        await request.send({"type": "http.response.body", "body": found.body})
 
     async def _html(self, request: _Request, page: Asset | None, *, is_panel: bool = False) -> None:
         if page is None:

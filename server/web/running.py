@@ -55,7 +55,7 @@ class RunningWeb:
         self.site = headers.site(known, self.address)
         self._pages = pages.read(folder)
         self._upstream = Upstream(_targets(known), _credentials(known))
-        self.app = App(self._upstream, self.site, self._pages)
+        self.app = App(self._upstream, self.site, self._pages, known.web_caught_mail)
         self._server = _Server(_config(self.app, known))
         self._serving: asyncio.Task[None] | None = None
 

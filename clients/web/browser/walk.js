@@ -22,6 +22,7 @@ const PAGES = [
   "users",
   "dashboards",
   "reports",
+  "destinations",
   "settings",
   "rows?metric=total_messages",
 ];

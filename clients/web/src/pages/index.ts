@@ -32,6 +32,14 @@ export const PAGES: readonly PageEntry[] = [
   { path: "/dashboards/", load: () => import("./DashboardPage") },
   { path: "/reports", name: "reports", letter: "r", load: () => import("./Reports") },
   { path: "/reports/", load: () => import("./ReportPage") },
+  {
+    path: "/destinations",
+    name: "destinations",
+    letter: "d",
+    scope: "edit",
+    load: () => import("./Destinations"),
+  },
+  { path: "/destinations/", scope: "edit", load: () => import("./DestinationPage") },
   { path: "/settings", name: "settings", letter: "s", load: () => import("./Settings") },
   { path: "/rows", load: () => import("./Rows") },
 ];
