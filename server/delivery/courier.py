@@ -223,7 +223,8 @@ SCHEDULES: Final = (
 
 
 def _is_recipient(delivery: KeptDelivery, destination: KeptDestination | None) -> bool:
-    return destination is not None and delivery.recipient in destination.draft.addresses
+    addresses = () if destination is None else destination.draft.addresses
+    return delivery.recipient.casefold() in {one.casefold() for one in addresses}
 
 
 def contact_of(destination: KeptDestination) -> str | None:

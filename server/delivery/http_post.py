@@ -207,6 +207,6 @@ def _retry_after(value: str) -> timedelta | None:
         return timedelta(seconds=int(value))
     try:
         until = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(until - datetime.now(UTC), timedelta(0)) if until.tzinfo else None

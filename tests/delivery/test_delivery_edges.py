@@ -42,7 +42,7 @@ async def house(database: Database, organization: int, box: MailBox) -> House:
 
 async def test_who_was_taken_off_a_destination_gets_nothing_that_waits(house: House, box: MailBox) -> None:
     await house.queue(["staff"])
-    draft = dataclasses.replace((await house.kept("staff")).draft, addresses=STAFF[:1])
+    draft = dataclasses.replace((await house.kept("staff")).draft, addresses=("Ada@example.org",))
     async with house.database.transaction() as driver:
         await destinations.update(driver, house.organization_id, "staff", draft)
     await house.deliver()
@@ -103,6 +103,16 @@ async def test_a_server_that_greets_nobody_is_tried_again(
         server.close()
     delivery, (attempt,) = await house.one()
     assert (delivery.state, attempt.outcome, attempt.status) == (DeliveryState.QUEUED, Outcome.FAILED, status)
+
+
+@pytest.mark.parametrize("asked", ["soon", "Mon, 01 Jan 2026 00:00:00 +99999999999999999999", "1" * 400])
+async def test_a_pause_that_nobody_can_mean_is_none(database: Database, organization: int, asked: str) -> None:
+    house = delivering.house(database, organization)
+    async with receivers.hook() as hook:
+        hook.headers = [("Retry-After", asked)]
+        await house.destination(url=hook.url, secret=bytes(32))
+        await house.queue(["hook"])
+        assert [one["outcome"] for one in await house.deliver()] == ["delivered"]
 
 
 async def test_names_whose_servers_do_not_answer_keep_nobody_else_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
