@@ -94,6 +94,8 @@ class MakingReports:
         attempt = RunAttempt(run.organization_id, run.run_id, run.attempt)
         failpoints.reach("report_before_upload")
         files = await self._write(work, run, document, deployment_id, attempt)
+        # In a thread, and before the transaction: a long page takes seconds of a whole core.
+        shown = await asyncio.to_thread(page.written, document) if run.schedule_id is not None else b""
         failpoints.reach("report_after_upload")
         first, last = document.revisions
         outcome = RunOutcome(
@@ -107,7 +109,7 @@ class MakingReports:
         async with work.database.transaction() as driver:
             is_ours = await stored.succeed(driver, run, outcome)
             if is_ours:
-                await _send(driver, run, document, files)
+                await _send(driver, run, document, files, shown)
             failpoints.reach("report_before_commit")
         failpoints.reach("report_after_commit")
         if not is_ours:
@@ -222,7 +224,9 @@ def _file_name(document: ReportDocument) -> str:
     return f"{title}-{first.isoformat()}-{datetime.fromordinal(max(last.toordinal() - 1, 1)).date().isoformat()}"
 
 
-async def _send(driver: Driver, run: ReportRun, document: ReportDocument, files: Sequence[ReportFile]) -> None:
+async def _send(
+    driver: Driver, run: ReportRun, document: ReportDocument, files: Sequence[ReportFile], shown: bytes
+) -> None:
     """Queues what a schedule sends, in the transaction that records the run: it is sent if and only if the run is
     there, and once.
     """
@@ -232,16 +236,14 @@ async def _send(driver: Driver, run: ReportRun, document: ReportDocument, files:
     if schedule is None or not schedule.draft.destinations:
         return
     wanted = schedule.draft.formats or tuple(one for one in run.formats if one not in ("html", "json")) or ("json",)
-    message = message_of(run, document, [one for one in files if one.format in wanted])
+    message = message_of(run, document, [one for one in files if one.format in wanted], shown)
     key = f"report:{run.run_id}"
     await queueing.enqueue(driver, run.organization_id, message, schedule.draft.destinations, key=key)
 
 
-def message_of(run: ReportRun, document: ReportDocument, files: Sequence[ReportFile]) -> Message:
+def message_of(run: ReportRun, document: ReportDocument, files: Sequence[ReportFile], shown: bytes) -> Message:
     """Returns the message that tells of a run: its page, where that is not too long for a mail, and its files."""
-    shown = Formatting(document.locale, document.zone)
-    html = page.written(document).decode()
-    period = shown.days(document.bounds)
+    period = Formatting(document.locale, document.zone).days(document.bounds)
     first, last = document.revisions
     return Message(
         topic=Topic.REPORT,
@@ -249,7 +251,7 @@ def message_of(run: ReportRun, document: ReportDocument, files: Sequence[ReportF
         subject_id=str(run.run_id),
         title=f"{document.title}: {period}",
         text=f"{document.title}\n{period} ({document.zone.key})\n\n{document.description}".strip() + "\n",
-        html=html if len(html.encode()) <= MOST_BYTES else "",
+        html=shown.decode() if len(shown) <= MOST_BYTES else "",
         attachments=[
             Attachment(name=one.name, media_type=one.media_type, key=one.path, size=one.size, sha256=one.sha256)
             for one in files

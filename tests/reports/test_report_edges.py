@@ -5,6 +5,7 @@ yet, and who may have a schedule send.
 import asyncio
 import dataclasses
 import os
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import pytest
 
 from server.errors import Reason, Refused
 from server.organizations.delivery import DeliveryState
-from server.reports import making, object_store
+from server.reports import making, object_store, page
+from server.reports.document import ReportDocument
 from server.reports.housekeeping import ReportRetention
 from server.reports.object_store import ObjectStore
 from server.rpc import report_service
@@ -114,6 +116,29 @@ async def test_what_a_run_sends_while_its_report_is_deleted_is_not_sent(
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await answers(caller, "DeliveryService/ResendDelivery", {"delivery_id": delivery_id})
     assert serving.refusal(refused.value).reason == "INVALID_VALUE"
+
+
+async def test_a_page_that_is_mailed_keeps_nothing_else_in_the_worker_waiting(
+    accounts: Accounts, maker: ReportWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = await accounts.caller(scopes=EDITOR)
+    schedule = {
+        "report_id": (await created(caller)).report_id,
+        "when": "daily at 07:00",
+        "destination_ids": [await destination(caller)],
+    }
+    kept = (await call(caller, "CreateReportSchedule", {"schedule": schedule})).schedule
+    run = (await call(caller, "RunReportSchedule", {"schedule_id": kept.schedule_id})).run
+    written, threads = page.written, list[threading.Thread]()
+
+    def noted(document: ReportDocument) -> bytes:
+        threads.append(threading.current_thread())
+        return written(document)
+
+    monkeypatch.setattr(page, "written", noted)
+    await maker.making.make(maker.work(caller, payload={"run_id": run.run_id}))
+    assert len(threads) == 1
+    assert threading.main_thread() not in threads
 
 
 async def test_nothing_stays_of_a_run_whose_organization_is_revoked_meanwhile(
