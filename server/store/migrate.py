@@ -91,7 +91,9 @@ def _upgrade(connection: Connection) -> None:
         return
     if found not in (None, schema.expected()):
         # They would keep columns from being changed. store.bi.schema makes them anew afterwards.
-        connection.execute(sa.text("DROP SCHEMA IF EXISTS bi CASCADE"))
+        made_by = "SELECT obj_description(to_regnamespace('bi'), 'pg_namespace')"
+        if str(connection.scalar(sa.text(made_by))).startswith("tallywire bi "):
+            connection.execute(sa.text("DROP SCHEMA bi CASCADE"))
         connection.commit()
     command.upgrade(_config(connection), "head")
     connection.execute(sa.text("UPDATE deployment SET oldest_code = :code"), {"code": oldest_code()})

@@ -181,7 +181,7 @@ async def test_views_of_another_release_are_made_anew(own_database: Database, ow
     login = await bi_logins.give(own_database, "acme")
     reader = await opened(own_database, login)
     await worlds.value(own_database, "DROP VIEW bi.daily")
-    await worlds.value(own_database, "COMMENT ON SCHEMA bi IS 'of another release'")
+    await worlds.value(own_database, "COMMENT ON SCHEMA bi IS 'tallywire bi of another release'")
     await worlds.value(own_database, "UPDATE calendars SET release = 'of another year'")
     await worlds.value(own_database, "DELETE FROM calendar_days WHERE day > '2020-01-01'")
     await preparation.prepare(own_database)
@@ -200,7 +200,7 @@ async def test_views_are_made_anew_in_short_turns(
     monkeypatch.setattr(schema, "_TURN", "200ms")
     monkeypatch.setattr(schema, "_PAUSE_SECONDS", 0.05)
     login = await bi_logins.give(own_database, "acme")
-    await worlds.value(own_database, "COMMENT ON SCHEMA bi IS 'of another release'")
+    await worlds.value(own_database, "COMMENT ON SCHEMA bi IS 'tallywire bi of another release'")
     reading, other = await opened(own_database, login), await opened(own_database, login)
     async with reading.transaction():
         assert await reading.fetch("SELECT * FROM bi.daily") == []
@@ -212,16 +212,30 @@ async def test_views_are_made_anew_in_short_turns(
             assert await other.fetch("SELECT * FROM bi.daily") == []
         assert not renewing.done()
     await renewing
-    assert await worlds.value(own_database, "SELECT obj_description('bi'::regnamespace)") != "of another release"
+    assert (
+        await worlds.value(own_database, "SELECT obj_description('bi'::regnamespace)")
+        != "tallywire bi of another release"
+    )
     assert await reading.fetch("SELECT * FROM bi.daily") == []
     monkeypatch.setattr(schema, "_GIVE_UP_SECONDS", 0)
-    await worlds.value(own_database, "COMMENT ON SCHEMA bi IS 'of another release'")
+    await worlds.value(own_database, "COMMENT ON SCHEMA bi IS 'tallywire bi of another release'")
     async with reading.transaction():
         await reading.fetch("SELECT * FROM bi.daily")
         with pytest.raises(errors.SetupError, match="end those of the roles tallywire_bi_"):
             await schema.renew(own_database)
     await reading.close()
     await other.close()
+
+
+async def test_a_schema_of_somebody_else_stays(
+    own_database: Database, own_url: str, own_organization: int, tmp_path: pathlib.Path
+) -> None:
+    await worlds.value(own_database, "CREATE SCHEMA bi")
+    await worlds.value(own_database, "CREATE TABLE bi.daily AS SELECT 7 AS theirs")
+    with pytest.raises(errors.SetupError, match="a schema named bi that is not of this service"):
+        await bi_logins.give(own_database, "acme")
+    await NextRelease(tmp_path, "contract", CONTRACTION).migrate(own_url)
+    assert await worlds.value(own_database, "SELECT theirs FROM bi.daily") == 7
 
 
 async def test_where_nobody_has_a_login_nothing_is_made(own_database: Database) -> None:

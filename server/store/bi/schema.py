@@ -22,7 +22,8 @@ _LOCK = 7_203_844_016_013
 _TURN = "1s"
 _PAUSE_SECONDS = 1.0
 _GIVE_UP_SECONDS = 300.0
-_FOUND = "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'bi'"
+_FOUND = "SELECT coalesce(obj_description(oid, 'pg_namespace'), '') FROM pg_namespace WHERE nspname = 'bi'"
+_OURS = "tallywire bi "  # begins the comment
 
 
 @functools.cache
@@ -47,14 +48,19 @@ def _made_of() -> Sequence[str]:
 def _mark() -> str:
     """Returns what tells the schema of this release from those of others."""
     content = repr((_made_of(), long_views.catalogue()))
-    return f"tallywire bi {hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    return f"{_OURS}{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
 async def make(driver: Driver) -> None:
-    """Makes the schema, or makes it anew, unless it is that of this release."""
+    """Makes the schema, or makes it anew, unless it is that of this release. SetupError where it is somebody else's."""
     await driver.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-    if await driver.fetchval(_FOUND) == _mark():
+    found: str | None = await driver.fetchval(_FOUND)
+    if found == _mark():
         return
+    if found is not None and not found.startswith(_OURS):
+        raise errors.SetupError(
+            "the database has a schema named bi that is not of this service, which needs that name: rename it"
+        )
     await driver.execute("DROP SCHEMA IF EXISTS bi CASCADE")
     await driver.execute(";\n".join(_made_of()))  # in one round trip: they are hundreds
     metrics, terms = long_views.catalogue()
