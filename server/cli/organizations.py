@@ -13,6 +13,7 @@ from server.organizations.organization import Organization, OrganizationState
 from server.organizations.settings import SETTINGS, OrganizationSettings
 from server.process import operators, terminal
 from server.store import address, organizations
+from server.store.bi import logins
 from server.store.database import Database
 from server.tenancy import administration, bi_logins
 
@@ -110,19 +111,39 @@ def _show_changes(changed: _Changed) -> None:
 def list_organizations(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List all organizations."""
 
-    async def work(database: Database, _place: place.Place) -> tuple[list[Organization], dict[int, int]]:
+    async def work(database: Database, _place: place.Place) -> list[_Listed]:
         async with database.transaction() as driver:
-            return await organizations.listed(driver), await organizations.events_of_month(driver)
+            found, used = await organizations.listed(driver), await organizations.events_of_month(driver)
+            roles = await logins.roles(driver)
+        return [
+            _Listed(
+                organization=one,
+                events_of_month=used.get(one.organization_id, 0),
+                bi_login=roles.get(one.organization_id),
+            )
+            for one in found
+        ]
 
-    found, used = connected.on_database(data_dir, work)
+    found = connected.on_database(data_dir, work)
     if as_json:
-        typer.echo(
-            json.dumps([{**_organization(one), "events_of_month": used.get(one.organization_id, 0)} for one in found])
-        )
+        typer.echo(json.dumps([_shown(one) for one in found]))
         return
-    columns = [_columns(one, used.get(one.organization_id, 0)) for one in found]
-    heading = ("ID", "NAME", "STATE", *_headings(), "CREATED")
-    tables.print_table(heading, columns)
+    heading = ("ID", "NAME", "STATE", *_headings(), "BI", "CREATED")
+    tables.print_table(heading, list(map(_columns, found)))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """An organization in the list, how many events it has stored in this month, and the role of its login for BI."""
+
+    organization: Organization
+    events_of_month: int
+    bi_login: str | None
+
+
+def _shown(one: _Listed) -> dict[str, object]:
+    more = {"events_of_month": one.events_of_month, "bi_login": one.bi_login}
+    return {**_organization(one.organization), **more}
 
 
 def _headings() -> list[str]:
@@ -132,13 +153,14 @@ def _headings() -> list[str]:
     return found
 
 
-def _columns(one: Organization, used: int) -> list[str]:
+def _columns(listed: _Listed) -> list[str]:
+    one = listed.organization
     found = [str(one.organization_id), one.name, one.state.value]
     for setting, _ in _LISTED:
         found.append(setting.shown(getattr(one.settings, setting.name)))
         if setting.name == "monthly_events":
-            found.append(f"{used:,}")
-    return [*found, tables.instant(one.created_at)]
+            found.append(f"{listed.events_of_month:,}")
+    return [*found, "yes" if listed.bi_login else "-", tables.instant(one.created_at)]
 
 
 @app.command("suspend")

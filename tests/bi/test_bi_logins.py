@@ -329,6 +329,8 @@ async def test_by_the_command_line(own_url: str, own_organization: int, tmp_path
     assert told["weight"] == 3
     assert told["bi_url"] not in ("", first)
     assert await _name(told["bi_url"]) == "acme"
+    (listed,) = json.loads(processes.invoke("organizations", "list", "--json", environment=environment).stdout)
+    assert f"//{listed['bi_login']}:" in told["bi_url"]
     shown = processes.invoke("organizations", "set", "acme", "--no-bi", environment=environment)
     assert shown.stdout == "organization 'acme' has no login for BI\n"
     with pytest.raises(asyncpg.PostgresError):

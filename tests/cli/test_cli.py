@@ -242,7 +242,7 @@ def test_organizations(migrated: dict[str, str]) -> None:
     assert made["time_zone"] == "Asia/Kathmandu"
     assert (made["event_retention_days"], made["key_retention_days"]) == (30, None)
     assert (made["storage_rate_micros"], made["bandwidth_rate_micros"]) == (7, None)
-    assert json.loads(organizations("list", "--json")) == [{**made, "events_of_month": 0}]
+    assert json.loads(organizations("list", "--json")) == [{**made, "events_of_month": 0, "bi_login": None}]
     for command, state in (("suspend", "suspended"), ("resume", "active"), ("revoke", "revoked")):
         assert organizations(command, "Acme") == f"organization 'Acme' is {state}\n"
         assert re.search(rf"\bAcme +{state} +Asia/Kathmandu +30 days +for ever\b", organizations("list"))

@@ -92,6 +92,12 @@ async def take(driver: Driver, organization_id: int) -> str | None:
     return role
 
 
+async def roles(driver: Driver) -> dict[int, str]:
+    """Returns the roles of all logins by their organizations."""
+    rows = await driver.fetch("SELECT organization_id, role_name::text FROM bi_logins")
+    return {row[0]: row[1] for row in rows}
+
+
 async def is_given(driver: Driver, organization_id: int) -> bool:
     """Returns whether an organization has a login."""
     found: bool = await driver.fetchval(
