@@ -93,6 +93,7 @@ async def test_what_people_change(web: RunningWeb, accounts: Accounts, database:
     assert report["dimmed"] is report["staysOld"] is True
     assert "could not be loaded" in report["old"]
     assert report["dimmedStill"] == 0
+    assert report["rowsStay"] is True
     # Eight agents, six of them by name.
     assert report["top"].startswith(f"top 6 of {AGENTS}")
     assert [text.strip() for text in report["legend"]][-1] == "2 others"

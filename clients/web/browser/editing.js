@@ -54,7 +54,6 @@ async function makeFunnel(page, report) {
   await page.locator(".funnel-step").first().waitFor();
   await settled(page);
   report.unsaved = await steps(page);
-  await look(page, report, "funnel");
   await page.locator("input[name=funnel-name]").fill("Service");
   await page.keyboard.press("Enter");
   await page.waitForURL((url) => url.searchParams.get("funnel") === "Service" && !url.searchParams.has("draft"));
@@ -177,6 +176,20 @@ async function oldFigures(page, report) {
   await settled(page);
 }
 
+/** The rows of a list stay, too. */
+async function oldRows(page, report) {
+  await go(page, "conversations");
+  const rows = page.locator("#list tbody tr");
+  const before = await rows.count();
+  await page.route("**/ListConversations", (route) => route.abort());
+  await page.keyboard.press("n");
+  await page.locator("#list .stale").waitFor();
+  report.rowsStay = before > 0 && (await rows.count()) === before;
+  await page.unroute("**/ListConversations");
+  await page.locator("#list .stale button").click();
+  await page.locator("#list .stale").waitFor({ state: "detached" });
+}
+
 /** A chart of the largest values, and of those that somebody chooses. */
 async function byDimension(page, report) {
   await go(page, "agents");
@@ -231,6 +244,7 @@ await run(async (browser, report) => {
   await other.context().close();
   await fullScreen(page, report);
   await oldFigures(page, report);
+  await oldRows(page, report);
   await byDimension(page, report);
   await embed(page, report);
   await erase(page, report);

@@ -6,6 +6,14 @@ import { open, overflow, run, settled, stored, tabTo, violations } from "./commo
 const [link = "", agent = ""] = process.argv.slice(2);
 const { origin } = new URL(link);
 const pictures = process.env.PICTURES;
+// A funnel that is edited, with every kind of field.
+const DRAFT = JSON.stringify({
+  entity: "FUNNEL_ENTITY_CONVERSATION",
+  stages: [
+    { eventType: "conversation.started", filter: { path: "channel", text: "web" } },
+    { eventType: "lead.stage_entered", leadStage: "won", filter: { path: "properties.plan", text: "pro" } },
+  ],
+});
 const PAGES = [
   "overview",
   "agents",
@@ -16,6 +24,7 @@ const PAGES = [
   "gaps",
   "quality",
   "funnels",
+  `funnels?draft=${encodeURIComponent(DRAFT)}`,
   "campaigns",
   "calls",
   "api",

@@ -232,9 +232,20 @@ function oldWhile({ stale, loading }: Asked<unknown>): { class?: string; "aria-b
   return stale && loading ? { class: "old", "aria-busy": true } : {};
 }
 
-/** Cards and tiles of one answer. While the answer to another period comes they stay, dimmed. */
-export function Kept({ asked, children }: { asked: Asked<unknown>; children: ComponentChildren }): JSX.Element {
-  const old = oldWhile(asked);
+/**
+ * Cards and tiles of one answer. While the answer to another period comes they stay, dimmed. `also` is a second answer that
+ * is drawn into them, such as their small lines.
+ */
+export function Kept({
+  asked,
+  also,
+  children,
+}: {
+  asked: Asked<unknown>;
+  also?: Asked<unknown> | undefined;
+  children: ComponentChildren;
+}): JSX.Element {
+  const old = { ...(also === undefined ? {} : oldWhile(also)), ...oldWhile(asked) };
   return (
     <div {...old} class={`kept ${old.class ?? ""}`}>
       {asked.data !== undefined && asked.error !== undefined && (
@@ -250,16 +261,23 @@ export function Kept({ asked, children }: { asked: Asked<unknown>; children: Com
 /** Cards and tiles of one answer; before the first one a tile that says so. */
 export function Whole<T>({
   asked,
+  also,
   title,
   height,
   children,
 }: {
   asked: Asked<T>;
+  also?: Asked<unknown>;
   title: ComponentChildren;
   height: number;
   children: (data: T) => ComponentChildren;
 }): JSX.Element {
-  if (asked.data !== undefined) return <Kept asked={asked}>{children(asked.data)}</Kept>;
+  if (asked.data !== undefined)
+    return (
+      <Kept asked={asked} also={also}>
+        {children(asked.data)}
+      </Kept>
+    );
   return (
     <Tile title={title}>
       <Answered asked={asked} height={height}>

@@ -318,7 +318,7 @@ export default function Overview(): JSX.Element {
           </Answered>
         </Tile>
       ) : (
-        <Kept asked={overview}>
+        <Kept asked={overview} also={trends}>
           <Cards answer={data} trends={trends.data} />
         </Kept>
       )}

@@ -325,7 +325,7 @@ export default function Usage(): JSX.Element {
   if (costs.data?.context?.currency) money.currency = costs.data.context.currency;
   return (
     <Page title={t.pages.usage} context={costs.data?.context} compared={costs.data?.compared} filters={false}>
-      <Whole asked={costs} title={t.pages.usage} height={400}>
+      <Whole asked={costs} also={trends} title={t.pages.usage} height={400}>
         {(answer) => <Cards answer={answer} trends={trends.data} />}
       </Whole>
       <ByDimension
