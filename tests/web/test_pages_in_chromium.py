@@ -15,9 +15,10 @@ from server.settings import Settings
 from server.tenancy.principal import Scope
 from server.web import pages
 from server.web.running import RunningWeb
-from tallywire.v1 import event_pb2
+from tallywire.v1 import event_pb2, time_pb2
 from tests.harness.pages import chromium
 from tests.support import browsing, company
+from tests.support.rpcs import answers
 from tests.support.serving import Accounts, Caller, now
 
 SCOPES = (Scope.READ, Scope.EVENTS, Scope.EDIT, Scope.INGEST, Scope.BACKFILL)
@@ -42,6 +43,15 @@ async def _fill(caller: Caller) -> list[event_pb2.Event]:
     for start in range(0, len(events), BATCH):
         await caller.track_all(events[start : start + BATCH])
     return events
+
+
+def _last_days(days: int) -> time_pb2.TimeRange:
+    """The last days of UTC, today included: the page's period."""
+    end = (now() + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    found = time_pb2.TimeRange(time_zone="UTC")
+    found.start.FromDatetime(end - timedelta(days=days))
+    found.end.FromDatetime(end)
+    return found
 
 
 def _lost(events: list[event_pb2.Event]) -> set[str]:
@@ -102,6 +112,15 @@ async def test_the_pages_in_a_browser(web: RunningWeb, accounts: Accounts) -> No
     # The rows behind a figure, in the page and in its file, which has those of all its pages.
     messages = sum(one.event_type in {"message.received", "message.sent"} for one in events)
     assert walk["figure"] == walk["figureOfRows"] == str(messages) == str(walk["rowsOfFile"])
+    # Whole files by the service, of all conversations of the page's period.
+    listed = await answers(
+        caller, "DirectoryService/ListConversations", {"page_size": 500, "time_range": _last_days(28)}
+    )
+    assert walk["exportedRows"] == walk["exported"]["lines"] == len(listed[0].conversations)
+    assert walk["exported"]["name"].startswith("conversations")
+    assert walk["exportSays"].startswith(f"Complete: {walk['exportedRows']} rows.")
+    assert "checksum of what came is right" in walk["exportSays"]
+    assert walk["xlsx"] == "PK"
     assert walk["tiles"] == ["Conversations: Agent", "Conversations"]
     # On paper, each page with rows of a list has its head.
     paper = [one.extract_text() for one in pypdf.PdfReader(io.BytesIO(base64.b64decode(report["paper"]))).pages]

@@ -110,6 +110,35 @@ async function pressCsv(page) {
   await page.keyboard.press("Enter");
 }
 
+/** Whole files by the service: a list, and a table by a dimension. */
+async function wholeFiles(page, report) {
+  await page.goto(`${origin}/conversations`);
+  await settled(page);
+  await page.getByRole("button", { name: "Export: Conversations", exact: true }).click();
+  const [csv] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "CSV", exact: true }).click(),
+  ]);
+  const [head, ...lines] = readFileSync(await csv.path(), "utf8")
+    .trimEnd()
+    .split("\r\n");
+  report.walk.exported = { name: csv.suggestedFilename(), head, lines: lines.length };
+  const done = page.locator("[data-exported]");
+  report.walk.exportedRows = Number(await done.getAttribute("data-exported"));
+  report.walk.exportSays = await done.textContent();
+  report.violations.push(...(await violations(page)));
+  await page.goto(`${origin}/agents`);
+  await settled(page);
+  await page.getByRole("button", { name: "Export: Agents", exact: true }).click();
+  const [xlsx] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "XLSX", exact: true }).click(),
+  ]);
+  report.walk.xlsx = readFileSync(await xlsx.path())
+    .subarray(0, 2)
+    .toString();
+}
+
 /** The rows behind a figure, and a dashboard that is edited: a tile is made, moved by the keyboard, and saved. */
 async function rowsAndDashboard(page, report) {
   await page.goto(`${origin}/overview`);
@@ -179,6 +208,7 @@ await run(async (browser, report) => {
   report.bytes.open = false;
   report.walk.leftovers = await leftovers(page);
   await byKeyboard(page, report);
+  await wholeFiles(page, report);
   await rowsAndDashboard(page, report);
   await lookAtAll(page, report);
   await onPaper(page, report);

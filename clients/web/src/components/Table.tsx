@@ -1,6 +1,7 @@
 /** Tables: sorted by their headers, narrowed by a text, with columns to choose and CSV. */
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
+import type { ExportAsk } from "../api/exporting";
 import { t } from "../text";
 import { count, figure } from "../format";
 import { param, setParams } from "../state/address";
@@ -42,6 +43,8 @@ export interface TableProps<R> {
   /** The row of all values beyond the limit. */
   other?: R | undefined;
   find?: boolean;
+  /** What the service makes a whole file of. */
+  whole?: ExportAsk | undefined;
   tools?: ComponentChildren;
   /** Puts the order into the address under this name. */
   inAddress?: string;

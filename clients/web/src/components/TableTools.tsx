@@ -7,6 +7,7 @@ import { csv, download, fileName } from "../csv";
 import { count } from "../format";
 import { zone } from "../state/period";
 import { t } from "../text";
+import { Exporter } from "./Exporter";
 import { Popover } from "./basics";
 import type { Column, TableProps } from "./Table";
 
@@ -124,6 +125,7 @@ export function Tools<R>(given: ToolsProps<R>): JSX.Element {
       )}
       {props.columns.length > 3 && <ColumnChoice {...given} />}
       <FileButton {...given} />
+      {props.whole !== undefined && <Exporter name={props.name} ask={props.whole} />}
       {props.tools}
     </div>
   );

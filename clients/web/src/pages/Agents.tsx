@@ -259,16 +259,15 @@ function columns(answer: QueryMetricsResponse): Column<DimensionRow>[] {
 export default function Agents(): JSX.Element {
   const [size, setSize] = useState(PAGE);
   const kinds = useKinds();
-  const asked = useQuestion(MetricsService.method.queryMetrics, {
+  const request = {
     timeRange: timeRange.value,
     filter: filterAsked.value,
     comparison: comparisonAsked.value,
     groupBy: ["agent"],
     metrics: METRICS,
     pageSize: size,
-    series: {},
-    includeRowsTokens: true,
-  });
+  };
+  const asked = useQuestion(MetricsService.method.queryMetrics, { ...request, series: {}, includeRowsTokens: true });
   const kind = param("kind") === "ai" ? AgentKind.AI : param("kind") === "human" ? AgentKind.HUMAN : undefined;
   return (
     <Page title={t.pages.agents} context={asked.data?.context} compared={asked.data?.compared}>
@@ -291,6 +290,7 @@ export default function Agents(): JSX.Element {
             return (
               <Table
                 name={t.pages.agents}
+                whole={{ of: "question", question: { case: "query", value: request } }}
                 rows={kept}
                 other={kind === undefined ? other : undefined}
                 all={kind === undefined ? Number(answer.distinctValues) : kept.length}

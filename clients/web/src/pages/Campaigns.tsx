@@ -137,11 +137,8 @@ function columns(answer: Answer): Column<Campaign>[] {
 }
 
 function All(): JSX.Element {
-  const asked = useQuestion(CampaignService.method.listCampaigns, {
-    timeRange: timeRange.value,
-    comparison: comparisonAsked.value,
-    pageSize: 200,
-  });
+  const request = { timeRange: timeRange.value, comparison: comparisonAsked.value, pageSize: 200 };
+  const asked = useQuestion(CampaignService.method.listCampaigns, request);
   const { data } = asked;
   if (data?.context?.currency) money.currency = data.context.currency;
   return (
@@ -164,6 +161,7 @@ function All(): JSX.Element {
                 id={(row) => row.campaignId}
                 sort="-leads"
                 inAddress="sort"
+                whole={{ of: "question", question: { case: "campaigns", value: request } }}
                 columns={columns(answer)}
               />
             )

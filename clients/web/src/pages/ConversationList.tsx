@@ -185,6 +185,7 @@ export function ConversationList({
             all={pages.next === "" ? rows.length : "?"}
             more={pages.next === "" || compact ? undefined : pages.more}
             everything={pages.everything}
+            whole={{ of: "rows", rows: { case: "conversations", value: request } }}
           />
         </>
       )}

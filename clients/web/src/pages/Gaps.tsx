@@ -305,18 +305,34 @@ function columns(): Column<ContentGap>[] {
   ];
 }
 
+function Search({ value, set }: { value: string; set: (text: string) => void }): JSX.Element {
+  return (
+    <input
+      type="search"
+      class="find"
+      aria-label={t.gaps.topic}
+      placeholder={t.gaps.topic}
+      value={value}
+      onChange={(event) => {
+        set(event.currentTarget.value);
+      }}
+    />
+  );
+}
+
 /** The page. */
 export default function Gaps(): JSX.Element {
   const status = Number(param("status")) as ContentGapStatus;
   const [size, setSize] = useState(100);
   const [search, setSearch] = useState("");
-  const asked = useQuestion(DirectoryService.method.listContentGaps, {
+  const request = {
     timeRange: timeRange.value,
     status,
     search,
     orderBy: ContentGapOrder.PRIORITY,
     pageSize: size,
-  });
+  };
+  const asked = useQuestion(DirectoryService.method.listContentGaps, request);
   const topic = param("topic");
   return (
     <Page title={t.pages.gaps} compares={false} filters={false} context={asked.data?.context} lead={t.gaps.lead}>
@@ -331,21 +347,13 @@ export default function Gaps(): JSX.Element {
               setParams({ status: next === "0" ? undefined : next }, { replace: true });
             }}
           />
-          <input
-            type="search"
-            class="find"
-            aria-label={t.gaps.topic}
-            placeholder={t.gaps.topic}
-            value={search}
-            onChange={(event) => {
-              setSearch(event.currentTarget.value);
-            }}
-          />
+          <Search value={search} set={setSearch} />
         </div>
         <Answered asked={asked} height={400}>
           {(answer) => (
             <Table
               name={t.pages.gaps}
+              whole={{ of: "rows", rows: { case: "contentGaps", value: request } }}
               rows={answer.contentGaps}
               find={false}
               id={(gap) => gap.topic}

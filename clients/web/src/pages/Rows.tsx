@@ -77,6 +77,7 @@ function Events({ token }: { token: string }): JSX.Element {
         rows={pages.rows}
         id={(row) => row.event?.eventId ?? ""}
         {...ending(pages)}
+        whole={{ of: "rows", rows: { case: "events", value: { rowsToken: token } } }}
         columns={[
           {
             key: "time",
@@ -131,6 +132,7 @@ function Users({ token }: { token: string }): JSX.Element {
         rows={pages.rows}
         id={(row) => row.userId}
         {...ending(pages)}
+        whole={{ of: "rows", rows: { case: "users", value: { rowsToken: token } } }}
         columns={[
           {
             key: "user",
@@ -179,6 +181,7 @@ function Leads({ token }: { token: string }): JSX.Element {
         rows={pages.rows}
         id={(row) => row.leadId}
         {...ending(pages)}
+        whole={{ of: "rows", rows: { case: "leads", value: { rowsToken: token } } }}
         columns={[
           { key: "lead", title: t.rows.lead, value: (row) => row.leadId },
           { key: "stage", title: t.rows.stage, value: (row) => row.stage },

@@ -248,6 +248,7 @@ function List(): JSX.Element {
             shown={rows.length}
             all={pages.next === "" ? rows.length : "?"}
             more={pages.next === "" ? undefined : pages.more}
+            whole={{ of: "rows", rows: { case: "users", value: request } }}
             columns={columns()}
           />
         )}

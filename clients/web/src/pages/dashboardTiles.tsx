@@ -176,12 +176,8 @@ function ChartTile({ tile, question }: { tile: WireTile; question: GetUsageTrend
 
 function QueryTile({ tile, question }: { tile: WireTile; question: QueryMetricsRequest }): JSX.Element {
   const { timeRange, comparison: compared } = asked(tile);
-  const answer = useQuestion(MetricsService.method.queryMetrics, {
-    ...question,
-    timeRange,
-    comparison: compared,
-    includeRowsTokens: true,
-  });
+  const request = { ...question, timeRange, comparison: compared, includeRowsTokens: true };
+  const answer = useQuestion(MetricsService.method.queryMetrics, request);
   const dimension = question.groupBy[0] ?? "";
   const metric = question.metrics[0] ?? "";
   return (
@@ -209,6 +205,7 @@ function QueryTile({ tile, question }: { tile: WireTile; question: QueryMetricsR
             id={(row) => row.id}
             find={false}
             sort={`-${question.orderBy || metric}`}
+            whole={{ of: "question", question: { case: "query", value: request } }}
             columns={[
               {
                 key: "value",

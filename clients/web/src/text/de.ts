@@ -971,6 +971,18 @@ export const de: Texts = {
     caught: "Die Mail, die hier aufgefangen und nicht gesendet wurde",
     openHtml: "Ihr HTML öffnen",
   },
+  exports: {
+    button: "Exportieren",
+    hint: "Die ganze Datei, vom Dienst erstellt: alle Zeilen einer Revision.",
+    progress: "Wie weit der Export ist",
+    rows: (n) => `${n} Zeilen`,
+    stop: "Anhalten",
+    complete: (n) => `Vollständig: ${n} Zeilen.`,
+    incomplete: (n, why) => `${n} Zeilen; nicht alle: ${why}`,
+    compared: "Die Prüfsumme des Empfangenen stimmt.",
+    notCompared: "Ohne TLS kann dieser Browser die Prüfsumme nicht berechnen: Vergleichen Sie selbst.",
+    cutCells: (n) => `${n} Texte waren zu lang für eine Zelle und sind gekennzeichnet.`,
+  },
   settings: {
     you: "Ihre",
     organization: "Organisation",

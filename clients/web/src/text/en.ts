@@ -962,6 +962,18 @@ export const en = {
     caught: "The mail, which was caught here and not sent",
     openHtml: "Open its HTML",
   },
+  exports: {
+    button: "Export",
+    hint: "The whole file, made by the service: all rows of one revision.",
+    progress: "How far the export is",
+    rows: (n: string) => `${n} rows`,
+    stop: "Stop",
+    complete: (n: string) => `Complete: ${n} rows.`,
+    incomplete: (n: string, why: string) => `${n} rows; not all: ${why}`,
+    compared: "The checksum of what came is right.",
+    notCompared: "Without TLS this browser cannot compute the checksum: compare it yourself.",
+    cutCells: (n: string) => `${n} texts were too long for a cell, and are marked.`,
+  },
   settings: {
     you: "Yours",
     organization: "Organization",
