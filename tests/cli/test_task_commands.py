@@ -5,10 +5,12 @@ import json
 import pathlib
 import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import pytest
 
 from server import kinds
+from server.store import schedules as stored
 from server.store import tasks
 from server.store.database import Database
 from server.store.tasks import TaskState
@@ -141,3 +143,43 @@ async def test_schedules_are_listed_paused_and_run(
         run = await tasks.by_id(driver, 2)
     assert run is not None
     assert (run.kind, run.schedule, run.organization, run.period) == ("daily_rollups", "daily_rollups", "acme", None)
+
+
+async def test_schedules_that_people_have_made_are_paused_by_their_common_name(
+    own_database: Database, own_organization: int, command: Command
+) -> None:
+    keys = [stored.ScheduleKey(name=f"scheduled_report {name}", organization_id=own_organization) for name in "ab"]
+    async with own_database.transaction() as driver:
+        for one in keys:
+            await stored.put(
+                driver,
+                one,
+                kind="scheduled_report",
+                cron="0 7 * * *",
+                time_zone="UTC",
+                catch_up=stored.CatchUp.LATEST,
+                next_run_at=datetime(2026, 1, 1, tzinfo=UTC),
+                payload={"schedule_id": one.name[-1]},
+            )
+        await stored.set_paused(driver, keys[0], paused=True)
+
+    def paused() -> int:
+        return int(json.loads(command("schedules", "list", "--json")[1])[0]["paused"])
+
+    assert paused() == 1
+    assert command("schedules", "pause", "scheduled_report")[:2] == (0, "schedule scheduled_report is paused\n")
+    assert paused() == 2
+    assert await schedules.run_due(own_database, KINDS) == 0
+    async with own_database.transaction() as driver:
+        assert not await stored.set_paused(driver, keys[1], paused=False), "people cannot resume it"
+    assert command("schedules", "resume", "scheduled_report", "--organization", "acme")[0] == 0
+    assert paused() == 1, "what people have paused stays so"
+    assert command("schedules", "pause", "scheduled_report b")[0] == 0
+    assert paused() == 2
+    assert command("schedules", "resume", "scheduled_report b")[0] == 0
+    code, _, complaint = command("schedules", "run", "scheduled_report b", "--organization", "acme")
+    assert (code, complaint) == (
+        1,
+        "error: scheduled_report b is a schedule that people have made, and they run it: see tallywire reports\n",
+    )
+    assert await schedules.run_due(own_database, KINDS) == 1
