@@ -69,12 +69,12 @@ function bytes(value: number): Shown {
   };
 }
 
-function micros(value: number, compact: boolean): string {
+function micros(value: number, compact: boolean, currency = money.currency): string {
   const amount = value / 1e6;
   const small = amount !== 0 && Math.abs(amount) < 0.095;
   return numbers({
     style: "currency",
-    currency: money.currency,
+    currency,
     ...(compact && Math.abs(amount) >= COMPACT_FROM ? { notation: "compact", maximumFractionDigits: 1 } : {}),
     ...(small ? { maximumSignificantDigits: 2 } : {}),
   }).format(amount);
@@ -119,6 +119,11 @@ export function shown(
 export function figure(value: number | undefined | null, unit: Unit, compact = false): string {
   const parts = shown(value, unit, { compact });
   return parts.unit === "" ? parts.text : `${parts.text} ${parts.unit}`;
+}
+
+/** Returns an amount in a currency of its own, of which value is in millionths. */
+export function amountIn(value: number, currency: string): string {
+  return micros(value, false, currency);
 }
 
 /** Returns a whole number. */

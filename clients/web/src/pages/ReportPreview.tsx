@@ -185,6 +185,7 @@ function Rows({ block, report, found }: DrawnProps): JSX.Element {
   });
   if (rows.length === 0) return <p class="muted">{t.reports.noRows}</p>;
   const zone = reportZone(report.period);
+  const currency = columns.findIndex((one) => one.name === "currency");
   const parts: Readonly<Record<string, string>> = { rest: t.table.rest, other: t.table.other, total: t.table.total };
   const shown = columns.map((column, i) => ({
     key: column.name,
@@ -196,7 +197,9 @@ function Rows({ block, report, found }: DrawnProps): JSX.Element {
       const value = row.values[i];
       if (i === 0)
         return parts[String(row.kind)] ?? (value === undefined ? t.reports.without : valueText(column, value));
-      return column.unit === "instant" && typeof value === "number" ? instant(value, zone) : valueText(column, value);
+      return column.unit === "instant" && typeof value === "number"
+        ? instant(value, zone)
+        : valueText(column, value, row.values[currency]);
     },
   }));
   const name = columns[main]?.name ?? "";

@@ -1,5 +1,5 @@
 /** What a block of a report shows of its answer, by the rules of its files (server/reports/blocks.py and layout.py). */
-import { figure } from "../format";
+import { amountIn, figure } from "../format";
 import { t } from "../text";
 import type { AnswerTable } from "./answers";
 
@@ -204,8 +204,12 @@ export function stages(tables: readonly AnswerTable[]): ShownStage[] {
   }));
 }
 
-/** Returns a value of a column as text. Instants are shown by whoever knows the zone. */
-export function valueText({ unit }: AnswerColumn, value: Value): string {
+/**
+ * Returns a value of a column as text; money in the currency that its row names, if it does. Instants are shown by whoever
+ * knows the zone.
+ */
+export function valueText({ unit }: AnswerColumn, value: Value, currency?: Value): string {
   if (typeof value !== "number") return value ?? "–";
+  if (unit === "micros" && typeof currency === "string") return amountIn(value, currency);
   return unit === "percent" ? `${figure(value, "1")} %` : figure(value, unit);
 }

@@ -800,6 +800,9 @@ export const de: Texts = {
       agents: "Liste der Agenten",
     },
     columns: {
+      value: "Wert",
+      campaign_id: "Kampagne",
+      currency: "Währung",
       display_name: "Name",
       start: "Beginn",
       end: "Ende",

@@ -793,6 +793,9 @@ export const en = {
       agents: "List of agents",
     } as Record<string, string>,
     columns: {
+      value: "Value",
+      campaign_id: "Campaign",
+      currency: "Currency",
       display_name: "Name",
       start: "Begin",
       end: "End",
