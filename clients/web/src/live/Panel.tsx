@@ -12,7 +12,8 @@ import { dayOf, startOfDay } from "../state/zone";
 import { session } from "../state/session";
 import { t } from "../text";
 import type { RealtimeState } from "@contract/realtime_service_pb.js";
-import { Feed, LIVE_FIGURES, LinkState, LiveCard, MessagesChart, StatusPill, Updated, messagesOf } from "./parts";
+import { LIVE_FIGURES } from "./figures";
+import { Feed, LinkState, LiveCard, MessagesChart, StatusPill, Updated, messagesOf } from "./parts";
 import { useLive } from "./useLive";
 
 const ASK_AGAIN_MS = 60_000;

@@ -5,47 +5,13 @@ import { ConversationStatus } from "@contract/realtime_service_pb.js";
 import type { ConversationState, RealtimeState } from "@contract/realtime_service_pb.js";
 import { Chart } from "../charts/Chart";
 import type { Bucket } from "../charts/prepare";
-import { ms, num } from "../contract";
+import { ms } from "../contract";
 import { ago, count, shown } from "../format";
 import { now } from "../state/period";
 import { t } from "../text";
+import { liveFigure } from "./figures";
+import type { LiveFigure } from "./figures";
 import type { Link as State, Live } from "./live";
-
-const FIGURES = [
-  ["active_conversations", "1"],
-  ["messages_last_minute", "1"],
-  ["messages_last_hour", "1"],
-  ["success_rate", "fraction"],
-  ["p50_response_time_ms", "ms"],
-  ["p95_response_time_ms", "ms"],
-  ["messages_today", "1"],
-  ["conversations_today", "1"],
-  ["avg_response_time_ms", "ms"],
-  ["tokens_today", "1"],
-] as const;
-
-const FIELDS = {
-  active_conversations: "activeConversations",
-  messages_last_minute: "messagesLastMinute",
-  messages_last_hour: "messagesLastHour",
-  success_rate: "successRate",
-  p50_response_time_ms: "p50ResponseTimeMs",
-  p95_response_time_ms: "p95ResponseTimeMs",
-  avg_response_time_ms: "avgResponseTimeMs",
-  messages_today: "messagesToday",
-  conversations_today: "conversationsToday",
-  tokens_today: "tokensToday",
-} as const;
-
-export type LiveFigure = keyof typeof FIELDS;
-
-/** Returns a figure of now. */
-export function liveFigure(state: RealtimeState | undefined, name: LiveFigure): number | undefined {
-  return num(state?.metrics?.[FIELDS[name]]);
-}
-
-/** All figures of now, with their units. */
-export const LIVE_FIGURES: readonly (readonly [LiveFigure, string])[] = FIGURES;
 
 /** One figure of now. */
 export function LiveCard({

@@ -11,14 +11,15 @@ import { Answered, Link, Tile, Whole } from "../components/basics";
 import { bucket, metricInfo, ms, num, valuesOf } from "../contract";
 import { ago, day, figure } from "../format";
 import { useLive } from "../live/useLive";
-import { LIVE_FIGURES, LinkState, liveFigure } from "../live/parts";
+import { LIVE_FIGURES, liveFigure } from "../live/figures";
+import { LinkState } from "../live/parts";
 import { comparison, param, setParams } from "../state/address";
 import { may } from "../state/session";
 import { comparisonAsked, dayCount, now, timeRange, zone } from "../state/period";
 import { dayOf } from "../state/zone";
 import { t } from "../text";
 import { Figure, caption, rowsLink } from "./common";
-import { ConversationDrawer } from "./ConversationDrawer";
+import { LateDrawer } from "./LateDrawer";
 import { ConversationList } from "./ConversationList";
 import { BehindChange } from "./BehindChange";
 import type { OutcomeName } from "./BehindChange";
@@ -354,7 +355,7 @@ export default function Agent({ id }: { id: string }): JSX.Element {
             {(answer) => <Known answer={answer} id={id} />}
           </Whole>
           <Its id={id} />
-          <ConversationDrawer />
+          <LateDrawer />
         </>
       )}
     </Page>

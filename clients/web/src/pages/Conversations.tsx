@@ -23,7 +23,7 @@ import { t } from "../text";
 import { ByDimension } from "./ByDimension";
 import { BarList, Figure, HeatMap, caption, openBucket, rowsLink, selectBuckets } from "./common";
 import { Filters, listFilter } from "./ConversationFilters";
-import { ConversationDrawer } from "./ConversationDrawer";
+import { LateDrawer } from "./LateDrawer";
 import { ConversationList } from "./ConversationList";
 import { TileMaker } from "./TileMaker";
 
@@ -346,7 +346,7 @@ export default function Conversations(): JSX.Element {
       </Whole>
       <ByDimension dimension="channel" title={t.usage.byChannel} metrics={["total_conversations", "total_messages"]} />
       {!isNarrowed() && <List />}
-      <ConversationDrawer />
+      <LateDrawer />
     </Page>
   );
 }

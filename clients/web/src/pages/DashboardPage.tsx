@@ -1,30 +1,33 @@
 /** One dashboard: shown, and edited in place. */
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { clone, create, toJsonString } from "../wire";
-import { DashboardSchema, DashboardService, DashboardVisibility } from "@contract/dashboard_service_pb.js";
+import { create, toJsonString } from "../wire";
+import { DashboardSchema, DashboardService } from "@contract/dashboard_service_pb.js";
 import type { Dashboard } from "@contract/dashboard_service_pb.js";
 import { AccountService } from "@contract/account_service_pb.js";
-import { CallError } from "../api/errors";
-import { askAnew, newestContext, takeIn, useQuestion } from "../api/question";
+import type { CallError } from "../api/errors";
+import { askAnew, newestContext, useQuestion } from "../api/question";
 import { call } from "../api/transport";
 import { Page } from "../components/Page";
 import { Answered, Popover, Tile } from "../components/basics";
-import { LateInput } from "../components/LateInput";
+import { Later } from "../components/Later";
 import { say } from "../components/announce";
 import { download } from "../csv";
 import { ms } from "../contract";
 import { count, instant } from "../format";
 import { go, href, param, setParams } from "../state/address";
 import { zone } from "../state/period";
-import { may, preferences } from "../state/session";
+import { preferences } from "../state/session";
 import { t } from "../text";
-import { ConversationDrawer } from "./ConversationDrawer";
 import { withTiles } from "./dashboardEditor";
 import { useDraft } from "./draft";
 import type { Draft } from "./draft";
-import { AddTile, Tiles } from "./DashboardGrid";
-import { store } from "./Dashboards";
+import { Tiles } from "./DashboardGrid";
+import { LateDrawer } from "./LateDrawer";
+import type * as Editing from "./DashboardEditing";
+import { store } from "./dashboardStore";
+
+const loadEditing = (): Promise<typeof Editing> => import("./DashboardEditing");
 
 function Versions({ id }: { id: string }): JSX.Element {
   const asked = useQuestion(DashboardService.method.listDashboardVersions, { dashboardId: id });
@@ -109,96 +112,6 @@ function More({ dashboard }: { dashboard: Dashboard }): JSX.Element {
       <h3>{t.dashboards.versions}</h3>
       <Versions id={id} />
     </>
-  );
-}
-
-function Heads({ dashboard, change }: { dashboard: Dashboard; change: (next: Dashboard) => void }): JSX.Element {
-  const set = (edit: (next: Dashboard) => void): void => {
-    const next = clone(DashboardSchema, dashboard);
-    edit(next);
-    change(next);
-  };
-  return (
-    <div class="filters">
-      <label>
-        {t.dashboards.title}{" "}
-        <LateInput
-          value={dashboard.title}
-          maxLength={200}
-          finish={(value) => {
-            set((next) => {
-              next.title = value;
-            });
-          }}
-        />
-      </label>
-      <label>
-        {t.dashboards.visibility}{" "}
-        <select
-          value={String(dashboard.visibility || DashboardVisibility.PERSONAL)}
-          disabled={!may("edit")}
-          onChange={(event) => {
-            const value = Number(event.currentTarget.value) as DashboardVisibility;
-            set((next) => {
-              next.visibility = value;
-            });
-          }}
-        >
-          <option value={String(DashboardVisibility.PERSONAL)}>{t.dashboards.personal}</option>
-          <option value={String(DashboardVisibility.SHARED)}>{t.dashboards.everybody}</option>
-        </select>
-      </label>
-    </div>
-  );
-}
-
-interface BarProps {
-  dashboard: Dashboard;
-  draft: Draft<Dashboard>;
-  setProblem: (problem: "" | "newer" | CallError) => void;
-}
-
-function EditBar({ dashboard, draft, setProblem }: BarProps): JSX.Element {
-  const save = async (): Promise<void> => {
-    try {
-      const { dashboard: saved } = await call(DashboardService.method.updateDashboard, { dashboard });
-      setProblem("");
-      askAnew(DashboardService.method.getDashboard);
-      const answer = saved === undefined ? {} : { dashboard: saved };
-      takeIn(DashboardService.method.getDashboard, { dashboardId: dashboard.dashboardId }, answer);
-      askAnew(DashboardService.method.listDashboards);
-      setParams({ edit: undefined, version: undefined });
-      say(t.settings.saved);
-    } catch (error) {
-      const refused = error instanceof CallError ? error : new CallError("internal", String(error));
-      setProblem(refused.reason === "ETAG_MISMATCH" ? "newer" : refused);
-    }
-  };
-  return (
-    <div class="filters">
-      <AddTile
-        dashboard={dashboard}
-        add={(tile) => {
-          draft.change(withTiles(dashboard, [...dashboard.tiles, tile]));
-        }}
-      />
-      <button type="button" disabled={draft.steps.length === 0} onClick={draft.undo}>
-        {t.dashboards.undo}
-      </button>
-      <button type="button" class="primary" disabled={draft.steps.length === 0} onClick={() => void save()}>
-        {t.dashboards.save}
-      </button>
-      <button
-        type="button"
-        class="link"
-        onClick={() => {
-          setProblem("");
-          setParams({ edit: undefined });
-        }}
-      >
-        {draft.steps.length === 0 ? t.dashboards.done : t.dashboards.cancel}
-      </button>
-    </div>
   );
 }
 
@@ -295,12 +208,7 @@ function Shown({
   const [problem, setProblem] = useState<"" | "newer" | CallError>("");
   return (
     <>
-      {editing && (
-        <div class="wide">
-          <Heads dashboard={dashboard} change={draft.change} />
-          <EditBar dashboard={dashboard} draft={draft} setProblem={setProblem} />
-        </div>
-      )}
+      {editing && <Later load={loadEditing} props={{ dashboard, draft, setProblem }} />}
       <Problem
         problem={problem}
         dashboard={dashboard}
@@ -315,7 +223,7 @@ function Shown({
           draft.change(withTiles(dashboard, tiles));
         }}
       />
-      {dashboard.tiles.some((tile) => tile.question.case === "conversations") && <ConversationDrawer />}
+      {dashboard.tiles.some((tile) => tile.question.case === "conversations") && <LateDrawer />}
     </>
   );
 }

@@ -5,16 +5,15 @@ import { create, fromJsonString } from "../wire";
 import { DashboardSchema, DashboardService, DashboardVisibility } from "@contract/dashboard_service_pb.js";
 import type { Dashboard } from "@contract/dashboard_service_pb.js";
 import { CallError } from "../api/errors";
-import { askAnew, useQuestion } from "../api/question";
-import { call } from "../api/transport";
+import { useQuestion } from "../api/question";
 import { Page } from "../components/Page";
 import { Answered, Link, Tile } from "../components/basics";
 import { ms } from "../contract";
 import { instant } from "../format";
-import { go, href } from "../state/address";
 import { preferences, session } from "../state/session";
 import { zone } from "../state/period";
 import { t } from "../text";
+import { store } from "./dashboardStore";
 
 function List({ rows, title }: { rows: readonly Dashboard[]; title: string }): JSX.Element | null {
   if (rows.length === 0) return null;
@@ -33,13 +32,6 @@ function List({ rows, title }: { rows: readonly Dashboard[]; title: string }): J
       </ul>
     </Tile>
   );
-}
-
-/** Stores a new dashboard, and opens it. */
-export async function store(dashboard: Dashboard): Promise<void> {
-  const made = await call(DashboardService.method.createDashboard, { dashboard });
-  askAnew(DashboardService.method.listDashboards);
-  go(href(`/dashboards/${encodeURIComponent(made.dashboard?.dashboardId ?? "")}`, { edit: "1" }));
 }
 
 function FromFile({

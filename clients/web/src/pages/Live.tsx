@@ -10,16 +10,8 @@ import { ms } from "../contract";
 import { count, time } from "../format";
 import { useLive } from "../live/useLive";
 import type { Filter } from "../live/live";
-import {
-  Feed,
-  LIVE_FIGURES,
-  LinkState,
-  LiveCard,
-  MessagesChart,
-  ResponseChart,
-  StatusPill,
-  messagesOf,
-} from "../live/parts";
+import { LIVE_FIGURES } from "../live/figures";
+import { Feed, LinkState, LiveCard, MessagesChart, ResponseChart, StatusPill, messagesOf } from "../live/parts";
 import { param, setParams } from "../state/address";
 import { periodOf, now, timeRangeOf, zone } from "../state/period";
 import { t } from "../text";

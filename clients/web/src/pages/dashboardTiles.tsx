@@ -6,19 +6,17 @@ import { MetricsService } from "@contract/metrics_service_pb.js";
 import type { GetOverviewRequest, GetUsageTrendsRequest, QueryMetricsRequest } from "@contract/metrics_service_pb.js";
 import type { GetConversationMetricsRequest } from "@contract/conversation_metrics_pb.js";
 import type { ListConversationsRequest } from "@contract/conversation_pb.js";
-import type { GetRealtimeMetricsRequest } from "@contract/realtime_service_pb.js";
 import { ComparisonSchema, TimeRangeSchema } from "@contract/time_pb.js";
 import type { Comparison, TimeRange } from "@contract/time_pb.js";
 import { useQuestion } from "../api/question";
 import { Chart } from "../charts/Chart";
 import { Card } from "../components/Card";
-import { Answered, Loading } from "../components/basics";
+import { Answered } from "../components/basics";
+import { Later } from "../components/Later";
 import { Table } from "../components/Table";
 import { bucket, cell, metricInfo, valuesOf } from "../contract";
-import { figure, shown } from "../format";
-import { LIVE_FIGURES, LinkState, LiveCard, liveFigure } from "../live/parts";
-import { useLive } from "../live/useLive";
-import type { LiveFigure } from "../live/parts";
+import { figure } from "../format";
+import type { LiveFigure } from "../live/figures";
 import { comparison, range } from "../state/address";
 import { comparisonOf, now, periodOf, quarter, timeRangeOf, zone } from "../state/period";
 import { t } from "../text";
@@ -37,6 +35,9 @@ import {
 import { overviewFigure } from "./Overview";
 import { ConversationList } from "./ConversationList";
 import type { Narrowed } from "./ConversationList";
+import type * as Live from "./LiveTile";
+
+const loadLive = (): Promise<typeof Live> => import("./LiveTile");
 
 /** Rows of a list by the height of its tile. */
 const ROWS: Readonly<Record<number, number>> = { 1: 5, 2: 10, 3: 25 };
@@ -256,33 +257,6 @@ function ConversationsTile({ tile, question }: { tile: WireTile; question: ListC
   );
 }
 
-function LiveTile({ tile, question }: { tile: WireTile; question: GetRealtimeMetricsRequest }): JSX.Element {
-  const live = useLive(question.filter ?? {});
-  const metric = option(tile, "metric") as LiveFigure | "";
-  const unit = LIVE_FIGURES.find(([name]) => name === metric)?.[1];
-  const state = live?.state.value;
-  if (state === undefined) return <Loading height={60} />;
-  if (metric === "")
-    return (
-      <div class="live-cards">
-        {LIVE_FIGURES.map(([name, one]) => (
-          <LiveCard key={name} name={name} unit={one} state={state} />
-        ))}
-      </div>
-    );
-  if (unit === undefined) return <p class="muted">{t.dashboards.lacks}</p>;
-  const { text, unit: small } = shown(liveFigure(state, metric), unit);
-  return (
-    <>
-      <p class="figure">
-        {text}
-        {small !== "" && <small> {small}</small>}
-      </p>
-      <LinkState live={live} />
-    </>
-  );
-}
-
 /** What is in a tile; a kind or question that these pages do not know stays in its place, and says so. */
 export function TileContent({ tile }: { tile: WireTile }): JSX.Element {
   const { question, kind } = tile;
@@ -296,7 +270,8 @@ export function TileContent({ tile }: { tile: WireTile }): JSX.Element {
     return <ConversationsTile tile={tile} question={question.value} />;
   if (kind === "heatmap" && question.case === "conversationMetrics")
     return <HeatTile tile={tile} question={question.value} />;
-  if (kind === "live" && question.case === "realtime") return <LiveTile tile={tile} question={question.value} />;
+  if (kind === "live" && question.case === "realtime")
+    return <Later load={loadLive} props={{ metric: option(tile, "metric"), filter: question.value.filter ?? {} }} />;
   return (
     <p class="muted">{t.dashboards.unknown(`${kind}${question.case === undefined ? "" : `: ${question.case}`}`)}</p>
   );

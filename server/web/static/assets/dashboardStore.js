@@ -1,0 +1,1 @@
+import{n as e}from"./dashboard_service_pb.js";import{t}from"./question.js";import{Bt as n,rt as r,zt as i}from"./contract.js";async function a(a){let o=await r(e.method.createDashboard,{dashboard:a});t(e.method.listDashboards),i(n(`/dashboards/${encodeURIComponent(o.dashboard?.dashboardId??``)}`,{edit:`1`}))}export{a as t};
