@@ -1052,8 +1052,9 @@ func (c *Client) DownloadReport(ctx context.Context, request *tallywirev1.Downlo
 	return serverStream[tallywirev1.DownloadReportResponse](ctx, c, "/tallywire.v1.ReportService/DownloadReport", request, answer.NewDownloadReportResponse)
 }
 
-// CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so. The call
-// fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+// CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so; one that
+// sends its files needs the scope edit (SCOPE_MISSING). The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if
+// the report has 20 schedules.
 func (c *Client) CreateReportSchedule(ctx context.Context, request *tallywirev1.CreateReportScheduleRequest) (answer.CreateReportScheduleResponse, error) {
 	response := new(tallywirev1.CreateReportScheduleResponse)
 	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/CreateReportSchedule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
@@ -1062,7 +1063,8 @@ func (c *Client) CreateReportSchedule(ctx context.Context, request *tallywirev1.
 	return answer.NewCreateReportScheduleResponse(response), nil
 }
 
-// UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the change.
+// UpdateReportSchedule changes a schedule, as a whole, as CreateReportSchedule would store it. Its next run is
+// the first after the change.
 func (c *Client) UpdateReportSchedule(ctx context.Context, request *tallywirev1.UpdateReportScheduleRequest) (answer.UpdateReportScheduleResponse, error) {
 	response := new(tallywirev1.UpdateReportScheduleResponse)
 	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/UpdateReportSchedule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
@@ -1107,7 +1109,8 @@ func (c *Client) ResumeReportSchedule(ctx context.Context, request *tallywirev1.
 	return answer.NewResumeReportScheduleResponse(response), nil
 }
 
-// RunReportSchedule makes a run of a schedule now, beside those that are due.
+// RunReportSchedule makes a run of a schedule now, beside those that are due. Whoever sees the report may do so;
+// where the files are sent, whoever may change it.
 func (c *Client) RunReportSchedule(ctx context.Context, request *tallywirev1.RunReportScheduleRequest) (answer.RunReportScheduleResponse, error) {
 	response := new(tallywirev1.RunReportScheduleResponse)
 	if err := c.call(ctx, method{path: "/tallywire.v1.ReportService/RunReportSchedule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {

@@ -63,7 +63,7 @@ func (v Report) Formats() []tallywirev1.ReportFormat {
 }
 
 // Locale is the language of texts and the form of numbers: "en" or "de" (INVALID_VALUE). Unset: "en". Titles of
-// metrics and what people have written stay as they are.
+// an organization's own metrics and what people have written stay as they are.
 func (v Report) Locale() string {
 	return v.message.GetLocale()
 }
@@ -469,8 +469,8 @@ func (v ReportSchedule) CatchUp() tallywirev1.ReportCatchUp {
 	return v.message.GetCatchUp()
 }
 
-// DestinationIDs name where the files of a run are sent, at most 20 (TOO_MANY_VALUES). Unset: nowhere; they are
-// kept.
+// DestinationIDs name where the files of a run are sent, at most 20 (TOO_MANY_VALUES), each of the organization
+// (DESTINATION_NOT_FOUND). Unset: nowhere; they are kept.
 func (v ReportSchedule) DestinationIDs() []string {
 	return v.message.GetDestinationIds()
 }

@@ -286,7 +286,7 @@ type Report struct {
 	// formats are the files that a run writes, each once. Unset: PDF.
 	Formats []ReportFormat `protobuf:"varint,9,rep,packed,name=formats,proto3,enum=tallywire.v1.ReportFormat" json:"formats,omitempty"`
 	// locale is the language of texts and the form of numbers: "en" or "de" (INVALID_VALUE). Unset: "en". Titles of
-	// metrics and what people have written stay as they are.
+	// an organization's own metrics and what people have written stay as they are.
 	Locale string `protobuf:"bytes,10,opt,name=locale,proto3" json:"locale,omitempty"`
 	// owner is the subject that created it. Set by the service.
 	Owner string `protobuf:"bytes,11,opt,name=owner,proto3" json:"owner,omitempty"`
@@ -1302,7 +1302,8 @@ type ReportSchedule struct {
 	TimeZone string `protobuf:"bytes,4,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	// catch_up says what runs after workers were away, or the schedule was paused. Unset: the latest.
 	CatchUp ReportCatchUp `protobuf:"varint,5,opt,name=catch_up,json=catchUp,proto3,enum=tallywire.v1.ReportCatchUp" json:"catch_up,omitempty"`
-	// destination_ids name where the files of a run are sent, at most 20 (TOO_MANY_VALUES). Unset: nowhere; they are kept.
+	// destination_ids name where the files of a run are sent, at most 20 (TOO_MANY_VALUES), each of the organization
+	// (DESTINATION_NOT_FOUND). Unset: nowhere; they are kept.
 	DestinationIds []string `protobuf:"bytes,6,rep,name=destination_ids,json=destinationIds,proto3" json:"destination_ids,omitempty"`
 	// formats are the files that are sent. Unset: all that the report has.
 	Formats []ReportFormat `protobuf:"varint,7,rep,packed,name=formats,proto3,enum=tallywire.v1.ReportFormat" json:"formats,omitempty"`

@@ -87,10 +87,12 @@ type ReportServiceClient interface {
 	// with that of the first message. A run that has no such file (any more) is answered with NOT_FOUND
 	// (REPORT_FILE_NOT_FOUND).
 	DownloadReport(ctx context.Context, in *DownloadReportRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DownloadReportResponse], error)
-	// CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so. The call fails with
-	// RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+	// CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so; one that sends its
+	// files needs the scope edit (SCOPE_MISSING). The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20
+	// schedules.
 	CreateReportSchedule(ctx context.Context, in *CreateReportScheduleRequest, opts ...grpc.CallOption) (*CreateReportScheduleResponse, error)
-	// UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the change.
+	// UpdateReportSchedule changes a schedule, as a whole, as CreateReportSchedule would store it. Its next run is the first
+	// after the change.
 	UpdateReportSchedule(ctx context.Context, in *UpdateReportScheduleRequest, opts ...grpc.CallOption) (*UpdateReportScheduleResponse, error)
 	// DeleteReportSchedule deletes a schedule. Runs that it has made stay.
 	DeleteReportSchedule(ctx context.Context, in *DeleteReportScheduleRequest, opts ...grpc.CallOption) (*DeleteReportScheduleResponse, error)
@@ -100,7 +102,8 @@ type ReportServiceClient interface {
 	PauseReportSchedule(ctx context.Context, in *PauseReportScheduleRequest, opts ...grpc.CallOption) (*PauseReportScheduleResponse, error)
 	// ResumeReportSchedule lets a schedule go on. What passed meanwhile is caught up as catch_up says.
 	ResumeReportSchedule(ctx context.Context, in *ResumeReportScheduleRequest, opts ...grpc.CallOption) (*ResumeReportScheduleResponse, error)
-	// RunReportSchedule makes a run of a schedule now, beside those that are due.
+	// RunReportSchedule makes a run of a schedule now, beside those that are due. Whoever sees the report may do so; where
+	// the files are sent, whoever may change it.
 	RunReportSchedule(ctx context.Context, in *RunReportScheduleRequest, opts ...grpc.CallOption) (*RunReportScheduleResponse, error)
 }
 
@@ -358,10 +361,12 @@ type ReportServiceServer interface {
 	// with that of the first message. A run that has no such file (any more) is answered with NOT_FOUND
 	// (REPORT_FILE_NOT_FOUND).
 	DownloadReport(*DownloadReportRequest, grpc.ServerStreamingServer[DownloadReportResponse]) error
-	// CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so. The call fails with
-	// RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+	// CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so; one that sends its
+	// files needs the scope edit (SCOPE_MISSING). The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20
+	// schedules.
 	CreateReportSchedule(context.Context, *CreateReportScheduleRequest) (*CreateReportScheduleResponse, error)
-	// UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the change.
+	// UpdateReportSchedule changes a schedule, as a whole, as CreateReportSchedule would store it. Its next run is the first
+	// after the change.
 	UpdateReportSchedule(context.Context, *UpdateReportScheduleRequest) (*UpdateReportScheduleResponse, error)
 	// DeleteReportSchedule deletes a schedule. Runs that it has made stay.
 	DeleteReportSchedule(context.Context, *DeleteReportScheduleRequest) (*DeleteReportScheduleResponse, error)
@@ -371,7 +376,8 @@ type ReportServiceServer interface {
 	PauseReportSchedule(context.Context, *PauseReportScheduleRequest) (*PauseReportScheduleResponse, error)
 	// ResumeReportSchedule lets a schedule go on. What passed meanwhile is caught up as catch_up says.
 	ResumeReportSchedule(context.Context, *ResumeReportScheduleRequest) (*ResumeReportScheduleResponse, error)
-	// RunReportSchedule makes a run of a schedule now, beside those that are due.
+	// RunReportSchedule makes a run of a schedule now, beside those that are due. Whoever sees the report may do so; where
+	// the files are sent, whoever may change it.
 	RunReportSchedule(context.Context, *RunReportScheduleRequest) (*RunReportScheduleResponse, error)
 	mustEmbedUnimplementedReportServiceServer()
 }

@@ -1452,8 +1452,9 @@ impl Client {
             )
             .await
     }
-    /// CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so. The call fails with
-    /// RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+    /// CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so; one that sends its
+    /// files needs the scope edit (SCOPE_MISSING). The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20
+    /// schedules.
     pub async fn create_report_schedule(
         &self,
         request: impl Into<v1::CreateReportScheduleRequest>,
@@ -1464,7 +1465,8 @@ impl Client {
             )
             .await
     }
-    /// UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the change.
+    /// UpdateReportSchedule changes a schedule, as a whole, as CreateReportSchedule would store it. Its next run is the first
+    /// after the change.
     pub async fn update_report_schedule(
         &self,
         request: impl Into<v1::UpdateReportScheduleRequest>,
@@ -1519,7 +1521,8 @@ impl Client {
             )
             .await
     }
-    /// RunReportSchedule makes a run of a schedule now, beside those that are due.
+    /// RunReportSchedule makes a run of a schedule now, beside those that are due. Whoever sees the report may do so; where
+    /// the files are sent, whoever may change it.
     pub async fn run_report_schedule(
         &self,
         request: impl Into<v1::RunReportScheduleRequest>,

@@ -13528,7 +13528,7 @@ pub struct Report {
     #[prost(enumeration = "ReportFormat", repeated, tag = "9")]
     pub formats: ::prost::alloc::vec::Vec<i32>,
     /// locale is the language of texts and the form of numbers: "en" or "de" (INVALID_VALUE). Unset: "en". Titles of
-    /// metrics and what people have written stay as they are.
+    /// an organization's own metrics and what people have written stay as they are.
     #[prost(string, tag = "10")]
     pub locale: ::prost::alloc::string::String,
     /// owner is the subject that created it. Set by the service.
@@ -13790,7 +13790,8 @@ pub struct ReportSchedule {
     /// catch_up says what runs after workers were away, or the schedule was paused. Unset: the latest.
     #[prost(enumeration = "ReportCatchUp", tag = "5")]
     pub catch_up: i32,
-    /// destination_ids name where the files of a run are sent, at most 20 (TOO_MANY_VALUES). Unset: nowhere; they are kept.
+    /// destination_ids name where the files of a run are sent, at most 20 (TOO_MANY_VALUES), each of the organization
+    /// (DESTINATION_NOT_FOUND). Unset: nowhere; they are kept.
     #[prost(string, repeated, tag = "6")]
     pub destination_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// formats are the files that are sent. Unset: all that the report has.
@@ -14715,8 +14716,9 @@ pub mod report_service_client {
                 .insert(GrpcMethod::new("tallywire.v1.ReportService", "DownloadReport"));
             self.inner.server_streaming(req, path, codec).await
         }
-        /// CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so. The call fails with
-        /// RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+        /// CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so; one that sends its
+        /// files needs the scope edit (SCOPE_MISSING). The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20
+        /// schedules.
         pub async fn create_report_schedule(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateReportScheduleRequest>,
@@ -14743,7 +14745,8 @@ pub mod report_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the change.
+        /// UpdateReportSchedule changes a schedule, as a whole, as CreateReportSchedule would store it. Its next run is the first
+        /// after the change.
         pub async fn update_report_schedule(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateReportScheduleRequest>,
@@ -14878,7 +14881,8 @@ pub mod report_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// RunReportSchedule makes a run of a schedule now, beside those that are due.
+        /// RunReportSchedule makes a run of a schedule now, beside those that are due. Whoever sees the report may do so; where
+        /// the files are sent, whoever may change it.
         pub async fn run_report_schedule(
             &mut self,
             request: impl tonic::IntoRequest<super::RunReportScheduleRequest>,

@@ -1028,14 +1028,18 @@ export class Calls {
   }
 
   /**
-   * CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so. The call fails with
-   * RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+   * CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so; one that sends its
+   * files needs the scope edit (SCOPE_MISSING). The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20
+   * schedules.
    */
   createReportSchedule(request: CreateReportScheduleRequest = {}, options?: CallOptions): Promise<CreateReportScheduleResponse> {
     return this.#caller.unary<CreateReportScheduleResponse>({ method: ReportService.method.createReportSchedule, kind: "change", attemptMs: 30_000 }, request, options);
   }
 
-  /** UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the change. */
+  /**
+   * UpdateReportSchedule changes a schedule, as a whole, as CreateReportSchedule would store it. Its next run is the first
+   * after the change.
+   */
   updateReportSchedule(request: UpdateReportScheduleRequest = {}, options?: CallOptions): Promise<UpdateReportScheduleResponse> {
     return this.#caller.unary<UpdateReportScheduleResponse>({ method: ReportService.method.updateReportSchedule, kind: "change", attemptMs: 30_000 }, request, options);
   }
@@ -1060,7 +1064,10 @@ export class Calls {
     return this.#caller.unary<ResumeReportScheduleResponse>({ method: ReportService.method.resumeReportSchedule, kind: "change", attemptMs: 30_000 }, request, options);
   }
 
-  /** RunReportSchedule makes a run of a schedule now, beside those that are due. */
+  /**
+   * RunReportSchedule makes a run of a schedule now, beside those that are due. Whoever sees the report may do so; where
+   * the files are sent, whoever may change it.
+   */
   runReportSchedule(request: RunReportScheduleRequest = {}, options?: CallOptions): Promise<RunReportScheduleResponse> {
     return this.#caller.unary<RunReportScheduleResponse>({ method: ReportService.method.runReportSchedule, kind: "change", attemptMs: 30_000 }, request, options);
   }

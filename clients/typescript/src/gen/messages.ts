@@ -8475,7 +8475,7 @@ export interface Report {
   formats: ReportFormat[];
   /**
    * locale is the language of texts and the form of numbers: "en" or "de" (INVALID_VALUE). Unset: "en". Titles of
-   * metrics and what people have written stay as they are.
+   * an organization's own metrics and what people have written stay as they are.
    */
   locale: string;
   /** owner is the subject that created it. Set by the service. */
@@ -8519,7 +8519,7 @@ export interface ReportInit {
   formats?: readonly ReportFormat[] | undefined;
   /**
    * locale is the language of texts and the form of numbers: "en" or "de" (INVALID_VALUE). Unset: "en". Titles of
-   * metrics and what people have written stay as they are.
+   * an organization's own metrics and what people have written stay as they are.
    */
   locale?: string | undefined;
   /** owner is the subject that created it. Set by the service. */
@@ -8810,7 +8810,8 @@ export interface ReportSchedule {
   /** catch_up says what runs after workers were away, or the schedule was paused. Unset: the latest. */
   catchUp?: ReportCatchUp;
   /**
-   * destination_ids name where the files of a run are sent, at most 20 (TOO_MANY_VALUES). Unset: nowhere; they are kept.
+   * destination_ids name where the files of a run are sent, at most 20 (TOO_MANY_VALUES), each of the organization
+   * (DESTINATION_NOT_FOUND). Unset: nowhere; they are kept.
    */
   destinationIds: string[];
   /** formats are the files that are sent. Unset: all that the report has. */
@@ -8856,7 +8857,8 @@ export interface ReportScheduleInit {
   /** catch_up says what runs after workers were away, or the schedule was paused. Unset: the latest. */
   catchUp?: ReportCatchUp | undefined;
   /**
-   * destination_ids name where the files of a run are sent, at most 20 (TOO_MANY_VALUES). Unset: nowhere; they are kept.
+   * destination_ids name where the files of a run are sent, at most 20 (TOO_MANY_VALUES), each of the organization
+   * (DESTINATION_NOT_FOUND). Unset: nowhere; they are kept.
    */
   destinationIds?: readonly string[] | undefined;
   /** formats are the files that are sent. Unset: all that the report has. */

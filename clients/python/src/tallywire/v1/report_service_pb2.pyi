@@ -188,7 +188,7 @@ class Report(google.protobuf.message.Message):
     """visibility says who sees it. Unset: personal."""
     locale: builtins.str
     """locale is the language of texts and the form of numbers: "en" or "de" (INVALID_VALUE). Unset: "en". Titles of
-    metrics and what people have written stay as they are.
+    an organization's own metrics and what people have written stay as they are.
     """
     owner: builtins.str
     """owner is the subject that created it. Set by the service."""
@@ -665,7 +665,9 @@ class ReportSchedule(google.protobuf.message.Message):
     """report_title is the title of its report. Set by the service."""
     @property
     def destination_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """destination_ids name where the files of a run are sent, at most 20 (TOO_MANY_VALUES). Unset: nowhere; they are kept."""
+        """destination_ids name where the files of a run are sent, at most 20 (TOO_MANY_VALUES), each of the organization
+        (DESTINATION_NOT_FOUND). Unset: nowhere; they are kept.
+        """
 
     @property
     def formats(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___ReportFormat.ValueType]:

@@ -246,15 +246,17 @@ class ReportServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CreateReportSchedule(self, request, context):
-        """CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so. The call fails with
-        RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+        """CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so; one that sends its
+        files needs the scope edit (SCOPE_MISSING). The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20
+        schedules.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateReportSchedule(self, request, context):
-        """UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the change.
+        """UpdateReportSchedule changes a schedule, as a whole, as CreateReportSchedule would store it. Its next run is the first
+        after the change.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -289,7 +291,8 @@ class ReportServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RunReportSchedule(self, request, context):
-        """RunReportSchedule makes a run of a schedule now, beside those that are due.
+        """RunReportSchedule makes a run of a schedule now, beside those that are due. Whoever sees the report may do so; where
+        the files are sent, whoever may change it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

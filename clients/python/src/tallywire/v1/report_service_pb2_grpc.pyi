@@ -122,15 +122,18 @@ class ReportServiceStub:
         tallywire.v1.report_service_pb2.CreateReportScheduleRequest,
         tallywire.v1.report_service_pb2.CreateReportScheduleResponse,
     ]
-    """CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so. The call fails with
-    RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+    """CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so; one that sends its
+    files needs the scope edit (SCOPE_MISSING). The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20
+    schedules.
     """
 
     UpdateReportSchedule: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.report_service_pb2.UpdateReportScheduleRequest,
         tallywire.v1.report_service_pb2.UpdateReportScheduleResponse,
     ]
-    """UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the change."""
+    """UpdateReportSchedule changes a schedule, as a whole, as CreateReportSchedule would store it. Its next run is the first
+    after the change.
+    """
 
     DeleteReportSchedule: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.report_service_pb2.DeleteReportScheduleRequest,
@@ -160,7 +163,9 @@ class ReportServiceStub:
         tallywire.v1.report_service_pb2.RunReportScheduleRequest,
         tallywire.v1.report_service_pb2.RunReportScheduleResponse,
     ]
-    """RunReportSchedule makes a run of a schedule now, beside those that are due."""
+    """RunReportSchedule makes a run of a schedule now, beside those that are due. Whoever sees the report may do so; where
+    the files are sent, whoever may change it.
+    """
 
 class ReportServiceAsyncStub:
     """ReportService keeps reports, runs them, by a schedule or when somebody asks, and hands out their files. A report is a
@@ -266,15 +271,18 @@ class ReportServiceAsyncStub:
         tallywire.v1.report_service_pb2.CreateReportScheduleRequest,
         tallywire.v1.report_service_pb2.CreateReportScheduleResponse,
     ]
-    """CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so. The call fails with
-    RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+    """CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so; one that sends its
+    files needs the scope edit (SCOPE_MISSING). The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20
+    schedules.
     """
 
     UpdateReportSchedule: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.report_service_pb2.UpdateReportScheduleRequest,
         tallywire.v1.report_service_pb2.UpdateReportScheduleResponse,
     ]
-    """UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the change."""
+    """UpdateReportSchedule changes a schedule, as a whole, as CreateReportSchedule would store it. Its next run is the first
+    after the change.
+    """
 
     DeleteReportSchedule: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.report_service_pb2.DeleteReportScheduleRequest,
@@ -304,7 +312,9 @@ class ReportServiceAsyncStub:
         tallywire.v1.report_service_pb2.RunReportScheduleRequest,
         tallywire.v1.report_service_pb2.RunReportScheduleResponse,
     ]
-    """RunReportSchedule makes a run of a schedule now, beside those that are due."""
+    """RunReportSchedule makes a run of a schedule now, beside those that are due. Whoever sees the report may do so; where
+    the files are sent, whoever may change it.
+    """
 
 class ReportServiceServicer(metaclass=abc.ABCMeta):
     """ReportService keeps reports, runs them, by a schedule or when somebody asks, and hands out their files. A report is a
@@ -436,8 +446,9 @@ class ReportServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.report_service_pb2.CreateReportScheduleRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.report_service_pb2.CreateReportScheduleResponse, collections.abc.Awaitable[tallywire.v1.report_service_pb2.CreateReportScheduleResponse]]:
-        """CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so. The call fails with
-        RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+        """CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so; one that sends its
+        files needs the scope edit (SCOPE_MISSING). The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20
+        schedules.
         """
 
     @abc.abstractmethod
@@ -446,7 +457,9 @@ class ReportServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.report_service_pb2.UpdateReportScheduleRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.report_service_pb2.UpdateReportScheduleResponse, collections.abc.Awaitable[tallywire.v1.report_service_pb2.UpdateReportScheduleResponse]]:
-        """UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the change."""
+        """UpdateReportSchedule changes a schedule, as a whole, as CreateReportSchedule would store it. Its next run is the first
+        after the change.
+        """
 
     @abc.abstractmethod
     def DeleteReportSchedule(
@@ -486,6 +499,8 @@ class ReportServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.report_service_pb2.RunReportScheduleRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.report_service_pb2.RunReportScheduleResponse, collections.abc.Awaitable[tallywire.v1.report_service_pb2.RunReportScheduleResponse]]:
-        """RunReportSchedule makes a run of a schedule now, beside those that are due."""
+        """RunReportSchedule makes a run of a schedule now, beside those that are due. Whoever sees the report may do so; where
+        the files are sent, whoever may change it.
+        """
 
 def add_ReportServiceServicer_to_server(servicer: ReportServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -106,7 +106,7 @@ export type Report = Message<"tallywire.v1.Report"> & {
 
   /**
    * locale is the language of texts and the form of numbers: "en" or "de" (INVALID_VALUE). Unset: "en". Titles of
-   * metrics and what people have written stay as they are.
+   * an organization's own metrics and what people have written stay as they are.
    *
    * @generated from field: string locale = 10;
    */
@@ -706,7 +706,8 @@ export type ReportSchedule = Message<"tallywire.v1.ReportSchedule"> & {
   catchUp: ReportCatchUp;
 
   /**
-   * destination_ids name where the files of a run are sent, at most 20 (TOO_MANY_VALUES). Unset: nowhere; they are kept.
+   * destination_ids name where the files of a run are sent, at most 20 (TOO_MANY_VALUES), each of the organization
+   * (DESTINATION_NOT_FOUND). Unset: nowhere; they are kept.
    *
    * @generated from field: repeated string destination_ids = 6;
    */
@@ -2055,8 +2056,9 @@ export const ReportService: GenService<{
     output: typeof DownloadReportResponseSchema;
   },
   /**
-   * CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so. The call fails with
-   * RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+   * CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do so; one that sends its
+   * files needs the scope edit (SCOPE_MISSING). The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20
+   * schedules.
    *
    * @generated from rpc tallywire.v1.ReportService.CreateReportSchedule
    */
@@ -2066,7 +2068,8 @@ export const ReportService: GenService<{
     output: typeof CreateReportScheduleResponseSchema;
   },
   /**
-   * UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the change.
+   * UpdateReportSchedule changes a schedule, as a whole, as CreateReportSchedule would store it. Its next run is the first
+   * after the change.
    *
    * @generated from rpc tallywire.v1.ReportService.UpdateReportSchedule
    */
@@ -2116,7 +2119,8 @@ export const ReportService: GenService<{
     output: typeof ResumeReportScheduleResponseSchema;
   },
   /**
-   * RunReportSchedule makes a run of a schedule now, beside those that are due.
+   * RunReportSchedule makes a run of a schedule now, beside those that are due. Whoever sees the report may do so; where
+   * the files are sent, whoever may change it.
    *
    * @generated from rpc tallywire.v1.ReportService.RunReportSchedule
    */

@@ -2719,7 +2719,8 @@ abstract class BlockingCalls {
 
   /**
    * CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do
-   * so. The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+   * so; one that sends its files needs the scope edit (SCOPE_MISSING). The call fails with
+   * RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
    *
    * @param request the request
    * @return the answer
@@ -2731,7 +2732,8 @@ abstract class BlockingCalls {
 
   /**
    * CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do
-   * so. The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+   * so; one that sends its files needs the scope edit (SCOPE_MISSING). The call fails with
+   * RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
    *
    * @param request fills the request in
    * @return the answer
@@ -2742,8 +2744,8 @@ abstract class BlockingCalls {
   }
 
   /**
-   * UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the
-   * change.
+   * UpdateReportSchedule changes a schedule, as a whole, as CreateReportSchedule would store it.
+   * Its next run is the first after the change.
    *
    * @param request the request
    * @return the answer
@@ -2754,8 +2756,8 @@ abstract class BlockingCalls {
   }
 
   /**
-   * UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the
-   * change.
+   * UpdateReportSchedule changes a schedule, as a whole, as CreateReportSchedule would store it.
+   * Its next run is the first after the change.
    *
    * @param request fills the request in
    * @return the answer
@@ -2858,7 +2860,8 @@ abstract class BlockingCalls {
   }
 
   /**
-   * RunReportSchedule makes a run of a schedule now, beside those that are due.
+   * RunReportSchedule makes a run of a schedule now, beside those that are due. Whoever sees the
+   * report may do so; where the files are sent, whoever may change it.
    *
    * @param request the request
    * @return the answer
@@ -2869,7 +2872,8 @@ abstract class BlockingCalls {
   }
 
   /**
-   * RunReportSchedule makes a run of a schedule now, beside those that are due.
+   * RunReportSchedule makes a run of a schedule now, beside those that are due. Whoever sees the
+   * report may do so; where the files are sent, whoever may change it.
    *
    * @param request fills the request in
    * @return the answer

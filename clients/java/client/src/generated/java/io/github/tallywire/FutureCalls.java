@@ -2163,7 +2163,8 @@ abstract class FutureCalls {
 
   /**
    * CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do
-   * so. The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+   * so; one that sends its files needs the scope edit (SCOPE_MISSING). The call fails with
+   * RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
    *
    * @param request the request
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
@@ -2174,7 +2175,8 @@ abstract class FutureCalls {
 
   /**
    * CreateReportSchedule stores when a report runs by itself. Whoever may change the report may do
-   * so. The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
+   * so; one that sends its files needs the scope edit (SCOPE_MISSING). The call fails with
+   * RESOURCE_EXHAUSTED (REPORT_LIMIT) if the report has 20 schedules.
    *
    * @param request fills the request in
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
@@ -2184,8 +2186,8 @@ abstract class FutureCalls {
   }
 
   /**
-   * UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the
-   * change.
+   * UpdateReportSchedule changes a schedule, as a whole, as CreateReportSchedule would store it.
+   * Its next run is the first after the change.
    *
    * @param request the request
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
@@ -2195,8 +2197,8 @@ abstract class FutureCalls {
   }
 
   /**
-   * UpdateReportSchedule changes a schedule, as a whole. Its next run is the first after the
-   * change.
+   * UpdateReportSchedule changes a schedule, as a whole, as CreateReportSchedule would store it.
+   * Its next run is the first after the change.
    *
    * @param request fills the request in
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
@@ -2290,7 +2292,8 @@ abstract class FutureCalls {
   }
 
   /**
-   * RunReportSchedule makes a run of a schedule now, beside those that are due.
+   * RunReportSchedule makes a run of a schedule now, beside those that are due. Whoever sees the
+   * report may do so; where the files are sent, whoever may change it.
    *
    * @param request the request
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
@@ -2300,7 +2303,8 @@ abstract class FutureCalls {
   }
 
   /**
-   * RunReportSchedule makes a run of a schedule now, beside those that are due.
+   * RunReportSchedule makes a run of a schedule now, beside those that are due. Whoever sees the
+   * report may do so; where the files are sent, whoever may change it.
    *
    * @param request fills the request in
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call

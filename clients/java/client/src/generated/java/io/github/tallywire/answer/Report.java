@@ -106,7 +106,7 @@ public final class Report extends Answer<io.github.tallywire.v1.Report> {
 
   /**
    * locale is the language of texts and the form of numbers: "en" or "de" (INVALID_VALUE). Unset:
-   * "en". Titles of metrics and what people have written stay as they are.
+   * "en". Titles of an organization's own metrics and what people have written stay as they are.
    *
    * @return the value
    */

@@ -75,8 +75,8 @@ public final class ReportSchedule extends Answer<io.github.tallywire.v1.ReportSc
   }
 
   /**
-   * destination_ids name where the files of a run are sent, at most 20 (TOO_MANY_VALUES). Unset:
-   * nowhere; they are kept.
+   * destination_ids name where the files of a run are sent, at most 20 (TOO_MANY_VALUES), each of
+   * the organization (DESTINATION_NOT_FOUND). Unset: nowhere; they are kept.
    *
    * @return the value
    */
