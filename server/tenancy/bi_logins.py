@@ -30,7 +30,8 @@ async def give(database: Database, name: str, *, by: Actor = UNNAMED_OPERATOR) -
         await audit_trail.record(driver, found.organization_id, Entry(actor=by, action=action, subject=made.role))
     if not made.is_new:
         async with database.transaction() as driver:
-            await logins.end_sessions(driver, made.role)
+            await organizations.held_by_name(driver, name)  # one command at a time
+            await logins.reopen(driver, made)
     return made
 
 

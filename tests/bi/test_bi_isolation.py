@@ -1,5 +1,6 @@
 """A login sees its own organization alone, writes nothing, and is no way to anything else of the database."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import NamedTuple
@@ -160,6 +161,10 @@ async def test_nothing_can_be_made(sides: Sides) -> None:
         "COPY (SELECT 1) TO PROGRAM 'true'",
         "SELECT pg_read_file('/etc/passwd')",
         "SELECT * FROM pg_authid",
+        "LOCK TABLE bi.agents IN ROW SHARE MODE",
+        "LOCK TABLE public.events IN ACCESS SHARE MODE",
+        "SELECT * FROM bi.agents FOR UPDATE",
+        "SET temp_file_limit = -1",
     ):
         await refused(sides.reader, statement)
     # What is written to by default is refused at once, before any privilege is looked at.
@@ -177,6 +182,53 @@ async def test_statistics_and_other_sessions_tell_nothing(sides: Sides) -> None:
     assert {row["query"] for row in sessions} == {"<insufficient privilege>"}
     plan = await sides.reader.fetch("EXPLAIN (ANALYZE, VERBOSE) SELECT * FROM bi.agents WHERE agent_id = 'theirs-bot'")
     assert "rows=0" in plan[0][0]
+
+
+async def test_estimates_tell_no_values_of_others(sides: Sides, database: Database) -> None:
+    """EXPLAIN tells the planner's estimates, which rest on statistics of all organizations: ids and amounts could be
+    found by halving.
+    """
+    many = """
+        INSERT INTO {0} SELECT (json_populate_record(t, json_build_object('{1}', {2}))).*
+        FROM {0} AS t, generate_series(1000, 1999) AS number WHERE t.organization_id = $1
+    """
+    async with database.transaction() as driver:
+        await driver.execute(many.format("agents", "agent_id", "'theirs-' || number"), sides.other.organization_id)
+        await driver.execute(many.format("leads", "lead_id", "'theirs-' || number"), sides.other.organization_id)
+        await driver.execute(
+            "UPDATE leads SET value_micros = 1000000 * right(lead_id, 4)::integer"
+            " WHERE organization_id = $1 AND lead_id LIKE 'theirs-1%'",
+            sides.other.organization_id,
+        )
+        for table in ("rollups", "deltas"):
+            await driver.execute(
+                many.format(table, "value", "'theirs-' || number") + " AND t.value = 'theirs-bot'",
+                sides.other.organization_id,
+            )
+        await driver.execute("ANALYZE agents, leads, rollups, deltas")
+        known = await driver.fetchval(
+            "SELECT count(*) FROM pg_stats WHERE histogram_bounds IS NOT NULL"
+            " AND (tablename, attname) IN (('agents', 'agent_id'), ('leads', 'lead_id'), ('leads', 'value_micros'),"
+            " ('rollups', 'value'), ('deltas', 'value'))"
+        )
+        assert known == 5
+    for view, column, values in (
+        ("agents", "agent_id", ("'theirs-1100'", "'theirs-1900'")),
+        ("leads", "lead_id", ("'theirs-1100'", "'theirs-1900'")),
+        ("leads", "value_micros", ("1100000000", "1900000000")),
+        ("agents_daily", "agent_id", ("'theirs-1100'", "'theirs-1900'")),
+        ("agents_hourly", "agent_id", ("'theirs-1100'", "'theirs-1900'")),
+        ("metrics_daily", "dimension_value", ("'theirs-1100'", "'theirs-1900'")),
+        ("percentiles_hourly", "dimension_value", ("'theirs-1100'", "'theirs-1900'")),
+        ("model_costs_daily", "model", ("'theirs-1100'", "'theirs-1900'")),
+        ("endpoint_statuses_daily", "endpoint", ("'theirs-1100'", "'theirs-1900'")),
+    ):
+        plans = [
+            await sides.reader.fetchval(f"EXPLAIN (FORMAT JSON) SELECT * FROM bi.{view} WHERE {column} < {value}")
+            for value in values
+        ]
+        one, other = (json.loads(plan)[0]["Plan"] for plan in plans)
+        assert (one["Plan Rows"], one["Total Cost"]) == (other["Plan Rows"], other["Total Cost"]), column
 
 
 async def test_objects_of_ones_own_change_no_view(sides: Sides) -> None:

@@ -18,7 +18,7 @@ from server.process import preparation
 from server.store import address, audit_trail
 from server.store.bi import logins, schema
 from server.store.bi.logins import BiLogin
-from server.store.database import Database
+from server.store.database import Database, Driver
 from server.tenancy import administration, bi_logins
 from tests import documentation
 from tests.bi.reading import Reader, logged_in
@@ -71,6 +71,50 @@ async def test_another_password_in_place_of_the_first(caller: Caller, database: 
         "bi_login.rotated",
         "bi_login.removed",
     ]
+
+
+async def test_a_session_cannot_hold_up_another_password(caller: Caller, database: Database) -> None:
+    """A session may change the password of its own role, which is waited for until it has committed that."""
+    async with logged_in(database, caller.name) as reader:
+        await reader.execute("BEGIN READ WRITE; ALTER ROLE CURRENT_USER PASSWORD 'mine'")
+        second = await bi_logins.give(database, caller.name)
+        await ended(reader)
+        again = await opened(database, second)
+        assert await again.fetchval("SELECT name FROM bi.organization") == caller.name
+        await again.close()
+
+
+async def test_a_login_is_closed_until_sessions_have_ended(
+    caller: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that came meanwhile gives itself no password that outlives it."""
+    first = await bi_logins.give(database, caller.name)
+    came = await opened(database, first)
+    reopen = logins.reopen
+
+    async def while_closed(driver: Driver, login: BiLogin) -> None:
+        for password in (first, login):
+            with pytest.raises(asyncpg.InvalidAuthorizationSpecificationError):
+                await opened(database, password)
+        await reopen(driver, login)
+
+    monkeypatch.setattr(logins, "reopen", while_closed)
+    second = await bi_logins.give(database, caller.name)
+    await ended(came)
+    await (await opened(database, second)).close()
+    await bi_logins.take(database, caller.name)
+
+
+async def test_where_everybody_may_make_functions(own_database: Database, own_organization: int) -> None:
+    await worlds.value(own_database, "GRANT CREATE ON SCHEMA public TO PUBLIC")
+    with pytest.raises(
+        errors.SetupError, match=r"run (GRANT CREATE .*; REVOKE CREATE ON SCHEMA public FROM PUBLIC)$"
+    ) as told:
+        await bi_logins.give(own_database, "acme")
+    for statement in str(told.value).rpartition(" run ")[2].split("; "):
+        await worlds.value(own_database, statement)
+    async with logged_in(own_database, "acme") as reader:
+        assert not await reader.fetchval("SELECT has_schema_privilege('public', 'CREATE')")
 
 
 async def test_limits_of_a_login(caller: Caller, database: Database) -> None:
@@ -284,14 +328,28 @@ async def test_people_who_were_erased_are_not_told_apart(own_database: Database,
 async def test_what_a_superuser_can_take_away(
     own_engines: embedded.Engines, own_database: Database, own_organization: int
 ) -> None:
-    """The statement of the documentation takes locks and large objects from logins, and leaves them to the service."""
+    """The statement of the documentation takes locks and large objects from logins, and leaves them to the service. The
+    limit of temporary files holds, whatever a login tries.
+    """
     (statement,) = documentation.blocks("sql", documentation.PAGES["docs/bi.md"])
     name = await worlds.value(own_database, "SELECT current_database()")
     admin = await asyncpg.connect(address.dsn(own_engines.admin_url.removesuffix("postgres") + str(name)))
     await admin.execute(statement)
+    login = await bi_logins.give(own_database, "acme")
+    await admin.execute(f"ALTER ROLE {login.role} SET temp_file_limit = '10GB'")
     await admin.close()
     async with logged_in(own_database, "acme") as reader:
-        for call in ("pg_advisory_lock(1)", "pg_try_advisory_xact_lock_shared(1, 2)", "lo_from_bytea(0, 'x')"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await reader.execute("SET temp_file_limit = -1")
+        await reader.execute("BEGIN READ WRITE; ALTER ROLE CURRENT_USER RESET ALL; COMMIT")
+        kept = "SELECT setconfig FROM pg_db_role_setting WHERE setrole = $1::text::regrole"
+        assert await reader.fetchval(kept, login.role) == ["temp_file_limit=10GB"]
+        for call in (
+            "pg_advisory_lock(1)",
+            "pg_try_advisory_xact_lock_shared(1, 2)",
+            "lo_from_bytea(0, 'x')",
+            "pg_logical_emit_message(false, 'x', 'x')",
+        ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await reader.execute(f"BEGIN READ WRITE; SELECT {call}")
             await reader.execute("ROLLBACK")

@@ -26,6 +26,7 @@ _SETTINGS = {
     "jit": "off",  # compiling costs more than running these statements
     "enable_seqscan": "off",  # as for questions: statistics of a table that has just filled say that it is empty
 }
+_END_MILLISECONDS = 5_000  # for each session; one that takes longer ends all the same
 _ITERATIONS = 4096  # PostgreSQL's own number; the password has 192 random bits
 
 
@@ -46,8 +47,8 @@ async def prepare(driver: Driver) -> None:
 
 
 async def give(driver: Driver, organization_id: int, time_zone: str) -> BiLogin:
-    """Gives an organization a login, or its login another password; end_sessions() ends those of the one before. The
-    views are there.
+    """Gives an organization a login, or its login another password: then nobody gets in until reopen(). The views are
+    there.
 
     SetupError says what the service's own role lacks.
     """
@@ -59,13 +60,17 @@ async def give(driver: Driver, organization_id: int, time_zone: str) -> BiLogin:
         await driver.execute(f"CREATE ROLE {role} LOGIN NOINHERIT CONNECTION LIMIT {CONNECTIONS}")
         for name, value in _SETTINGS.items():
             await driver.execute(f"ALTER ROLE {role} SET {name} = '{value}'")
+        await driver.execute(f"ALTER ROLE {role} {_password(password)}")
         await _let_in(driver, role)
     elif not await driver.fetchval(_MAY_CHANGE, role):
         raise errors.SetupError(
             f"the service's role may not change {role}, which another role has made: as a superuser of PostgreSQL, run"
             f" GRANT {role} TO {await driver.fetchval('SELECT quote_ident(current_user)')} WITH ADMIN OPTION"
         )
-    await driver.execute(f"ALTER ROLE {role} PASSWORD '{verifier(password, secrets.token_bytes(16))}'")
+    else:
+        # A session can change the password of its own role: one that has not committed that would be waited for.
+        await _end_sessions(driver, role)
+        await driver.execute(f"ALTER ROLE {role} NOLOGIN")
     await driver.execute(
         "INSERT INTO bi_logins (organization_id, role_name) VALUES ($1, $2) ON CONFLICT (organization_id)"
         " DO UPDATE SET role_name = excluded.role_name, changed_at = now()",
@@ -73,6 +78,12 @@ async def give(driver: Driver, organization_id: int, time_zone: str) -> BiLogin:
         role,
     )
     return BiLogin(role=role, password=password, database=database, is_new=is_new)
+
+
+async def reopen(driver: Driver, login: BiLogin) -> None:
+    """Lets a login in by its new password. No session of the one before is left by then that could change it back."""
+    await _end_sessions(driver, login.role)
+    await driver.execute(f"ALTER ROLE {login.role} LOGIN {_password(login.password)}")
 
 
 async def take(driver: Driver, organization_id: int) -> str | None:
@@ -86,7 +97,7 @@ async def take(driver: Driver, organization_id: int) -> str | None:
     )
     name, _ = await _name(driver, organization_id)
     if role == name and await _exists(driver, role) and await driver.fetchval(_MAY_CHANGE, role):
-        await end_sessions(driver, role)
+        await _end_sessions(driver, role)
         await driver.execute(f"DROP OWNED BY {role}")  # large objects, which anybody can make
         await driver.execute(f"DROP ROLE {role}")
     return role
@@ -115,6 +126,10 @@ def verifier(password: str, salt: bytes) -> str:
     return f"SCRAM-SHA-256${_ITERATIONS}:{salt_text}${stored_text}:{server_text}"
 
 
+def _password(password: str) -> str:
+    return f"PASSWORD '{verifier(password, secrets.token_bytes(16))}'"
+
+
 async def _name(driver: Driver, organization_id: int) -> tuple[str, str]:
     """Returns the role of an organization in this database, and the database's name."""
     row = await driver.fetchrow("SELECT oid::bigint, datname FROM pg_database WHERE datname = current_database()")
@@ -139,10 +154,20 @@ _RIGHTS = """
         has_database_privilege(current_database(), 'CREATE') AS may_make_schemas
     FROM pg_roles WHERE rolname = current_user
 """
+# Up to PostgreSQL 14 databases were made so, and upgrades keep it: a function of a login's own could stand in for one
+# that the service calls.
+_OPEN_SCHEMAS = """
+    SELECT quote_ident(n.nspname) FROM pg_namespace AS n
+    WHERE n.nspname = ANY (current_schemas(false)) AND EXISTS (
+        SELECT FROM aclexplode(n.nspacl) AS one WHERE one.grantee = 0 AND one.privilege_type = 'CREATE'
+    )
+"""
 
 
 async def _check(driver: Driver) -> None:
-    """Raises SetupError, with the statement that helps, where the service's role may not make what a login needs."""
+    """Raises SetupError, with the statement that helps, where the service's role may not make what a login needs, or a
+    login might do more than read.
+    """
     row = await driver.fetchrow(_RIGHTS)
     assert row is not None  # noqa: S101 - the role is connected
     for right, what, statement in (
@@ -154,6 +179,12 @@ async def _check(driver: Driver) -> None:
                 f"the service's role {row['name']!r} may not make {what}, which a login for BI needs: as a superuser of"
                 f" PostgreSQL, run {statement.format(**row)}"
             )
+    if (opened := await driver.fetchval(_OPEN_SCHEMAS)) is not None:
+        raise errors.SetupError(
+            f"everybody may make functions in the schema {opened}, where the service looks for its own, and so could a"
+            f" login for BI: as a superuser of PostgreSQL, run GRANT CREATE ON SCHEMA {opened} TO {row['role']};"
+            f" REVOKE CREATE ON SCHEMA {opened} FROM PUBLIC"
+        )
 
 
 async def _let_in(driver: Driver, role: str) -> None:
@@ -174,7 +205,9 @@ async def _let_in(driver: Driver, role: str) -> None:
         await driver.execute(f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC")
 
 
-async def end_sessions(driver: Driver, role: str) -> None:
-    """Ends the sessions of a role, for which one has to be a member of it."""
+async def _end_sessions(driver: Driver, role: str) -> None:
+    """Ends the sessions of a role, for which one has to be a member of it, and waits until they have ended."""
     await driver.execute(f"GRANT {role} TO CURRENT_USER")
-    await driver.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", role)
+    await driver.execute(
+        "SELECT pg_terminate_backend(pid, $2) FROM pg_stat_activity WHERE usename = $1", role, _END_MILLISECONDS
+    )
