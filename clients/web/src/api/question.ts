@@ -90,12 +90,13 @@ function make<I extends DescMessage, O extends DescMessage>(
     entry.abort?.abort();
     const abort = new AbortController();
     entry.abort = abort;
-    entry.isOutdated = false;
     answer.value = { ...answer.peek(), loading: true };
     slot(() => call(method, request, abort.signal), abort.signal).then(
       (data) => {
         if (entry.abort !== abort) return;
         delete entry.abort;
+        // Not before: who asked may go away meanwhile, and the answer from before the change would be left.
+        entry.isOutdated = false;
         const context = contextOf(data);
         batch(() => {
           answer.value = { data, loading: false, at: Date.now() };
@@ -134,7 +135,9 @@ function release(entry: Entry): void {
   if (entry.abort !== undefined) {
     entry.abort.abort();
     delete entry.abort;
-    for (const [key, one] of entries) if (one === entry && entry.answer.peek().data === undefined) entries.delete(key);
+    const before = entry.answer.peek();
+    if (before.data !== undefined) entry.answer.value = { ...before, loading: false };
+    else for (const [key, one] of entries) if (one === entry) entries.delete(key);
   }
 }
 
