@@ -1,9 +1,9 @@
 """A login sees its own organization alone, writes nothing, and is no way to anything else of the database."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 import pytest
@@ -229,6 +229,38 @@ async def test_estimates_tell_no_values_of_others(sides: Sides, database: Databa
         ]
         one, other = (json.loads(plan)[0]["Plan"] for plan in plans)
         assert (one["Plan Rows"], one["Total Cost"]) == (other["Plan Rows"], other["Total Cost"]), column
+
+
+async def test_no_scan_finds_rows_of_others(sides: Sides) -> None:
+    """EXPLAIN ANALYZE tells how many rows each part of a plan has found: a condition that is asked of a table without
+    that for the organization would tell whether others have such rows, and a session chooses its kinds of plans.
+    """
+    kinds = ("indexscan", "bitmapscan", "indexonlyscan", "nestloop", "memoize")
+    conditions = {
+        "agents": ("agent_id = 'theirs-bot'", "team_id = 'theirs'", "first_seen_at > '2020-01-01'"),
+        "campaigns": ("campaign_id = 'theirs'",),
+        "users": ("user_id = 'theirs-user'", "first_seen_at > '2020-01-01'"),
+        "conversations": ("conversation_id = 'theirs-conversation'", "topic = 'theirs'", "began_at > '2020-01-01'"),
+        "leads": ("lead_id = 'theirs-lead'", "value_micros = 5", "campaign_id = 'theirs'"),
+    }
+    async with sides.reader.transaction():
+        for kind in kinds:
+            await sides.reader.execute(f"SET LOCAL enable_{kind} = off")
+        await sides.reader.execute("SET LOCAL enable_seqscan = on")
+        for view, asked in conditions.items():
+            for condition in asked:
+                plan = await sides.reader.fetchval(
+                    f"EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM bi.{view} WHERE {condition}"
+                )
+                scans = [one for one in _parts(json.loads(plan)[0]["Plan"]) if one.get("Relation Name") == view]
+                assert scans, view
+                assert all(one["Actual Rows"] == ("theirs" not in condition) for one in scans), (condition, scans)
+
+
+def _parts(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for one in plan.get("Plans", ()):
+        yield from _parts(one)
 
 
 async def test_objects_of_ones_own_change_no_view(sides: Sides) -> None:
