@@ -4,24 +4,12 @@ import { useState } from "preact/hooks";
 import type { Dashboard, Tile as WireTile } from "@contract/dashboard_service_pb.js";
 import { Popover, closePopover } from "../components/basics";
 import { Select } from "../components/Select";
+import { DIMENSIONS } from "../components/dimensions";
 import { METRICS, metricInfo } from "../contract";
 import { LIVE_FIGURES } from "../live/figures";
 import { t } from "../text";
 import { newTile } from "./dashboardEditor";
 import type { Choice } from "./dashboardEditor";
-
-const DIMENSIONS = [
-  "agent",
-  "channel",
-  "team",
-  "topic",
-  "model",
-  "handoff_reason",
-  "queue",
-  "campaign",
-  "endpoint",
-  "event_type",
-] as const;
 
 /** A list of all metrics to choose from. */
 function MetricSelect({

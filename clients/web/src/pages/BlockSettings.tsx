@@ -5,6 +5,7 @@ import type { Report, ReportBlock } from "@contract/report_service_pb.js";
 import { FunnelService } from "@contract/funnel_service_pb.js";
 import { useQuestion } from "../api/question";
 import { Select } from "../components/Select";
+import { DIMENSIONS } from "../components/dimensions";
 import { METRICS, metricInfo } from "../contract";
 import { t } from "../text";
 import { titleOf } from "../reports/columns";
@@ -19,18 +20,6 @@ interface SettingsProps {
   change: (edit: (block: ReportBlock) => void, what?: string) => void;
 }
 
-const DIMENSIONS = [
-  "agent",
-  "channel",
-  "team",
-  "topic",
-  "model",
-  "handoff_reason",
-  "queue",
-  "campaign",
-  "endpoint",
-  "event_type",
-] as const;
 const ROWS = [5, 10, 15, 20, 25, 50, 100] as const;
 const MOST_METRICS = 20;
 

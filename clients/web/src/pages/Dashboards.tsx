@@ -1,11 +1,12 @@
 /** All dashboards that the reader may see, and templates to begin with. */
 import type { JSX } from "preact";
-import { useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { create, fromJsonString } from "../wire";
 import { DashboardSchema, DashboardService, DashboardVisibility } from "@contract/dashboard_service_pb.js";
 import type { Dashboard } from "@contract/dashboard_service_pb.js";
 import { CallError } from "../api/errors";
 import { useQuestion } from "../api/question";
+import { JsonFile } from "../components/JsonFile";
 import { Page } from "../components/Page";
 import { Answered, Link, Tile } from "../components/basics";
 import { ms } from "../contract";
@@ -41,32 +42,14 @@ function FromFile({
   begin: (dashboard: Dashboard) => void;
   fail: (problem: string) => void;
 }): JSX.Element {
-  const file = useRef<HTMLInputElement>(null);
-  const read = async (): Promise<void> => {
-    const chosen = file.current?.files?.[0];
-    if (chosen === undefined) return;
+  const take = (json: string): void => {
     try {
-      begin(fromJsonString(DashboardSchema, await chosen.text(), { ignoreUnknownFields: true }));
+      begin(fromJsonString(DashboardSchema, json, { ignoreUnknownFields: true }));
     } catch {
       fail(t.dashboards.jsonBad);
     }
   };
-  return (
-    <>
-      <button type="button" onClick={() => file.current?.click()}>
-        {t.dashboards.jsonIn}
-      </button>
-      <input
-        ref={file}
-        type="file"
-        accept="application/json,.json"
-        class="hidden"
-        tabIndex={-1}
-        aria-label={t.dashboards.jsonIn}
-        onChange={() => void read()}
-      />
-    </>
-  );
+  return <JsonFile take={take} />;
 }
 
 function Templates({ fail }: { fail: (problem: string) => void }): JSX.Element {

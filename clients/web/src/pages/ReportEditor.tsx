@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { ReportService } from "@contract/report_service_pb.js";
 import type { Report, ReportBlock } from "@contract/report_service_pb.js";
 import { CallError, problemOf } from "../api/errors";
-import { askAnew } from "../api/question";
+import { askAnew, takeIn } from "../api/question";
 import { call } from "../api/transport";
 import { say } from "../components/announce";
 import { Move, dragging, moveItem } from "../components/Move";
@@ -72,10 +72,17 @@ async function refusal(error: unknown, report: Report): Promise<Trouble> {
   return newest === undefined ? refused : { newest };
 }
 
-function stored(): void {
+function openNewest(): void {
   askAnew(ReportService.method.getReport);
   askAnew(ReportService.method.listReports);
   setParams({ edit: undefined, version: undefined });
+}
+
+/** Stores a report, and shows it as it was stored, at once. */
+async function keep(report: Report): Promise<void> {
+  const { report: saved } = await call(ReportService.method.updateReport, { report });
+  openNewest();
+  if (saved !== undefined) takeIn(ReportService.method.getReport, { reportId: report.reportId }, { report: saved });
 }
 
 /** Somebody was faster: what differs, and three ways on. */
@@ -107,7 +114,7 @@ function Solve({
         </>
       )}
       <p class="filters">
-        <button type="button" onClick={stored}>
+        <button type="button" onClick={openNewest}>
           {t.dashboards.openNewest}
         </button>
         <button
@@ -137,10 +144,9 @@ function Bar({
 }): JSX.Element {
   const changed = draft.steps.length > 0;
   const save = (): void => {
-    call(ReportService.method.updateReport, { report }).then(
+    keep(report).then(
       () => {
         setTrouble(undefined);
-        stored();
         say(t.settings.saved);
       },
       async (error: unknown) => {
@@ -262,9 +268,8 @@ export default function ReportEditor({ report, stored: before, draft }: EditorPr
   const [moving, setMoving] = useState<number | undefined>(undefined);
   const save = async (over: Report): Promise<void> => {
     try {
-      await call(ReportService.method.updateReport, { report: over });
+      await keep(over);
       setTrouble(undefined);
-      stored();
     } catch (error) {
       setTrouble(await refusal(error, over));
     }

@@ -1,12 +1,13 @@
 /** All reports that the reader may see, ready-made ones to begin with, and the latest runs. */
 import type { JSX } from "preact";
-import { useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { create, fromJsonString } from "../wire";
 import { ReportSchema, ReportService } from "@contract/report_service_pb.js";
 import type { Report } from "@contract/report_service_pb.js";
 import { problemOf } from "../api/errors";
 import { useQuestion } from "../api/question";
 import { Later } from "../components/Later";
+import { JsonFile } from "../components/JsonFile";
 import { Page } from "../components/Page";
 import { Answered, Link, Tile } from "../components/basics";
 import { Table } from "../components/Table";
@@ -60,33 +61,15 @@ function List({ rows, title }: { rows: readonly Report[]; title: string }): JSX.
   );
 }
 
-function FromFile({ begin, fail }: { begin: (report: Report) => void; fail: (why: string) => void }): JSX.Element {
-  const file = useRef<HTMLInputElement>(null);
-  const read = async (): Promise<void> => {
-    const chosen = file.current?.files?.[0];
-    if (chosen === undefined) return;
+function FromFile({ begin, fail }: { begin: (report: Report) => void; fail: (problem: string) => void }): JSX.Element {
+  const take = (json: string): void => {
     try {
-      begin(fromJsonString(ReportSchema, await chosen.text(), { ignoreUnknownFields: true }));
+      begin(fromJsonString(ReportSchema, json, { ignoreUnknownFields: true }));
     } catch (error) {
       fail(`${t.reports.jsonBad} ${error instanceof Error ? error.message : ""}`);
     }
   };
-  return (
-    <>
-      <button type="button" onClick={() => file.current?.click()}>
-        {t.dashboards.jsonIn}
-      </button>
-      <input
-        ref={file}
-        type="file"
-        accept="application/json,.json"
-        class="hidden"
-        tabIndex={-1}
-        aria-label={t.dashboards.jsonIn}
-        onChange={() => void read()}
-      />
-    </>
-  );
+  return <JsonFile take={take} />;
 }
 
 function Templates({ fail }: { fail: (why: string) => void }): JSX.Element {

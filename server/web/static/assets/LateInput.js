@@ -1,1 +1,0 @@
-import{Dn as e,bn as t}from"./contract.js";function n({value:n,finish:r,...i}){let[a,o]=e(void 0);return t(`input`,{...i,type:`text`,value:a??n,onInput:e=>{o(e.currentTarget.value)},onChange:e=>{o(void 0),r(e.currentTarget.value)}})}export{n as t};

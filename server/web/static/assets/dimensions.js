@@ -1,0 +1,1 @@
+import{Dn as e,bn as t}from"./contract.js";function n({value:n,finish:r,...i}){let[a,o]=e(void 0);return t(`input`,{...i,type:`text`,value:a??n,onInput:e=>{o(e.currentTarget.value)},onChange:e=>{o(void 0),r(e.currentTarget.value)}})}var r=[`agent`,`channel`,`team`,`topic`,`model`,`handoff_reason`,`queue`,`campaign`,`endpoint`,`event_type`];export{n,r as t};
