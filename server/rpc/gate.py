@@ -30,7 +30,6 @@ _Metadata: TypeAlias = "Iterable[tuple[str, str | bytes]] | None"
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _Refusal: TypeAlias = "Refused | Callable[[_Context], Refused]"  # made for the call if it counts the address
 
-
 # For so long a stream that cannot be let in is not read, which slows its sender down; then it is refused.
 _STREAM_PATIENCE = 5.0
 _STREAM_LOOKS_EVERY = 0.1
@@ -47,9 +46,7 @@ class _Raw:
     parser: Callable[[bytes], Any]
 
     def parse(self) -> Any:
-        """Returns the message, or a batch whose events are not parsed yet; refuses a request that is too large or
-        malformed.
-        """
+        """Returns the message, or a batch with events that are not parsed yet; refuses too large or malformed ones."""
         return self.parser(self.data)
 
 
