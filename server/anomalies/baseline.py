@@ -1,0 +1,264 @@
+"""Baselines: what is usual for a bucket, learned from the buckets before it, one after the other."""
+
+import itertools
+import math
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from server.anomalies import seasons
+from server.anomalies.samples import Kind, Sample
+from server.anomalies.seasons import Basis, Season
+from server.anomalies.windows import Window
+
+# How many buckets it takes until they stand for "as usual": weeks of one hour or day of the week, days of one hour of
+# working days or of weekends, and any buckets; of parts of days those of a whole day.
+_LEAST_WEEKS = 3
+_LEAST_DAYS = {False: 4, True: 3}  # by whether the day is of the weekend
+_LEAST = 10
+# How much is remembered: as usual in autumn is not as usual in spring.
+_WEEKS = 8
+_DAYS = 21
+_WEEKEND = 5 * 24  # the hour of the week with which it begins
+_ALL = 672  # four weeks of hours, a week of quarter hours
+# The buckets that tell the present level, the noise of the present and a drift.
+RECENT = 48
+_LEAST_RECENT = 16
+_LEAST_NOISE = 8
+_BREADTH = 3.29  # nine tenths of normally distributed values lie within so many standard deviations
+_SEASONS_ASKED = 12
+_POOLED = 8  # as many values as the noise of the present counts for beside that of the season
+_FREEDOM_PER_SAMPLE = 0.37  # how much a median distance knows, beside a standard deviation of normal values
+_DRIFT_WEIGHT = 0.1
+_DRIFT_BUCKETS = 12
+_CLIPPED = 3.0  # what one bucket can do to a drift, in standard deviations
+# Neighbouring buckets are alike, and an average of them varies so much more: at least this correlation is assumed.
+_LEAST_CORRELATION = 0.3
+_MOST_CORRELATION = 0.95
+_SMALL = 60.0  # the mean of greater counts is not asked for
+_LEAST_LEVEL = 5.0  # of smaller counts no ratio to the usual is taken
+_FLOOR = 0.001  # the least spread of values that are no counts, beside the usual value
+_OF_DAYS = (Season.HOUR_OF_WORKING_DAYS, Season.HOUR_OF_WEEKENDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """What is usual: the value to expect, its standard deviation as far as known, and how well it is known.
+
+    center is the median of its season, and expected what that comes to at the present level. mean is the season's mean
+    at that level, which for small counts and fractions says more than a median.
+    """
+
+    center: float
+    expected: float
+    mean: float
+    spread: float
+    freedom: float
+    basis: Basis
+
+
+class Baseline:
+    """The buckets of one series that have been seen, for one kind of value in one zone.
+
+    Memory and the time for a bucket do not grow with the number of buckets.
+    """
+
+    def __init__(self, *, kind: Kind, zone: ZoneInfo, width: timedelta) -> None:
+        """Has seen nothing."""
+        self._kind = kind
+        self._clock = seasons.Clock(zone)
+        self._has_hours, self._is_daily = seasons.is_within_days(width), seasons.is_daily(width)
+        self._per_hour = max(1, round(timedelta(hours=1) / width)) if self._has_hours else 1
+        self._least = 24 * self._per_hour if self._has_hours else _LEAST
+        self._by_week: dict[int, Window] = {}
+        self._by_day: dict[int, Window] = {}
+        self._all = Window(_ALL)
+        self._levels = Window(RECENT)
+        self._noise = Window(RECENT)
+        self._latest: deque[float] = deque(maxlen=RECENT)
+        self._drift = 0.0
+        self._season = Season.ALL
+
+    def load(self, samples: Sequence[Sample]) -> None:
+        """Takes in buckets as what is usual alone: they say nothing about the present level, noise and drift."""
+        for sample in samples:
+            if sample.value is not None:
+                self._learn(sample.at, sample.value)
+
+    def observe(self, sample: Sample, usual: Usual | None) -> None:
+        """Takes in a bucket; usual is what was usual for it until now."""
+        if sample.value is None:
+            return
+        if usual is not None:
+            self._compare(sample.value, usual)
+        self._learn(sample.at, sample.value)
+
+    def usual(self, sample: Sample) -> Usual | None:
+        """Returns what is usual for a bucket; None where too few buckets have been seen."""
+        found = self._similar(sample.at)
+        if found is None:
+            return None
+        window, basis = found
+        if basis.season.is_narrower(self._season):
+            self._begin(basis.season)
+        center, level = window.median(), self._level()
+        mean = center if self._kind is Kind.VALUE or center > _SMALL else window.trimmed_mean()
+        if self._kind is Kind.COUNT:
+            factor = level if level is not None else 1.0
+            expected, mean = center * factor, mean * factor
+        else:
+            expected, mean = center + (level or 0.0), mean + (level or 0.0)
+        if self._kind is Kind.FRACTION:
+            expected, mean = min(1.0, max(0.0, expected)), min(1.0, max(0.0, mean))
+        spread, freedom = self._spread(window, center, expected)
+        trials = sample.trials
+        return Usual(
+            center=center,
+            expected=expected,
+            mean=mean,
+            spread=max(spread, self._least_spread(expected, trials, basis.samples)),
+            freedom=freedom,
+            basis=basis,
+        )
+
+    def drift(self, distance: float, usual: Usual) -> float:
+        """Returns how far the average of the latest buckets has moved, in standard deviations of such an average.
+
+        distance is that of the bucket in question, in standard deviations of buckets. It is 0 with too few buckets, and
+        as long as a bucket is compared with those of other hours or days: every morning would be a drift.
+        """
+        is_mixed = (self._has_hours or self._is_daily) and usual.basis.season is Season.ALL
+        if is_mixed or len(self._latest) < _LEAST_RECENT:
+            return 0.0
+        kept = 1 - _DRIFT_WEIGHT
+        alike = _correlation(self._latest) * kept
+        deviation = math.sqrt(_DRIFT_WEIGHT / (1 + kept) * (1 + alike) / (1 - alike))
+        return _averaged(self._drift, distance) / deviation
+
+    def _learn(self, at: datetime, value: float) -> None:
+        self._all.add(value)
+        if not (self._has_hours or self._is_daily):
+            return
+        hour = self._clock.hour_of_week(at)
+        if self._has_hours:
+            _window(self._by_week, hour, _WEEKS * self._per_hour).add(value)
+            _window(self._by_day, _hour_of_day(hour), _DAYS * self._per_hour).add(value)
+        else:
+            _window(self._by_week, hour // 24, _WEEKS).add(value)
+
+    def _similar(self, at: datetime) -> tuple[Window, Basis] | None:
+        """Returns the narrowest season with enough buckets."""
+        if self._has_hours:
+            hour = self._clock.hour_of_week(at)
+            found = self._by_week.get(hour)
+            if found is not None and len(found) >= _LEAST_WEEKS * self._per_hour:
+                basis = Basis(season=Season.HOUR_OF_WEEK, samples=len(found), weekday=hour // 24, hour=hour % 24)
+                return found, basis
+            found, is_weekend = self._by_day.get(_hour_of_day(hour)), hour >= _WEEKEND
+            if found is not None and len(found) >= _LEAST_DAYS[is_weekend] * self._per_hour:
+                season = Season.HOUR_OF_WEEKENDS if is_weekend else Season.HOUR_OF_WORKING_DAYS
+                return found, Basis(season=season, samples=len(found), hour=hour % 24)
+        elif self._is_daily:
+            day = self._clock.hour_of_week(at) // 24
+            found = self._by_week.get(day)
+            if found is not None and len(found) >= _LEAST_WEEKS:
+                return found, Basis(season=Season.DAY_OF_WEEK, samples=len(found), weekday=day)
+        if len(self._all) >= self._least:
+            return self._all, Basis(season=Season.ALL, samples=len(self._all))
+        return None
+
+    def _level(self) -> float | None:
+        """Returns what the latest buckets were beside the usual of their seasons: a ratio of counts, else a difference.
+
+        By the median: what has lasted for less than half of them is no level.
+        """
+        return self._levels.median() if len(self._levels) >= _LEAST_RECENT else None
+
+    def _compare(self, value: float, usual: Usual) -> None:
+        if self._season.is_narrower(usual.basis.season):
+            return
+        found = (value - usual.expected) / usual.spread
+        self._drift = _averaged(self._drift, found)
+        self._latest.append(found)
+        self._noise.add((value - usual.expected) / self._scale(usual.expected))
+        if self._kind is not Kind.COUNT:
+            self._levels.add(value - usual.center)
+        elif usual.center >= _LEAST_LEVEL:
+            self._levels.add(value / usual.center)
+
+    def _begin(self, season: Season) -> None:
+        """Forgets how buckets were beside a wider season, once there is a narrower one."""
+        self._season = season
+        self._levels, self._drift = Window(RECENT), 0.0
+        self._latest.clear()
+        windows = self._by_day if season in _OF_DAYS else self._by_week
+        self._noise = Window(RECENT, self._distances(windows))
+
+    def _distances(self, windows: Mapping[int, Window]) -> list[float]:
+        """Returns how far values are from the medians of their own seasons, of seasons spread over all.
+
+        Without one value of each, since some value always is next to the median.
+        """
+        found: list[float] = []
+        for key in list(windows)[:: max(1, len(windows) // _SEASONS_ASKED)]:
+            window = windows[key]
+            center = window.median()
+            distances = sorted((value - center for value in window.ordered()), key=abs)
+            found += (distance / self._scale(center) for distance in distances[1:])
+        return found
+
+    def _spread(self, window: Window, center: float, expected: float) -> tuple[float, float]:
+        """Returns the standard deviation of a bucket, of its season and of the present together, and its freedom."""
+        count = len(window)
+        spread, freedom = window.spread(center), _FREEDOM_PER_SAMPLE * (count - 1)
+        if window is self._all:
+            # Nights and days are both usual, whichever of them the median lies in.
+            spread = max(spread, window.breadth() / _BREADTH)
+        if self._kind is Kind.COUNT and center > 0:
+            spread *= max(1.0, expected / center)
+        if len(self._noise) >= _LEAST_NOISE:
+            present = self._noise.spread(0.0) * self._scale(expected)
+            spread = math.sqrt((count * spread**2 + _POOLED * present**2) / (count + _POOLED))
+            freedom += _FREEDOM_PER_SAMPLE * (len(self._noise) - 1)
+        return spread * math.sqrt(1 + math.pi / 2 / count), max(1.0, freedom)
+
+    def _scale(self, expected: float) -> float:
+        """Returns by what noise is compared between seasons: the root of a count, as in a Poisson process."""
+        return math.sqrt(max(1.0, expected)) if self._kind is Kind.COUNT else 1.0
+
+    def _least_spread(self, expected: float, trials: int | None, samples: int) -> float:
+        """Returns what chance alone spreads by."""
+        if self._kind is Kind.COUNT:
+            return math.sqrt(max(1.0, expected))
+        if self._kind is Kind.FRACTION and trials:
+            seen = trials * samples
+            share = (expected * seen + 0.5) / (seen + 1)
+            return math.sqrt(share * (1 - share) / trials)
+        return max(_FLOOR * abs(expected), 1e-9)
+
+
+def _averaged(average: float, distance: float) -> float:
+    return average + _DRIFT_WEIGHT * (min(_CLIPPED, max(-_CLIPPED, distance)) - average)
+
+
+def _correlation(latest: Collection[float]) -> float:
+    """Returns how alike neighbours were before a drift that may be under way, within the bounds of what is believed."""
+    before = itertools.islice(latest, max(0, len(latest) - _DRIFT_BUCKETS))
+    clipped = [min(_CLIPPED, max(-_CLIPPED, one)) for one in before]
+    squares = sum(one * one for one in clipped)
+    products = sum(one * other for one, other in itertools.pairwise(clipped))
+    return min(_MOST_CORRELATION, max(_LEAST_CORRELATION, products / squares if squares else 0.0))
+
+
+def _hour_of_day(hour: int) -> int:
+    """Returns a number for an hour of the week's days of its kind: 0 to 23, and from 24 on of weekends."""
+    return hour % 24 + (24 if hour >= _WEEKEND else 0)
+
+
+def _window(windows: dict[int, Window], key: int, most: int) -> Window:
+    found = windows.get(key)
+    if found is None:
+        found = windows[key] = Window(most)
+    return found
