@@ -324,6 +324,9 @@ const (
 	// RESOURCE_EXHAUSTED with RetryInfo. The organization has sent as many test messages in a minute as it may. Metadata:
 	// limit.
 	ErrorReason_ERROR_REASON_TEST_RATE ErrorReason = 226
+	// FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
+	// command.
+	ErrorReason_ERROR_REASON_FORECAST_NOT_INSTALLED ErrorReason = 260
 )
 
 // Enum value maps for ErrorReason.
@@ -446,6 +449,7 @@ var (
 		224: "ERROR_REASON_DELIVERY_UNDER_WAY",
 		225: "ERROR_REASON_LINK_INVALID",
 		226: "ERROR_REASON_TEST_RATE",
+		260: "ERROR_REASON_FORECAST_NOT_INSTALLED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":               0,
@@ -565,6 +569,7 @@ var (
 		"ERROR_REASON_DELIVERY_UNDER_WAY":        224,
 		"ERROR_REASON_LINK_INVALID":              225,
 		"ERROR_REASON_TEST_RATE":                 226,
+		"ERROR_REASON_FORECAST_NOT_INSTALLED":    260,
 	}
 )
 
@@ -599,7 +604,7 @@ var File_tallywire_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\x98 \n" +
+	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xc2 \n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x1eERROR_REASON_MALFORMED_MESSAGE\x10\x01\x12\x1f\n" +
@@ -718,7 +723,8 @@ const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\x1fERROR_REASON_DELIVERY_NOT_FOUND\x10\xdf\x01\x12$\n" +
 	"\x1fERROR_REASON_DELIVERY_UNDER_WAY\x10\xe0\x01\x12\x1e\n" +
 	"\x19ERROR_REASON_LINK_INVALID\x10\xe1\x01\x12\x1b\n" +
-	"\x16ERROR_REASON_TEST_RATE\x10\xe2\x01Bo\n" +
+	"\x16ERROR_REASON_TEST_RATE\x10\xe2\x01\x12(\n" +
+	"#ERROR_REASON_FORECAST_NOT_INSTALLED\x10\x84\x02Bo\n" +
 	"\x16io.github.tallywire.v1B\x10ErrorReasonProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3"
 
 var (

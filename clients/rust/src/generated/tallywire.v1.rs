@@ -11625,6 +11625,9 @@ pub enum ErrorReason {
     /// RESOURCE_EXHAUSTED with RetryInfo. The organization has sent as many test messages in a minute as it may. Metadata:
     /// limit.
     TestRate = 226,
+    /// FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
+    /// command.
+    ForecastNotInstalled = 260,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -11750,6 +11753,7 @@ impl ErrorReason {
             Self::DeliveryUnderWay => "ERROR_REASON_DELIVERY_UNDER_WAY",
             Self::LinkInvalid => "ERROR_REASON_LINK_INVALID",
             Self::TestRate => "ERROR_REASON_TEST_RATE",
+            Self::ForecastNotInstalled => "ERROR_REASON_FORECAST_NOT_INSTALLED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -11874,6 +11878,7 @@ impl ErrorReason {
             "ERROR_REASON_DELIVERY_UNDER_WAY" => Some(Self::DeliveryUnderWay),
             "ERROR_REASON_LINK_INVALID" => Some(Self::LinkInvalid),
             "ERROR_REASON_TEST_RATE" => Some(Self::TestRate),
+            "ERROR_REASON_FORECAST_NOT_INSTALLED" => Some(Self::ForecastNotInstalled),
             _ => None,
         }
     }

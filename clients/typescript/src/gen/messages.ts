@@ -7574,6 +7574,7 @@ export interface GetLeadResponse {
  * - `DELIVERY_UNDER_WAY`: FAILED_PRECONDITION. The delivery is still under way. Metadata: delivery.
  * - `LINK_INVALID`: NOT_FOUND. The link is damaged or has expired, or what it opens is not there any more.
  * - `TEST_RATE`: RESOURCE_EXHAUSTED with RetryInfo. The organization has sent as many test messages in a minute as it may. Metadata: limit.
+ * - `FORECAST_NOT_INSTALLED`: FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata: command.
  */
 export type ErrorReason =
   | "MALFORMED_MESSAGE"
@@ -7692,6 +7693,7 @@ export type ErrorReason =
   | "DELIVERY_UNDER_WAY"
   | "LINK_INVALID"
   | "TEST_RATE"
+  | "FORECAST_NOT_INSTALLED"
   | `UNKNOWN_${number}`;
 
 /** ListEventsRequest asks for raw events. */

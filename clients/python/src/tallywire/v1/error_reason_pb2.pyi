@@ -367,6 +367,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """RESOURCE_EXHAUSTED with RetryInfo. The organization has sent as many test messages in a minute as it may. Metadata:
     limit.
     """
+    ERROR_REASON_FORECAST_NOT_INSTALLED: _ErrorReason.ValueType  # 260
+    """FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
+    command.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -719,5 +723,9 @@ ERROR_REASON_LINK_INVALID: ErrorReason.ValueType  # 225
 ERROR_REASON_TEST_RATE: ErrorReason.ValueType  # 226
 """RESOURCE_EXHAUSTED with RetryInfo. The organization has sent as many test messages in a minute as it may. Metadata:
 limit.
+"""
+ERROR_REASON_FORECAST_NOT_INSTALLED: ErrorReason.ValueType  # 260
+"""FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
+command.
 """
 global___ErrorReason = ErrorReason
