@@ -11,7 +11,8 @@
 //	tracker.Track(event.MessageSent().Agent("support-bot").Conversation("c1").ResponseTime(820 * time.Millisecond))
 //
 // Package event builds events, package answer has what the service answers, and package tallywirev1 the messages of the
-// contract. Package tallyhttp and tallygrpc are middleware that counts the calls of your own servers.
+// contract. Package tallyhttp and tallygrpc are middleware that counts the calls of your own servers. Package webhook
+// verifies what a webhook gets.
 //
 // Calls are bounded by their context; one without a deadline gets the client's timeout, 30 seconds unless chosen
 // otherwise. Their errors are of type [*Error].

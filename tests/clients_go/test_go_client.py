@@ -13,6 +13,7 @@ import pytest
 import tallywire
 from tallywire import events
 from tests.conformance import languages
+from tests.support import webhook_receivers
 
 pytestmark = pytest.mark.skipif(not languages.are_quick_starts_wanted(), reason="built and tested by .ci/clients")
 
@@ -98,6 +99,11 @@ async def test_the_examples_run(server: Any, make_tenant: Any, tmp_path: pathlib
         usage = await client.api_usage(now - timedelta(hours=1), now + timedelta(hours=1))
     assert usage.figures.api_calls == 1
     assert [row.value for row in usage.by_endpoint.rows] == ["GET /orders/{id}"]
+
+
+async def test_the_receiver_of_webhooks_believes_what_is_signed(tmp_path: pathlib.Path) -> None:
+    await _run(GO, "go", "build", "-o", f"{tmp_path}/", "./examples/webhook_receiver")
+    await webhook_receivers.check(str(tmp_path / "webhook_receiver"), cwd=tmp_path)
 
 
 def test_builders_know_every_event_type_and_its_detail() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conformance import languages
+from tests.support import webhook_receivers
 
 pytestmark = pytest.mark.skipif(not languages.are_quick_starts_wanted(), reason="built and tested by .ci/clients")
 
@@ -167,3 +168,9 @@ async def test_the_server_of_the_examples_tracks_its_requests(server: Any, tenan
     process.terminate()
     said, _ = await process.communicate()
     assert b"sent=1," in said
+
+
+@pytest.mark.usefixtures("repository")
+async def test_the_receiver_of_webhooks_believes_what_is_signed() -> None:
+    program = ("java", "-cp", "examples/target/examples.jar:examples/target/lib/*")
+    await webhook_receivers.check(*program, "io.github.tallywire.examples.WebhookReceiver", cwd=JAVA)

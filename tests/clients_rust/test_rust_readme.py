@@ -14,6 +14,7 @@ from tallywire.events import FAMILY_OF
 from tests.conformance import languages
 from tests.conformance.conformance import without_toolchain
 from tests.conftest import MakeTenant
+from tests.support import webhook_receivers
 
 pytestmark = pytest.mark.skipif(not languages.are_quick_starts_wanted(), reason="built and tested by .ci/clients")
 
@@ -71,6 +72,15 @@ async def test_the_quick_start_tracks_and_reads(
     (project / "src" / "main.rs").write_text(program.replace("127.0.0.1:50051", server.address))
     printed = await _cargo("run", "--quiet", cwd=project, TALLYWIRE_API_KEY=tenant.key)
     assert printed == "Some(1) messages\n"
+
+
+async def test_the_receiver_of_webhooks_believes_what_is_signed() -> None:
+    # As the client's own check builds it: what that has built is taken.
+    target = CRATE / "target"
+    shared = {"CARGO_PROFILE_DEV_DEBUG": "line-tables-only", "CARGO_TARGET_DIR": str(target)}
+    await _cargo("build", "--quiet", "--workspace", "--all-features", "--examples", cwd=CRATE, **shared)
+    program = str(target / "debug" / "examples" / "webhook_receiver")
+    await webhook_receivers.check(program, cwd=CRATE, LISTEN="127.0.0.1:0")
 
 
 def test_there_is_a_builder_for_every_event_type() -> None:

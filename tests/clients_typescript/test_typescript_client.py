@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conformance import languages
+from tests.support import webhook_receivers
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.skipif(not languages.are_quick_starts_wanted(), reason="built and tested by .ci/clients")
@@ -100,6 +101,11 @@ async def test_the_examples_run(server: Any, make_tenant: Any) -> None:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+@pytest.mark.usefixtures("package")
+async def test_the_receiver_of_webhooks_believes_what_is_signed() -> None:
+    await webhook_receivers.check("node", "build/examples/webhook_receiver.js", cwd=CLIENT)
 
 
 def test_the_families_of_event_types_are_those_of_the_other_clients() -> None:

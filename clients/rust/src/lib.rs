@@ -22,6 +22,8 @@ mod server_stream;
 mod status;
 mod time;
 pub mod tracker;
+#[cfg(feature = "webhooks")]
+pub mod webhooks;
 
 #[path = "generated/methods.rs"]
 #[rustfmt::skip]

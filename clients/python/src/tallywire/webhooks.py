@@ -9,17 +9,61 @@ import binascii
 import hashlib
 import hmac
 import json
+import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 TOLERANCE: Final = 300.0  # seconds that a message may be old, or ahead of this machine's clock
 _PREFIX: Final = "whsec_"
 _VERSION: Final = "v1"
+_INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 
-class InvalidSignature(Exception):
-    """A message is not from whom it should be, was changed, or is too old; says which."""
+class InvalidWebhook(Exception):
+    """A message is not from whom it should be, was changed, or is too old: the subclass says which. Answer 400."""
+
+
+class MissingHeader(InvalidWebhook):
+    """One of the headers webhook-id, webhook-timestamp and webhook-signature is missing or empty."""
+
+
+class BadTimestamp(InvalidWebhook):
+    """webhook-timestamp is no number of seconds."""
+
+
+class TooOld(InvalidWebhook):
+    """The message was sent longer ago than the tolerance: somebody may be sending it again."""
+
+
+class TooNew(InvalidWebhook):
+    """The message was sent later than now, by more than the tolerance: one of the two clocks is wrong."""
+
+
+class NoMatchingSignature(InvalidWebhook):
+    """No signature was made with one of the secrets: the body was changed, or the secret is another one."""
+
+
+class BadBody(InvalidWebhook):
+    """The signature is right and the body is no message of tallywire: the secret signs for somebody else, too."""
+
+
+class BadSecret(ValueError):
+    """A secret is none: it begins with whsec_ and goes on in base64. A fault of the receiver's settings: answer 500."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What a webhook was told. message_id is the header webhook-id: drop a message whose id you have had. type is like
+    "report.finished", timestamp when the message was made, and data its content, which depends on the type.
+    """
+
+    message_id: str
+    type: str
+    timestamp: datetime
+    data: Mapping[str, Any]
 
 
 def verify(
@@ -29,38 +73,42 @@ def verify(
     *,
     tolerance: float = TOLERANCE,
     clock: Callable[[], float] = time.time,
-) -> Any:
-    """Returns the content of a message that a webhook got, and raises InvalidSignature unless it can be believed.
+) -> Event:
+    """Returns what a webhook was told, and raises a subclass of InvalidWebhook unless it can be believed.
 
-    secret is what CreateDestination or RotateSecret has shown, or several of them. headers may be spelled in any case.
-    body is what came, byte by byte: a parsed and printed copy has another signature. tolerance is in seconds.
+    secret is what CreateDestination or RotateSecret has shown, or several of them; BadSecret is raised where one is
+    none. headers may be spelled in any case. body is what came, byte by byte: a parsed and printed copy has another
+    signature. tolerance is in seconds.
 
-    Keep the ids (header webhook-id) of the last two days and drop a message whose id you have: after the death of a
-    worker a message can come twice.
+    Keep message_id for two days and drop a message whose id you have: after the death of a worker a message can come
+    twice.
     """
+    keys = _keys(secret)
     known = {name.lower(): value for name, value in headers.items()}
-    try:
-        message_id, timestamp = known["webhook-id"], known["webhook-timestamp"]
-        signatures = known["webhook-signature"].split()
-    except KeyError as missing:
-        raise InvalidSignature(f"the header {missing.args[0]} is missing") from None
+    message_id, timestamp, signatures = (
+        _present(known, name) for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
+    )
     _check_time(timestamp, tolerance, clock())
     content = body.encode() if isinstance(body, str) else bytes(body)
     signed = b".".join((message_id.encode(), timestamp.encode(), content))
-    secrets = [secret] if isinstance(secret, str) else list(secret)
-    if not _is_signed(signed, signatures, [_key(one) for one in secrets]):
-        raise InvalidSignature("no signature is by the secret: the body was changed, or the secret is another one")
-    try:
-        return json.loads(content)
-    except ValueError:
-        raise InvalidSignature("the body is signed and no JSON") from None
+    if not _is_signed(signed, signatures.split(), keys):
+        raise NoMatchingSignature("no signature is by the secret: the body was changed, or the secret is another one")
+    return _event(message_id, content)
+
+
+def _present(headers: Mapping[str, str], name: str) -> str:
+    if not (value := headers.get(name, "")):
+        raise MissingHeader(f"the header {name} is missing")
+    return value
 
 
 def _check_time(timestamp: str, tolerance: float, now: float) -> None:
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 15):
-        raise InvalidSignature("webhook-timestamp is no number of seconds")
-    if abs(now - int(timestamp)) > tolerance:
-        raise InvalidSignature(f"the message is more than {tolerance:g} s old, or the clocks differ by that")
+        raise BadTimestamp("webhook-timestamp is no number of seconds")
+    if now - int(timestamp) > tolerance:
+        raise TooOld(f"the message was sent more than {tolerance:g} s ago")
+    if int(timestamp) - now > tolerance:
+        raise TooNew(f"the message is dated more than {tolerance:g} s ahead: one of the two clocks is wrong")
 
 
 def _is_signed(signed: bytes, signatures: Iterable[str], keys: Iterable[bytes]) -> bool:
@@ -70,6 +118,28 @@ def _is_signed(signed: bytes, signatures: Iterable[str], keys: Iterable[bytes]) 
     return any(hmac.compare_digest(one.encode(), other.encode()) for one in expected for other in found)
 
 
+def _event(message_id: str, content: bytes) -> Event:
+    try:
+        told = json.loads(content.decode())
+    except ValueError:
+        raise BadBody("the body is signed and no JSON") from None
+    fields = told if isinstance(told, dict) else {}
+    kind, at, data = fields.get("type"), fields.get("timestamp"), fields.get("data")
+    if not (isinstance(kind, str) and isinstance(at, str) and _INSTANT.fullmatch(at) and isinstance(data, dict)):
+        raise BadBody("the body is signed and has no type, timestamp and data")
+    try:
+        return Event(message_id=message_id, type=kind, timestamp=datetime.fromisoformat(at.upper()), data=data)
+    except ValueError:
+        raise BadBody(f"the body is signed and its timestamp is none: {at}") from None
+
+
+def _keys(secret: str | Iterable[str]) -> Sequence[bytes]:
+    keys = [_key(one) for one in ([secret] if isinstance(secret, str) else secret)]
+    if not keys:
+        raise BadSecret("no secret is given, so nothing can be believed")
+    return keys
+
+
 def _key(secret: str) -> bytes:
     text = secret.strip().removeprefix(_PREFIX)
     try:
@@ -77,5 +147,5 @@ def _key(secret: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if not key:
-        raise ValueError("the secret is none: it begins with whsec_, and goes on in base64")
+        raise BadSecret("the secret is none: it begins with whsec_, and goes on in base64")
     return key
