@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from server.delivery import courier as deliveries
+from server.delivery import failed_tasks
 from server.delivery.courier import Courier
 from server.ingest.idle import IdleConversations
 from server.privacy import erasing
@@ -47,7 +48,7 @@ def known(
     people = erasing.kinds(Erasing(on_commit=on_commit, projector=projector, read_file=read_file))
     sent = deliveries.kinds(courier)
     every = (*_housekeeping(update_window), *_checks(give_way), *own, *people, *sent, *_reports(reports))
-    return Kinds(every, (*_SCHEDULES, *deliveries.SCHEDULES))
+    return Kinds(every, (*_SCHEDULES, *deliveries.SCHEDULES), failed_tasks.tell)
 
 
 def _reports(making: MakingReports | None) -> tuple[Kind, ...]:

@@ -30,7 +30,7 @@ from server.organizations.delivery import (
     Topic,
 )
 from server.store import deliveries as stored
-from server.store import destinations, organizations, tasks
+from server.store import destinations, organizations
 from server.store.database import Database, Driver
 from server.store.deliveries import NewDelivery, Said, Try
 from server.tasks.kinds import Kind, Result, Schedule, Work
@@ -41,7 +41,6 @@ PATIENCE: Final = timedelta(days=3)  # without anything that arrives, until a de
 _ACTOR = Actor(kind=ActorKind.SERVICE, id="delivery")
 _OVERDUE: Final = timedelta(minutes=10)
 _SWEPT: Final = 500
-_TOLD_FOR: Final = timedelta(hours=1)  # after which nobody is told of a task any more
 _SEND_SECONDS: Final = 45.0  # of a try, whatever it waits for
 _REMOVED: Final = 1_000
 _RUN_SECONDS: Final = 20.0
@@ -202,7 +201,7 @@ def kinds(courier: Courier | None) -> tuple[Kind, ...]:
     ]
     sweep = Kind(
         name="delivery_sweep",
-        help="Queues deliveries again that have no task, and tells of tasks that have failed.",
+        help="Queues deliveries again that have no task.",
         run=_sweep,
         concurrency=1,
     )
@@ -272,35 +271,12 @@ def _notice(destination: KeptDestination, why: Pause, told: TryResult) -> Messag
 
 
 async def _sweep(work: Work) -> Result:
-    """Queues tasks for deliveries that should have been tried and were not, such as those whose task has died. Tells
-    destinations that ask for it of tasks that have failed for good.
-    """
-    told = 0
-    async with work.database.transaction() as driver:
-        for task in await tasks.failed(driver, _TOLD_FOR, _SWEPT, but=[one.name for one in queueing.KINDS.values()]):
-            queued = await queueing.enqueue(driver, task.organization_id, _failed(task), None, key=_key_of(task))
-            told += len(queued.delivery_ids)
+    """Queues tasks for deliveries that should have been tried and were not, such as those whose task has died."""
     async with work.database.transaction() as driver:
         found = await stored.overdue(driver, _OVERDUE, _SWEPT)
         for organization_id, delivery in found:
             await queueing.queue_try(driver, organization_id, delivery, tries=delivery.tries)
-    return {"queued": len(found), "told": told}
-
-
-def _key_of(task: tasks.FailedTask) -> str:
-    """Returns what names a failure: a task that is tried again and fails again has another one."""
-    return f"task:{task.task_id}:{task.ended_at.isoformat()}"
-
-
-def _failed(task: tasks.FailedTask) -> Message:
-    return Message(
-        topic=Topic.TASK,
-        kind="task.failed",
-        subject_id=str(task.task_id),
-        title=f"Failed: {task.kind}",
-        text=f"The task {task.task_id} ({task.kind}) has failed for good after {task.attempts} tries: {task.error}",
-        data={"task_id": task.task_id, "task_kind": task.kind, "error": task.error, "tries": task.attempts},
-    )
+    return {"queued": len(found)}
 
 
 async def _retain(work: Work) -> Result:

@@ -9,7 +9,7 @@ import asyncio
 import dataclasses
 import functools
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
@@ -268,8 +268,10 @@ async def _renew_statistics(database: Database, organization_id: int, erasure_id
             await rows_of_users.renew_statistics(driver, [day for day, _ in erasure.decided.get(raw_events.DAYS, ())])
 
 
-async def _announce(driver: Driver, erasure: Erasure, revision: int) -> None:
-    """Tells the destinations that ask for it that somebody was erased; never who that was."""
+async def _announce(driver: Driver, erasure: Erasure, revision: int, exports: Sequence[str]) -> None:
+    """Tells the destinations that ask for it that somebody was erased, in how many rows, and which exports are to be
+    deleted; never who that was.
+    """
     erasure_id = str(erasure.erasure_id)
     message = Message(
         topic=Topic.ERASURE,
@@ -277,7 +279,13 @@ async def _announce(driver: Driver, erasure: Erasure, revision: int) -> None:
         subject_id=erasure_id,
         title="A person was erased",
         text=f"The erasure {erasure_id} is done. GetErasure has its receipt.",
-        data={"erasure_id": erasure_id, "request_id": erasure.request_id, "revision": revision},
+        data={
+            "erasure_id": erasure_id,
+            "request_id": erasure.request_id,
+            "revision": revision,
+            "rows": dict(erasure.touched),
+            "exports_to_delete": list(exports),
+        },
     )
     await queueing.enqueue(driver, erasure.organization_id, message, None, key=f"erasure:{erasure_id}")
 
@@ -294,7 +302,7 @@ async def _finish(driver: Driver, erasure: Erasure) -> tuple[Erasure, bool]:
     exports = await export_log.of_user(driver, organization_id, erasure.digest)
     await stored.finish(driver, erasure, revision.number, exports)
     told = {"erasure_id": str(erasure.erasure_id), "rows": erasure.touched, "revision": revision.number}
-    await _announce(driver, erasure, revision.number)
+    await _announce(driver, erasure, revision.number, exports)
     entry = Entry(actor=_ACTOR, action="user.erased", subject=erasure.digest.hex(), after=told)
     await audit_trail.record(driver, organization_id, entry)
     return dataclasses.replace(erasure, progress=1), False

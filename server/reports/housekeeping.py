@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Final
 
 from server.errors import Refused
+from server.organizations.reports import ReportRunState
+from server.reports import telling
 from server.reports.object_store import FoundFile, ObjectStore
 from server.store import deployment
 from server.store import report_runs as stored
@@ -22,10 +24,14 @@ _STRAY_AFTER: Final = timedelta(hours=2)
 
 
 async def settle(work: Work) -> Result:
-    """Ends runs whose tasks have ended without recording it."""
+    """Ends runs whose tasks have ended without recording it, and tells of those that have failed."""
     async with work.database.transaction() as driver:
         settled = await stored.settle(driver, _PORTION)
-    return {"settled": settled, UNFINISHED: settled == _PORTION}
+        for organization_id, run_id in settled:
+            run = await stored.known(driver, organization_id, run_id)
+            if run is not None and run.state is ReportRunState.FAILED:
+                await telling.failed(driver, run, run.error or "")
+    return {"settled": len(settled), UNFINISHED: len(settled) == _PORTION}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

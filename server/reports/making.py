@@ -6,7 +6,7 @@ A worker may die at any point: the next attempt writes files of its own, and of 
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -15,19 +15,16 @@ import structlog
 
 from server import errors, failpoints, timerange
 from server.clock import Clock
-from server.delivery import queueing
 from server.errors import Refused
-from server.organizations.delivery import MOST_BYTES, Attachment, Message, Topic
 from server.organizations.organization import Organization, OrganizationState
 from server.organizations.reports import ReportFile, ReportRun, RunAttempt, RunOutcome
-from server.reports import archive, blocks, extras, page, pdf, runs, timetables, workbook
+from server.reports import archive, blocks, extras, page, pdf, runs, telling, timetables, workbook
 from server.reports.blocks import ReportAnswers, RunPlan
 from server.reports.document import ReportDocument
-from server.reports.formatting import Formatting
 from server.reports.object_store import NoRoom, ObjectStore, sha256
-from server.store import deployment, organizations, report_schedules
+from server.store import deployment, organizations
 from server.store import report_runs as stored
-from server.store.database import Database, Driver
+from server.store.database import Database
 from server.tasks.kinds import Result, TaskError, Work
 from server.tenancy.principal import Principal
 
@@ -73,29 +70,30 @@ class MakingReports:
         try:
             return await self._make(work, run, tenant, found.deployment_id)
         except Refused as refusal:
-            await _fail(work.database, run, refusal.message)
+            await self._fail(work.database, run, refusal.message)
             return {"failed": refusal.reason.name}
         except Exception as error:
             if work.is_last_try:
-                await _fail(work.database, run, _told(error))
+                await self._fail(work.database, run, _told(error))
             raise
 
     async def _make(self, work: Work, run: ReportRun, tenant: Organization, deployment_id: str) -> Result:
         if tenant.state is not OrganizationState.ACTIVE:
-            await _fail(work.database, run, "the organization is not active")
+            await self._fail(work.database, run, "the organization is not active")
             return {"failed": "suspended"}
         extras.check(run.formats)
         principal = timetables.service_principal(run.organization_id, tenant.settings, run.requested_by)
         plan = self.questions.plan(run.content)
         document = await self._document(work, run, tenant, principal, plan)
         if document.failed == len(document.blocks):
-            await _fail(work.database, run, next((one.refusal for one in document.blocks), "the report has no blocks"))
+            why = next((one.refusal for one in document.blocks), "the report has no blocks")
+            await self._fail(work.database, run, why)
             return {"failed": "refused"}
         attempt = RunAttempt(run.organization_id, run.run_id, run.attempt)
         failpoints.reach("report_before_upload")
         files = await self._write(work, run, document, deployment_id, attempt)
         # In a thread, and before the transaction: a long page takes seconds of a whole core.
-        shown = await asyncio.to_thread(page.written, document) if run.schedule_id is not None else b""
+        shown = await asyncio.to_thread(page.written, document) if await _is_sent(work.database, run) else b""
         failpoints.reach("report_after_upload")
         first, last = document.revisions
         outcome = RunOutcome(
@@ -109,7 +107,7 @@ class MakingReports:
         async with work.database.transaction() as driver:
             is_ours = await stored.succeed(driver, run, outcome)
             if is_ours:
-                await _send(driver, run, document, files, shown)
+                await telling.send(driver, run, document, files, shown)
             failpoints.reach("report_before_commit")
         failpoints.reach("report_after_commit")
         if not is_ours:
@@ -184,6 +182,12 @@ class MakingReports:
             )
         return files
 
+    async def _fail(self, database: Database, run: ReportRun, why: str) -> None:
+        async with database.transaction() as driver:
+            if await stored.fail(driver, run, why):
+                await telling.failed(driver, run, why)
+        self.on_queued()
+
     async def _remove_earlier(self, run: ReportRun, deployment_id: str) -> None:
         """Removes what attempts before this one have left; what this misses the hourly search finds."""
         try:
@@ -201,9 +205,9 @@ def _id(work: Work) -> int:
     return int(str(work.payload["run_id"]))
 
 
-async def _fail(database: Database, run: ReportRun, why: str) -> None:
+async def _is_sent(database: Database, run: ReportRun) -> bool:
     async with database.transaction() as driver:
-        await stored.fail(driver, run, why)
+        return await telling.is_sent(driver, run)
 
 
 def _told(error: Exception) -> str:
@@ -222,50 +226,3 @@ def _file_name(document: ReportDocument) -> str:
     first = timerange.day_at(document.bounds.start, document.zone)
     last = timerange.day_at(document.bounds.end, document.zone)
     return f"{title}-{first.isoformat()}-{datetime.fromordinal(max(last.toordinal() - 1, 1)).date().isoformat()}"
-
-
-async def _send(
-    driver: Driver, run: ReportRun, document: ReportDocument, files: Sequence[ReportFile], shown: bytes
-) -> None:
-    """Queues what a schedule sends, in the transaction that records the run: it is sent if and only if the run is
-    there, and once.
-    """
-    if run.schedule_id is None:
-        return
-    schedule = await report_schedules.known(driver, run.organization_id, run.schedule_id)
-    if schedule is None or not schedule.draft.destinations:
-        return
-    wanted = schedule.draft.formats or tuple(one for one in run.formats if one not in ("html", "json")) or ("json",)
-    message = message_of(run, document, [one for one in files if one.format in wanted], shown)
-    key = f"report:{run.run_id}"
-    await queueing.enqueue(driver, run.organization_id, message, schedule.draft.destinations, key=key)
-
-
-def message_of(run: ReportRun, document: ReportDocument, files: Sequence[ReportFile], shown: bytes) -> Message:
-    """Returns the message that tells of a run: its page, where that is not too long for a mail, and its files."""
-    period = Formatting(document.locale, document.zone).days(document.bounds)
-    first, last = document.revisions
-    return Message(
-        topic=Topic.REPORT,
-        kind="report.finished",
-        subject_id=str(run.run_id),
-        title=f"{document.title}: {period}",
-        text=f"{document.title}\n{period} ({document.zone.key})\n\n{document.description}".strip() + "\n",
-        html=shown.decode() if len(shown) <= MOST_BYTES else "",
-        attachments=[
-            Attachment(name=one.name, media_type=one.media_type, key=one.path, size=one.size, sha256=one.sha256)
-            for one in files
-        ],
-        data={
-            "report_id": run.report_id,
-            "run_id": str(run.run_id),
-            "schedule_id": run.schedule_id,
-            "title": document.title,
-            "start": document.bounds.start.isoformat(),
-            "end": document.bounds.end.isoformat(),
-            "time_zone": document.zone.key,
-            "first_revision": first,
-            "last_revision": last,
-            "failed_blocks": document.failed,
-        },
-    )

@@ -13,7 +13,7 @@ import asyncpg
 
 from server.store import statements
 from server.store.database import Driver
-from server.store.tasks import NewTask, TaskState, loads
+from server.store.tasks import FailedTask, NewTask, TaskState, loads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,12 +258,22 @@ async def hand_back(driver: Driver, owner: str) -> int:
     return int(done.rpartition(" ")[2])
 
 
-async def expire(driver: Driver) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expired:
+    """How many tasks were taken from their workers, and those of them that had all their tries."""
+
+    tasks: int
+    failed: Sequence[FailedTask]
+
+
+async def expire(driver: Driver) -> Expired:
     """Takes every task whose lease is over from its worker: it is queued again, dead if it had all its tries, or
-    cancelled if somebody asked for that. Returns how many there were.
+    cancelled if somebody asked for that.
     """
     rows = await driver.fetch(_EXPIRE.text, *_EXPIRE.arguments(error="its worker was gone: the lease ran out"))
-    return len(rows)
+    dead = [dict(row) for row in rows if row["state"] == TaskState.DEAD]
+    failed = [FailedTask(**{name: one[name] for name in FailedTask.__dataclass_fields__}) for one in dead]
+    return Expired(tasks=len(rows), failed=failed)
 
 
 def _claim(row: asyncpg.Record) -> Claim:

@@ -227,9 +227,9 @@ async def cancel(driver: Driver, organization_id: int, run_id: int) -> None:
     )
 
 
-async def settle(driver: Driver, limit: int) -> int:
-    """Ends up to that many runs whose tasks have ended without saying so, and returns how many there were."""
-    return len(await driver.fetch(_SETTLE.text, *_SETTLE.arguments(limit=limit)))
+async def settle(driver: Driver, limit: int) -> list[tuple[int, int]]:
+    """Ends up to that many runs whose tasks have ended without saying so, and returns their organizations and ids."""
+    return [(row[0], row[1]) for row in await driver.fetch(_SETTLE.text, *_SETTLE.arguments(limit=limit))]
 
 
 async def kept(driver: Driver, attempts: Sequence[RunAttempt]) -> set[RunAttempt]:

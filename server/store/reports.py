@@ -52,6 +52,19 @@ async def lock(driver: Driver, organization_id: int) -> None:
     await driver.execute("SELECT pg_advisory_xact_lock(hashtextextended('reports', $1))", organization_id)
 
 
+async def is_for_all(driver: Driver, organization_id: int, report_id: str, version: int) -> bool:
+    """Returns whether everybody in the organization may see a version of a report, and the report as it is now."""
+    found: bool = await driver.fetchval(
+        "SELECT EXISTS (SELECT FROM reports r JOIN report_versions v USING (organization_id, report_id)"
+        " WHERE r.organization_id = $1 AND r.report_id = $2 AND v.version = $3"
+        " AND r.visibility = 'organization' AND v.visibility = 'organization')",
+        organization_id,
+        report_id,
+        version,
+    )
+    return found
+
+
 async def listed(driver: Driver, organization_id: int, subject: str) -> list[KeptReport]:
     """Returns the reports that somebody may see, without their contents, by title."""
     rows = await driver.fetch(

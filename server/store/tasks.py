@@ -156,28 +156,14 @@ async def listed(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedTask:
-    """A task of an organization that has failed for good."""
+    """A task that has failed for good. epoch tells a failure from those of tries that somebody asks for later."""
 
     task_id: int
+    epoch: int
     kind: str
     organization_id: int
     attempts: int
     error: str
-    ended_at: datetime
-
-
-async def failed(driver: Driver, since: timedelta, limit: int, *, but: Sequence[str]) -> list[FailedTask]:
-    """Returns tasks of organizations that have failed for good in the time since then, but for some kinds."""
-    rows = await driver.fetch(
-        "SELECT task_id, kind, organization_id, attempts, coalesce(error, '') AS error, ended_at FROM tasks"
-        " WHERE state = 'dead' AND ended_at > now() - $1::interval AND organization_id <> $2"
-        " AND kind <> ALL($3::text[]) ORDER BY ended_at LIMIT $4",
-        since,
-        SERVICE,
-        list(but),
-        limit,
-    )
-    return [FailedTask(**dict(row.items())) for row in rows]
 
 
 async def backlog(driver: Driver) -> list[TaskBacklog]:

@@ -19,7 +19,7 @@ from server import errors, failpoints, telemetry
 from server.store import claims
 from server.store.claims import Claim
 from server.store.database import Database, Driver
-from server.store.tasks import TaskState
+from server.store.tasks import FailedTask, TaskState
 from server.tasks.kinds import UNFINISHED, Kind, Kinds, Result, Work
 
 LEASE = timedelta(seconds=30)  # as long as a dead worker's task waits
@@ -190,10 +190,10 @@ class Executions:
     async def _fail(self, one: Execution, error: str) -> str:
         pause = retry_in(one.claim.attempts)
         try:
-            state = await self._record(lambda driver: claims.fail(driver, one.claim, error, pause))
+            state = await self._record(lambda driver: self._failed(driver, one.claim, error, pause))
         except errors.StorageRejected:
             error = "its error cannot be stored"
-            state = await self._record(lambda driver: claims.fail(driver, one.claim, error, pause))
+            state = await self._record(lambda driver: self._failed(driver, one.claim, error, pause))
         if state is None:
             return "lost"
         about = {"kind": one.kind.name, "task_id": one.claim.task_id, "error": error, "attempts": one.claim.attempts}
@@ -202,6 +202,14 @@ class Executions:
             return "failed"
         _log.error("a task failed for good", **about)
         return state.value
+
+    async def _failed(self, driver: Driver, claim: Claim, error: str, pause: timedelta) -> TaskState | None:
+        """Records a failure, and tells of it in the same transaction if it is for good."""
+        state = await claims.fail(driver, claim, error, pause)
+        if state is TaskState.DEAD:
+            about = {name: getattr(claim, name) for name in ("task_id", "epoch", "kind", "organization_id", "attempts")}
+            await self._kinds.on_failed(driver, [FailedTask(**about, error=error)])
+        return state
 
     async def _record(self, record: Callable[[Driver], Awaitable[_T]]) -> _T | None:
         """Returns what the database says of an outcome; None where it stays away for as long as a lease."""

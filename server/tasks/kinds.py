@@ -4,17 +4,20 @@ A room that has work for workers says here what it is: a Kind, and a Schedule wh
 server/kinds.py is the list of all of them.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from server import errors
 from server.store.claims import KindLimits, TaskProgress
-from server.store.database import Database
+from server.store.database import Database, Driver
 from server.store.schedules import CatchUp, ScheduleDefinition
+from server.store.tasks import FailedTask
 from server.tasks import cron
 
 Result = Mapping[str, object]
+# What tells of tasks that have failed for good, in the transaction that records it.
+OnFailed = Callable[[Driver, Sequence[FailedTask]], Awaitable[None]]
 
 # A result that holds this as true means that there is more to do: the task is queued again at once, behind others.
 UNFINISHED = "unfinished"
@@ -104,11 +107,20 @@ class Schedule:
         )
 
 
-class Kinds:
-    """The kinds of tasks that a process knows, and their schedules; ValueError where they do not fit together."""
+async def _nobody(driver: Driver, failed: Sequence[FailedTask]) -> None:
+    """Tells nobody."""
 
-    def __init__(self, kinds: Iterable[Kind], schedules: Iterable[Schedule] = ()) -> None:
+
+class Kinds:
+    """The kinds of tasks that a process knows, and their schedules; ValueError where they do not fit together.
+    on_failed tells of tasks that have failed for good, in the transaction that records it.
+    """
+
+    def __init__(
+        self, kinds: Iterable[Kind], schedules: Iterable[Schedule] = (), on_failed: OnFailed = _nobody
+    ) -> None:
         known = tuple(kinds)
+        self.on_failed = on_failed
         self._by_name = {one.name: one for one in known}
         self.schedules = tuple(schedules)
         if len(self._by_name) < len(known) or len({one.name for one in self.schedules}) < len(self.schedules):
@@ -134,4 +146,4 @@ class Kinds:
     def only(self, names: Iterable[str]) -> "Kinds":
         """Returns these kinds with their schedules; KeyError where there is none of a name."""
         chosen = {name: self._by_name[name] for name in names}
-        return Kinds(chosen.values(), (one for one in self.schedules if one.kind in chosen))
+        return Kinds(chosen.values(), (one for one in self.schedules if one.kind in chosen), self.on_failed)

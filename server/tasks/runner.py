@@ -100,7 +100,8 @@ class Runner:
     async def look(self) -> int:
         """Claims and begins as much of what is due as there is room for, and returns how much."""
         async with self._database.transaction() as driver:
-            await claims.expire(driver)
+            expired = await claims.expire(driver)
+            await self._kinds.on_failed(driver, expired.failed)
             due = await claims.due(driver, [name for name in self._kinds.names if self._room(self._kinds[name])])
         begun = 0
         for kind in sorted((self._kinds[name] for name in due), key=lambda kind: -kind.priority):

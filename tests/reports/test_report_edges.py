@@ -15,7 +15,7 @@ import pytest
 
 from server.errors import Reason, Refused
 from server.organizations.delivery import DeliveryState
-from server.reports import making, object_store, page
+from server.reports import making, object_store, page, telling
 from server.reports.document import ReportDocument
 from server.reports.housekeeping import ReportRetention
 from server.reports.object_store import ObjectStore
@@ -91,7 +91,7 @@ async def test_what_a_run_sends_while_its_report_is_deleted_is_not_sent(
     kept = (await call(caller, "CreateReportSchedule", {"schedule": schedule})).schedule
     run = (await call(caller, "RunReportSchedule", {"schedule_id": kept.schedule_id})).run
     deleting: list[asyncio.Task[Any]] = []
-    send = making._send
+    send = telling.send
     waits = (
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         " AND query ILIKE '%report%'"
@@ -107,7 +107,7 @@ async def test_what_a_run_sends_while_its_report_is_deleted_is_not_sent(
 
         await waiting.until(is_waiting)
 
-    monkeypatch.setattr(making, "_send", sent)
+    monkeypatch.setattr(telling, "send", sent)
     await maker.making.make(maker.work(caller, payload={"run_id": run.run_id}))
     await asyncio.gather(*deleting)
     (found,) = await answers(caller, "DeliveryService/ListDeliveries", {})

@@ -240,10 +240,10 @@ async def test_a_lease_that_is_over_is_somebody_elses_and_its_holder_can_record_
     task_id = await own_tasks.queue(WIDE)
     (old,) = await own_tasks.claim(WIDE, "slow")
     async with own_database.transaction() as driver:
-        assert await claims.expire(driver) == 0
+        assert (await claims.expire(driver)).tasks == 0
     await own_tasks.pass_time(2 * MINUTE)
     async with own_database.transaction() as driver:
-        assert await claims.expire(driver) == 1
+        assert (await claims.expire(driver)).tasks == 1
     assert (await own_tasks.get(task_id)).error == "its worker was gone: the lease ran out"
     await _can_record_nothing(own_database, old)
     (new,) = await own_tasks.claim(WIDE, "fast")
@@ -268,14 +268,16 @@ async def _can_record_nothing(database: Database, claim: claims.Claim) -> None:
 
 
 async def test_a_task_whose_workers_die_is_dead_after_its_tries(own_tasks: OwnTasks, own_database: Database) -> None:
-    task_id = await own_tasks.queue(kind(tries=2))
+    task_id, failed = await own_tasks.queue(kind(tries=2)), []
     for _ in range(2):
         assert len(await own_tasks.claim(kind())) == 1
         await own_tasks.pass_time(2 * MINUTE)
         async with own_database.transaction() as driver:
-            await claims.expire(driver)
+            expired = await claims.expire(driver)
+        failed.append([(one.task_id, one.epoch, one.kind, one.attempts) for one in expired.failed])
     found = await own_tasks.get(task_id)
     assert (found.state, found.attempts) == (TaskState.DEAD, 2)
+    assert failed == [[], [(task_id, 2, "nothing", 2)]]
 
 
 async def test_a_task_that_was_handed_back_has_lost_no_try(own_tasks: OwnTasks, own_database: Database) -> None:

@@ -16,4 +16,4 @@ UPDATE report_runs AS u SET ended_at = now(),
     error = CASE WHEN stuck.state = 'cancelled' THEN NULL
         ELSE 'the workers that made it were gone before it was done' END
 FROM stuck WHERE u.organization_id = stuck.organization_id AND u.run_id = stuck.run_id
-RETURNING u.run_id
+RETURNING u.organization_id, u.run_id
