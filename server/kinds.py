@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from server.delivery import courier as deliveries
-from server.delivery import failed_tasks
+from server.delivery import failed_tasks, thresholds
 from server.delivery.courier import Courier
+from server.delivery.thresholds import QuotaThresholds
 from server.ingest.idle import IdleConversations
 from server.privacy import erasing
 from server.privacy.erasing import Erasing
@@ -35,20 +36,21 @@ def known(
     projector: Projector | None = None,
     courier: Courier | None = None,
     reports: MakingReports | None = None,
+    monthly_events: int = 0,
 ) -> Kinds:
     """Returns all kinds and schedules. update_window is how long updates are kept for subscribers that were away;
     give_way is awaited now and then by what is not urgent. distinct are the limits of distinct values for events that
     a task makes; on_commit is called with an organization that has new ones. projector, courier and reports are
-    those of the process.
+    those of the process; monthly_events is the quota of organizations without one of their own, 0 for none.
     """
     idle = IdleConversations(distinct=distinct, on_commit=on_commit, projector=projector)
     pairs = PairFigures(distinct=distinct or Limits(), on_commit=on_commit)
     own = (_idle_conversations(idle), _pair_figures(pairs), _custom_metric_history(CustomMetricHistory(on_commit)))
     read_file = None if reports is None else reports.store.read
     people = erasing.kinds(Erasing(on_commit=on_commit, projector=projector, read_file=read_file))
-    sent = deliveries.kinds(courier)
+    sent = (*deliveries.kinds(courier), thresholds.kind(QuotaThresholds(default_quota=monthly_events)))
     every = (*_housekeeping(update_window), *_checks(give_way), *own, *people, *sent, *_reports(reports))
-    return Kinds(every, (*_SCHEDULES, *deliveries.SCHEDULES), failed_tasks.tell)
+    return Kinds(every, (*_SCHEDULES, *deliveries.SCHEDULES, *thresholds.SCHEDULES), failed_tasks.tell)
 
 
 def _reports(making: MakingReports | None) -> tuple[Kind, ...]:

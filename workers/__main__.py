@@ -110,6 +110,7 @@ async def work(
                 projector=projector,
                 courier=courier,
                 reports=reporting.making(known, database, projector, waker.tasks),
+                monthly_events=known.monthly_events,
             )
             if courier is None:
                 every = every.only(set(every.names) - {one.name for one in queueing.KINDS.values()})

@@ -254,7 +254,7 @@ def _told(draft: DestinationDraft) -> Mapping[str, object]:
     if draft.channel is Channel.MAIL:
         where = {"addresses": len(draft.addresses)}
     elif draft.channel is Channel.WEBHOOK:
-        where = {"host": draft.url.split("/")[2]}
+        where = {"host": draft.url.split("/")[2], "format": draft.format}
     else:
         where = {"store": draft.store, "folder": draft.folder}
     return {**told, **where}

@@ -51,6 +51,10 @@ class Links:
         token = self._token(_DOWNLOAD, [organization_id, message_id, place, int(expires_at.timestamp())])
         return f"{self._origin}/download/{token}", expires_at
 
+    def to_page(self, path: str) -> str:
+        """Returns the URL of a page, which asks whoever has not signed in to do so."""
+        return f"{self._origin}{path}"
+
     def to_refusal(self, organization_id: int, address: str) -> str:
         """Returns the URL of the page where a recipient says whether it wants mail."""
         return f"{self._origin}/mail/{self._token(_MAIL, [organization_id, address])}"

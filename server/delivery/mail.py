@@ -103,7 +103,9 @@ class AttachedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A mail to one recipient. receipt_id names it for receivers; refusal_url is where they refuse further ones."""
+    """A mail to one recipient. receipt_id names it for receivers; page_url shows what it is about, and refusal_url is
+    where they refuse further ones.
+    """
 
     recipient: str
     receipt_id: str
@@ -112,6 +114,7 @@ class Letter:
     html: str
     refusal_url: str
     at: datetime
+    page_url: str = ""
     attached: Sequence[AttachedFile] = ()
     linked: Sequence[LinkedFile] = ()
 
@@ -224,6 +227,7 @@ def composed(letter: Letter, sender: str, sender_name: str) -> EmailMessage:
     message["List-Unsubscribe"] = f"<{letter.refusal_url}>"
     message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     links = [f"{one.name} ({shown_size(one.size)}): {one.url}" for one in letter.linked]
+    links += [letter.page_url] if letter.page_url else []
     foot = (
         f"You get this mail because somebody has chosen your address in tallywire. No more mails: {letter.refusal_url}"
     )
@@ -244,6 +248,8 @@ def _with_foot(letter: Letter) -> str:
         f'<p style="{style}"><a href="{html.escape(one.url)}">{html.escape(one.name)}</a> ({shown_size(one.size)})</p>'
         for one in letter.linked
     ]
+    if letter.page_url:
+        links.append(f'<p style="{style}"><a href="{html.escape(letter.page_url)}">Open in tallywire</a></p>')
     foot = f'<p style="{style}">{_WHY} <a href="{html.escape(letter.refusal_url)}">No more mails</a></p>'
     body, end, rest = letter.html.rpartition("</body>")
     return f"{body}{''.join(links)}{foot}{end}{rest}" if end else f"{letter.html}{''.join(links)}{foot}"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from server.delivery import http_post, mail, reachable, signing, stores
+from server.delivery import chat, http_post, mail, reachable, signing, stores
 from server.delivery.links import Links
 from server.delivery.mail import AttachedFile, Letter, LinkedFile, MailServer
 from server.delivery.stores import Files, NoFile, NotWritten, Stores
-from server.organizations.delivery import Attachment, KeptDestination, Outcome
+from server.organizations.delivery import Attachment, KeptDestination, Outcome, WebhookFormat
 from server.store.deliveries import Try
 from server.tenancy.keyed_hashes import KeyedHashes
 
@@ -61,6 +61,7 @@ class MailSender:
                 title=found.title,
                 text=found.text,
                 html=found.html,
+                page_url=self.links.to_page(found.page) if found.page else "",
                 refusal_url=self.links.to_refusal(organization_id, recipient),
                 at=one.message.created_at,
                 attached=attached,
@@ -77,7 +78,11 @@ class MailSender:
         attachments = one.message.message.attachments
         if sum(each.size for each in attachments) > self.most_bytes:
             linked = [
-                LinkedFile(name=each.name, size=each.size, url=_url(self.links, organization_id, one, place)[0])
+                LinkedFile(
+                    name=each.name,
+                    size=each.size,
+                    url=self.links.to_file(organization_id, one.message.message_id, place, one.at)[0],
+                )
                 for place, each in enumerate(attachments)
             ]
             return [], linked
@@ -90,7 +95,7 @@ class MailSender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSender:
-    """Calls webhooks, signed by the Standard Webhooks scheme."""
+    """Calls webhooks, signed by the Standard Webhooks scheme, with JSON for programs or a message for a chat."""
 
     hashes: KeyedHashes
     guard: reachable.AddressGuard
@@ -104,7 +109,8 @@ class WebhookSender:
             return TryResult(
                 outcome=Outcome.FAILED, error="the secret cannot be read: TALLYWIRE_PSEUDONYM_KEY is another one"
             )
-        body = json.dumps(payload(self.links, organization_id, one), ensure_ascii=False, separators=(",", ":"))
+        written = chat.payload if destination.draft.format is WebhookFormat.SLACK else payload
+        body = json.dumps(written(self.links, organization_id, one), ensure_ascii=False, separators=(",", ":"))
         headers = {
             "content-type": "application/json",
             "user-agent": _AGENT,
@@ -135,14 +141,13 @@ def payload(links: Links, organization_id: int, one: Try) -> Mapping[str, object
     found = one.message.message
     files = []
     for place, each in enumerate(found.attachments):
-        url, expires_at = _url(links, organization_id, one, place)
+        url, expires_at = links.to_file(organization_id, one.message.message_id, place, one.at)
         told = {"name": each.name, "media_type": each.media_type, "size": each.size, "sha256": each.sha256}
         files.append({**told, "url": url, "expires_at": _instant(expires_at)})
-    return {
-        "type": found.kind,
-        "timestamp": _instant(one.message.created_at),
-        "data": {**found.data, "id": found.subject_id, "title": found.title, "text": found.text, "files": files},
-    }
+    data = {**found.data, "id": found.subject_id, "title": found.title, "text": found.text, "files": files}
+    if found.page:
+        data["url"] = links.to_page(found.page)
+    return {"type": found.kind, "timestamp": _instant(one.message.created_at), "data": data}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,10 +192,6 @@ async def whole(files: Files, attachment: Attachment) -> bytes:
     if len(content) != attachment.size:
         raise NoFile(attachment.key)
     return content
-
-
-def _url(links: Links, organization_id: int, one: Try, place: int) -> tuple[str, datetime]:
-    return links.to_file(organization_id, one.message.message_id, place, one.at)
 
 
 def _instant(at: datetime) -> str:

@@ -31,10 +31,18 @@ class Topic(enum.StrEnum):
     TASK = "task"
     TEST = "test"  # somebody asked for it
     NOTICE = "notice"  # about deliveries themselves: a destination was paused
+    THRESHOLD = "threshold"  # so much of a quota is used
 
 
 # What a destination can ask for. Tests and notices are sent whatever it asks for.
-TOPICS: Final = (Topic.REPORT, Topic.ALERT, Topic.ERASURE, Topic.TASK)
+TOPICS: Final = (Topic.REPORT, Topic.ALERT, Topic.ERASURE, Topic.TASK, Topic.THRESHOLD)
+
+
+class WebhookFormat(enum.StrEnum):
+    """What a webhook is sent."""
+
+    STANDARD = "standard"  # signed JSON for programs
+    SLACK = "slack"  # a message for people, as chats take it
 
 
 class Pause(enum.StrEnum):
@@ -78,7 +86,8 @@ class Attachment:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """What is to be sent. kind is its type for receivers of webhooks, as "report.finished"; subject_id names what it is
-    about, as the run of a report; data is what webhooks carry beside the texts.
+    about, as the run of a report; data is what webhooks carry beside the texts. page is the path of the page that shows
+    it, as "/reports/r-1".
     """
 
     topic: Topic
@@ -89,6 +98,7 @@ class Message:
     html: str = ""
     attachments: Sequence[Attachment] = ()
     data: Mapping[str, object] = field(default_factory=dict)
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,14 +113,15 @@ class KeptMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationDraft:
-    """A destination as somebody wants it. addresses are of mail; url is of a webhook; store and folder are of an object
-    store. contact is the mail address that is told when it is paused because nothing arrives.
+    """A destination as somebody wants it. addresses are of mail; url and format are of a webhook; store and folder are
+    of an object store. contact is the mail address that is told when it is paused because nothing arrives.
     """
 
     name: str
     channel: Channel
     addresses: tuple[str, ...] = ()
     url: str = ""
+    format: WebhookFormat = WebhookFormat.STANDARD
     store: str = ""
     folder: str = ""
     topics: tuple[Topic, ...] = ()

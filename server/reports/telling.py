@@ -86,6 +86,7 @@ def message_of(run: ReportRun, document: ReportDocument, files: Sequence[ReportF
             "last_revision": last,
             "failed_blocks": document.failed,
         },
+        page=f"/reports/{run.report_id}",
     )
 
 
@@ -107,4 +108,5 @@ def _failure_of(run: ReportRun, error: str) -> Message:
             "time_zone": zone.key,
             "error": error,
         },
+        page=f"/reports/{run.report_id}",
     )

@@ -21,6 +21,7 @@ from server.organizations.delivery import (
     Outcome,
     Pause,
     Topic,
+    WebhookFormat,
 )
 from server.query.signed_tokens import NotOurs, SignedTokens
 from server.rpc import dashboard_conversion
@@ -36,6 +37,8 @@ _TOPIC_NUMBERS = {one: number for number, one in _TOPICS.items()}
 _STATES = {pb.DeliveryState.Value(f"DELIVERY_STATE_{one.name}"): one for one in DeliveryState}
 _STATE_NUMBERS = {one: number for number, one in _STATES.items()}
 _PAUSES = {one: pb.PauseReason.Value(f"PAUSE_REASON_{one.name}") for one in Pause}
+_FORMATS = {pb.WebhookFormat.Value(f"WEBHOOK_FORMAT_{one.name}"): one for one in WebhookFormat}
+_FORMAT_NUMBERS = {one: number for number, one in _FORMATS.items()}
 _OUTCOMES = {
     one: pb.DeliveryOutcome.Value(f"DELIVERY_OUTCOME_{one.name}") for one in Outcome if one is not Outcome.UNKNOWN
 }
@@ -90,7 +93,10 @@ def _webhook(message: pb.Destination) -> Mapping[str, Any]:
         http_post.target(url)
     except http_post.InvalidUrl as error:
         raise _invalid(field, str(error)) from None
-    return {"url": url}
+    chosen = message.webhook.format or pb.WEBHOOK_FORMAT_STANDARD
+    if chosen not in _FORMATS:
+        raise Refused(Reason.INVALID_ENUM, "not a known format", field="destination.webhook.format")
+    return {"url": url, "format": _FORMATS[chosen]}
 
 
 def _store(message: pb.Destination) -> Mapping[str, Any]:
@@ -195,7 +201,7 @@ def destination(seen: SeenDestination) -> pb.Destination:
     if chosen.channel is Channel.MAIL:
         message.mail.addresses.extend(chosen.addresses)
     elif chosen.channel is Channel.WEBHOOK:
-        message.webhook.url = chosen.url
+        message.webhook.url, message.webhook.format = chosen.url, _FORMAT_NUMBERS[chosen.format]
     else:
         message.store.store, message.store.folder = chosen.store, chosen.folder
     names = ("created_at", "updated_at", "paused_at", "failing_since", "delivered_at", "old_secret_until")

@@ -105,6 +105,7 @@ def _message(row: asyncpg.Record) -> KeptMessage:
             html=row["html"],
             attachments=tuple(Attachment(**one) for one in json.loads(row["attachments"])),
             data=json.loads(row["data"]),
+            page=row["page"],
         ),
     )
 
@@ -131,7 +132,8 @@ async def add_message(driver: Driver, organization_id: int, message_id: str, key
     """Stores a message, and returns its id: that of the one with the same key where there is one."""
     found: str = await driver.fetchval(
         "INSERT INTO delivery_messages (organization_id, message_id, key, topic, kind, subject_id, title, text, html,"
-        " attachments, data) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::jsonb, $11::text::jsonb)"
+        " attachments, data, page)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::jsonb, $11::text::jsonb, $12)"
         " ON CONFLICT (organization_id, key) DO UPDATE SET key = excluded.key RETURNING message_id",
         organization_id,
         message_id,
@@ -144,6 +146,7 @@ async def add_message(driver: Driver, organization_id: int, message_id: str, key
         message.html,
         json.dumps([asdict(one) for one in message.attachments]),
         json.dumps(message.data),
+        message.page,
     )
     return found
 
@@ -202,7 +205,7 @@ async def message(driver: Driver, organization_id: int, message_id: str) -> Kept
     """Returns a message; None where there is none of that id (any more)."""
     row = await driver.fetchrow(
         "SELECT message_id, created_at, is_revoked, topic, kind, subject_id, title, text, html,"
-        " attachments::text AS attachments, data::text AS data"
+        " attachments::text AS attachments, data::text AS data, page"
         " FROM delivery_messages WHERE organization_id = $1 AND message_id = $2",
         organization_id,
         message_id,

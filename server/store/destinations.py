@@ -5,15 +5,15 @@ from datetime import timedelta
 
 import asyncpg
 
-from server.organizations.delivery import Channel, DestinationDraft, KeptDestination, Pause, Topic
+from server.organizations.delivery import Channel, DestinationDraft, KeptDestination, Pause, Topic, WebhookFormat
 from server.store.database import Driver
 
 _COLUMNS = (
-    "destination_id, name, channel, addresses, url, store, folder, topics, contact, owner, version, created_at,"
+    "destination_id, name, channel, addresses, url, format, store, folder, topics, contact, owner, version, created_at,"
     " updated_at, pause, paused_at, failing_since, delivered_at, secret, old_secret, old_secret_until"
 )
 _READ = f"SELECT {_COLUMNS} FROM destinations WHERE organization_id = $1"  # noqa: S608 - our columns
-_DRAFT = ("name", "channel", "addresses", "url", "store", "folder", "topics", "contact")
+_DRAFT = ("name", "channel", "addresses", "url", "format", "store", "folder", "topics", "contact")
 _OF_THE_ROW = ("owner", "version", "created_at", "updated_at", "paused_at", "failing_since", "delivered_at", "secret")
 
 
@@ -26,6 +26,7 @@ def _kept(row: asyncpg.Record) -> KeptDestination:
             channel=Channel(row["channel"]),
             addresses=tuple(row["addresses"]),
             url=row["url"],
+            format=WebhookFormat(row["format"]),
             store=row["store"],
             folder=row["folder"],
             topics=tuple(map(Topic, row["topics"])),
@@ -79,8 +80,8 @@ async def add(
     """Stores a new destination."""
     await driver.execute(
         f"INSERT INTO destinations (organization_id, destination_id, {', '.join(_DRAFT)}, owner, version, pause,"  # noqa: S608
-        " paused_at, secret, old_secret) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1,"
-        " CASE WHEN $12::boolean THEN 'asked' END, CASE WHEN $12 THEN now() END, $13, '')",
+        " paused_at, secret, old_secret) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1,"
+        " CASE WHEN $13::boolean THEN 'asked' END, CASE WHEN $13 THEN now() END, $14, '')",
         organization_id,
         destination_id,
         *_drafted(draft),
@@ -95,9 +96,9 @@ async def update(driver: Driver, organization_id: int, destination_id: str, draf
     changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(_DRAFT, 3))
     await driver.execute(
         f"UPDATE destinations SET {changes}, version = version + 1, updated_at = clock_timestamp(),"  # noqa: S608
-        " pause = CASE WHEN $11::boolean THEN coalesce(pause, 'asked') END,"
-        " paused_at = CASE WHEN $11 THEN coalesce(paused_at, now()) END,"
-        " failing_since = CASE WHEN $11 THEN failing_since END"
+        " pause = CASE WHEN $12::boolean THEN coalesce(pause, 'asked') END,"
+        " paused_at = CASE WHEN $12 THEN coalesce(paused_at, now()) END,"
+        " failing_since = CASE WHEN $12 THEN failing_since END"
         " WHERE organization_id = $1 AND destination_id = $2",
         organization_id,
         destination_id,

@@ -57,8 +57,16 @@ async def test_mail_and_stores_from_the_command_line(server: Running, admin: Cal
         assert made["secret"] == ""
     shown = await commands.output(server.address, admin, "destinations", "list", "--json")
     assert "bob@example.org" in shown
+    chat = ("webhook", "Team", "https://example.org/", "--format", "slack", "--topic", "threshold")
+    made = await commands.document(server.address, admin, "destinations", "add", *chat)
+    assert (made["destination"]["webhook"]["format"], made["destination"]["topics"]) == (
+        "WEBHOOK_FORMAT_SLACK",
+        ["DELIVERY_TOPIC_THRESHOLD"],
+    )
+    bad = await commands.run(server.address, admin, "destinations", "add", "webhook", "x", "https://a", "--format", "y")
+    assert (bad.exit_code, "--format is one of standard, slack" in bad.stderr) == (2, True)
     bad = await commands.run(server.address, admin, "destinations", "add", "mail", "x", "a@example.org", "--topic", "y")
-    assert (bad.exit_code, "--topic is one of report, alert, erasure, task" in bad.stderr) == (2, True)
+    assert (bad.exit_code, "--topic is one of report, alert, erasure, task, threshold" in bad.stderr) == (2, True)
 
 
 async def test_the_asyncio_client(server: Running, admin: Caller, database: Database) -> None:

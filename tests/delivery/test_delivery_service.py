@@ -76,6 +76,20 @@ async def test_a_destination_is_made_read_changed_and_deleted(admin: Caller) -> 
     assert "/hooks" not in str(entries)
 
 
+async def test_a_webhook_of_a_chat_stays_one_until_somebody_changes_it(admin: Caller) -> None:
+    plain = (await made(admin)).destination
+    assert plain.webhook.format == pb.WEBHOOK_FORMAT_STANDARD
+    url = "https://example.org/hooks"
+    chat = (await made(admin, {"name": "Team", "webhook": {"url": url, "format": 2}, "topics": [7]})).destination
+    assert (chat.webhook.format, list(chat.topics)) == (pb.WEBHOOK_FORMAT_SLACK, [pb.DELIVERY_TOPIC_THRESHOLD])
+    change = {"destination_id": chat.destination_id, "name": "Team", "paused": True}
+    kept = await one(admin, "UpdateDestination", {"destination": {**change, "webhook": {"url": url, "format": 2}}})
+    assert kept.destination == (await one(admin, "GetDestination", {"destination_id": chat.destination_id})).destination
+    assert (kept.destination.webhook.format, kept.destination.paused) == (pb.WEBHOOK_FORMAT_SLACK, True)
+    back = await one(admin, "UpdateDestination", {"destination": {**change, "webhook": {"url": url}}})
+    assert back.destination.webhook.format == pb.WEBHOOK_FORMAT_STANDARD
+
+
 async def test_editors_see_and_test_and_admins_change(admin: Caller, accounts: Accounts) -> None:
     editor = await accounts.another(admin, scopes=(Scope.READ, Scope.EDIT))
     reader = await accounts.another(admin, scopes=(Scope.READ,))
@@ -106,6 +120,7 @@ async def test_editors_see_and_test_and_admins_change(admin: Caller, accounts: A
         ({"name": " "}, "REQUIRED_FIELD", "destination.name"),
         ({"name": "x" * 201}, "FIELD_TOO_LONG", "destination.name"),
         ({"name": "a\nb"}, "INVALID_CHARACTER", "destination.name"),
+        ({"webhook": {"url": "https://example.org/", "format": 99}}, "INVALID_ENUM", "destination.webhook.format"),
         ({"topics": [5]}, "INVALID_ENUM", "destination.topics"),
         ({"topics": [99]}, "INVALID_ENUM", "destination.topics"),
         ({"contact": "nobody"}, "INVALID_VALUE", "destination.contact"),

@@ -36,7 +36,7 @@ def _body(case: dict[str, Any]) -> bytes:
     return base64.b64decode(case["body_base64"]) if "body_base64" in case else case["body"].encode()
 
 
-def _verified(case: dict[str, Any]) -> webhooks.Event:
+def _verified(case: dict[str, Any]) -> webhooks.WebhookEvent:
     return webhooks.verify(case["secrets"], case["headers"], _body(case), clock=lambda: float(case["now"]))
 
 
@@ -70,6 +70,6 @@ def test_what_is_signed_is_believed_by_everybody(data: dict[str, object]) -> Non
     sent = signing.headers("dlv_1", AT, body, [SECRET, OTHER])
     for secret in (SECRET, OTHER):
         event = webhooks.verify(signing.shown(secret), sent, body, clock=AT.timestamp)
-        assert event == webhooks.Event(message_id="dlv_1", type="report.finished", timestamp=AT, data=data)
+        assert event == webhooks.WebhookEvent(message_id="dlv_1", type="report.finished", timestamp=AT, data=data)
     fresh = signing.headers("dlv_1", datetime.now(UTC), body, [SECRET])
     assert standardwebhooks.Webhook(signing.shown(SECRET)).verify(body, fresh) == content

@@ -143,6 +143,11 @@ func (v WebhookTarget) URL() string {
 	return v.message.GetUrl()
 }
 
+// Format is what is sent there (INVALID_ENUM). Unset: STANDARD.
+func (v WebhookTarget) Format() tallywirev1.WebhookFormat {
+	return v.message.GetFormat()
+}
+
 // StoreTarget is a folder in an object store. Files go to organization-ID/FOLDER/DAY/DELIVERY/, with
 // message.json as the last one.
 type StoreTarget struct{ view[tallywirev1.StoreTarget] }

@@ -29,18 +29,21 @@ type DeliveryTopic int32
 const (
 	// None in particular.
 	DeliveryTopic_DELIVERY_TOPIC_UNSPECIFIED DeliveryTopic = 0
-	// Finished runs of reports.
+	// Runs of reports for the whole organization that have finished or failed: report.finished and report.failed.
 	DeliveryTopic_DELIVERY_TOPIC_REPORT DeliveryTopic = 1
 	// Alerts.
 	DeliveryTopic_DELIVERY_TOPIC_ALERT DeliveryTopic = 2
-	// Erasures of people.
+	// Erasures of people that are done: user.erased.
 	DeliveryTopic_DELIVERY_TOPIC_ERASURE DeliveryTopic = 3
-	// Tasks that have ended.
+	// Tasks that have failed for good: task.failed.
 	DeliveryTopic_DELIVERY_TOPIC_TASK DeliveryTopic = 4
 	// Tests. No destination asks for them.
 	DeliveryTopic_DELIVERY_TOPIC_TEST DeliveryTopic = 5
 	// What deliveries have to say of themselves. No destination asks for it.
 	DeliveryTopic_DELIVERY_TOPIC_NOTICE DeliveryTopic = 6
+	// The organization has used 80, 90 or 100 % of its monthly quota of events: quota.threshold, once per threshold and
+	// month.
+	DeliveryTopic_DELIVERY_TOPIC_THRESHOLD DeliveryTopic = 7
 )
 
 // Enum value maps for DeliveryTopic.
@@ -53,6 +56,7 @@ var (
 		4: "DELIVERY_TOPIC_TASK",
 		5: "DELIVERY_TOPIC_TEST",
 		6: "DELIVERY_TOPIC_NOTICE",
+		7: "DELIVERY_TOPIC_THRESHOLD",
 	}
 	DeliveryTopic_value = map[string]int32{
 		"DELIVERY_TOPIC_UNSPECIFIED": 0,
@@ -62,6 +66,7 @@ var (
 		"DELIVERY_TOPIC_TASK":        4,
 		"DELIVERY_TOPIC_TEST":        5,
 		"DELIVERY_TOPIC_NOTICE":      6,
+		"DELIVERY_TOPIC_THRESHOLD":   7,
 	}
 )
 
@@ -90,6 +95,60 @@ func (x DeliveryTopic) Number() protoreflect.EnumNumber {
 // Deprecated: Use DeliveryTopic.Descriptor instead.
 func (DeliveryTopic) EnumDescriptor() ([]byte, []int) {
 	return file_tallywire_v1_delivery_service_proto_rawDescGZIP(), []int{0}
+}
+
+// WebhookFormat is what a webhook is sent.
+type WebhookFormat int32
+
+const (
+	// Signed JSON, as STANDARD.
+	WebhookFormat_WEBHOOK_FORMAT_UNSPECIFIED WebhookFormat = 0
+	// JSON with type, timestamp and data, signed as https://www.standardwebhooks.com says.
+	WebhookFormat_WEBHOOK_FORMAT_STANDARD WebhookFormat = 1
+	// A message for people, which incoming webhooks of Slack, Mattermost, Rocket.Chat and Discord (its URL and /slack) show:
+	// title, text, and buttons with links. It is signed, too, although none of these looks.
+	WebhookFormat_WEBHOOK_FORMAT_SLACK WebhookFormat = 2
+)
+
+// Enum value maps for WebhookFormat.
+var (
+	WebhookFormat_name = map[int32]string{
+		0: "WEBHOOK_FORMAT_UNSPECIFIED",
+		1: "WEBHOOK_FORMAT_STANDARD",
+		2: "WEBHOOK_FORMAT_SLACK",
+	}
+	WebhookFormat_value = map[string]int32{
+		"WEBHOOK_FORMAT_UNSPECIFIED": 0,
+		"WEBHOOK_FORMAT_STANDARD":    1,
+		"WEBHOOK_FORMAT_SLACK":       2,
+	}
+)
+
+func (x WebhookFormat) Enum() *WebhookFormat {
+	p := new(WebhookFormat)
+	*p = x
+	return p
+}
+
+func (x WebhookFormat) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (WebhookFormat) Descriptor() protoreflect.EnumDescriptor {
+	return file_tallywire_v1_delivery_service_proto_enumTypes[1].Descriptor()
+}
+
+func (WebhookFormat) Type() protoreflect.EnumType {
+	return &file_tallywire_v1_delivery_service_proto_enumTypes[1]
+}
+
+func (x WebhookFormat) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use WebhookFormat.Descriptor instead.
+func (WebhookFormat) EnumDescriptor() ([]byte, []int) {
+	return file_tallywire_v1_delivery_service_proto_rawDescGZIP(), []int{1}
 }
 
 // PauseReason says why a destination is paused.
@@ -133,11 +192,11 @@ func (x PauseReason) String() string {
 }
 
 func (PauseReason) Descriptor() protoreflect.EnumDescriptor {
-	return file_tallywire_v1_delivery_service_proto_enumTypes[1].Descriptor()
+	return file_tallywire_v1_delivery_service_proto_enumTypes[2].Descriptor()
 }
 
 func (PauseReason) Type() protoreflect.EnumType {
-	return &file_tallywire_v1_delivery_service_proto_enumTypes[1]
+	return &file_tallywire_v1_delivery_service_proto_enumTypes[2]
 }
 
 func (x PauseReason) Number() protoreflect.EnumNumber {
@@ -146,7 +205,7 @@ func (x PauseReason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PauseReason.Descriptor instead.
 func (PauseReason) EnumDescriptor() ([]byte, []int) {
-	return file_tallywire_v1_delivery_service_proto_rawDescGZIP(), []int{1}
+	return file_tallywire_v1_delivery_service_proto_rawDescGZIP(), []int{2}
 }
 
 // DeliveryState is what has become of a delivery.
@@ -198,11 +257,11 @@ func (x DeliveryState) String() string {
 }
 
 func (DeliveryState) Descriptor() protoreflect.EnumDescriptor {
-	return file_tallywire_v1_delivery_service_proto_enumTypes[2].Descriptor()
+	return file_tallywire_v1_delivery_service_proto_enumTypes[3].Descriptor()
 }
 
 func (DeliveryState) Type() protoreflect.EnumType {
-	return &file_tallywire_v1_delivery_service_proto_enumTypes[2]
+	return &file_tallywire_v1_delivery_service_proto_enumTypes[3]
 }
 
 func (x DeliveryState) Number() protoreflect.EnumNumber {
@@ -211,7 +270,7 @@ func (x DeliveryState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DeliveryState.Descriptor instead.
 func (DeliveryState) EnumDescriptor() ([]byte, []int) {
-	return file_tallywire_v1_delivery_service_proto_rawDescGZIP(), []int{2}
+	return file_tallywire_v1_delivery_service_proto_rawDescGZIP(), []int{3}
 }
 
 // DeliveryOutcome is what a try came to.
@@ -255,11 +314,11 @@ func (x DeliveryOutcome) String() string {
 }
 
 func (DeliveryOutcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_tallywire_v1_delivery_service_proto_enumTypes[3].Descriptor()
+	return file_tallywire_v1_delivery_service_proto_enumTypes[4].Descriptor()
 }
 
 func (DeliveryOutcome) Type() protoreflect.EnumType {
-	return &file_tallywire_v1_delivery_service_proto_enumTypes[3]
+	return &file_tallywire_v1_delivery_service_proto_enumTypes[4]
 }
 
 func (x DeliveryOutcome) Number() protoreflect.EnumNumber {
@@ -268,7 +327,7 @@ func (x DeliveryOutcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DeliveryOutcome.Descriptor instead.
 func (DeliveryOutcome) EnumDescriptor() ([]byte, []int) {
-	return file_tallywire_v1_delivery_service_proto_rawDescGZIP(), []int{3}
+	return file_tallywire_v1_delivery_service_proto_rawDescGZIP(), []int{4}
 }
 
 // Destination is a place to send things to.
@@ -572,7 +631,9 @@ type WebhookTarget struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// url begins with https://, or with http:// where the operator has allowed its address. Its port is 443 or 8443, and
 	// its host is no address within a network (INVALID_VALUE); what a name stands for is looked at in each try. Required.
-	Url           string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// format is what is sent there (INVALID_ENUM). Unset: STANDARD.
+	Format        WebhookFormat `protobuf:"varint,2,opt,name=format,proto3,enum=tallywire.v1.WebhookFormat" json:"format,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -612,6 +673,13 @@ func (x *WebhookTarget) GetUrl() string {
 		return x.Url
 	}
 	return ""
+}
+
+func (x *WebhookTarget) GetFormat() WebhookFormat {
+	if x != nil {
+		return x.Format
+	}
+	return WebhookFormat_WEBHOOK_FORMAT_UNSPECIFIED
 }
 
 // StoreTarget is a folder in an object store. Files go to organization-ID/FOLDER/DAY/DELIVERY/, with message.json as the
@@ -2388,9 +2456,10 @@ const file_tallywire_v1_delivery_service_proto_rawDesc = "" +
 	"\x06target\"*\n" +
 	"\n" +
 	"MailTarget\x12\x1c\n" +
-	"\taddresses\x18\x01 \x03(\tR\taddresses\"!\n" +
+	"\taddresses\x18\x01 \x03(\tR\taddresses\"V\n" +
 	"\rWebhookTarget\x12\x10\n" +
-	"\x03url\x18\x01 \x01(\tR\x03url\";\n" +
+	"\x03url\x18\x01 \x01(\tR\x03url\x123\n" +
+	"\x06format\x18\x02 \x01(\x0e2\x1b.tallywire.v1.WebhookFormatR\x06format\";\n" +
 	"\vStoreTarget\x12\x14\n" +
 	"\x05store\x18\x01 \x01(\tR\x05store\x12\x16\n" +
 	"\x06folder\x18\x02 \x01(\tR\x06folder\"\x98\x04\n" +
@@ -2508,7 +2577,7 @@ const file_tallywire_v1_delivery_service_proto_rawDesc = "" +
 	"subscribed\x18\x02 \x01(\bR\n" +
 	"subscribed\":\n" +
 	"\x1eChangeMailSubscriptionResponse\x12\x18\n" +
-	"\aaddress\x18\x01 \x01(\tR\aaddress*\xcd\x01\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress*\xeb\x01\n" +
 	"\rDeliveryTopic\x12\x1e\n" +
 	"\x1aDELIVERY_TOPIC_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15DELIVERY_TOPIC_REPORT\x10\x01\x12\x18\n" +
@@ -2516,7 +2585,12 @@ const file_tallywire_v1_delivery_service_proto_rawDesc = "" +
 	"\x16DELIVERY_TOPIC_ERASURE\x10\x03\x12\x17\n" +
 	"\x13DELIVERY_TOPIC_TASK\x10\x04\x12\x17\n" +
 	"\x13DELIVERY_TOPIC_TEST\x10\x05\x12\x19\n" +
-	"\x15DELIVERY_TOPIC_NOTICE\x10\x06*t\n" +
+	"\x15DELIVERY_TOPIC_NOTICE\x10\x06\x12\x1c\n" +
+	"\x18DELIVERY_TOPIC_THRESHOLD\x10\a*f\n" +
+	"\rWebhookFormat\x12\x1e\n" +
+	"\x1aWEBHOOK_FORMAT_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17WEBHOOK_FORMAT_STANDARD\x10\x01\x12\x18\n" +
+	"\x14WEBHOOK_FORMAT_SLACK\x10\x02*t\n" +
 	"\vPauseReason\x12\x1c\n" +
 	"\x18PAUSE_REASON_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12PAUSE_REASON_ASKED\x10\x01\x12\x18\n" +
@@ -2562,117 +2636,119 @@ func file_tallywire_v1_delivery_service_proto_rawDescGZIP() []byte {
 	return file_tallywire_v1_delivery_service_proto_rawDescData
 }
 
-var file_tallywire_v1_delivery_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_tallywire_v1_delivery_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
 var file_tallywire_v1_delivery_service_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_tallywire_v1_delivery_service_proto_goTypes = []any{
 	(DeliveryTopic)(0),                     // 0: tallywire.v1.DeliveryTopic
-	(PauseReason)(0),                       // 1: tallywire.v1.PauseReason
-	(DeliveryState)(0),                     // 2: tallywire.v1.DeliveryState
-	(DeliveryOutcome)(0),                   // 3: tallywire.v1.DeliveryOutcome
-	(*Destination)(nil),                    // 4: tallywire.v1.Destination
-	(*MailTarget)(nil),                     // 5: tallywire.v1.MailTarget
-	(*WebhookTarget)(nil),                  // 6: tallywire.v1.WebhookTarget
-	(*StoreTarget)(nil),                    // 7: tallywire.v1.StoreTarget
-	(*Delivery)(nil),                       // 8: tallywire.v1.Delivery
-	(*DeliveryAttempt)(nil),                // 9: tallywire.v1.DeliveryAttempt
-	(*DeliveryFile)(nil),                   // 10: tallywire.v1.DeliveryFile
-	(*CreateDestinationRequest)(nil),       // 11: tallywire.v1.CreateDestinationRequest
-	(*CreateDestinationResponse)(nil),      // 12: tallywire.v1.CreateDestinationResponse
-	(*GetDestinationRequest)(nil),          // 13: tallywire.v1.GetDestinationRequest
-	(*GetDestinationResponse)(nil),         // 14: tallywire.v1.GetDestinationResponse
-	(*ListDestinationsRequest)(nil),        // 15: tallywire.v1.ListDestinationsRequest
-	(*ListDestinationsResponse)(nil),       // 16: tallywire.v1.ListDestinationsResponse
-	(*UpdateDestinationRequest)(nil),       // 17: tallywire.v1.UpdateDestinationRequest
-	(*UpdateDestinationResponse)(nil),      // 18: tallywire.v1.UpdateDestinationResponse
-	(*DeleteDestinationRequest)(nil),       // 19: tallywire.v1.DeleteDestinationRequest
-	(*DeleteDestinationResponse)(nil),      // 20: tallywire.v1.DeleteDestinationResponse
-	(*TestDestinationRequest)(nil),         // 21: tallywire.v1.TestDestinationRequest
-	(*TestDestinationResponse)(nil),        // 22: tallywire.v1.TestDestinationResponse
-	(*RotateSecretRequest)(nil),            // 23: tallywire.v1.RotateSecretRequest
-	(*RotateSecretResponse)(nil),           // 24: tallywire.v1.RotateSecretResponse
-	(*ListDeliveriesRequest)(nil),          // 25: tallywire.v1.ListDeliveriesRequest
-	(*ListDeliveriesResponse)(nil),         // 26: tallywire.v1.ListDeliveriesResponse
-	(*GetDeliveryRequest)(nil),             // 27: tallywire.v1.GetDeliveryRequest
-	(*GetDeliveryResponse)(nil),            // 28: tallywire.v1.GetDeliveryResponse
-	(*ResendDeliveryRequest)(nil),          // 29: tallywire.v1.ResendDeliveryRequest
-	(*ResendDeliveryResponse)(nil),         // 30: tallywire.v1.ResendDeliveryResponse
-	(*CreateDownloadLinkRequest)(nil),      // 31: tallywire.v1.CreateDownloadLinkRequest
-	(*CreateDownloadLinkResponse)(nil),     // 32: tallywire.v1.CreateDownloadLinkResponse
-	(*ReadDownloadRequest)(nil),            // 33: tallywire.v1.ReadDownloadRequest
-	(*ReadDownloadResponse)(nil),           // 34: tallywire.v1.ReadDownloadResponse
-	(*ChangeMailSubscriptionRequest)(nil),  // 35: tallywire.v1.ChangeMailSubscriptionRequest
-	(*ChangeMailSubscriptionResponse)(nil), // 36: tallywire.v1.ChangeMailSubscriptionResponse
-	(*timestamppb.Timestamp)(nil),          // 37: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),            // 38: google.protobuf.Duration
+	(WebhookFormat)(0),                     // 1: tallywire.v1.WebhookFormat
+	(PauseReason)(0),                       // 2: tallywire.v1.PauseReason
+	(DeliveryState)(0),                     // 3: tallywire.v1.DeliveryState
+	(DeliveryOutcome)(0),                   // 4: tallywire.v1.DeliveryOutcome
+	(*Destination)(nil),                    // 5: tallywire.v1.Destination
+	(*MailTarget)(nil),                     // 6: tallywire.v1.MailTarget
+	(*WebhookTarget)(nil),                  // 7: tallywire.v1.WebhookTarget
+	(*StoreTarget)(nil),                    // 8: tallywire.v1.StoreTarget
+	(*Delivery)(nil),                       // 9: tallywire.v1.Delivery
+	(*DeliveryAttempt)(nil),                // 10: tallywire.v1.DeliveryAttempt
+	(*DeliveryFile)(nil),                   // 11: tallywire.v1.DeliveryFile
+	(*CreateDestinationRequest)(nil),       // 12: tallywire.v1.CreateDestinationRequest
+	(*CreateDestinationResponse)(nil),      // 13: tallywire.v1.CreateDestinationResponse
+	(*GetDestinationRequest)(nil),          // 14: tallywire.v1.GetDestinationRequest
+	(*GetDestinationResponse)(nil),         // 15: tallywire.v1.GetDestinationResponse
+	(*ListDestinationsRequest)(nil),        // 16: tallywire.v1.ListDestinationsRequest
+	(*ListDestinationsResponse)(nil),       // 17: tallywire.v1.ListDestinationsResponse
+	(*UpdateDestinationRequest)(nil),       // 18: tallywire.v1.UpdateDestinationRequest
+	(*UpdateDestinationResponse)(nil),      // 19: tallywire.v1.UpdateDestinationResponse
+	(*DeleteDestinationRequest)(nil),       // 20: tallywire.v1.DeleteDestinationRequest
+	(*DeleteDestinationResponse)(nil),      // 21: tallywire.v1.DeleteDestinationResponse
+	(*TestDestinationRequest)(nil),         // 22: tallywire.v1.TestDestinationRequest
+	(*TestDestinationResponse)(nil),        // 23: tallywire.v1.TestDestinationResponse
+	(*RotateSecretRequest)(nil),            // 24: tallywire.v1.RotateSecretRequest
+	(*RotateSecretResponse)(nil),           // 25: tallywire.v1.RotateSecretResponse
+	(*ListDeliveriesRequest)(nil),          // 26: tallywire.v1.ListDeliveriesRequest
+	(*ListDeliveriesResponse)(nil),         // 27: tallywire.v1.ListDeliveriesResponse
+	(*GetDeliveryRequest)(nil),             // 28: tallywire.v1.GetDeliveryRequest
+	(*GetDeliveryResponse)(nil),            // 29: tallywire.v1.GetDeliveryResponse
+	(*ResendDeliveryRequest)(nil),          // 30: tallywire.v1.ResendDeliveryRequest
+	(*ResendDeliveryResponse)(nil),         // 31: tallywire.v1.ResendDeliveryResponse
+	(*CreateDownloadLinkRequest)(nil),      // 32: tallywire.v1.CreateDownloadLinkRequest
+	(*CreateDownloadLinkResponse)(nil),     // 33: tallywire.v1.CreateDownloadLinkResponse
+	(*ReadDownloadRequest)(nil),            // 34: tallywire.v1.ReadDownloadRequest
+	(*ReadDownloadResponse)(nil),           // 35: tallywire.v1.ReadDownloadResponse
+	(*ChangeMailSubscriptionRequest)(nil),  // 36: tallywire.v1.ChangeMailSubscriptionRequest
+	(*ChangeMailSubscriptionResponse)(nil), // 37: tallywire.v1.ChangeMailSubscriptionResponse
+	(*timestamppb.Timestamp)(nil),          // 38: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),            // 39: google.protobuf.Duration
 }
 var file_tallywire_v1_delivery_service_proto_depIdxs = []int32{
-	5,  // 0: tallywire.v1.Destination.mail:type_name -> tallywire.v1.MailTarget
-	6,  // 1: tallywire.v1.Destination.webhook:type_name -> tallywire.v1.WebhookTarget
-	7,  // 2: tallywire.v1.Destination.store:type_name -> tallywire.v1.StoreTarget
+	6,  // 0: tallywire.v1.Destination.mail:type_name -> tallywire.v1.MailTarget
+	7,  // 1: tallywire.v1.Destination.webhook:type_name -> tallywire.v1.WebhookTarget
+	8,  // 2: tallywire.v1.Destination.store:type_name -> tallywire.v1.StoreTarget
 	0,  // 3: tallywire.v1.Destination.topics:type_name -> tallywire.v1.DeliveryTopic
-	37, // 4: tallywire.v1.Destination.created_at:type_name -> google.protobuf.Timestamp
-	37, // 5: tallywire.v1.Destination.updated_at:type_name -> google.protobuf.Timestamp
-	1,  // 6: tallywire.v1.Destination.pause_reason:type_name -> tallywire.v1.PauseReason
-	37, // 7: tallywire.v1.Destination.paused_at:type_name -> google.protobuf.Timestamp
-	37, // 8: tallywire.v1.Destination.failing_since:type_name -> google.protobuf.Timestamp
-	37, // 9: tallywire.v1.Destination.delivered_at:type_name -> google.protobuf.Timestamp
-	37, // 10: tallywire.v1.Destination.old_secret_until:type_name -> google.protobuf.Timestamp
-	2,  // 11: tallywire.v1.Delivery.state:type_name -> tallywire.v1.DeliveryState
-	0,  // 12: tallywire.v1.Delivery.topic:type_name -> tallywire.v1.DeliveryTopic
-	37, // 13: tallywire.v1.Delivery.created_at:type_name -> google.protobuf.Timestamp
-	37, // 14: tallywire.v1.Delivery.next_try_at:type_name -> google.protobuf.Timestamp
-	37, // 15: tallywire.v1.Delivery.ended_at:type_name -> google.protobuf.Timestamp
-	37, // 16: tallywire.v1.DeliveryAttempt.started_at:type_name -> google.protobuf.Timestamp
-	37, // 17: tallywire.v1.DeliveryAttempt.finished_at:type_name -> google.protobuf.Timestamp
-	3,  // 18: tallywire.v1.DeliveryAttempt.outcome:type_name -> tallywire.v1.DeliveryOutcome
-	4,  // 19: tallywire.v1.CreateDestinationRequest.destination:type_name -> tallywire.v1.Destination
-	4,  // 20: tallywire.v1.CreateDestinationResponse.destination:type_name -> tallywire.v1.Destination
-	4,  // 21: tallywire.v1.GetDestinationResponse.destination:type_name -> tallywire.v1.Destination
-	4,  // 22: tallywire.v1.ListDestinationsResponse.destinations:type_name -> tallywire.v1.Destination
-	4,  // 23: tallywire.v1.UpdateDestinationRequest.destination:type_name -> tallywire.v1.Destination
-	4,  // 24: tallywire.v1.UpdateDestinationResponse.destination:type_name -> tallywire.v1.Destination
-	38, // 25: tallywire.v1.RotateSecretRequest.overlap:type_name -> google.protobuf.Duration
-	37, // 26: tallywire.v1.RotateSecretResponse.old_secret_until:type_name -> google.protobuf.Timestamp
-	2,  // 27: tallywire.v1.ListDeliveriesRequest.state:type_name -> tallywire.v1.DeliveryState
-	0,  // 28: tallywire.v1.ListDeliveriesRequest.topic:type_name -> tallywire.v1.DeliveryTopic
-	8,  // 29: tallywire.v1.ListDeliveriesResponse.deliveries:type_name -> tallywire.v1.Delivery
-	8,  // 30: tallywire.v1.GetDeliveryResponse.delivery:type_name -> tallywire.v1.Delivery
-	9,  // 31: tallywire.v1.GetDeliveryResponse.attempts:type_name -> tallywire.v1.DeliveryAttempt
-	10, // 32: tallywire.v1.GetDeliveryResponse.files:type_name -> tallywire.v1.DeliveryFile
-	8,  // 33: tallywire.v1.ResendDeliveryResponse.delivery:type_name -> tallywire.v1.Delivery
-	37, // 34: tallywire.v1.CreateDownloadLinkResponse.expires_at:type_name -> google.protobuf.Timestamp
-	10, // 35: tallywire.v1.ReadDownloadResponse.file:type_name -> tallywire.v1.DeliveryFile
-	11, // 36: tallywire.v1.DeliveryService.CreateDestination:input_type -> tallywire.v1.CreateDestinationRequest
-	13, // 37: tallywire.v1.DeliveryService.GetDestination:input_type -> tallywire.v1.GetDestinationRequest
-	15, // 38: tallywire.v1.DeliveryService.ListDestinations:input_type -> tallywire.v1.ListDestinationsRequest
-	17, // 39: tallywire.v1.DeliveryService.UpdateDestination:input_type -> tallywire.v1.UpdateDestinationRequest
-	19, // 40: tallywire.v1.DeliveryService.DeleteDestination:input_type -> tallywire.v1.DeleteDestinationRequest
-	21, // 41: tallywire.v1.DeliveryService.TestDestination:input_type -> tallywire.v1.TestDestinationRequest
-	23, // 42: tallywire.v1.DeliveryService.RotateSecret:input_type -> tallywire.v1.RotateSecretRequest
-	25, // 43: tallywire.v1.DeliveryService.ListDeliveries:input_type -> tallywire.v1.ListDeliveriesRequest
-	27, // 44: tallywire.v1.DeliveryService.GetDelivery:input_type -> tallywire.v1.GetDeliveryRequest
-	29, // 45: tallywire.v1.DeliveryService.ResendDelivery:input_type -> tallywire.v1.ResendDeliveryRequest
-	31, // 46: tallywire.v1.DeliveryService.CreateDownloadLink:input_type -> tallywire.v1.CreateDownloadLinkRequest
-	33, // 47: tallywire.v1.DeliveryService.ReadDownload:input_type -> tallywire.v1.ReadDownloadRequest
-	35, // 48: tallywire.v1.DeliveryService.ChangeMailSubscription:input_type -> tallywire.v1.ChangeMailSubscriptionRequest
-	12, // 49: tallywire.v1.DeliveryService.CreateDestination:output_type -> tallywire.v1.CreateDestinationResponse
-	14, // 50: tallywire.v1.DeliveryService.GetDestination:output_type -> tallywire.v1.GetDestinationResponse
-	16, // 51: tallywire.v1.DeliveryService.ListDestinations:output_type -> tallywire.v1.ListDestinationsResponse
-	18, // 52: tallywire.v1.DeliveryService.UpdateDestination:output_type -> tallywire.v1.UpdateDestinationResponse
-	20, // 53: tallywire.v1.DeliveryService.DeleteDestination:output_type -> tallywire.v1.DeleteDestinationResponse
-	22, // 54: tallywire.v1.DeliveryService.TestDestination:output_type -> tallywire.v1.TestDestinationResponse
-	24, // 55: tallywire.v1.DeliveryService.RotateSecret:output_type -> tallywire.v1.RotateSecretResponse
-	26, // 56: tallywire.v1.DeliveryService.ListDeliveries:output_type -> tallywire.v1.ListDeliveriesResponse
-	28, // 57: tallywire.v1.DeliveryService.GetDelivery:output_type -> tallywire.v1.GetDeliveryResponse
-	30, // 58: tallywire.v1.DeliveryService.ResendDelivery:output_type -> tallywire.v1.ResendDeliveryResponse
-	32, // 59: tallywire.v1.DeliveryService.CreateDownloadLink:output_type -> tallywire.v1.CreateDownloadLinkResponse
-	34, // 60: tallywire.v1.DeliveryService.ReadDownload:output_type -> tallywire.v1.ReadDownloadResponse
-	36, // 61: tallywire.v1.DeliveryService.ChangeMailSubscription:output_type -> tallywire.v1.ChangeMailSubscriptionResponse
-	49, // [49:62] is the sub-list for method output_type
-	36, // [36:49] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	38, // 4: tallywire.v1.Destination.created_at:type_name -> google.protobuf.Timestamp
+	38, // 5: tallywire.v1.Destination.updated_at:type_name -> google.protobuf.Timestamp
+	2,  // 6: tallywire.v1.Destination.pause_reason:type_name -> tallywire.v1.PauseReason
+	38, // 7: tallywire.v1.Destination.paused_at:type_name -> google.protobuf.Timestamp
+	38, // 8: tallywire.v1.Destination.failing_since:type_name -> google.protobuf.Timestamp
+	38, // 9: tallywire.v1.Destination.delivered_at:type_name -> google.protobuf.Timestamp
+	38, // 10: tallywire.v1.Destination.old_secret_until:type_name -> google.protobuf.Timestamp
+	1,  // 11: tallywire.v1.WebhookTarget.format:type_name -> tallywire.v1.WebhookFormat
+	3,  // 12: tallywire.v1.Delivery.state:type_name -> tallywire.v1.DeliveryState
+	0,  // 13: tallywire.v1.Delivery.topic:type_name -> tallywire.v1.DeliveryTopic
+	38, // 14: tallywire.v1.Delivery.created_at:type_name -> google.protobuf.Timestamp
+	38, // 15: tallywire.v1.Delivery.next_try_at:type_name -> google.protobuf.Timestamp
+	38, // 16: tallywire.v1.Delivery.ended_at:type_name -> google.protobuf.Timestamp
+	38, // 17: tallywire.v1.DeliveryAttempt.started_at:type_name -> google.protobuf.Timestamp
+	38, // 18: tallywire.v1.DeliveryAttempt.finished_at:type_name -> google.protobuf.Timestamp
+	4,  // 19: tallywire.v1.DeliveryAttempt.outcome:type_name -> tallywire.v1.DeliveryOutcome
+	5,  // 20: tallywire.v1.CreateDestinationRequest.destination:type_name -> tallywire.v1.Destination
+	5,  // 21: tallywire.v1.CreateDestinationResponse.destination:type_name -> tallywire.v1.Destination
+	5,  // 22: tallywire.v1.GetDestinationResponse.destination:type_name -> tallywire.v1.Destination
+	5,  // 23: tallywire.v1.ListDestinationsResponse.destinations:type_name -> tallywire.v1.Destination
+	5,  // 24: tallywire.v1.UpdateDestinationRequest.destination:type_name -> tallywire.v1.Destination
+	5,  // 25: tallywire.v1.UpdateDestinationResponse.destination:type_name -> tallywire.v1.Destination
+	39, // 26: tallywire.v1.RotateSecretRequest.overlap:type_name -> google.protobuf.Duration
+	38, // 27: tallywire.v1.RotateSecretResponse.old_secret_until:type_name -> google.protobuf.Timestamp
+	3,  // 28: tallywire.v1.ListDeliveriesRequest.state:type_name -> tallywire.v1.DeliveryState
+	0,  // 29: tallywire.v1.ListDeliveriesRequest.topic:type_name -> tallywire.v1.DeliveryTopic
+	9,  // 30: tallywire.v1.ListDeliveriesResponse.deliveries:type_name -> tallywire.v1.Delivery
+	9,  // 31: tallywire.v1.GetDeliveryResponse.delivery:type_name -> tallywire.v1.Delivery
+	10, // 32: tallywire.v1.GetDeliveryResponse.attempts:type_name -> tallywire.v1.DeliveryAttempt
+	11, // 33: tallywire.v1.GetDeliveryResponse.files:type_name -> tallywire.v1.DeliveryFile
+	9,  // 34: tallywire.v1.ResendDeliveryResponse.delivery:type_name -> tallywire.v1.Delivery
+	38, // 35: tallywire.v1.CreateDownloadLinkResponse.expires_at:type_name -> google.protobuf.Timestamp
+	11, // 36: tallywire.v1.ReadDownloadResponse.file:type_name -> tallywire.v1.DeliveryFile
+	12, // 37: tallywire.v1.DeliveryService.CreateDestination:input_type -> tallywire.v1.CreateDestinationRequest
+	14, // 38: tallywire.v1.DeliveryService.GetDestination:input_type -> tallywire.v1.GetDestinationRequest
+	16, // 39: tallywire.v1.DeliveryService.ListDestinations:input_type -> tallywire.v1.ListDestinationsRequest
+	18, // 40: tallywire.v1.DeliveryService.UpdateDestination:input_type -> tallywire.v1.UpdateDestinationRequest
+	20, // 41: tallywire.v1.DeliveryService.DeleteDestination:input_type -> tallywire.v1.DeleteDestinationRequest
+	22, // 42: tallywire.v1.DeliveryService.TestDestination:input_type -> tallywire.v1.TestDestinationRequest
+	24, // 43: tallywire.v1.DeliveryService.RotateSecret:input_type -> tallywire.v1.RotateSecretRequest
+	26, // 44: tallywire.v1.DeliveryService.ListDeliveries:input_type -> tallywire.v1.ListDeliveriesRequest
+	28, // 45: tallywire.v1.DeliveryService.GetDelivery:input_type -> tallywire.v1.GetDeliveryRequest
+	30, // 46: tallywire.v1.DeliveryService.ResendDelivery:input_type -> tallywire.v1.ResendDeliveryRequest
+	32, // 47: tallywire.v1.DeliveryService.CreateDownloadLink:input_type -> tallywire.v1.CreateDownloadLinkRequest
+	34, // 48: tallywire.v1.DeliveryService.ReadDownload:input_type -> tallywire.v1.ReadDownloadRequest
+	36, // 49: tallywire.v1.DeliveryService.ChangeMailSubscription:input_type -> tallywire.v1.ChangeMailSubscriptionRequest
+	13, // 50: tallywire.v1.DeliveryService.CreateDestination:output_type -> tallywire.v1.CreateDestinationResponse
+	15, // 51: tallywire.v1.DeliveryService.GetDestination:output_type -> tallywire.v1.GetDestinationResponse
+	17, // 52: tallywire.v1.DeliveryService.ListDestinations:output_type -> tallywire.v1.ListDestinationsResponse
+	19, // 53: tallywire.v1.DeliveryService.UpdateDestination:output_type -> tallywire.v1.UpdateDestinationResponse
+	21, // 54: tallywire.v1.DeliveryService.DeleteDestination:output_type -> tallywire.v1.DeleteDestinationResponse
+	23, // 55: tallywire.v1.DeliveryService.TestDestination:output_type -> tallywire.v1.TestDestinationResponse
+	25, // 56: tallywire.v1.DeliveryService.RotateSecret:output_type -> tallywire.v1.RotateSecretResponse
+	27, // 57: tallywire.v1.DeliveryService.ListDeliveries:output_type -> tallywire.v1.ListDeliveriesResponse
+	29, // 58: tallywire.v1.DeliveryService.GetDelivery:output_type -> tallywire.v1.GetDeliveryResponse
+	31, // 59: tallywire.v1.DeliveryService.ResendDelivery:output_type -> tallywire.v1.ResendDeliveryResponse
+	33, // 60: tallywire.v1.DeliveryService.CreateDownloadLink:output_type -> tallywire.v1.CreateDownloadLinkResponse
+	35, // 61: tallywire.v1.DeliveryService.ReadDownload:output_type -> tallywire.v1.ReadDownloadResponse
+	37, // 62: tallywire.v1.DeliveryService.ChangeMailSubscription:output_type -> tallywire.v1.ChangeMailSubscriptionResponse
+	50, // [50:63] is the sub-list for method output_type
+	37, // [37:50] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_tallywire_v1_delivery_service_proto_init() }
@@ -2690,7 +2766,7 @@ func file_tallywire_v1_delivery_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tallywire_v1_delivery_service_proto_rawDesc), len(file_tallywire_v1_delivery_service_proto_rawDesc)),
-			NumEnums:      4,
+			NumEnums:      5,
 			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,

@@ -13,9 +13,11 @@ from tallywire.v1 import delivery_service_pb2_grpc
 Destination = messages.Destination
 Delivery = messages.Delivery
 DeliveryInFull = messages.GetDeliveryResponse
-Topic = Literal["report", "alert", "erasure", "task"]
+Topic = Literal["report", "alert", "erasure", "task", "threshold"]
+Format = Literal["standard", "slack"]
 State = Literal["queued", "held", "delivered", "dead", "cancelled"]
-TOPICS: tuple[Topic, ...] = ("report", "alert", "erasure", "task")
+TOPICS: tuple[Topic, ...] = ("report", "alert", "erasure", "task", "threshold")
+FORMATS: tuple[Format, ...] = ("standard", "slack")
 STATES: tuple[State, ...] = ("queued", "held", "delivered", "dead", "cancelled")
 # What a client calls a method with, as its questions do.
 Call = Callable[["grpc.UnaryUnaryMultiCallable[Any, Any]", Callable[[], Any], retries.Policy, float | None], Any]
@@ -34,9 +36,19 @@ def mail(name: str, addresses: Sequence[str], *, topics: Sequence[Topic] = (), c
     return Destination(name=name, mail=target, topics=topic_numbers(topics), contact=contact)
 
 
-def webhook(name: str, url: str, *, topics: Sequence[Topic] = (), contact: str = "") -> Destination:
-    """Returns a destination that is a webhook, to be created."""
-    target = messages.WebhookTarget(url=url)
+def webhook(
+    name: str,
+    url: str,
+    *,
+    format: Format = "standard",  # noqa: A002 - as the contract calls it
+    topics: Sequence[Topic] = (),
+    contact: str = "",
+) -> Destination:
+    """Returns a destination that is a webhook, to be created. "slack" is what incoming webhooks of Slack, Mattermost,
+    Rocket.Chat and Discord (its URL and /slack) take. ValueError for an unknown format or topic.
+    """
+    number = messages.WebhookFormat.Value(f"WEBHOOK_FORMAT_{format.upper()}")
+    target = messages.WebhookTarget(url=url, format=number)
     return Destination(name=name, webhook=target, topics=topic_numbers(topics), contact=contact)
 
 

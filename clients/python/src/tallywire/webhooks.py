@@ -55,7 +55,7 @@ class BadSecret(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class WebhookEvent:
     """What a webhook was told. message_id is the header webhook-id: drop a message whose id you have had. type is like
     "report.finished", timestamp when the message was made, and data its content, which depends on the type.
     """
@@ -73,7 +73,7 @@ def verify(
     *,
     tolerance: float = TOLERANCE,
     clock: Callable[[], float] = time.time,
-) -> Event:
+) -> WebhookEvent:
     """Returns what a webhook was told, and raises a subclass of InvalidWebhook unless it can be believed.
 
     secret is what CreateDestination or RotateSecret has shown, or several of them; BadSecret is raised where one is
@@ -118,7 +118,7 @@ def _is_signed(signed: bytes, signatures: Iterable[str], keys: Iterable[bytes]) 
     return any(hmac.compare_digest(one.encode(), other.encode()) for one in expected for other in found)
 
 
-def _event(message_id: str, content: bytes) -> Event:
+def _event(message_id: str, content: bytes) -> WebhookEvent:
     try:
         told = json.loads(content.decode())
     except ValueError:
@@ -128,7 +128,7 @@ def _event(message_id: str, content: bytes) -> Event:
     if not (isinstance(kind, str) and isinstance(at, str) and _INSTANT.fullmatch(at) and isinstance(data, dict)):
         raise BadBody("the body is signed and has no type, timestamp and data")
     try:
-        return Event(message_id=message_id, type=kind, timestamp=datetime.fromisoformat(at.upper()), data=data)
+        return WebhookEvent(message_id=message_id, type=kind, timestamp=datetime.fromisoformat(at.upper()), data=data)
     except ValueError:
         raise BadBody(f"the body is signed and its timestamp is none: {at}") from None
 

@@ -9623,6 +9623,9 @@ pub struct WebhookTarget {
     /// its host is no address within a network (INVALID_VALUE); what a name stands for is looked at in each try. Required.
     #[prost(string, tag = "1")]
     pub url: ::prost::alloc::string::String,
+    /// format is what is sent there (INVALID_ENUM). Unset: STANDARD.
+    #[prost(enumeration = "WebhookFormat", tag = "2")]
+    pub format: i32,
 }
 /// StoreTarget is a folder in an object store. Files go to organization-ID/FOLDER/DAY/DELIVERY/, with message.json as the
 /// last one.
@@ -9961,18 +9964,21 @@ pub struct ChangeMailSubscriptionResponse {
 pub enum DeliveryTopic {
     /// None in particular.
     Unspecified = 0,
-    /// Finished runs of reports.
+    /// Runs of reports for the whole organization that have finished or failed: report.finished and report.failed.
     Report = 1,
     /// Alerts.
     Alert = 2,
-    /// Erasures of people.
+    /// Erasures of people that are done: user.erased.
     Erasure = 3,
-    /// Tasks that have ended.
+    /// Tasks that have failed for good: task.failed.
     Task = 4,
     /// Tests. No destination asks for them.
     Test = 5,
     /// What deliveries have to say of themselves. No destination asks for it.
     Notice = 6,
+    /// The organization has used 80, 90 or 100 % of its monthly quota of events: quota.threshold, once per threshold and
+    /// month.
+    Threshold = 7,
 }
 impl DeliveryTopic {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -9988,6 +9994,7 @@ impl DeliveryTopic {
             Self::Task => "DELIVERY_TOPIC_TASK",
             Self::Test => "DELIVERY_TOPIC_TEST",
             Self::Notice => "DELIVERY_TOPIC_NOTICE",
+            Self::Threshold => "DELIVERY_TOPIC_THRESHOLD",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -10000,6 +10007,41 @@ impl DeliveryTopic {
             "DELIVERY_TOPIC_TASK" => Some(Self::Task),
             "DELIVERY_TOPIC_TEST" => Some(Self::Test),
             "DELIVERY_TOPIC_NOTICE" => Some(Self::Notice),
+            "DELIVERY_TOPIC_THRESHOLD" => Some(Self::Threshold),
+            _ => None,
+        }
+    }
+}
+/// WebhookFormat is what a webhook is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum WebhookFormat {
+    /// Signed JSON, as STANDARD.
+    Unspecified = 0,
+    /// JSON with type, timestamp and data, signed as <https://www.standardwebhooks.com> says.
+    Standard = 1,
+    /// A message for people, which incoming webhooks of Slack, Mattermost, Rocket.Chat and Discord (its URL and /slack) show:
+    /// title, text, and buttons with links. It is signed, too, although none of these looks.
+    Slack = 2,
+}
+impl WebhookFormat {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WEBHOOK_FORMAT_UNSPECIFIED",
+            Self::Standard => "WEBHOOK_FORMAT_STANDARD",
+            Self::Slack => "WEBHOOK_FORMAT_SLACK",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WEBHOOK_FORMAT_UNSPECIFIED" => Some(Self::Unspecified),
+            "WEBHOOK_FORMAT_STANDARD" => Some(Self::Standard),
+            "WEBHOOK_FORMAT_SLACK" => Some(Self::Slack),
             _ => None,
         }
     }

@@ -6806,12 +6806,13 @@ export interface ListDashboardTemplatesResponse {
 /**
  * DeliveryTopic is what a message is about.
  *
- * - `REPORT`: Finished runs of reports.
+ * - `REPORT`: Runs of reports for the whole organization that have finished or failed: report.finished and report.failed.
  * - `ALERT`: Alerts.
- * - `ERASURE`: Erasures of people.
- * - `TASK`: Tasks that have ended.
+ * - `ERASURE`: Erasures of people that are done: user.erased.
+ * - `TASK`: Tasks that have failed for good: task.failed.
  * - `TEST`: Tests. No destination asks for them.
  * - `NOTICE`: What deliveries have to say of themselves. No destination asks for it.
+ * - `THRESHOLD`: The organization has used 80, 90 or 100 % of its monthly quota of events: quota.threshold, once per threshold and month.
  */
 export type DeliveryTopic =
   | "REPORT"
@@ -6820,6 +6821,18 @@ export type DeliveryTopic =
   | "TASK"
   | "TEST"
   | "NOTICE"
+  | "THRESHOLD"
+  | `UNKNOWN_${number}`;
+
+/**
+ * WebhookFormat is what a webhook is sent.
+ *
+ * - `STANDARD`: JSON with type, timestamp and data, signed as https://www.standardwebhooks.com says.
+ * - `SLACK`: A message for people, which incoming webhooks of Slack, Mattermost, Rocket.Chat and Discord (its URL and /slack) show: title, text, and buttons with links. It is signed, too, although none of these looks.
+ */
+export type WebhookFormat =
+  | "STANDARD"
+  | "SLACK"
   | `UNKNOWN_${number}`;
 
 /**
@@ -6985,6 +6998,8 @@ export interface WebhookTarget {
    * its host is no address within a network (INVALID_VALUE); what a name stands for is looked at in each try. Required.
    */
   url: string;
+  /** format is what is sent there (INVALID_ENUM). Unset: STANDARD. */
+  format?: WebhookFormat;
 }
 
 /** WebhookTarget is a URL that is called. */
@@ -6994,6 +7009,8 @@ export interface WebhookTargetInit {
    * its host is no address within a network (INVALID_VALUE); what a name stands for is looked at in each try. Required.
    */
   url?: string | undefined;
+  /** format is what is sent there (INVALID_ENUM). Unset: STANDARD. */
+  format?: WebhookFormat | undefined;
 }
 
 /**

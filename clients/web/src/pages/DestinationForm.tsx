@@ -7,9 +7,10 @@ import {
   DeliveryTopic,
   MailTargetSchema,
   StoreTargetSchema,
+  WebhookFormat,
   WebhookTargetSchema,
 } from "@contract/delivery_service_pb.js";
-import type { Destination, StoreTarget } from "@contract/delivery_service_pb.js";
+import type { Destination, StoreTarget, WebhookTarget } from "@contract/delivery_service_pb.js";
 import { CallError, problemOf } from "../api/errors";
 import { askAnew } from "../api/question";
 import { call } from "../api/transport";
@@ -18,7 +19,14 @@ import { say } from "../components/announce";
 import { Select } from "../components/Select";
 import { t } from "../text";
 
-const TOPICS = [DeliveryTopic.REPORT, DeliveryTopic.ALERT, DeliveryTopic.ERASURE, DeliveryTopic.TASK] as const;
+const TOPICS = [
+  DeliveryTopic.REPORT,
+  DeliveryTopic.ALERT,
+  DeliveryTopic.ERASURE,
+  DeliveryTopic.TASK,
+  DeliveryTopic.THRESHOLD,
+] as const;
+const FORMATS = [WebhookFormat.STANDARD, WebhookFormat.SLACK] as const;
 
 type Target = Destination["target"];
 
@@ -82,20 +90,43 @@ function TargetFields({
         />
       </>
     );
-  if (target.case === "webhook")
-    return (
+  if (target.case === "webhook") return <WebhookFields target={target.value} set={set} />;
+  if (target.case !== "store") return null;
+  return <StoreFields target={target.value} stores={stores} set={set} />;
+}
+
+function WebhookFields({
+  target: { url, format },
+  set,
+}: {
+  target: WebhookTarget;
+  set: (target: Target) => void;
+}): JSX.Element {
+  const put = (part: { url?: string; format?: WebhookFormat }): void => {
+    set({ case: "webhook", value: create(WebhookTargetSchema, { url, format, ...part }) });
+  };
+  return (
+    <>
       <Line
         id="destination-url"
         label={t.delivery.url}
         placeholder="https://example.org/hooks"
-        value={target.value.url}
-        set={(url) => {
-          set({ case: "webhook", value: create(WebhookTargetSchema, { url }) });
+        value={url}
+        set={(text) => {
+          put({ url: text });
         }}
       />
-    );
-  if (target.case !== "store") return null;
-  return <StoreFields target={target.value} stores={stores} set={set} />;
+      <label for="destination-format">{t.delivery.format}</label>
+      <Select
+        id="destination-format"
+        value={String(format || WebhookFormat.STANDARD)}
+        options={FORMATS.map((one) => [String(one), t.delivery.formats[one] ?? ""])}
+        choose={(one) => {
+          put({ format: Number(one) });
+        }}
+      />
+    </>
+  );
 }
 
 function StoreFields({

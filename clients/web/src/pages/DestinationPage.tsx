@@ -34,6 +34,7 @@ function Facts({ one }: { one: Destination }): JSX.Element {
     [t.reports.state, <DestinationState key="state" one={one} />],
     [t.delivery.kind, t.delivery.kinds[one.target.case ?? ""] ?? ""],
     [t.delivery.target, targetText(one)],
+    [t.delivery.format, one.target.case === "webhook" ? (t.delivery.formats[one.target.value.format] ?? "") : ""],
     [t.delivery.topics, one.topics.map((topic) => t.delivery.topicNames[topic]).join(", ")],
     [t.delivery.contact, one.contact],
     [t.delivery.pausedSince, at(one.pausedAt)],

@@ -899,6 +899,11 @@ export const en = {
     target: "Where",
     addresses: "Addresses, one a line",
     url: "URL",
+    format: "What is sent",
+    formats: { 1: "Signed JSON", 2: "A message for a chat (Slack, Mattermost, Rocket.Chat, Discord)" } as Record<
+      number,
+      string
+    >,
     store: "Store",
     noStores: "The operator has set up no object store.",
     folder: "Folder",
@@ -912,6 +917,7 @@ export const en = {
       4: "Failed tasks",
       5: "Tests",
       6: "Notices",
+      7: "Use of the quota",
     } as Record<number, string>,
     active: "active",
     failing: "failing",

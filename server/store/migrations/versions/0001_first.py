@@ -158,6 +158,7 @@ _STATEMENTS = (
         channel text COLLATE "C" NOT NULL CHECK (channel IN ('mail', 'webhook', 'store')),
         addresses text[] NOT NULL,
         url text NOT NULL,
+        format text COLLATE "C" NOT NULL CHECK (format IN ('standard', 'slack')),
         store text NOT NULL,
         folder text NOT NULL,
         topics text[] NOT NULL,
@@ -190,6 +191,7 @@ _STATEMENTS = (
         html text NOT NULL,
         attachments jsonb NOT NULL,
         data jsonb NOT NULL,
+        page text NOT NULL,
         created_at timestamptz NOT NULL DEFAULT now(),
         is_revoked boolean NOT NULL DEFAULT false,
         PRIMARY KEY (organization_id, message_id),
@@ -198,6 +200,16 @@ _STATEMENTS = (
     """,
     "CREATE INDEX delivery_messages_by_subject ON delivery_messages (organization_id, topic, subject_id)",
     "CREATE INDEX delivery_messages_by_age ON delivery_messages (organization_id, created_at)",
+    # The highest share of its monthly quota, in percent, that an organization has been told of, and which quota that
+    # was: under another one it counts as far as it is passed.
+    """
+    CREATE TABLE quota_notices (
+        organization_id integer PRIMARY KEY REFERENCES organizations,
+        month date NOT NULL,
+        quota bigint NOT NULL,
+        threshold smallint NOT NULL
+    )
+    """,
     # A message on its way to one recipient, once each; destination_id stays when the destination has gone. run is
     # another one whenever a worker begins a try: what an earlier one still has to say is told apart by it.
     """

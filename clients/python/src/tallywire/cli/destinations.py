@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import typer
 from rich.console import Console
@@ -73,6 +73,12 @@ def add_webhook(
     *,
     name: Name,
     url: Annotated[str, typer.Argument(metavar="URL", help="An address that begins with https://.")],
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format", help="standard: signed JSON. slack: what webhooks of Slack, Mattermost and the like show."
+        ),
+    ] = "standard",
     topic: Topics = None,
     contact: Contact = "",
     to: options.ServerOptions,
@@ -82,7 +88,9 @@ def add_webhook(
 
     Needs a key with the scope admin.
     """
-    _make(delivery.webhook(name, url, topics=_topics(topic), contact=contact), to, as_json=as_json)
+    lists.one_of(format_, "--format", delivery.FORMATS)
+    made = delivery.webhook(name, url, format=cast("delivery.Format", format_), topics=_topics(topic), contact=contact)
+    _make(made, to, as_json=as_json)
 
 
 @add.command(name="store")

@@ -30,17 +30,21 @@ class _DeliveryTopicEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     DELIVERY_TOPIC_UNSPECIFIED: _DeliveryTopic.ValueType  # 0
     """None in particular."""
     DELIVERY_TOPIC_REPORT: _DeliveryTopic.ValueType  # 1
-    """Finished runs of reports."""
+    """Runs of reports for the whole organization that have finished or failed: report.finished and report.failed."""
     DELIVERY_TOPIC_ALERT: _DeliveryTopic.ValueType  # 2
     """Alerts."""
     DELIVERY_TOPIC_ERASURE: _DeliveryTopic.ValueType  # 3
-    """Erasures of people."""
+    """Erasures of people that are done: user.erased."""
     DELIVERY_TOPIC_TASK: _DeliveryTopic.ValueType  # 4
-    """Tasks that have ended."""
+    """Tasks that have failed for good: task.failed."""
     DELIVERY_TOPIC_TEST: _DeliveryTopic.ValueType  # 5
     """Tests. No destination asks for them."""
     DELIVERY_TOPIC_NOTICE: _DeliveryTopic.ValueType  # 6
     """What deliveries have to say of themselves. No destination asks for it."""
+    DELIVERY_TOPIC_THRESHOLD: _DeliveryTopic.ValueType  # 7
+    """The organization has used 80, 90 or 100 % of its monthly quota of events: quota.threshold, once per threshold and
+    month.
+    """
 
 class DeliveryTopic(_DeliveryTopic, metaclass=_DeliveryTopicEnumTypeWrapper):
     """DeliveryTopic is what a message is about."""
@@ -48,18 +52,50 @@ class DeliveryTopic(_DeliveryTopic, metaclass=_DeliveryTopicEnumTypeWrapper):
 DELIVERY_TOPIC_UNSPECIFIED: DeliveryTopic.ValueType  # 0
 """None in particular."""
 DELIVERY_TOPIC_REPORT: DeliveryTopic.ValueType  # 1
-"""Finished runs of reports."""
+"""Runs of reports for the whole organization that have finished or failed: report.finished and report.failed."""
 DELIVERY_TOPIC_ALERT: DeliveryTopic.ValueType  # 2
 """Alerts."""
 DELIVERY_TOPIC_ERASURE: DeliveryTopic.ValueType  # 3
-"""Erasures of people."""
+"""Erasures of people that are done: user.erased."""
 DELIVERY_TOPIC_TASK: DeliveryTopic.ValueType  # 4
-"""Tasks that have ended."""
+"""Tasks that have failed for good: task.failed."""
 DELIVERY_TOPIC_TEST: DeliveryTopic.ValueType  # 5
 """Tests. No destination asks for them."""
 DELIVERY_TOPIC_NOTICE: DeliveryTopic.ValueType  # 6
 """What deliveries have to say of themselves. No destination asks for it."""
+DELIVERY_TOPIC_THRESHOLD: DeliveryTopic.ValueType  # 7
+"""The organization has used 80, 90 or 100 % of its monthly quota of events: quota.threshold, once per threshold and
+month.
+"""
 global___DeliveryTopic = DeliveryTopic
+
+class _WebhookFormat:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _WebhookFormatEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_WebhookFormat.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    WEBHOOK_FORMAT_UNSPECIFIED: _WebhookFormat.ValueType  # 0
+    """Signed JSON, as STANDARD."""
+    WEBHOOK_FORMAT_STANDARD: _WebhookFormat.ValueType  # 1
+    """JSON with type, timestamp and data, signed as https://www.standardwebhooks.com says."""
+    WEBHOOK_FORMAT_SLACK: _WebhookFormat.ValueType  # 2
+    """A message for people, which incoming webhooks of Slack, Mattermost, Rocket.Chat and Discord (its URL and /slack) show:
+    title, text, and buttons with links. It is signed, too, although none of these looks.
+    """
+
+class WebhookFormat(_WebhookFormat, metaclass=_WebhookFormatEnumTypeWrapper):
+    """WebhookFormat is what a webhook is sent."""
+
+WEBHOOK_FORMAT_UNSPECIFIED: WebhookFormat.ValueType  # 0
+"""Signed JSON, as STANDARD."""
+WEBHOOK_FORMAT_STANDARD: WebhookFormat.ValueType  # 1
+"""JSON with type, timestamp and data, signed as https://www.standardwebhooks.com says."""
+WEBHOOK_FORMAT_SLACK: WebhookFormat.ValueType  # 2
+"""A message for people, which incoming webhooks of Slack, Mattermost, Rocket.Chat and Discord (its URL and /slack) show:
+title, text, and buttons with links. It is signed, too, although none of these looks.
+"""
+global___WebhookFormat = WebhookFormat
 
 class _PauseReason:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -298,16 +334,20 @@ class WebhookTarget(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     URL_FIELD_NUMBER: builtins.int
+    FORMAT_FIELD_NUMBER: builtins.int
     url: builtins.str
     """url begins with https://, or with http:// where the operator has allowed its address. Its port is 443 or 8443, and
     its host is no address within a network (INVALID_VALUE); what a name stands for is looked at in each try. Required.
     """
+    format: global___WebhookFormat.ValueType
+    """format is what is sent there (INVALID_ENUM). Unset: STANDARD."""
     def __init__(
         self,
         *,
         url: builtins.str = ...,
+        format: global___WebhookFormat.ValueType = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["url", b"url"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["format", b"format", "url", b"url"]) -> None: ...
 
 global___WebhookTarget = WebhookTarget
 

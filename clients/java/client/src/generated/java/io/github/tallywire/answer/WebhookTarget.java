@@ -27,4 +27,13 @@ public final class WebhookTarget extends Answer<io.github.tallywire.v1.WebhookTa
   public String url() {
     return message.getUrl();
   }
+
+  /**
+   * format is what is sent there (INVALID_ENUM). Unset: STANDARD.
+   *
+   * @return the value
+   */
+  public io.github.tallywire.v1.WebhookFormat format() {
+    return message.getFormat();
+  }
 }
