@@ -18,6 +18,7 @@ from server.clock import Clock
 from server.delivery import setup as delivery
 from server.delivery.stores import Files, StoredFiles
 from server.exports.exports import ExportRoom
+from server.forecasts.metric_forecast import Forecasts
 from server.ingest.corrections import Corrector
 from server.ingest.pipeline import Ingest
 from server.lifecycle import garbage_collection, preconditions
@@ -53,6 +54,7 @@ from server.rpc.directory_service import DirectoryService
 from server.rpc.endings import StreamLimits
 from server.rpc.event_service import EventService
 from server.rpc.export_service import ExportService
+from server.rpc.forecast_service import ForecastService
 from server.rpc.funnel_service import FunnelService
 from server.rpc.gate import Gate
 from server.rpc.leaderboard_service import LeaderboardService
@@ -212,6 +214,7 @@ class Running:
                 UserExports(self.database, self._secrets, self.projector),
             ),
             exports=ExportService(asking, self.exports, max_seconds=limits.age),
+            forecasts=ForecastService(Forecasts(queries)),
             realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),
             traces=(TraceService(self._ingest, self._admission, self._secrets, self._clock) if settings.otlp else None),
             health=health.aio.HealthServicer(),

@@ -675,6 +675,17 @@ func (c *Client) ExportRows(ctx context.Context, request *tallywirev1.ExportRows
 	return serverStream[tallywirev1.ExportRowsResponse](ctx, c, "/tallywire.v1.ExportService/ExportRows", request, answer.NewExportRowsResponse)
 }
 
+// GetForecast returns what a metric is expected to be in the next hours, days, weeks or months, with intervals,
+// the errors of such forecasts in the past, what the running month and quarter will come to, and when a limit is
+// reached. It needs the scope read.
+func (c *Client) GetForecast(ctx context.Context, request *tallywirev1.GetForecastRequest) (answer.GetForecastResponse, error) {
+	response := new(tallywirev1.GetForecastResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ForecastService/GetForecast", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.GetForecastResponse{}, err
+	}
+	return answer.NewGetForecastResponse(response), nil
+}
+
 // CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the organization has one of
 // this name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A saved funnel never changes: to change
 // one, delete it and save it again.

@@ -126,6 +126,10 @@ FUNNEL_FILTERS = Most(
     message=f"a cohort is narrowed by at most {funnels.MOST_FILTERS} filters",
     field="filters",
 )
+HOLIDAYS = Most(count=100, reason=Reason.TOO_MANY_VALUES, message="more than 100 holidays", field="holidays")
+HOLIDAY_DATES = Most(
+    count=1_000, reason=Reason.TOO_MANY_VALUES, message="holidays have more than 1,000 dates", field="holidays.dates"
+)
 SCOPES = Most(count=10, reason=Reason.TOO_MANY_VALUES, message="more than 10 scopes", field="scopes")
 RPCS = Most(count=20, reason=Reason.TOO_MANY_VALUES, message="more than 20 RPCs", field="rpcs")
 ORIGINS = Most(count=10, reason=Reason.TOO_MANY_VALUES, message="more than 10 origins", field="origins")
@@ -168,6 +172,8 @@ REPEATED: Mapping[str, Most] = {
     "tallywire.v1.EventFilter.event_types": LISTED_TYPES,
     "tallywire.v1.EventFilter.dimensions": LISTED_VALUES,
     "tallywire.v1.EventFilter.properties": LISTED_PROPERTIES,
+    "tallywire.v1.GetForecastRequest.holidays": HOLIDAYS,
+    "tallywire.v1.Holiday.dates": HOLIDAY_DATES,
     "tallywire.v1.SignInRequest.scopes": SCOPES,
     "tallywire.v1.CreateSignInCodeRequest.scopes": SCOPES,
     "tallywire.v1.CreateEmbedTokenRequest.rpcs": RPCS,

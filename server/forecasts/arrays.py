@@ -11,14 +11,14 @@ Integers: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Season:
+class SeasonPlaces:
     """A season of so many places; phases has the place of each value, and of those that are forecast: [T + H]."""
 
     period: int
     phases: Integers
 
     @classmethod
-    def regular(cls, period: int, length: int) -> "Season":
+    def regular(cls, period: int, length: int) -> "SeasonPlaces":
         """Returns a season whose places follow each other, as where no clock changes."""
         return cls(period=period, phases=np.arange(length) % period)
 
@@ -28,7 +28,7 @@ class History:
     """Values, oldest first, with NaN for gaps: [T]; the seasons they may have; and how many values are forecast."""
 
     values: Floats
-    seasons: tuple[Season, ...]
+    seasons: tuple[SeasonPlaces, ...]
     horizon: int
 
     @property
@@ -46,7 +46,7 @@ class History:
         return np.asarray(padded[self.targets(origins)])
 
 
-def latest(season: Season, values: Floats, origins: Integers, depth: int) -> Floats:
+def latest(season: SeasonPlaces, values: Floats, origins: Integers, depth: int) -> Floats:
     """Returns the last values of each place of a season before each origin, latest first: [O, depth, period], with NaN
     where there were fewer. Gaps are passed over.
     """

@@ -6,13 +6,13 @@ Each returns what it forecasts from each origin, which is how many values are kn
 import numpy as np
 
 from server.forecasts import arrays
-from server.forecasts.arrays import Floats, History, Integers, Season
+from server.forecasts.arrays import Floats, History, Integers, SeasonPlaces
 
 _SEASONS = 6  # that a profile is the middle of
 _WEIGHTS = np.array([0.6, 0.25, 0.15])  # of the last rounds of the shortest season, for the level
 
 
-def seasonal_naive(history: History, season: Season, origins: Integers) -> Floats:
+def seasonal_naive(history: History, season: SeasonPlaces, origins: Integers) -> Floats:
     """Forecasts the last value of the same place in the season. This is the yardstick of MASE."""
     last = arrays.latest(season, history.values, origins, 1)[:, 0, :]
     known = arrays.filled(history.values)[origins - 1]
@@ -30,7 +30,7 @@ def drift(history: History, origins: Integers) -> Floats:
     return np.asarray(last[:, None] + slope[:, None] * np.arange(1, history.horizon + 1))
 
 
-def profile(history: History, season: Season, origins: Integers) -> Floats:
+def profile(history: History, season: SeasonPlaces, origins: Integers) -> Floats:
     """Forecasts the level of the last rounds of the shortest season times how much each place of a season has of it.
 
     The profile is the middle of the last six seasons, so one odd week does not change it, or their mean where most
@@ -54,7 +54,7 @@ def profile(history: History, season: Season, origins: Integers) -> Floats:
     return np.asarray(level[:, None] * ahead if is_share else level[:, None] + ahead)
 
 
-def _level(history: History, season: Season, shape: Floats, origins: Integers, *, is_share: bool) -> Floats:
+def _level(history: History, season: SeasonPlaces, shape: Floats, origins: Integers, *, is_share: bool) -> Floats:
     """Returns the level at each origin, from the last rounds of the shortest season: [O]."""
     window = max(history.seasons[0].period, 4)
     back = origins[:, None] - 1 - np.arange(window * len(_WEIGHTS))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from server.forecasts import backtest, holidays, intervals
-from server.forecasts.arrays import Floats, History, Season
+from server.forecasts.arrays import Floats, History, SeasonPlaces
 from server.forecasts.backtest import Backtest
 from server.forecasts.intervals import Band, Intervals
 from server.forecasts.values import Errors, Expected, SeriesForecast, TooShortError
@@ -17,7 +17,7 @@ def forecast(
     values: Sequence[float | None],
     *,
     horizon: int,
-    seasons: Sequence[Season] = (),
+    seasons: Sequence[SeasonPlaces] = (),
     lower: float | None = None,
     upper: float | None = None,
     marks: Sequence[str] = (),
@@ -35,12 +35,12 @@ def forecast(
     array = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     ordinary = holidays.without(array, marks)
     start, seen = _used(ordinary)
-    known = tuple(seasons) or (Season.regular(1, len(array) + horizon),)
+    known = tuple(seasons) or (SeasonPlaces.regular(1, len(array) + horizon),)
     needed = backtest.needed(known[0].period, horizon)
     if len(array) - start < needed or seen < max(needed // 2, 8):
         raise TooShortError(needed=needed, found=min(len(array) - start, seen))
     used = [one for one in known if one is known[0] or len(array) - start >= 3 * one.period + horizon]
-    cut = tuple(Season(period=one.period, phases=one.phases[start:]) for one in used)
+    cut = tuple(SeasonPlaces(period=one.period, phases=one.phases[start:]) for one in used)
     unit = float(np.nanmax(np.abs(ordinary[start:]))) or 1.0
     history = History(values=ordinary[start:] / unit, seasons=cut, horizon=horizon)
     bounds = (None if lower is None else lower / unit, None if upper is None else upper / unit)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from server.forecasts import arrays
-from server.forecasts.arrays import Floats, Integers, Season
+from server.forecasts.arrays import Floats, Integers, SeasonPlaces
 
 _CLIP = 3.0  # times the mean absolute error
 _MEMORY = 0.1  # of the mean absolute error
@@ -29,7 +29,7 @@ _ETS_GRID = np.array(
 )
 
 
-def theta(variants: Floats, season: Season, origins: Integers, horizon: int) -> Floats:
+def theta(variants: Floats, season: SeasonPlaces, origins: Integers, horizon: int) -> Floats:
     """Forecasts by the Theta method: simple exponential smoothing with half of the slope of the line through all
     values, of the series less its season, which is added again.
 
@@ -47,7 +47,7 @@ def theta(variants: Floats, season: Season, origins: Integers, horizon: int) -> 
     return np.asarray((level[:, None] + drift + seasonal).reshape(len(variants), len(origins), horizon))
 
 
-def _indices(values: Floats, season: Season, origins: Integers) -> Floats:
+def _indices(values: Floats, season: SeasonPlaces, origins: Integers) -> Floats:
     """Returns what each place of the season adds: [O, period], from values against the whole rounds around them."""
     period = season.period
     if period == 1:
@@ -146,7 +146,7 @@ def step(state: EtsState, parameters: Floats, place: int, values: Floats, scale:
     return np.asarray(np.abs(error))
 
 
-def ets(variants: Floats, season: Season, origins: Integers, horizon: int) -> Floats:
+def ets(variants: Floats, season: SeasonPlaces, origins: Integers, horizon: int) -> Floats:
     """Forecasts by exponential smoothing with a damped additive trend, an additive season and additive errors (ETS
     AAdA): Hyndman, Koehler, Ord and Snyder (2008).
     """
@@ -182,7 +182,7 @@ def ets(variants: Floats, season: Season, origins: Integers, horizon: int) -> Fl
     return found
 
 
-def _begin(variants: Floats, season: Season) -> EtsState:
+def _begin(variants: Floats, season: SeasonPlaces) -> EtsState:
     """Returns the states before the first value, from the first two seasons."""
     size, early = len(_ETS_GRID), 2 * season.period
     levels, seasons = [], []

@@ -80,9 +80,10 @@ class SeriesForecast:
     effects: Mapping[str, Effect]
 
 
-@dataclass(frozen=True, slots=True)
 class TooShortError(Exception):
     """The history has fewer values, apart from gaps, than a forecast of such a horizon needs."""
 
-    needed: int
-    found: int
+    def __init__(self, *, needed: int, found: int) -> None:
+        super().__init__(f"{needed} values are needed, and there are {found}")
+        self.needed = needed
+        self.found = found

@@ -7,13 +7,13 @@ from server.catalog.catalogue import Catalogue
 from server.errors import Reason, Refused
 
 
-def checked(names: Iterable[str], catalogue: Catalogue) -> list[str]:
+def checked(names: Iterable[str], catalogue: Catalogue, *, field: str = "metrics") -> list[str]:
     """Returns the metrics that are named, each once; refuses too many, and what a catalogue does not have."""
     chosen = list(dict.fromkeys(names))
     request_limits.METRICS.check(len(chosen))
     for name in chosen:
         if name not in catalogue.metrics:
-            raise _unknown("metrics", name, "is no metric that has a series; ListMetrics lists those that have one")
+            raise _unknown(field, name, "is no metric that has a series; ListMetrics lists those that have one")
     return chosen
 
 

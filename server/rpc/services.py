@@ -15,6 +15,7 @@ from server.rpc.delivery_service import DeliveryService
 from server.rpc.directory_service import DirectoryService
 from server.rpc.event_service import EventService
 from server.rpc.export_service import ExportService
+from server.rpc.forecast_service import ForecastService
 from server.rpc.funnel_service import FunnelService
 from server.rpc.leaderboard_service import LeaderboardService
 from server.rpc.metrics_service import MetricsService
@@ -42,6 +43,8 @@ from tallywire.v1 import (
     event_service_pb2_grpc,
     export_service_pb2,
     export_service_pb2_grpc,
+    forecast_service_pb2,
+    forecast_service_pb2_grpc,
     funnel_service_pb2,
     funnel_service_pb2_grpc,
     leaderboard_service_pb2,
@@ -70,6 +73,7 @@ _DASHBOARDS = dashboard_service_pb2.DESCRIPTOR.services_by_name["DashboardServic
 _DELIVERIES = delivery_service_pb2.DESCRIPTOR.services_by_name["DeliveryService"]
 _REPORTS = report_service_pb2.DESCRIPTOR.services_by_name["ReportService"]
 _EXPORTS = export_service_pb2.DESCRIPTOR.services_by_name["ExportService"]
+_FORECASTS = forecast_service_pb2.DESCRIPTOR.services_by_name["ForecastService"]
 _REALTIME = realtime_service_pb2.DESCRIPTOR.services_by_name["RealtimeService"]
 
 SCOPES = {
@@ -197,6 +201,7 @@ SCOPES = {
                 "CreateDownloadLink": Scope.EDIT,
             },
         ),
+        (_FORECASTS, {"GetForecast": Scope.READ}),
         (
             _REALTIME,
             {"GetRealtimeMetrics": Scope.READ, "WatchMetrics": Scope.READ, "WatchUpdates": Scope.READ},
@@ -236,6 +241,7 @@ _NAMES = (
             _DELIVERIES,
             _REPORTS,
             _EXPORTS,
+            _FORECASTS,
             _REALTIME,
         )
     ),
@@ -260,6 +266,7 @@ class Services:
     deliveries: DeliveryService
     reports: ReportService
     exports: ExportService
+    forecasts: ForecastService
     realtime: RealtimeService
     traces: TraceService | None  # None: switched off
     health: health.aio.HealthServicer
@@ -280,6 +287,7 @@ class Services:
         delivery_service_pb2_grpc.add_DeliveryServiceServicer_to_server(self.deliveries, server)
         report_service_pb2_grpc.add_ReportServiceServicer_to_server(self.reports, server)
         export_service_pb2_grpc.add_ExportServiceServicer_to_server(self.exports, server)
+        forecast_service_pb2_grpc.add_ForecastServiceServicer_to_server(self.forecasts, server)
         realtime_service_pb2_grpc.add_RealtimeServiceServicer_to_server(self.realtime, server)
         if self.traces is not None:
             self.traces.register(server)

@@ -130,6 +130,7 @@ def test_every_rpc_has_a_scope() -> None:
         "DeliveryService",
         "ReportService",
         "ExportService",
+        "ForecastService",
         "RealtimeService",
     )
     methods = {

@@ -141,6 +141,13 @@ TABLE: Mapping[str, Sequence[Case] | str] = {
     "LeaderboardService/GetLeaderboard": [
         case("team", lambda name: {"time_range": THE_DAY, "team_id": name}, is_told=False)
     ],
+    "ForecastService/GetForecast": [
+        case(
+            "agent",
+            lambda name: {"metric": "events", "filter": {"agent_id": name}, "time_range": THE_DAY, "horizon": 1},
+            is_told=False,
+        )
+    ],
     "CampaignService/ListCampaigns": [paged("CampaignService/ListCampaigns")],
     "CampaignService/GetCampaign": [case("campaign", lambda name: {"time_range": THE_DAY, "campaign_id": name})],
     "DirectoryService/ListAgents": [

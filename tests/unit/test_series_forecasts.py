@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.forecasts import backtest, holidays, naive, series_forecast, smoothing
-from server.forecasts.arrays import History, Season
-from server.forecasts.backtest import Model
-from server.forecasts.series_forecast import SeriesForecast
+from server.forecasts import backtest, naive, series_forecast, smoothing
+from server.forecasts.arrays import History, SeasonPlaces
+from server.forecasts.values import Effect, Model, SeriesForecast, TooShortError
 
 _WEEK = (1.0, 1.1, 1.0, 1.0, 0.9, 0.4, 0.3)
 
@@ -35,7 +34,7 @@ def week(count: int, level: float = 1000, seed: int = 1) -> list[float]:
 
 def daily(values: Sequence[float | None], horizon: int = 14, **options: object) -> SeriesForecast:
     """A forecast of days."""
-    season = Season.regular(7, len(values) + horizon)
+    season = SeasonPlaces.regular(7, len(values) + horizon)
     options = {"lower": 0.0, **options}
     return series_forecast.forecast(values, horizon=horizon, seasons=[season], **options)  # type: ignore[arg-type]
 
@@ -60,39 +59,39 @@ def test_theta_is_that_of_statsmodels(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setattr(smoothing, "_THETA_ALPHAS", np.array([0.051741]))
     monkeypatch.setattr(smoothing, "_CLIP", np.inf)
-    found = smoothing.theta(np.array([made(140)]), Season.regular(1, 144), np.array([140]), 4)[0, 0]
+    found = smoothing.theta(np.array([made(140)]), SeasonPlaces.regular(1, 144), np.array([140]), 4)[0, 0]
     assert np.diff(found) == pytest.approx(np.diff([124.179529, 124.268377, 124.357224, 124.446072]), abs=1e-4)
     assert found[0] == pytest.approx(124.179529, abs=0.1)
 
 
 def test_the_season_of_theta_is_that_of_statsmodels() -> None:
     """statsmodels 0.15.0: ThetaModel of made(140), additive season: 143.34, 154.98, 129.88, 111.13 with alpha 0.155."""
-    season = Season.regular(7, 144)
+    season = SeasonPlaces.regular(7, 144)
     found = smoothing.theta(np.array([made(140)]), season, np.array([140]), 4)[0, 0]
     assert found == pytest.approx([143.344323, 154.977069, 129.87701, 111.133271], abs=2.5)
 
 
 def test_the_seasonal_naive_passes_over_gaps() -> None:
-    history = History(values=np.array([1.0, 2, 3, 4, np.nan, 6]), seasons=(Season.regular(3, 9),), horizon=3)
+    history = History(values=np.array([1.0, 2, 3, 4, np.nan, 6]), seasons=(SeasonPlaces.regular(3, 9),), horizon=3)
     found = naive.seasonal_naive(history, history.seasons[0], np.array([3, 6]))
     assert found.tolist() == [[1, 2, 3], [4, 2, 6]]
 
 
 def test_drift_goes_on_as_before() -> None:
-    history = History(values=np.array([1.0, 3, 5, 7]), seasons=(Season.regular(1, 6),), horizon=2)
+    history = History(values=np.array([1.0, 3, 5, 7]), seasons=(SeasonPlaces.regular(1, 6),), horizon=2)
     assert naive.drift(history, np.array([4])).tolist() == [[9, 11]]
 
 
 def test_a_profile_is_level_times_week() -> None:
     values = np.array([100 * one for one in _WEEK] * 6)
     values[20] = 1e9  # an outlier changes neither
-    history = History(values=values, seasons=(Season.regular(7, 49),), horizon=7)
+    history = History(values=values, seasons=(SeasonPlaces.regular(7, 49),), horizon=7)
     found = naive.profile(history, history.seasons[0], np.array([42]))[0]
     assert found == pytest.approx([100 * one for one in _WEEK], rel=1e-6)
 
 
 def test_no_model_sees_what_comes_after_an_origin() -> None:
-    season = Season.regular(7, 114)
+    season = SeasonPlaces.regular(7, 114)
     values, later = np.array(week(100)), np.array(week(100))
     later[80:] = 1e6
     origins = np.array([60, 80])
@@ -164,7 +163,7 @@ def test_shares_stay_shares() -> None:
 
 
 def test_a_short_history_is_refused_with_what_is_needed() -> None:
-    with pytest.raises(series_forecast.TooShortError) as caught:
+    with pytest.raises(TooShortError) as caught:
         daily(week(49), 14)
     assert (caught.value.needed, caught.value.found) == (50, 49)
     assert daily(week(50), 14).values_used == 50
@@ -172,13 +171,13 @@ def test_a_short_history_is_refused_with_what_is_needed() -> None:
 
 def test_many_gaps_are_a_short_history() -> None:
     values = [value if at % 5 == 0 else None for at, value in enumerate(week(100))]
-    with pytest.raises(series_forecast.TooShortError):
+    with pytest.raises(TooShortError):
         daily(values, 14)
 
 
 def test_nothing_at_all_is_a_short_history() -> None:
     for values in ([], [None] * 100):
-        with pytest.raises(series_forecast.TooShortError):
+        with pytest.raises(TooShortError):
             daily(values, 14)
 
 
@@ -201,7 +200,7 @@ def test_a_holiday_is_learned_from_earlier_ones() -> None:
     assert effect.occurrences == 5
     assert effect.factor == pytest.approx(0.3, abs=0.05)
     assert found.points[6].point == pytest.approx(0.3 * plain.points[6].point, rel=0.2)
-    assert found.effects["first of its kind"] == holidays.Effect(occurrences=0, factor=None, spread=0.0)
+    assert found.effects["first of its kind"] == Effect(occurrences=0, factor=None, spread=0.0)
     assert found.points[10].point == pytest.approx(plain.points[10].point, rel=0.1)
     assert found.sums[-1].point == pytest.approx(sum(one.point for one in found.points))
 
@@ -212,7 +211,7 @@ def test_what_depends_on_the_clock_follows_it() -> None:
     del hours[24 * 10 + 2]
     ahead = [(hours[-1] + 1 + at) % 24 for at in range(24)]
     values = [100.0 if hour == 9 else 10.0 for hour in hours]
-    season = Season(period=24, phases=np.array(hours + ahead))
+    season = SeasonPlaces(period=24, phases=np.array(hours + ahead))
     found = series_forecast.forecast(values, horizon=24, seasons=[season], lower=0.0)
     assert [at for at, one in zip(ahead, found.points, strict=True) if one.point > 50] == [9]
 
@@ -223,7 +222,7 @@ def test_a_combination_names_its_models() -> None:
 
 
 def test_origins_see_every_place_of_the_season() -> None:
-    season = Season.regular(24, 1400)
+    season = SeasonPlaces.regular(24, 1400)
     origins = backtest.origins_of(History(values=np.zeros(1344), seasons=(season,), horizon=24))
     assert origins[-1] == 1344
     assert {int(one) % 24 for one in origins} == set(range(24))
@@ -234,7 +233,7 @@ def test_origins_see_every_place_of_the_season() -> None:
     st.sampled_from([1, 7]),
 )
 def test_whatever_the_series_intervals_hold_their_points(values: list[float | None], period: int) -> None:
-    season = Season.regular(period, len(values) + 5)
+    season = SeasonPlaces.regular(period, len(values) + 5)
     first = next((at for at, value in enumerate(values) if value is not None), len(values))
     if sum(value is not None for value in values) < 20 or len(values) - first < 32:
         return  # too short

@@ -1,5 +1,6 @@
 """The conversions that questions and answers share."""
 
+import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -47,12 +48,14 @@ _FIELDS = {
 def period(message: time_pb2.TimeRange) -> Period:
     """Returns the period of a question."""
     asked = _asked("time_range", message)
-    return Period(
-        start=asked.start,
-        end=asked.end,
-        zone=timerange.zone(message.time_zone) if message.time_zone else None,
-        week_start=_week_start(message.week_start),
-    )
+    zone, week_start = zone_and_week(message)
+    return Period(start=asked.start, end=asked.end, zone=zone, week_start=week_start)
+
+
+def zone_and_week(message: time_pb2.TimeRange) -> tuple[zoneinfo.ZoneInfo | None, int | None]:
+    """Returns the zone and the first day of weeks that a question asks for; None: the organization's."""
+    zone = timerange.zone(message.time_zone) if message.time_zone else None
+    return zone, _week_start(message.week_start)
 
 
 _WEEKDAYS = [time_pb2.Weekday.Value(f"WEEKDAY_{name.upper()}") for name in timerange.WEEKDAYS]

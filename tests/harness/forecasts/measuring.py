@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from server.forecasts import series_forecast
-from server.forecasts.arrays import Season
+from server.forecasts.arrays import SeasonPlaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ def outcome(case: Case) -> Outcome | None:
     if not seen.any():
         return None
     horizon, length = len(future), len(case.history)
-    seasons = [Season.regular(period, length + horizon) for period in case.seasons]
+    seasons = [SeasonPlaces.regular(period, length + horizon) for period in case.seasons]
     began = time.process_time()
     found = series_forecast.forecast(case.history, horizon=horizon, seasons=seasons, lower=0.0)
     seconds = time.process_time() - began

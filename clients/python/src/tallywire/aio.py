@@ -21,6 +21,7 @@ from tallywire import (
     aio_directory,
     aio_event_lists,
     aio_exports,
+    aio_forecasts,
     aio_funnels,
     aio_privacy,
     aio_questions,
@@ -82,6 +83,7 @@ class AsyncClient(
         self._opened: aio_stubs.Stubs | None = None
         self._closed = False
         self.audit = aio_audit.AsyncAudit(self._bound, self._connection.metadata, self._call)
+        self.forecasts = aio_forecasts.AsyncForecasts(self._bound, self._call)
         self.funnels = aio_funnels.AsyncFunnels(self._bound, self._call)
         self.content_gaps = aio_content_gaps.AsyncContentGaps(self._bound, self._call)
         self.custom_metrics = aio_custom_metrics.AsyncCustomMetrics(self._bound, self._call)

@@ -16,6 +16,7 @@ from tallywire.v1 import (
     directory_service_pb2_grpc,
     event_service_pb2_grpc,
     export_service_pb2_grpc,
+    forecast_service_pb2_grpc,
     funnel_service_pb2_grpc,
     leaderboard_service_pb2_grpc,
     metrics_service_pb2_grpc,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from tallywire.v1.directory_service_pb2_grpc import DirectoryServiceAsyncStub
     from tallywire.v1.event_service_pb2_grpc import EventServiceAsyncStub
     from tallywire.v1.export_service_pb2_grpc import ExportServiceAsyncStub
+    from tallywire.v1.forecast_service_pb2_grpc import ForecastServiceAsyncStub
     from tallywire.v1.funnel_service_pb2_grpc import FunnelServiceAsyncStub
     from tallywire.v1.leaderboard_service_pb2_grpc import LeaderboardServiceAsyncStub
     from tallywire.v1.metrics_service_pb2_grpc import MetricsServiceAsyncStub
@@ -53,6 +55,7 @@ class Stubs:
     metrics: "MetricsServiceAsyncStub"
     campaigns: "CampaignServiceAsyncStub"
     directory: "DirectoryServiceAsyncStub"
+    forecasts: "ForecastServiceAsyncStub"
     funnels: "FunnelServiceAsyncStub"
     leaderboards: "LeaderboardServiceAsyncStub"
     realtime: "RealtimeServiceAsyncStub"
@@ -75,6 +78,7 @@ def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
         metrics=cast("MetricsServiceAsyncStub", metrics_service_pb2_grpc.MetricsServiceStub(channel)),
         campaigns=cast("CampaignServiceAsyncStub", campaign_service_pb2_grpc.CampaignServiceStub(channel)),
         directory=cast("DirectoryServiceAsyncStub", directory_service_pb2_grpc.DirectoryServiceStub(channel)),
+        forecasts=cast("ForecastServiceAsyncStub", forecast_service_pb2_grpc.ForecastServiceStub(channel)),
         funnels=cast("FunnelServiceAsyncStub", funnel_service_pb2_grpc.FunnelServiceStub(channel)),
         leaderboards=cast("LeaderboardServiceAsyncStub", leaderboard_service_pb2_grpc.LeaderboardServiceStub(channel)),
         realtime=cast("RealtimeServiceAsyncStub", realtime_service_pb2_grpc.RealtimeServiceStub(channel)),

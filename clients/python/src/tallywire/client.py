@@ -25,6 +25,7 @@ from tallywire import (
     errors,
     event_lists,
     exports,
+    forecasts,
     funnels,
     green_threads,
     ids,
@@ -106,6 +107,7 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
         self.accounts = accounts.Accounts(self._channel, self._call)
         self.dashboards = dashboards.Dashboards(self._channel, self._call)
         self.delivery = delivery.DeliveryCalls(self._channel, self._call)
+        self.forecasts = forecasts.ClientForecasts(self._channel, self._call)
         self.reports = reports.ClientReports(self._channel, self._connection.metadata, self._call)
         self.exports = exports.Exports(self._channel, self._connection)
 

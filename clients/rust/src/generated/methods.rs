@@ -1242,6 +1242,19 @@ impl Client {
             )
             .await
     }
+    /// GetForecast returns what a metric is expected to be in the next hours, days, weeks or months, with intervals, the
+    /// errors of such forecasts in the past, what the running month and quarter will come to, and when a limit is reached.
+    /// It needs the scope read.
+    pub async fn get_forecast(
+        &self,
+        request: impl Into<v1::GetForecastRequest>,
+    ) -> Result<v1::GetForecastResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.ForecastService/GetForecast"),
+                &request.into(),
+            )
+            .await
+    }
     /// EraseUser begins to erase a person and returns how far that is. Figures stay as they are: an alias takes the place
     /// of the id, and answers that name a user show "_erased". Once the call has returned, nothing is stored any more under
     /// the id, on any server: later events are stored under the alias, without properties and what is personal, or refused

@@ -11670,6 +11670,9 @@ pub enum ErrorReason {
     /// FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
     /// command.
     ForecastNotInstalled = 260,
+    /// FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the
+    /// unit that the message names.
+    HistoryTooShort = 261,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -11796,6 +11799,7 @@ impl ErrorReason {
             Self::LinkInvalid => "ERROR_REASON_LINK_INVALID",
             Self::TestRate => "ERROR_REASON_TEST_RATE",
             Self::ForecastNotInstalled => "ERROR_REASON_FORECAST_NOT_INSTALLED",
+            Self::HistoryTooShort => "ERROR_REASON_HISTORY_TOO_SHORT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -11921,6 +11925,7 @@ impl ErrorReason {
             "ERROR_REASON_LINK_INVALID" => Some(Self::LinkInvalid),
             "ERROR_REASON_TEST_RATE" => Some(Self::TestRate),
             "ERROR_REASON_FORECAST_NOT_INSTALLED" => Some(Self::ForecastNotInstalled),
+            "ERROR_REASON_HISTORY_TOO_SHORT" => Some(Self::HistoryTooShort),
             _ => None,
         }
     }
@@ -13232,6 +13237,418 @@ pub mod export_service_client {
             req.extensions_mut()
                 .insert(GrpcMethod::new("tallywire.v1.ExportService", "ExportRows"));
             self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// GetForecastRequest asks for a forecast of one metric.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetForecastRequest {
+    /// metric is the name of a metric that has a series, as in ListMetrics, of the organization's own ones too. Required.
+    #[prost(string, tag = "1")]
+    pub metric: ::prost::alloc::string::String,
+    /// filter keeps a part of the organization, as in GetUsageTrends. Unset: all of it.
+    #[prost(message, optional, tag = "2")]
+    pub filter: ::core::option::Option<Filter>,
+    /// granularity is the width of points: GRANULARITY_HOUR, GRANULARITY_DAY, GRANULARITY_WEEK or GRANULARITY_MONTH. Unset:
+    /// days.
+    #[prost(enumeration = "Granularity", tag = "3")]
+    pub granularity: i32,
+    /// horizon is how many points are forecast: up to 336 hours, 180 days, 52 weeks or 12 months. Unset: 24 hours, 14 days, 4
+    /// weeks or 3 months.
+    #[prost(int32, tag = "4")]
+    pub horizon: i32,
+    /// time_range is the history. The forecast begins where its last whole point ends: an earlier end shows what would have
+    /// been forecast then. With neither start nor end: as much as helps, up to now (56 days of hours, 730 days, and 1,820
+    /// days of weeks and months). Its time_zone and week_start are those of the points.
+    #[prost(message, optional, tag = "5")]
+    pub time_range: ::core::option::Option<TimeRange>,
+    /// holidays are days that are not like others, at most 100 with at most 1,000 dates. What each does to values is learned
+    /// from its earlier dates; the first one of a name is taken as an ordinary day. Goes with hours and days.
+    #[prost(message, repeated, tag = "6")]
+    pub holidays: ::prost::alloc::vec::Vec<Holiday>,
+    /// limit asks when a value is reached: by the value of the running calendar month where the metric adds up, as a quota
+    /// does, or else by a point. More than 0. Unset: no limit.
+    #[prost(double, optional, tag = "7")]
+    pub limit: ::core::option::Option<f64>,
+}
+/// Holiday is a kind of day that is not like others.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Holiday {
+    /// name is what it is called, as in "Christmas". Required, each once, at most 256 bytes.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// dates are its days in the zone of the points, past ones and those to come, as in "2026-12-25". At least one.
+    #[prost(string, repeated, tag = "2")]
+    pub dates: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// GetForecastResponse is a forecast with its error.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetForecastResponse {
+    /// context says what the history is. Its bounds are those of time_range, or what was chosen.
+    #[prost(message, optional, tag = "1")]
+    pub context: ::core::option::Option<AnswerContext>,
+    /// metric is that of the question.
+    #[prost(string, tag = "2")]
+    pub metric: ::prost::alloc::string::String,
+    /// unit is that of all values of the answer, as in ListMetrics.
+    #[prost(string, tag = "3")]
+    pub unit: ::prost::alloc::string::String,
+    /// title is the metric's, in English.
+    #[prost(string, tag = "4")]
+    pub title: ::prost::alloc::string::String,
+    /// granularity is the width of points.
+    #[prost(enumeration = "Granularity", tag = "5")]
+    pub granularity: i32,
+    /// points are what is expected, from the point that is running at the end of the history on.
+    #[prost(message, repeated, tag = "6")]
+    pub points: ::prost::alloc::vec::Vec<ForecastPoint>,
+    /// model is what made the forecast: the one that was best from many instants of the past.
+    #[prost(enumeration = "ForecastModel", tag = "7")]
+    pub model: i32,
+    /// members are the models whose mean it is, for FORECAST_MODEL_COMBINATION.
+    #[prost(enumeration = "ForecastModel", repeated, tag = "8")]
+    pub members: ::prost::alloc::vec::Vec<i32>,
+    /// error says how wrong forecasts of the past were.
+    #[prost(message, optional, tag = "9")]
+    pub error: ::core::option::Option<ForecastError>,
+    /// history says what it was learned from.
+    #[prost(message, optional, tag = "10")]
+    pub history: ::core::option::Option<ForecastHistory>,
+    /// projections are what the calendar month, and with days the calendar quarter, in which the history ends will come to.
+    /// Only for hours and days, for metrics that add up, for periods whose beginning the history holds, and as far ahead as
+    /// the history is long enough for.
+    #[prost(message, repeated, tag = "11")]
+    pub projections: ::prost::alloc::vec::Vec<PeriodProjection>,
+    /// limit says when the limit is reached. Unset: the question has none, or nothing can be said: the metric adds up and has
+    /// no projection of the month.
+    #[prost(message, optional, tag = "12")]
+    pub limit: ::core::option::Option<LimitForecast>,
+    /// holidays say what each kind of day did, in the order of the question.
+    #[prost(message, repeated, tag = "13")]
+    pub holidays: ::prost::alloc::vec::Vec<HolidayEffect>,
+}
+/// ExpectedValue is a value with the intervals that hold it in 80 and in 95 of 100 cases. What is never negative and what
+/// is a fraction stays within its bounds.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct ExpectedValue {
+    /// point is the value that is expected.
+    #[prost(double, tag = "1")]
+    pub point: f64,
+    /// low_80 is the lower end of the interval of 80 %.
+    #[prost(double, tag = "2")]
+    pub low_80: f64,
+    /// high_80 is its upper end.
+    #[prost(double, tag = "3")]
+    pub high_80: f64,
+    /// low_95 is the lower end of the interval of 95 %.
+    #[prost(double, tag = "4")]
+    pub low_95: f64,
+    /// high_95 is its upper end.
+    #[prost(double, tag = "5")]
+    pub high_95: f64,
+}
+/// ForecastPoint is what is expected of one hour, day, week or month.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ForecastPoint {
+    /// bucket is the point's time. Days have 23 to 25 hours where clocks change.
+    #[prost(message, optional, tag = "1")]
+    pub bucket: ::core::option::Option<Bucket>,
+    /// expected is its value.
+    #[prost(message, optional, tag = "2")]
+    pub expected: ::core::option::Option<ExpectedValue>,
+    /// so_far is its value until now, for the point that is running. Unset: it has not begun, or has no value yet.
+    #[prost(double, optional, tag = "3")]
+    pub so_far: ::core::option::Option<f64>,
+    /// holiday is the name of the holiday that it is. Empty: none.
+    #[prost(string, tag = "4")]
+    pub holiday: ::prost::alloc::string::String,
+}
+/// ForecastError is how wrong forecasts were that the same procedure, with its choice between models, made at instants of
+/// the past from what was known then.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct ForecastError {
+    /// mase is the mean absolute error over that of the seasonal naive within the history: below 1 is better. Unset: the
+    /// history repeats itself exactly.
+    #[prost(double, optional, tag = "1")]
+    pub mase: ::core::option::Option<f64>,
+    /// naive_mase is the same of the seasonal naive's own forecasts. Unset as mase.
+    #[prost(double, optional, tag = "2")]
+    pub naive_mase: ::core::option::Option<f64>,
+    /// coverage_80 is the fraction of values that intervals of 80 % held, made then. Unset: none could be judged.
+    #[prost(double, optional, tag = "3")]
+    pub coverage_80: ::core::option::Option<f64>,
+    /// coverage_95 is the same of those of 95 %.
+    #[prost(double, optional, tag = "4")]
+    pub coverage_95: ::core::option::Option<f64>,
+    /// origins is from how many instants of the past was forecast.
+    #[prost(int32, tag = "5")]
+    pub origins: i32,
+}
+/// ForecastHistory is what a forecast was learned from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ForecastHistory {
+    /// start is where the first point that was used begins.
+    #[prost(message, optional, tag = "1")]
+    pub start: ::core::option::Option<::prost_types::Timestamp>,
+    /// end is where the last whole point ends, and the first of the forecast begins.
+    #[prost(message, optional, tag = "2")]
+    pub end: ::core::option::Option<::prost_types::Timestamp>,
+    /// points is how many values there were. Gaps and holidays are not counted.
+    #[prost(int32, tag = "3")]
+    pub points: i32,
+}
+/// PeriodProjection is what a calendar month or quarter will come to.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct PeriodProjection {
+    /// granularity says what it is: GRANULARITY_MONTH or GRANULARITY_QUARTER.
+    #[prost(enumeration = "Granularity", tag = "1")]
+    pub granularity: i32,
+    /// bucket is its time.
+    #[prost(message, optional, tag = "2")]
+    pub bucket: ::core::option::Option<Bucket>,
+    /// so_far is its value until now, the running point included.
+    #[prost(double, tag = "3")]
+    pub so_far: f64,
+    /// at_end is what it is expected to be when it is over.
+    #[prost(message, optional, tag = "4")]
+    pub at_end: ::core::option::Option<ExpectedValue>,
+}
+/// LimitForecast says when a limit is reached.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct LimitForecast {
+    /// limit is that of the question.
+    #[prost(double, tag = "1")]
+    pub limit: f64,
+    /// outcome says whether it will be.
+    #[prost(enumeration = "LimitOutcome", tag = "2")]
+    pub outcome: i32,
+    /// expected is the point in which it is reached, by what is expected. Unset: not until looked_until.
+    #[prost(message, optional, tag = "3")]
+    pub expected: ::core::option::Option<Bucket>,
+    /// earliest is the point in which it is reached by the upper end of the interval of 80 %. Unset as expected.
+    #[prost(message, optional, tag = "4")]
+    pub earliest: ::core::option::Option<Bucket>,
+    /// latest is the point in which it is reached by the lower end of the interval of 80 %. Unset as expected.
+    #[prost(message, optional, tag = "5")]
+    pub latest: ::core::option::Option<Bucket>,
+    /// looked_until is where the last point that was looked at ends: the end of the month, where the metric adds up, or the
+    /// horizon.
+    #[prost(message, optional, tag = "6")]
+    pub looked_until: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// HolidayEffect is what a kind of day does.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HolidayEffect {
+    /// name is that of the question.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// occurrences is how many points of the history were such days, and were compared with what they would have been.
+    #[prost(int32, tag = "2")]
+    pub occurrences: i32,
+    /// factor is how many times the ordinary value such a point has: 0.3 is 70 % less. Unset: none was seen, and such days
+    /// are taken as ordinary ones.
+    #[prost(double, optional, tag = "3")]
+    pub factor: ::core::option::Option<f64>,
+}
+/// ForecastModel is what makes forecasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ForecastModel {
+    /// Never sent.
+    Unspecified = 0,
+    /// The last value of the same hour or weekday.
+    SeasonalNaive = 1,
+    /// The last value, and for each step what steps had on average.
+    Drift = 2,
+    /// The level of late times what each hour or weekday has of it.
+    Profile = 3,
+    /// The Theta method: smoothing with half of the slope of the whole, without the season, which is added again.
+    Theta = 4,
+    /// Exponential smoothing with a season and a trend that fades.
+    DampedEts = 5,
+    /// The mean of the best of them.
+    Combination = 6,
+}
+impl ForecastModel {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "FORECAST_MODEL_UNSPECIFIED",
+            Self::SeasonalNaive => "FORECAST_MODEL_SEASONAL_NAIVE",
+            Self::Drift => "FORECAST_MODEL_DRIFT",
+            Self::Profile => "FORECAST_MODEL_PROFILE",
+            Self::Theta => "FORECAST_MODEL_THETA",
+            Self::DampedEts => "FORECAST_MODEL_DAMPED_ETS",
+            Self::Combination => "FORECAST_MODEL_COMBINATION",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "FORECAST_MODEL_UNSPECIFIED" => Some(Self::Unspecified),
+            "FORECAST_MODEL_SEASONAL_NAIVE" => Some(Self::SeasonalNaive),
+            "FORECAST_MODEL_DRIFT" => Some(Self::Drift),
+            "FORECAST_MODEL_PROFILE" => Some(Self::Profile),
+            "FORECAST_MODEL_THETA" => Some(Self::Theta),
+            "FORECAST_MODEL_DAMPED_ETS" => Some(Self::DampedEts),
+            "FORECAST_MODEL_COMBINATION" => Some(Self::Combination),
+            _ => None,
+        }
+    }
+}
+/// LimitOutcome is whether a limit is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LimitOutcome {
+    /// Never sent.
+    Unspecified = 0,
+    /// The month's value until now has reached it.
+    Reached = 1,
+    /// It is expected to be reached.
+    Expected = 2,
+    /// It is not expected to be reached, but within the interval of 80 %.
+    Possible = 3,
+    /// It is not reached within the interval of 80 %.
+    NotExpected = 4,
+}
+impl LimitOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LIMIT_OUTCOME_UNSPECIFIED",
+            Self::Reached => "LIMIT_OUTCOME_REACHED",
+            Self::Expected => "LIMIT_OUTCOME_EXPECTED",
+            Self::Possible => "LIMIT_OUTCOME_POSSIBLE",
+            Self::NotExpected => "LIMIT_OUTCOME_NOT_EXPECTED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LIMIT_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "LIMIT_OUTCOME_REACHED" => Some(Self::Reached),
+            "LIMIT_OUTCOME_EXPECTED" => Some(Self::Expected),
+            "LIMIT_OUTCOME_POSSIBLE" => Some(Self::Possible),
+            "LIMIT_OUTCOME_NOT_EXPECTED" => Some(Self::NotExpected),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod forecast_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// ForecastService says what is expected next, and how wrong that may be: no forecast comes without an error that was
+    /// measured on the past. A server without numpy refuses its calls (FORECAST_NOT_INSTALLED). A call fails as those of
+    /// MetricsService do.
+    #[derive(Debug, Clone)]
+    pub struct ForecastServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> ForecastServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ForecastServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ForecastServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// GetForecast returns what a metric is expected to be in the next hours, days, weeks or months, with intervals, the
+        /// errors of such forecasts in the past, what the running month and quarter will come to, and when a limit is reached.
+        /// It needs the scope read.
+        pub async fn get_forecast(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetForecastRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetForecastResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ForecastService/GetForecast",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.ForecastService", "GetForecast"));
+            self.inner.unary(req, path, codec).await
         }
     }
 }

@@ -88,6 +88,8 @@ import type {
   GetErasureResponse,
   GetEventRequest,
   GetEventResponse,
+  GetForecastRequest,
+  GetForecastResponse,
   GetFunnelRequest,
   GetFunnelResponse,
   GetLeadRequest,
@@ -230,6 +232,7 @@ import { DeliveryService } from "./tallywire/v1/delivery_service_pb.js";
 import { DirectoryService } from "./tallywire/v1/directory_service_pb.js";
 import { EventService } from "./tallywire/v1/event_service_pb.js";
 import { ExportService } from "./tallywire/v1/export_service_pb.js";
+import { ForecastService } from "./tallywire/v1/forecast_service_pb.js";
 import { FunnelService } from "./tallywire/v1/funnel_service_pb.js";
 import { LeaderboardService } from "./tallywire/v1/leaderboard_service_pb.js";
 import { MetricsService } from "./tallywire/v1/metrics_service_pb.js";
@@ -908,6 +911,15 @@ export class Calls {
    */
   exportRows(request: ExportRowsRequest = {}, options?: StreamOptions): AsyncGenerator<ExportRowsResponse, void, undefined> {
     return this.#caller.serverStream<ExportRowsResponse>({ method: ExportService.method.exportRows, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetForecast returns what a metric is expected to be in the next hours, days, weeks or months, with intervals, the
+   * errors of such forecasts in the past, what the running month and quarter will come to, and when a limit is reached.
+   * It needs the scope read.
+   */
+  getForecast(request: GetForecastRequest = {}, options?: CallOptions): Promise<GetForecastResponse> {
+    return this.#caller.unary<GetForecastResponse>({ method: ForecastService.method.getForecast, kind: "question", attemptMs: 30_000 }, request, options);
   }
 
   /**

@@ -17,6 +17,7 @@ export * from "./tallywire/v1/error_reason_pb.js";
 export * from "./tallywire/v1/event_pb.js";
 export * from "./tallywire/v1/event_service_pb.js";
 export * from "./tallywire/v1/export_service_pb.js";
+export * from "./tallywire/v1/forecast_service_pb.js";
 export * from "./tallywire/v1/funnel_service_pb.js";
 export * from "./tallywire/v1/lead_pb.js";
 export * from "./tallywire/v1/leaderboard_service_pb.js";

@@ -7592,6 +7592,7 @@ export interface GetLeadResponse {
  * - `LINK_INVALID`: NOT_FOUND. The link is damaged or has expired, or what it opens is not there any more.
  * - `TEST_RATE`: RESOURCE_EXHAUSTED with RetryInfo. The organization has sent as many test messages in a minute as it may. Metadata: limit.
  * - `FORECAST_NOT_INSTALLED`: FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata: command.
+ * - `HISTORY_TOO_SHORT`: FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the unit that the message names.
  */
 export type ErrorReason =
   | "MALFORMED_MESSAGE"
@@ -7711,6 +7712,7 @@ export type ErrorReason =
   | "LINK_INVALID"
   | "TEST_RATE"
   | "FORECAST_NOT_INSTALLED"
+  | "HISTORY_TOO_SHORT"
   | `UNKNOWN_${number}`;
 
 /** ListEventsRequest asks for raw events. */
@@ -8299,6 +8301,224 @@ export interface ExportTrailer {
   incompleteReason: string;
   /** cut_cells is how many texts were longer than a cell of the format may be. Each is marked. */
   cutCells: number;
+}
+
+/**
+ * ForecastModel is what makes forecasts.
+ *
+ * - `SEASONAL_NAIVE`: The last value of the same hour or weekday.
+ * - `DRIFT`: The last value, and for each step what steps had on average.
+ * - `PROFILE`: The level of late times what each hour or weekday has of it.
+ * - `THETA`: The Theta method: smoothing with half of the slope of the whole, without the season, which is added again.
+ * - `DAMPED_ETS`: Exponential smoothing with a season and a trend that fades.
+ * - `COMBINATION`: The mean of the best of them.
+ */
+export type ForecastModel =
+  | "SEASONAL_NAIVE"
+  | "DRIFT"
+  | "PROFILE"
+  | "THETA"
+  | "DAMPED_ETS"
+  | "COMBINATION"
+  | `UNKNOWN_${number}`;
+
+/**
+ * LimitOutcome is whether a limit is reached.
+ *
+ * - `REACHED`: The month's value until now has reached it.
+ * - `EXPECTED`: It is expected to be reached.
+ * - `POSSIBLE`: It is not expected to be reached, but within the interval of 80 %.
+ * - `NOT_EXPECTED`: It is not reached within the interval of 80 %.
+ */
+export type LimitOutcome =
+  | "REACHED"
+  | "EXPECTED"
+  | "POSSIBLE"
+  | "NOT_EXPECTED"
+  | `UNKNOWN_${number}`;
+
+/** GetForecastRequest asks for a forecast of one metric. */
+export interface GetForecastRequest {
+  /**
+   * metric is the name of a metric that has a series, as in ListMetrics, of the organization's own ones too. Required.
+   */
+  metric?: string | undefined;
+  /** filter keeps a part of the organization, as in GetUsageTrends. Unset: all of it. */
+  filter?: FilterInit | undefined;
+  /**
+   * granularity is the width of points: GRANULARITY_HOUR, GRANULARITY_DAY, GRANULARITY_WEEK or GRANULARITY_MONTH. Unset:
+   * days.
+   */
+  granularity?: Granularity | undefined;
+  /**
+   * horizon is how many points are forecast: up to 336 hours, 180 days, 52 weeks or 12 months. Unset: 24 hours, 14 days, 4
+   * weeks or 3 months.
+   */
+  horizon?: number | undefined;
+  /**
+   * time_range is the history. The forecast begins where its last whole point ends: an earlier end shows what would have
+   * been forecast then. With neither start nor end: as much as helps, up to now (56 days of hours, 730 days, and 1,820
+   * days of weeks and months). Its time_zone and week_start are those of the points.
+   */
+  timeRange?: TimeRangeInit | undefined;
+  /**
+   * holidays are days that are not like others, at most 100 with at most 1,000 dates. What each does to values is learned
+   * from its earlier dates; the first one of a name is taken as an ordinary day. Goes with hours and days.
+   */
+  holidays?: readonly HolidayInit[] | undefined;
+  /**
+   * limit asks when a value is reached: by the value of the running calendar month where the metric adds up, as a quota
+   * does, or else by a point. More than 0. Unset: no limit.
+   */
+  limit?: number | undefined;
+}
+
+/** Holiday is a kind of day that is not like others. */
+export interface HolidayInit {
+  /** name is what it is called, as in "Christmas". Required, each once, at most 256 bytes. */
+  name?: string | undefined;
+  /** dates are its days in the zone of the points, past ones and those to come, as in "2026-12-25". At least one. */
+  dates?: readonly string[] | undefined;
+}
+
+/** GetForecastResponse is a forecast with its error. */
+export interface GetForecastResponse {
+  /** context says what the history is. Its bounds are those of time_range, or what was chosen. */
+  context?: AnswerContext;
+  /** metric is that of the question. */
+  metric: string;
+  /** unit is that of all values of the answer, as in ListMetrics. */
+  unit: string;
+  /** title is the metric's, in English. */
+  title: string;
+  /** granularity is the width of points. */
+  granularity?: Granularity;
+  /** points are what is expected, from the point that is running at the end of the history on. */
+  points: ForecastPoint[];
+  /** model is what made the forecast: the one that was best from many instants of the past. */
+  model?: ForecastModel;
+  /** members are the models whose mean it is, for FORECAST_MODEL_COMBINATION. */
+  members: ForecastModel[];
+  /** error says how wrong forecasts of the past were. */
+  error?: ForecastError;
+  /** history says what it was learned from. */
+  history?: ForecastHistory;
+  /**
+   * projections are what the calendar month, and with days the calendar quarter, in which the history ends will come to.
+   * Only for hours and days, for metrics that add up, for periods whose beginning the history holds, and as far ahead as
+   * the history is long enough for.
+   */
+  projections: PeriodProjection[];
+  /**
+   * limit says when the limit is reached. Unset: the question has none, or nothing can be said: the metric adds up and has
+   * no projection of the month.
+   */
+  limit?: LimitForecast;
+  /** holidays say what each kind of day did, in the order of the question. */
+  holidays: HolidayEffect[];
+}
+
+/**
+ * ExpectedValue is a value with the intervals that hold it in 80 and in 95 of 100 cases. What is never negative and what
+ * is a fraction stays within its bounds.
+ */
+export interface ExpectedValue {
+  /** point is the value that is expected. */
+  point: number;
+  /** low_80 is the lower end of the interval of 80 %. */
+  low80: number;
+  /** high_80 is its upper end. */
+  high80: number;
+  /** low_95 is the lower end of the interval of 95 %. */
+  low95: number;
+  /** high_95 is its upper end. */
+  high95: number;
+}
+
+/** ForecastPoint is what is expected of one hour, day, week or month. */
+export interface ForecastPoint {
+  /** bucket is the point's time. Days have 23 to 25 hours where clocks change. */
+  bucket?: Bucket;
+  /** expected is its value. */
+  expected?: ExpectedValue;
+  /** so_far is its value until now, for the point that is running. Unset: it has not begun, or has no value yet. */
+  soFar?: number;
+  /** holiday is the name of the holiday that it is. Empty: none. */
+  holiday: string;
+}
+
+/**
+ * ForecastError is how wrong forecasts were that the same procedure, with its choice between models, made at instants of
+ * the past from what was known then.
+ */
+export interface ForecastError {
+  /**
+   * mase is the mean absolute error over that of the seasonal naive within the history: below 1 is better. Unset: the
+   * history repeats itself exactly.
+   */
+  mase?: number;
+  /** naive_mase is the same of the seasonal naive's own forecasts. Unset as mase. */
+  naiveMase?: number;
+  /** coverage_80 is the fraction of values that intervals of 80 % held, made then. Unset: none could be judged. */
+  coverage80?: number;
+  /** coverage_95 is the same of those of 95 %. */
+  coverage95?: number;
+  /** origins is from how many instants of the past was forecast. */
+  origins: number;
+}
+
+/** ForecastHistory is what a forecast was learned from. */
+export interface ForecastHistory {
+  /** start is where the first point that was used begins. */
+  start?: Instant;
+  /** end is where the last whole point ends, and the first of the forecast begins. */
+  end?: Instant;
+  /** points is how many values there were. Gaps and holidays are not counted. */
+  points: number;
+}
+
+/** PeriodProjection is what a calendar month or quarter will come to. */
+export interface PeriodProjection {
+  /** granularity says what it is: GRANULARITY_MONTH or GRANULARITY_QUARTER. */
+  granularity?: Granularity;
+  /** bucket is its time. */
+  bucket?: Bucket;
+  /** so_far is its value until now, the running point included. */
+  soFar: number;
+  /** at_end is what it is expected to be when it is over. */
+  atEnd?: ExpectedValue;
+}
+
+/** LimitForecast says when a limit is reached. */
+export interface LimitForecast {
+  /** limit is that of the question. */
+  limit: number;
+  /** outcome says whether it will be. */
+  outcome?: LimitOutcome;
+  /** expected is the point in which it is reached, by what is expected. Unset: not until looked_until. */
+  expected?: Bucket;
+  /** earliest is the point in which it is reached by the upper end of the interval of 80 %. Unset as expected. */
+  earliest?: Bucket;
+  /** latest is the point in which it is reached by the lower end of the interval of 80 %. Unset as expected. */
+  latest?: Bucket;
+  /**
+   * looked_until is where the last point that was looked at ends: the end of the month, where the metric adds up, or the
+   * horizon.
+   */
+  lookedUntil?: Instant;
+}
+
+/** HolidayEffect is what a kind of day does. */
+export interface HolidayEffect {
+  /** name is that of the question. */
+  name: string;
+  /** occurrences is how many points of the history were such days, and were compared with what they would have been. */
+  occurrences: number;
+  /**
+   * factor is how many times the ordinary value such a point has: 0.3 is 70 % less. Unset: none was seen, and such days
+   * are taken as ordinary ones.
+   */
+  factor?: number;
 }
 
 /**

@@ -31,6 +31,7 @@ from tallywire.cli import (
     destinations,
     event_list,
     exporting,
+    forecast,
     funnel,
     json_output,
     key_values,
@@ -210,6 +211,7 @@ application.command(name="leaderboard")(leaderboard.leaderboard)
 application.command(name="costs")(costs.costs)
 application.command(name="events")(event_list.events)
 application.command(name="daily")(daily.daily)
+application.command(name="forecast")(forecast.forecast)
 application.command(name="quota")(quota.quota)
 application.command(name="roi")(roi.roi)
 application.command(name="campaigns")(campaigns.campaigns)

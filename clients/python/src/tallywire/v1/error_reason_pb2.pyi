@@ -371,6 +371,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
     command.
     """
+    ERROR_REASON_HISTORY_TOO_SHORT: _ErrorReason.ValueType  # 261
+    """FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the
+    unit that the message names.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -727,5 +731,9 @@ limit.
 ERROR_REASON_FORECAST_NOT_INSTALLED: ErrorReason.ValueType  # 260
 """FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
 command.
+"""
+ERROR_REASON_HISTORY_TOO_SHORT: ErrorReason.ValueType  # 261
+"""FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the
+unit that the message names.
 """
 global___ErrorReason = ErrorReason

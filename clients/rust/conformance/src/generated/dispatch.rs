@@ -635,6 +635,12 @@ pub(crate) async fn call(
                 )
                 .await
         }
+        "tallywire.v1.ForecastService/GetForecast" => {
+            answered(
+                "GetForecastResponse",
+                client.get_forecast(decoded::<v1::GetForecastRequest>(request)?).await,
+            )
+        }
         "tallywire.v1.PrivacyService/EraseUser" => {
             answered(
                 "EraseUserResponse",

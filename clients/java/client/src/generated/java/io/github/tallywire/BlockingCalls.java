@@ -48,6 +48,7 @@ import io.github.tallywire.answer.GetDeliveryResponse;
 import io.github.tallywire.answer.GetDestinationResponse;
 import io.github.tallywire.answer.GetErasureResponse;
 import io.github.tallywire.answer.GetEventResponse;
+import io.github.tallywire.answer.GetForecastResponse;
 import io.github.tallywire.answer.GetFunnelResponse;
 import io.github.tallywire.answer.GetLeadResponse;
 import io.github.tallywire.answer.GetLeaderboardResponse;
@@ -2326,6 +2327,32 @@ abstract class BlockingCalls {
    */
   public ServerStream<ExportRowsResponse> exportRows(Consumer<io.github.tallywire.v1.ExportRowsRequest.Builder> request) {
     return exportRows(Requests.filled(io.github.tallywire.v1.ExportRowsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetForecast returns what a metric is expected to be in the next hours, days, weeks or months,
+   * with intervals, the errors of such forecasts in the past, what the running month and quarter
+   * will come to, and when a limit is reached. It needs the scope read.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetForecastResponse getForecast(io.github.tallywire.v1.GetForecastRequest request) {
+    return GetForecastResponse.of(call(io.github.tallywire.v1.ForecastServiceGrpc.getGetForecastMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * GetForecast returns what a metric is expected to be in the next hours, days, weeks or months,
+   * with intervals, the errors of such forecasts in the past, what the running month and quarter
+   * will come to, and when a limit is reached. It needs the scope read.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetForecastResponse getForecast(Consumer<io.github.tallywire.v1.GetForecastRequest.Builder> request) {
+    return getForecast(Requests.filled(io.github.tallywire.v1.GetForecastRequest.newBuilder(), request).build());
   }
 
   /**

@@ -37,6 +37,7 @@ import io.github.tallywire.answer.GetDeliveryResponse;
 import io.github.tallywire.answer.GetDestinationResponse;
 import io.github.tallywire.answer.GetErasureResponse;
 import io.github.tallywire.answer.GetEventResponse;
+import io.github.tallywire.answer.GetForecastResponse;
 import io.github.tallywire.answer.GetFunnelResponse;
 import io.github.tallywire.answer.GetLeadResponse;
 import io.github.tallywire.answer.GetLeaderboardResponse;
@@ -1861,6 +1862,30 @@ abstract class FutureCalls {
    */
   public CompletableFuture<GetEventResponse> getEvent(Consumer<io.github.tallywire.v1.GetEventRequest.Builder> request) {
     return getEvent(Requests.filled(io.github.tallywire.v1.GetEventRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetForecast returns what a metric is expected to be in the next hours, days, weeks or months,
+   * with intervals, the errors of such forecasts in the past, what the running month and quarter
+   * will come to, and when a limit is reached. It needs the scope read.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetForecastResponse> getForecast(io.github.tallywire.v1.GetForecastRequest request) {
+    return call(io.github.tallywire.v1.ForecastServiceGrpc.getGetForecastMethod(), request, CallKind.QUESTION, GetForecastResponse::of);
+  }
+
+  /**
+   * GetForecast returns what a metric is expected to be in the next hours, days, weeks or months,
+   * with intervals, the errors of such forecasts in the past, what the running month and quarter
+   * will come to, and when a limit is reached. It needs the scope read.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetForecastResponse> getForecast(Consumer<io.github.tallywire.v1.GetForecastRequest.Builder> request) {
+    return getForecast(Requests.filled(io.github.tallywire.v1.GetForecastRequest.newBuilder(), request).build());
   }
 
   /**

@@ -1,0 +1,298 @@
+"""GetForecast: what a metric is expected to be next, by what it was in whole hours, days, weeks or months."""
+
+import asyncio
+import dataclasses
+import itertools
+import zoneinfo
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from server import timerange
+from server.catalog import registry
+from server.catalog.catalogue import Catalogue
+from server.catalog.figures import Figure
+from server.catalog.filters import Filter
+from server.catalog.metrics import Aggregation, Measure, Metric, Quantile, Ratio, Unit
+from server.errors import Reason, Refused
+from server.forecasts import extras, growth
+from server.forecasts.growth import LimitForecast, PeriodProjection
+from server.forecasts.values import SeriesForecast, TooShortError
+from server.query import trends
+from server.query.answers import Context, Period
+from server.query.buckets import Partial
+from server.query.queries import Queries
+from server.query.trends import Trends, TrendsQuestion
+from server.tenancy.principal import Principal
+from server.timerange import Granularity, Interval, Span, TimeRange
+
+if TYPE_CHECKING:
+    from server.forecasts.arrays import SeasonPlaces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HorizonWidth:
+    """What forecasts of a granularity are: the horizon, the most of it, and how many days of history help."""
+
+    horizon: int
+    most: int
+    history_days: int
+
+
+WIDTHS: Final[Mapping[Granularity, HorizonWidth]] = {
+    Granularity.HOUR: HorizonWidth(horizon=24, most=336, history_days=56),
+    Granularity.DAY: HorizonWidth(horizon=14, most=180, history_days=730),
+    Granularity.WEEK: HorizonWidth(horizon=4, most=52, history_days=1820),
+    Granularity.MONTH: HorizonWidth(horizon=3, most=12, history_days=1820),
+}
+_DAILY: Final = (Granularity.HOUR, Granularity.DAY)
+_AT_ONCE: Final = 2  # forecasts that are computed at one time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastQuestion:
+    """A question for a forecast. history is None for as much as helps; holidays has the dates of each name."""
+
+    metric: str
+    part: Filter
+    granularity: Granularity
+    horizon: int
+    history: Interval | None
+    zone: zoneinfo.ZoneInfo | None
+    week_start: int | None
+    holidays: Mapping[str, Sequence[date]]
+    limit: float | None
+    catalogue: Catalogue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricForecast:
+    """A forecast with what it was learned from. buckets are those of its points, and names their holidays, empty for
+    none; so_far is the value of the first one until now, None where it has not begun or has none.
+    """
+
+    context: Context
+    metric: Metric
+    granularity: Granularity
+    forecast: SeriesForecast
+    buckets: Sequence[Interval]
+    names: Sequence[str]
+    so_far: Figure
+    history: Interval
+    projections: Sequence[PeriodProjection]
+    limit: LimitForecast | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPoints:
+    """The whole points of a history, oldest first, and the points after it. so_far is what the first of these has."""
+
+    points: Sequence[Interval]
+    values: Sequence[float | None]
+    period: TimeRange
+    so_far: float | None
+
+    def ahead(self, granularity: Granularity, count: int) -> list[Interval]:
+        """Returns so many points after the history."""
+        start = timerange.floor_bucket(self.points[-1].end)
+        endless = dataclasses.replace(self.period, span=Span(start=start, end=start + 2**31))
+        return [one.interval for one in itertools.islice(timerange.points(endless, granularity), count)]
+
+
+class Forecasts:
+    """Answers questions for forecasts, a few at a time: each keeps a thread busy for a tenth of a second."""
+
+    def __init__(self, queries: Queries) -> None:
+        self.queries = queries
+        self._turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def answer(self, principal: Principal, question: ForecastQuestion) -> MetricForecast:
+        """Answers the question; refuses a history that is too short to know the error."""
+        extras.check()
+        found = await self._series(principal, question)
+        metric = question.catalogue.metrics[question.metric]
+        known = _known(found, question)
+        async with self._turn:
+            return await asyncio.to_thread(_forecast, found.context, metric, question, known)
+
+    async def _series(self, principal: Principal, question: ForecastQuestion) -> Trends:
+        """Returns the series of the history; where none was asked for, as much of it as the organization keeps."""
+        history = question.history
+        if history is not None:
+            return await trends.answer(self.queries, principal, _trends(question, history))
+        now = self.queries.now()
+        start = now - timedelta(days=WIDTHS[question.granularity].history_days)
+        end = now + timerange.MAX_AHEAD
+        try:
+            return await trends.answer(self.queries, principal, _trends(question, Interval(start=start, end=end)))
+        except Refused as refused:
+            complete_from = refused.metadata.get("complete_from")
+            if complete_from is None:
+                raise
+        later = Interval(start=datetime.fromisoformat(complete_from), end=end)
+        return await trends.answer(self.queries, principal, _trends(question, later))
+
+
+def _trends(question: ForecastQuestion, history: Interval) -> TrendsQuestion:
+    return TrendsQuestion(
+        period=Period(start=history.start, end=history.end, zone=question.zone, week_start=question.week_start),
+        part=question.part,
+        granularity=question.granularity,
+        metrics=[question.metric],
+        catalogue=question.catalogue,
+    )
+
+
+def _known(found: Trends, question: ForecastQuestion) -> KnownPoints:
+    """Returns the whole points of a series. What lies before the first event and what is cut is no history."""
+    metric = question.catalogue.metrics[question.metric]
+    series = [_shown(metric, one) for one in found.series[question.metric]]
+    whole = [place for place, bucket in enumerate(found.buckets) if bucket.partial is None]
+    if not whole:
+        raise _too_short(question, TooShortError(needed=_needed(question), found=0))
+    last = whole[-1]
+    following = found.buckets[last + 1] if last + 1 < len(found.buckets) else None
+    runs = following is not None and following.partial is Partial.RUNNING
+    return KnownPoints(
+        points=[found.buckets[place].interval for place in whole],
+        values=[series[place] for place in whole],
+        period=found.context.period,
+        so_far=series[last + 1] if runs else None,
+    )
+
+
+def _shown(metric: Metric, value: Figure) -> float | None:
+    """Returns a value in the unit of the metric, as series show it."""
+    parts = 1 if isinstance(metric, Quantile) or (isinstance(metric, Ratio) and metric.denominators) else metric.parts
+    return None if value is None else float(value) / parts
+
+
+def _needed(question: ForecastQuestion) -> int:
+    from server.forecasts import backtest  # needs numpy, which extras.check() has found
+
+    return backtest.needed(_period(question.granularity), question.horizon)
+
+
+def _period(granularity: Granularity) -> int:
+    return {Granularity.HOUR: 24, Granularity.DAY: 7}.get(granularity, 1)
+
+
+def _too_short(question: ForecastQuestion, short: TooShortError) -> Refused:
+    unit = question.granularity.value
+    return Refused(
+        Reason.HISTORY_TOO_SHORT,
+        f"a forecast of {question.horizon} {unit}s whose error is known needs {short.needed} whole {unit}s of history,"
+        f" at least half of them with a value; there are {short.found}: ask for fewer, or later",
+        field="horizon",
+        metadata={"needed": str(short.needed), "found": str(short.found), "unit": unit},
+    )
+
+
+def _forecast(context: Context, metric: Metric, question: ForecastQuestion, known: KnownPoints) -> MetricForecast:
+    """Returns the answer; refuses a history that is too short. It takes a while."""
+    granularity = question.granularity
+    reach = growth.reach(known.points[-1].end, known.period, granularity) if adds_up(metric) else []
+    ahead = known.ahead(granularity, max([question.horizon, *reach]))
+    try:
+        found = _computed(question, metric, known, ahead[: question.horizon])
+    except TooShortError as short:
+        raise _too_short(question, short) from None
+    further = {}
+    for steps in reach:
+        try:
+            further[steps] = found if steps == question.horizon else _computed(question, metric, known, ahead[:steps])
+        except TooShortError:
+            break  # the quarter ends no earlier than the month
+    projections = growth.projections(known, ahead, further) if granularity in _DAILY else []
+    return MetricForecast(
+        context=context,
+        metric=metric,
+        granularity=granularity,
+        forecast=_at_least(found, known.so_far if adds_up(metric) else None),
+        buckets=ahead[: question.horizon],
+        names=_names(question, known, ahead[: question.horizon])[len(known.points) :],
+        so_far=known.so_far,
+        history=Interval(start=known.points[0].start, end=known.points[-1].end),
+        projections=projections,
+        limit=_limit(question, metric, known, ahead, found, further, projections),
+    )
+
+
+def _computed(
+    question: ForecastQuestion, metric: Metric, known: KnownPoints, ahead: Sequence[Interval]
+) -> SeriesForecast:
+    from server.forecasts import series_forecast  # needs numpy, which extras.check() has found
+
+    seen = [value for value in known.values if value is not None]
+    is_share = metric.unit == Unit.FRACTION and all(value <= 1 for value in seen)
+    return series_forecast.forecast(
+        known.values,
+        horizon=len(ahead),
+        seasons=_seasons(question.granularity, [*known.points, *ahead], known.period.zone),
+        lower=0.0 if all(value >= 0 for value in seen) else None,
+        upper=1.0 if is_share else None,
+        marks=_names(question, known, ahead) if question.holidays else (),
+    )
+
+
+def _seasons(granularity: Granularity, points: Sequence[Interval], zone: zoneinfo.ZoneInfo) -> Sequence["SeasonPlaces"]:
+    """Returns the seasons that points may have, with the place of each on the clock and the calendar of the zone."""
+    import numpy as np  # extras.check() has found it
+
+    from server.forecasts.arrays import SeasonPlaces
+
+    if granularity not in _DAILY:
+        year = 52 if granularity is Granularity.WEEK else 12
+        return [SeasonPlaces.regular(1, len(points)), SeasonPlaces.regular(year, len(points))]
+    weekdays = np.array([timerange.day_at(one.start, zone).weekday() for one in points], dtype=np.int64)
+    if granularity is Granularity.DAY:
+        return [SeasonPlaces(period=7, phases=weekdays)]
+    hours = np.array([one.start.astimezone(zone).hour for one in points], dtype=np.int64)
+    return [SeasonPlaces(period=24, phases=hours), SeasonPlaces(period=168, phases=weekdays * 24 + hours)]
+
+
+def _names(question: ForecastQuestion, known: KnownPoints, ahead: Sequence[Interval]) -> list[str]:
+    """Returns the name of the holiday of each point of the history and of those ahead; empty for none."""
+    days = {day: name for name, dates in question.holidays.items() for day in dates}
+    zone = known.period.zone
+    return [days.get(timerange.day_at(one.start, zone), "") for one in (*known.points, *ahead)]
+
+
+def adds_up(metric: Metric) -> bool:
+    """Returns whether the values of points add up to that of all of them: counts, sums and totals of these do; distinct
+    ids, shares and percentiles do not.
+    """
+    if isinstance(metric, Measure):
+        return metric.aggregation is not Aggregation.UNIQUE
+    if isinstance(metric, Quantile) or metric.denominators:
+        return False
+    return all(adds_up(registry.MEASURES[name]) for name in metric.inputs if not name.endswith(".count"))
+
+
+def _at_least(found: SeriesForecast, so_far: float | None) -> SeriesForecast:
+    """Returns a forecast whose first point is not less than what it already has."""
+    if so_far is None or not found.points:
+        return found
+    return dataclasses.replace(found, points=[found.points[0].at_least(so_far), *found.points[1:]])
+
+
+def _limit(
+    question: ForecastQuestion,
+    metric: Metric,
+    known: KnownPoints,
+    ahead: Sequence[Interval],
+    found: SeriesForecast,
+    further: Mapping[int, SeriesForecast],
+    projections: Sequence[PeriodProjection],
+) -> LimitForecast | None:
+    """Returns when the limit is reached; None without one, and where nothing can be said."""
+    if question.limit is None:
+        return None
+    if not adds_up(metric):
+        return growth.limit_of_points(question.limit, found, ahead)
+    month = next((one for one in projections if one.granularity is Granularity.MONTH), None)
+    if month is None:
+        return None
+    steps = min(further)
+    return growth.limit_of_period(question.limit, month, further[steps], ahead[:steps])
