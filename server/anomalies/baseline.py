@@ -27,7 +27,7 @@ _ALL = 672  # four weeks of hours, a week of quarter hours
 RECENT = 48
 _LEAST_RECENT = 16
 _LEAST_NOISE = 8
-_BREADTH = 3.29  # nine tenths of normally distributed values lie within so many standard deviations
+_SEEN = 2  # what was as far away so often is not unusual
 _SEASONS_ASKED = 12
 _POOLED = 8  # as many values as the noise of the present counts for beside that of the season
 _FREEDOM_PER_SAMPLE = 0.37  # how much a median distance knows, beside a standard deviation of normal values
@@ -45,18 +45,29 @@ _OF_DAYS = (Season.HOUR_OF_WORKING_DAYS, Season.HOUR_OF_WEEKENDS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usual:
-    """What is usual: the value to expect, its standard deviation as far as known, and how well it is known.
+    """What is usual: the value to expect, and how far values are from it.
 
     center is the median of its season, and expected what that comes to at the present level. mean is the season's mean
-    at that level, which for small counts and fractions says more than a median.
+    at that level, which for small counts and fractions says more than a median. least and most are values that were
+    seen twice at least, at that level. spread is the standard deviation, fall and rise are those below and above what
+    is expected, where one side may reach farther, and freedom says how well these are known (the degrees of freedom of
+    Student's t).
     """
 
     center: float
     expected: float
     mean: float
+    least: float
+    most: float
     spread: float
+    fall: float
+    rise: float
     freedom: float
     basis: Basis
+
+    def distance(self, value: float) -> float:
+        """Returns how far a value is from what is expected, in standard deviations of its side."""
+        return (value - self.expected) / (self.rise if value > self.expected else self.fall)
 
 
 class Baseline:
@@ -105,28 +116,27 @@ class Baseline:
             self._begin(basis.season)
         center, level = window.median(), self._level()
         mean = center if self._kind is Kind.VALUE or center > _SMALL else window.trimmed_mean()
-        if self._kind is Kind.COUNT:
-            factor = level if level is not None else 1.0
-            expected, mean = center * factor, mean * factor
-        else:
-            expected, mean = center + (level or 0.0), mean + (level or 0.0)
-        if self._kind is Kind.FRACTION:
-            expected, mean = min(1.0, max(0.0, expected)), min(1.0, max(0.0, mean))
-        spread, freedom = self._spread(window, center, expected)
-        trials = sample.trials
+        expected, mean = self._at_level(center, level), self._at_level(mean, level)
+        spread, grown = self._spread(window, center, expected, sample.trials)
+        fall, rise = window.tails(center)
+        least, most = window.seen(_SEEN)
         return Usual(
             center=center,
             expected=expected,
             mean=mean,
-            spread=max(spread, self._least_spread(expected, trials, basis.samples)),
-            freedom=freedom,
+            least=self._at_level(least, level),
+            most=self._at_level(most, level),
+            spread=spread,
+            fall=max(spread, fall * grown),
+            rise=max(spread, rise * grown),
+            freedom=self._freedom(window),
             basis=basis,
         )
 
-    def drift(self, distance: float, usual: Usual) -> float:
+    def drift(self, value: float, usual: Usual) -> float:
         """Returns how far the average of the latest buckets has moved, in standard deviations of such an average.
 
-        distance is that of the bucket in question, in standard deviations of buckets. It is 0 with too few buckets, and
+        value is that of the bucket in question. It is 0 with too few buckets, and
         as long as a bucket is compared with those of other hours or days: every morning would be a drift.
         """
         is_mixed = (self._has_hours or self._is_daily) and usual.basis.season is Season.ALL
@@ -135,7 +145,7 @@ class Baseline:
         kept = 1 - _DRIFT_WEIGHT
         alike = _correlation(self._latest) * kept
         deviation = math.sqrt(_DRIFT_WEIGHT / (1 + kept) * (1 + alike) / (1 - alike))
-        return _averaged(self._drift, distance) / deviation
+        return _averaged(self._drift, (value - usual.expected) / usual.spread) / deviation
 
     def _learn(self, at: datetime, value: float) -> None:
         self._all.add(value)
@@ -168,6 +178,14 @@ class Baseline:
         if len(self._all) >= self._least:
             return self._all, Basis(season=Season.ALL, samples=len(self._all))
         return None
+
+    def _at_level(self, value: float, level: float | None) -> float:
+        """Returns what a value of the past comes to at the present level."""
+        if level is None:
+            return value
+        if self._kind is Kind.COUNT:
+            return value * level
+        return value + level if self._kind is Kind.VALUE else min(1.0, max(0.0, value + level))
 
     def _level(self) -> float | None:
         """Returns what the latest buckets were beside the usual of their seasons: a ratio of counts, else a difference.
@@ -209,20 +227,22 @@ class Baseline:
             found += (distance / self._scale(center) for distance in distances[1:])
         return found
 
-    def _spread(self, window: Window, center: float, expected: float) -> tuple[float, float]:
-        """Returns the standard deviation of a bucket, of its season and of the present together, and its freedom."""
-        count = len(window)
-        spread, freedom = window.spread(center), _FREEDOM_PER_SAMPLE * (count - 1)
-        if window is self._all:
-            # Nights and days are both usual, whichever of them the median lies in.
-            spread = max(spread, window.breadth() / _BREADTH)
+    def _spread(self, window: Window, center: float, expected: float, trials: int | None) -> tuple[float, float]:
+        """Returns the standard deviation of a bucket, of season and present together, and by what that has grown."""
+        count, grown = len(window), 1.0
         if self._kind is Kind.COUNT and center > 0:
-            spread *= max(1.0, expected / center)
+            grown = max(1.0, expected / center)
+        spread = window.spread(center) * grown
         if len(self._noise) >= _LEAST_NOISE:
             present = self._noise.spread(0.0) * self._scale(expected)
             spread = math.sqrt((count * spread**2 + _POOLED * present**2) / (count + _POOLED))
-            freedom += _FREEDOM_PER_SAMPLE * (len(self._noise) - 1)
-        return spread * math.sqrt(1 + math.pi / 2 / count), max(1.0, freedom)
+        spread *= math.sqrt(1 + math.pi / 2 / count)  # the median is an estimate, too
+        return max(spread, self._least_spread(expected, trials, count)), grown
+
+    def _freedom(self, window: Window) -> float:
+        """Returns how well the standard deviations are known, as degrees of freedom."""
+        present = len(self._noise) - 1 if len(self._noise) >= _LEAST_NOISE else 0
+        return max(1.0, _FREEDOM_PER_SAMPLE * (len(window) - 1 + present))
 
     def _scale(self, expected: float) -> float:
         """Returns by what noise is compared between seasons: the root of a count, as in a Poisson process."""

@@ -112,7 +112,7 @@ def judged(
     if current.value is None or usual is None:
         return None
     verdict = _verdict(current.value, current.trials, usual, kind, sensitivity.sigmas)
-    drift = seen.drift((current.value - usual.expected) / usual.spread, usual)
+    drift = seen.drift(current.value, usual)
     method, score = verdict.method, verdict.score
     if abs(score) < sensitivity.sigmas <= abs(drift):
         method, score = Method.EWMA, math.copysign(min(abs(drift), surprise.MAX_SIGMAS), drift)
@@ -152,13 +152,17 @@ def _verdict(value: float, trials: int | None, usual: Usual, kind: Kind, sigmas:
 
 
 def _by_spread(value: float, usual: Usual, kind: Kind, sigmas: float) -> _Verdict:
-    margin = surprise.to_distance(sigmas, usual.freedom) * usual.spread
-    low, high = usual.expected - margin, usual.expected + margin
+    margin = surprise.to_distance(sigmas, usual.freedom)
+    low = min(usual.least, usual.expected - margin * usual.fall)
+    high = max(usual.most, usual.expected + margin * usual.rise)
     if kind is not Kind.VALUE:
         low = max(0.0, low)
     if kind is Kind.FRACTION:
         high = min(1.0, high)
-    score = surprise.of_distance((value - usual.expected) / usual.spread, usual.freedom)
+    score = surprise.of_distance(usual.distance(value), usual.freedom)
+    if usual.least <= value <= usual.most:
+        # It has been seen before: it is no rarer than that.
+        score = math.copysign(min(abs(score), surprise.of_tail(2.5 / (usual.basis.samples + 1))), score)
     return _Verdict(expected=usual.expected, low=low, high=high, score=score, method=Method.ROBUST_Z)
 
 

@@ -11,6 +11,9 @@ _SIGMAS_PER_MEAN_DISTANCE = 1.2533
 # What a spread of few values is too small by (Croux and Rousseeuw 1992, "Time-efficient algorithms for two highly
 # robust estimators of scale"), for 0 to 9 values.
 _FEW = (1.0, 1.0, 1.196, 1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107)
+# How far away the last twentieth of a side is, and from how many values on that is known.
+_SIGMAS_OF_TAIL = 1.645
+_LEAST_TAILS = 20
 # How much of both ends a trimmed mean leaves out.
 _TRIMMED = 0.1
 
@@ -58,11 +61,22 @@ class Window:
         kept = ordered[skipped : len(ordered) - skipped]
         return sum(kept) / len(kept)
 
-    def breadth(self) -> float:
-        """Returns the distance between the ends of the nine tenths in the middle."""
+    def seen(self, times: int) -> tuple[float, float]:
+        """Returns the least and the greatest value that was reached so often."""
         ordered = self.ordered()
+        return ordered[min(times, len(ordered)) - 1], ordered[-min(times, len(ordered))]
+
+    def tails(self, center: float) -> tuple[float, float]:
+        """Returns the standard deviations below and above a center as the last twentieth of each side tells them.
+
+        Durations and prices reach far up and not far down; of a series by day and night one is the center and the other
+        a tail. 0 with fewer than 20 values.
+        """
+        ordered = self.ordered()
+        if len(ordered) < _LEAST_TAILS:
+            return 0.0, 0.0
         skipped = len(ordered) // 20
-        return ordered[len(ordered) - 1 - skipped] - ordered[skipped]
+        return (center - ordered[skipped]) / _SIGMAS_OF_TAIL, (ordered[-1 - skipped] - center) / _SIGMAS_OF_TAIL
 
     def spread(self, center: float) -> float:
         """Returns the standard deviation around a center as the median distance tells it.
