@@ -44,6 +44,7 @@ from server.reports.timetables import ReportTimetables
 from server.rollups.member_numbers import Limits
 from server.rpc import realtime_conversion, transport
 from server.rpc.account_service import AccountService
+from server.rpc.anomaly_service import AnomalyService
 from server.rpc.asking import Asking
 from server.rpc.audit_service import AuditService
 from server.rpc.campaign_service import CampaignService
@@ -203,6 +204,7 @@ class Running:
             dashboards=DashboardService(SavedDashboards(self.database, kept)),
             deliveries=self._make_deliveries(kept),
             leaderboards=LeaderboardService(asking),
+            anomalies=AnomalyService(queries),
             campaigns=CampaignService(asking),
             directory=DirectoryService(asking, GapChanges(self.database, queries)),
             funnels=FunnelService(asking, FunnelDefinitions(self.database, queries)),

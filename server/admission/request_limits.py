@@ -75,6 +75,12 @@ GROUPS = Most(
     message="figures are kept by single dimensions and by pairs of them: group by at most two dimensions",
     field="group_by",
 )
+ACCOUNTS = Most(
+    count=5,
+    reason=Reason.TOO_MANY_FILTERS,
+    message="a change is told by at most five dimensions at once",
+    field="group_by",
+)
 SERVICE_LEVELS = Most(
     count=5, reason=Reason.VALUE_OUT_OF_RANGE, message="more than 5 thresholds", field="service_level_seconds"
 )
@@ -162,6 +168,9 @@ REPEATED: Mapping[str, Most] = {
     "tallywire.v1.GetUsageTrendsRequest.metrics": METRICS,
     "tallywire.v1.QueryMetricsRequest.group_by": GROUPS,
     "tallywire.v1.QueryMetricsRequest.metrics": METRICS,
+    "tallywire.v1.ListAnomaliesRequest.metrics": METRICS,
+    "tallywire.v1.ListChangesRequest.metrics": METRICS,
+    "tallywire.v1.ListChangesRequest.group_by": ACCOUNTS,
     "tallywire.v1.GetCallMetricsRequest.service_level_seconds": SERVICE_LEVELS,
     "tallywire.v1.CustomMetric.event_types": EVENT_TYPES,
     "tallywire.v1.FunnelDefinition.stages": FUNNEL_STAGES,

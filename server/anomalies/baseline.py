@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from server.anomalies import seasons
-from server.anomalies.samples import Kind, Sample
+from server.anomalies.samples import Sample, SeriesKind
 from server.anomalies.seasons import Basis, Season
-from server.anomalies.windows import Window
+from server.anomalies.windows import SortedWindow
 
 # How many buckets it takes until they stand for "as usual": weeks of one hour or day of the week, days of one hour of
 # working days or of weekends, and any buckets; of parts of days those of a whole day.
@@ -76,18 +76,18 @@ class Baseline:
     Memory and the time for a bucket do not grow with the number of buckets.
     """
 
-    def __init__(self, *, kind: Kind, zone: ZoneInfo, width: timedelta) -> None:
+    def __init__(self, *, kind: SeriesKind, zone: ZoneInfo, width: timedelta) -> None:
         """Has seen nothing."""
         self._kind = kind
-        self._clock = seasons.Clock(zone)
+        self._clock = seasons.WallClock(zone)
         self._has_hours, self._is_daily = seasons.is_within_days(width), seasons.is_daily(width)
         self._per_hour = max(1, round(timedelta(hours=1) / width)) if self._has_hours else 1
         self._least = 24 * self._per_hour if self._has_hours else _LEAST
-        self._by_week: dict[int, Window] = {}
-        self._by_day: dict[int, Window] = {}
-        self._all = Window(_ALL)
-        self._levels = Window(RECENT)
-        self._noise = Window(RECENT)
+        self._by_week: dict[int, SortedWindow] = {}
+        self._by_day: dict[int, SortedWindow] = {}
+        self._all = SortedWindow(_ALL)
+        self._levels = SortedWindow(RECENT)
+        self._noise = SortedWindow(RECENT)
         self._latest: deque[float] = deque(maxlen=RECENT)
         self._drift = 0.0
         self._season = Season.ALL
@@ -115,7 +115,7 @@ class Baseline:
         if basis.season.is_narrower(self._season):
             self._begin(basis.season)
         center, level = window.median(), self._level()
-        mean = center if self._kind is Kind.VALUE or center > _SMALL else window.trimmed_mean()
+        mean = center if self._kind is SeriesKind.VALUE or center > _SMALL else window.trimmed_mean()
         expected, mean = self._at_level(center, level), self._at_level(mean, level)
         spread, grown = self._spread(window, center, expected, sample.trials)
         fall, rise = window.tails(center)
@@ -158,7 +158,7 @@ class Baseline:
         else:
             _window(self._by_week, hour // 24, _WEEKS).add(value)
 
-    def _similar(self, at: datetime) -> tuple[Window, Basis] | None:
+    def _similar(self, at: datetime) -> tuple[SortedWindow, Basis] | None:
         """Returns the narrowest season with enough buckets."""
         if self._has_hours:
             hour = self._clock.hour_of_week(at)
@@ -183,9 +183,9 @@ class Baseline:
         """Returns what a value of the past comes to at the present level."""
         if level is None:
             return value
-        if self._kind is Kind.COUNT:
+        if self._kind is SeriesKind.COUNT:
             return value * level
-        return value + level if self._kind is Kind.VALUE else min(1.0, max(0.0, value + level))
+        return value + level if self._kind is SeriesKind.VALUE else min(1.0, max(0.0, value + level))
 
     def _level(self) -> float | None:
         """Returns what the latest buckets were beside the usual of their seasons: a ratio of counts, else a difference.
@@ -201,7 +201,7 @@ class Baseline:
         self._drift = _averaged(self._drift, found)
         self._latest.append(found)
         self._noise.add((value - usual.expected) / self._scale(usual.expected))
-        if self._kind is not Kind.COUNT:
+        if self._kind is not SeriesKind.COUNT:
             self._levels.add(value - usual.center)
         elif usual.center >= _LEAST_LEVEL:
             self._levels.add(value / usual.center)
@@ -209,12 +209,12 @@ class Baseline:
     def _begin(self, season: Season) -> None:
         """Forgets how buckets were beside a wider season, once there is a narrower one."""
         self._season = season
-        self._levels, self._drift = Window(RECENT), 0.0
+        self._levels, self._drift = SortedWindow(RECENT), 0.0
         self._latest.clear()
         windows = self._by_day if season in _OF_DAYS else self._by_week
-        self._noise = Window(RECENT, self._distances(windows))
+        self._noise = SortedWindow(RECENT, self._distances(windows))
 
-    def _distances(self, windows: Mapping[int, Window]) -> list[float]:
+    def _distances(self, windows: Mapping[int, SortedWindow]) -> list[float]:
         """Returns how far values are from the medians of their own seasons, of seasons spread over all.
 
         Without one value of each, since some value always is next to the median.
@@ -227,10 +227,10 @@ class Baseline:
             found += (distance / self._scale(center) for distance in distances[1:])
         return found
 
-    def _spread(self, window: Window, center: float, expected: float, trials: int | None) -> tuple[float, float]:
+    def _spread(self, window: SortedWindow, center: float, expected: float, trials: int | None) -> tuple[float, float]:
         """Returns the standard deviation of a bucket, of season and present together, and by what that has grown."""
         count, grown = len(window), 1.0
-        if self._kind is Kind.COUNT and center > 0:
+        if self._kind is SeriesKind.COUNT and center > 0:
             grown = max(1.0, expected / center)
         spread = window.spread(center) * grown
         if len(self._noise) >= _LEAST_NOISE:
@@ -239,20 +239,20 @@ class Baseline:
         spread *= math.sqrt(1 + math.pi / 2 / count)  # the median is an estimate, too
         return max(spread, self._least_spread(expected, trials, count)), grown
 
-    def _freedom(self, window: Window) -> float:
+    def _freedom(self, window: SortedWindow) -> float:
         """Returns how well the standard deviations are known, as degrees of freedom."""
         present = len(self._noise) - 1 if len(self._noise) >= _LEAST_NOISE else 0
         return max(1.0, _FREEDOM_PER_SAMPLE * (len(window) - 1 + present))
 
     def _scale(self, expected: float) -> float:
         """Returns by what noise is compared between seasons: the root of a count, as in a Poisson process."""
-        return math.sqrt(max(1.0, expected)) if self._kind is Kind.COUNT else 1.0
+        return math.sqrt(max(1.0, expected)) if self._kind is SeriesKind.COUNT else 1.0
 
     def _least_spread(self, expected: float, trials: int | None, samples: int) -> float:
         """Returns what chance alone spreads by."""
-        if self._kind is Kind.COUNT:
+        if self._kind is SeriesKind.COUNT:
             return math.sqrt(max(1.0, expected))
-        if self._kind is Kind.FRACTION and trials:
+        if self._kind is SeriesKind.FRACTION and trials:
             seen = trials * samples
             share = (expected * seen + 0.5) / (seen + 1)
             return math.sqrt(share * (1 - share) / trials)
@@ -277,8 +277,8 @@ def _hour_of_day(hour: int) -> int:
     return hour % 24 + (24 if hour >= _WEEKEND else 0)
 
 
-def _window(windows: dict[int, Window], key: int, most: int) -> Window:
+def _window(windows: dict[int, SortedWindow], key: int, most: int) -> SortedWindow:
     found = windows.get(key)
     if found is None:
-        found = windows[key] = Window(most)
+        found = windows[key] = SortedWindow(most)
     return found

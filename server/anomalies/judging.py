@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 
 from server.anomalies import baseline, surprise
 from server.anomalies.baseline import Baseline, Usual
-from server.anomalies.samples import Direction, Kind, Sample, Sensitivity
+from server.anomalies.samples import Direction, Sample, Sensitivity, SeriesKind
 from server.anomalies.seasons import Basis
 
 __all__ = ["Basis", "Direction", "Judgement", "Kind", "Method", "Sample", "Sensitivity", "describe", "judge", "judged"]
 
+# The name that callers use.
+Kind = SeriesKind
 # Counts below this are judged as counts: above it chance is normal, and the spread that was seen says more.
 _SMALL = 30.0
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 
 
-class Kind(enum.Enum):
+class SeriesKind(enum.Enum):
     """What the values of a series are, which decides what chance does to them."""
 
     COUNT = "count"

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from server.anomalies import judging
 from server.anomalies.baseline import Baseline
-from server.anomalies.judging import Direction, Judgement, Kind, Method, Sample, Sensitivity
-from server.anomalies.windows import Window
+from server.anomalies.judging import Judgement, Method
+from server.anomalies.samples import Direction, Sample, Sensitivity, SeriesKind
+from server.anomalies.windows import SortedWindow
 
 # So many buckets that are as usual do not end an anomaly: something that stops for a moment is still the same thing.
 BRIDGED = 1
@@ -24,7 +25,7 @@ _USUALLY, _USUAL_SIGMAS = 0.95, 1.96
 class Manner:
     """How a series is judged; its parts are those of judging.judge."""
 
-    kind: Kind
+    kind: SeriesKind
     zone: ZoneInfo
     width: timedelta
     direction: Direction
@@ -61,7 +62,7 @@ class Scanner:
         self.surprise = 0.0
         self._manner = manner
         self._seen = Baseline(kind=manner.kind, zone=manner.zone, width=manner.width)
-        self._surprises = Window(_REMEMBERED)
+        self._surprises = SortedWindow(_REMEMBERED)
 
     def take(self, sample: Sample) -> Judgement | None:
         """Judges a bucket, then takes it in."""
@@ -94,30 +95,49 @@ class Scanner:
         return max(1.0, ordered[int(len(ordered) * _USUALLY)] / _USUAL_SIGMAS)
 
 
-def anomalies(samples: Sequence[Sample], manner: Manner, *, start: int = 0) -> list[Anomaly]:
-    """Returns the anomalies that have begun at the place `start` or after it, in the order of time.
+class Scan:
+    """Finds the anomalies of a series bucket by bucket, those that begin at the place `start` or after it.
 
-    What is before is history alone. The last bucket must be complete. An anomaly goes on as long as buckets are at
-    least half as unusual as one must be to begin it, so that what wavers around the bounds is told once.
+    What is before is history alone. Buckets that are still running must not be among them. An anomaly goes on as long
+    as buckets are at least half as unusual as one must be to begin it, so that what wavers around the bounds is told
+    once.
     """
-    found: list[Anomaly] = []
-    scanner, open_until = Scanner(manner), -1
-    least = manner.sensitivity.sigmas * GOES_ON
-    for place, sample in enumerate(samples):
-        judgement = scanner.take(sample)
-        if place < start or judgement is None:
-            continue
-        is_open = place <= open_until and _is_same_side(found[-1].judgement, judgement)
+
+    def __init__(self, manner: Manner, *, start: int = 0) -> None:
+        """Has found nothing. is_judged says whether any bucket from the start on had enough history."""
+        self.found: list[Anomaly] = []
+        self.is_judged = False
+        self._scanner = Scanner(manner)
+        self._least = manner.sensitivity.sigmas * GOES_ON
+        self._start, self._place, self._open_until = start, -1, -1
+
+    def take(self, sample: Sample) -> None:
+        """Takes in the next bucket."""
+        self._place += 1
+        judgement = self._scanner.take(sample)
+        if judgement is None or self._place < self._start:
+            return
+        self.is_judged = True
+        is_open = self._place <= self._open_until and _is_same_side(self.found[-1].judgement, judgement)
         if judgement.is_anomalous:
-            if is_open:
-                found[-1] = _joined(found[-1], place, sample, judgement)
-            else:
-                found.append(
-                    Anomaly(first=place, last=place, peak=place, buckets=1, sample=sample, judgement=judgement)
-                )
-        if judgement.is_anomalous or (is_open and abs(judgement.score) >= least):
-            open_until = place + BRIDGED + 1
-    return found
+            self._add(sample, judgement, is_open=is_open)
+        if judgement.is_anomalous or (is_open and abs(judgement.score) >= self._least):
+            self._open_until = self._place + BRIDGED + 1
+
+    def _add(self, sample: Sample, judgement: Judgement, *, is_open: bool) -> None:
+        place = self._place
+        if is_open:
+            self.found[-1] = _joined(self.found[-1], place, sample, judgement)
+            return
+        self.found.append(Anomaly(first=place, last=place, peak=place, buckets=1, sample=sample, judgement=judgement))
+
+
+def anomalies(samples: Sequence[Sample], manner: Manner, *, start: int = 0) -> list[Anomaly]:
+    """Returns the anomalies of a series, as Scan finds them, in the order of time."""
+    scan = Scan(manner, start=start)
+    for sample in samples:
+        scan.take(sample)
+    return scan.found
 
 
 def _is_same_side(one: Judgement, other: Judgement) -> bool:

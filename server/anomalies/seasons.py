@@ -64,7 +64,7 @@ class Basis:
                 return f"{timerange.WEEKDAYS[self.weekday or 0].capitalize()}s{hour}"
 
 
-class Clock:
+class WallClock:
     """Tells the hour of the week of instants in a zone.
 
     It keeps the distance to UTC of each day of UTC in which the zone's clocks were not changed: series have many points

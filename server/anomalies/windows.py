@@ -18,7 +18,7 @@ _LEAST_TAILS = 20
 _TRIMMED = 0.1
 
 
-class Window:
+class SortedWindow:
     """The latest values of a series, at most `most` of them.
 
     Taking one in costs a few moves in a short list, or nothing but an append as long as nobody has asked for figures.

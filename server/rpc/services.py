@@ -7,6 +7,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from server.rpc import reflection, trace_requests
 from server.rpc.account_service import AccountService
+from server.rpc.anomaly_service import AnomalyService
 from server.rpc.audit_service import AuditService
 from server.rpc.campaign_service import CampaignService
 from server.rpc.custom_metric_service import CustomMetricService
@@ -27,6 +28,8 @@ from server.tenancy.principal import Scope
 from tallywire.v1 import (
     account_service_pb2,
     account_service_pb2_grpc,
+    anomaly_service_pb2,
+    anomaly_service_pb2_grpc,
     audit_service_pb2,
     audit_service_pb2_grpc,
     campaign_service_pb2,
@@ -61,6 +64,7 @@ from tallywire.v1 import (
 
 _EVENTS = event_service_pb2.DESCRIPTOR.services_by_name["EventService"]
 _METRICS = metrics_service_pb2.DESCRIPTOR.services_by_name["MetricsService"]
+_ANOMALIES = anomaly_service_pb2.DESCRIPTOR.services_by_name["AnomalyService"]
 _LEADERBOARDS = leaderboard_service_pb2.DESCRIPTOR.services_by_name["LeaderboardService"]
 _CAMPAIGNS = campaign_service_pb2.DESCRIPTOR.services_by_name["CampaignService"]
 _DIRECTORY = directory_service_pb2.DESCRIPTOR.services_by_name["DirectoryService"]
@@ -111,6 +115,7 @@ SCOPES = {
             },
         ),
         (_LEADERBOARDS, {"GetLeaderboard": Scope.READ}),
+        (_ANOMALIES, {"ListAnomalies": Scope.READ, "ListChanges": Scope.READ}),
         (_CAMPAIGNS, {"ListCampaigns": Scope.READ, "GetCampaign": Scope.READ}),
         (
             _DIRECTORY,
@@ -230,6 +235,7 @@ _NAMES = (
             _EVENTS,
             _METRICS,
             _LEADERBOARDS,
+            _ANOMALIES,
             _CAMPAIGNS,
             _DIRECTORY,
             _FUNNELS,
@@ -255,6 +261,7 @@ class Services:
     events: EventService
     metrics: MetricsService
     leaderboards: LeaderboardService
+    anomalies: AnomalyService
     campaigns: CampaignService
     directory: DirectoryService
     funnels: FunnelService
@@ -276,6 +283,7 @@ class Services:
         event_service_pb2_grpc.add_EventServiceServicer_to_server(self.events, server)
         metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(self.metrics, server)
         leaderboard_service_pb2_grpc.add_LeaderboardServiceServicer_to_server(self.leaderboards, server)
+        anomaly_service_pb2_grpc.add_AnomalyServiceServicer_to_server(self.anomalies, server)
         campaign_service_pb2_grpc.add_CampaignServiceServicer_to_server(self.campaigns, server)
         directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(self.directory, server)
         funnel_service_pb2_grpc.add_FunnelServiceServicer_to_server(self.funnels, server)

@@ -13,6 +13,7 @@ _UNARY: Mapping[str, str] = {
     "MetricsService": "GetOverview GetAgentMetrics GetUsageTrends QueryMetrics GetApiUsage GetCallMetrics GetQuality"
     " ListDimensionValues GetDailyStats GetQuota GetRoi GetConversationMetrics GetCosts ListMetrics",
     "LeaderboardService": "GetLeaderboard",
+    "AnomalyService": "ListAnomalies ListChanges",
     "CampaignService": "ListCampaigns GetCampaign",
     "DirectoryService": "ListAgents GetAgent ListContentGaps GetContentGap UpdateContentGap MergeContentGaps"
     " UndoContentGapMerge ListConversations GetConversation ListLeads GetLead ListUsers GetUser ListUserActivities"

@@ -118,6 +118,7 @@ def test_every_rpc_has_a_scope() -> None:
     names = (
         "EventService",
         "LeaderboardService",
+        "AnomalyService",
         "MetricsService",
         "CampaignService",
         "AuditService",

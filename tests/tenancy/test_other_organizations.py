@@ -138,6 +138,16 @@ TABLE: Mapping[str, Sequence[Case] | str] = {
     "MetricsService/GetConversationMetrics": [case("agent", within())],
     "MetricsService/GetCosts": NAMELESS,
     "MetricsService/ListMetrics": NAMELESS,
+    "AnomalyService/ListAnomalies": [
+        case("agent", within(metrics=["events"])),
+        case("metric", lambda name: {"time_range": THE_DAY, "metrics": [f"custom.{name}"]}),
+        case("metric", lambda name: {"time_range": THE_DAY, "metrics": ["events"], "group_by": name}, is_told=False),
+    ],
+    "AnomalyService/ListChanges": [
+        case("agent", within(metrics=["events"], group_by=["channel"])),
+        case("metric", lambda name: {"time_range": THE_DAY, "metrics": [f"custom.{name}"], "group_by": ["agent"]}),
+        case("metric", lambda name: {"time_range": THE_DAY, "metrics": ["events"], "group_by": [name]}, is_told=False),
+    ],
     "LeaderboardService/GetLeaderboard": [
         case("team", lambda name: {"time_range": THE_DAY, "team_id": name}, is_told=False)
     ],

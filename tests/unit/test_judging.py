@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from server.anomalies import judging, surprise
 from server.anomalies.judging import Direction, Judgement, Kind, Method, Sample, Sensitivity
 from server.anomalies.seasons import Season
-from server.anomalies.windows import Window
+from server.anomalies.windows import SortedWindow
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
@@ -260,7 +260,7 @@ def test_surprises_are_those_of_the_distributions() -> None:
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40), st.integers(1, 12))
 def test_windows_have_the_medians_of_their_latest_values(values: list[float], most: int) -> None:
-    window = Window(most)
+    window = SortedWindow(most)
     for number, value in enumerate(values, start=1):
         window.add(value)
         latest = sorted(values[max(0, number - most) : number])

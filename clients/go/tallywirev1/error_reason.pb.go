@@ -330,6 +330,9 @@ const (
 	// FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the
 	// unit that the message names.
 	ErrorReason_ERROR_REASON_HISTORY_TOO_SHORT ErrorReason = 261
+	// INVALID_ARGUMENT. What the metric has changed by is no sum over the values of a dimension: it is a distinct count, a
+	// percentile, or a ratio of such. Metadata: metric.
+	ErrorReason_ERROR_REASON_METRIC_NOT_ADDITIVE ErrorReason = 268
 )
 
 // Enum value maps for ErrorReason.
@@ -454,6 +457,7 @@ var (
 		226: "ERROR_REASON_TEST_RATE",
 		260: "ERROR_REASON_FORECAST_NOT_INSTALLED",
 		261: "ERROR_REASON_HISTORY_TOO_SHORT",
+		268: "ERROR_REASON_METRIC_NOT_ADDITIVE",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":               0,
@@ -575,6 +579,7 @@ var (
 		"ERROR_REASON_TEST_RATE":                 226,
 		"ERROR_REASON_FORECAST_NOT_INSTALLED":    260,
 		"ERROR_REASON_HISTORY_TOO_SHORT":         261,
+		"ERROR_REASON_METRIC_NOT_ADDITIVE":       268,
 	}
 )
 
@@ -609,7 +614,7 @@ var File_tallywire_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xe7 \n" +
+	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\x8e!\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x1eERROR_REASON_MALFORMED_MESSAGE\x10\x01\x12\x1f\n" +
@@ -730,7 +735,8 @@ const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\x19ERROR_REASON_LINK_INVALID\x10\xe1\x01\x12\x1b\n" +
 	"\x16ERROR_REASON_TEST_RATE\x10\xe2\x01\x12(\n" +
 	"#ERROR_REASON_FORECAST_NOT_INSTALLED\x10\x84\x02\x12#\n" +
-	"\x1eERROR_REASON_HISTORY_TOO_SHORT\x10\x85\x02Bo\n" +
+	"\x1eERROR_REASON_HISTORY_TOO_SHORT\x10\x85\x02\x12%\n" +
+	" ERROR_REASON_METRIC_NOT_ADDITIVE\x10\x8c\x02Bo\n" +
 	"\x16io.github.tallywire.v1B\x10ErrorReasonProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3"
 
 var (

@@ -12,6 +12,7 @@ import grpc.aio
 
 from tallywire import (
     aio_accounts,
+    aio_anomalies,
     aio_audit,
     aio_content_gaps,
     aio_corrections,
@@ -87,6 +88,7 @@ class AsyncClient(
         self.funnels = aio_funnels.AsyncFunnels(self._bound, self._call)
         self.content_gaps = aio_content_gaps.AsyncContentGaps(self._bound, self._call)
         self.custom_metrics = aio_custom_metrics.AsyncCustomMetrics(self._bound, self._call)
+        self.anomalies = aio_anomalies.AsyncAnomalies(self._bound, self._call)
         self.corrections = aio_corrections.AsyncCorrections(self._bound, self._call)
         self.accounts = aio_accounts.AsyncAccounts(self._bound, self._call)
         self.dashboards = aio_dashboards.AsyncDashboards(self._bound, self._call)

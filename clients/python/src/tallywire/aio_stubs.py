@@ -8,6 +8,7 @@ import grpc.aio
 
 from tallywire.v1 import (
     account_service_pb2_grpc,
+    anomaly_service_pb2_grpc,
     audit_service_pb2_grpc,
     campaign_service_pb2_grpc,
     custom_metric_service_pb2_grpc,
@@ -28,6 +29,7 @@ from tallywire.v1 import (
 if TYPE_CHECKING:
     # These classes exist in the stubs alone: at run time one stub class serves both kinds of channel.
     from tallywire.v1.account_service_pb2_grpc import AccountServiceAsyncStub
+    from tallywire.v1.anomaly_service_pb2_grpc import AnomalyServiceAsyncStub
     from tallywire.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
     from tallywire.v1.campaign_service_pb2_grpc import CampaignServiceAsyncStub
     from tallywire.v1.custom_metric_service_pb2_grpc import CustomMetricServiceAsyncStub
@@ -57,6 +59,7 @@ class Stubs:
     directory: "DirectoryServiceAsyncStub"
     forecasts: "ForecastServiceAsyncStub"
     funnels: "FunnelServiceAsyncStub"
+    anomalies: "AnomalyServiceAsyncStub"
     leaderboards: "LeaderboardServiceAsyncStub"
     realtime: "RealtimeServiceAsyncStub"
     audit: "AuditServiceAsyncStub"
@@ -80,6 +83,7 @@ def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
         directory=cast("DirectoryServiceAsyncStub", directory_service_pb2_grpc.DirectoryServiceStub(channel)),
         forecasts=cast("ForecastServiceAsyncStub", forecast_service_pb2_grpc.ForecastServiceStub(channel)),
         funnels=cast("FunnelServiceAsyncStub", funnel_service_pb2_grpc.FunnelServiceStub(channel)),
+        anomalies=cast("AnomalyServiceAsyncStub", anomaly_service_pb2_grpc.AnomalyServiceStub(channel)),
         leaderboards=cast("LeaderboardServiceAsyncStub", leaderboard_service_pb2_grpc.LeaderboardServiceStub(channel)),
         realtime=cast("RealtimeServiceAsyncStub", realtime_service_pb2_grpc.RealtimeServiceStub(channel)),
         audit=cast("AuditServiceAsyncStub", audit_service_pb2_grpc.AuditServiceStub(channel)),

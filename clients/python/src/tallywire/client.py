@@ -11,6 +11,7 @@ import grpc
 
 from tallywire import (
     accounts,
+    anomalies,
     audit,
     call_room,
     concurrency_limit,
@@ -103,6 +104,7 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
         self._privacy = privacy_service_pb2_grpc.PrivacyServiceStub(self._channel)
         self.content_gaps = content_gaps.ContentGaps(self._channel, self._call)
         self.custom_metrics = custom_metrics.CustomMetrics(self._channel, self._call)
+        self.anomalies = anomalies.Anomalies(self._channel, self._call)
         self.corrections = corrections.Corrections(self._channel, self._call)
         self.accounts = accounts.Accounts(self._channel, self._call)
         self.dashboards = dashboards.Dashboards(self._channel, self._call)

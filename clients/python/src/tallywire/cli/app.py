@@ -15,6 +15,7 @@ from tallywire import events, version
 from tallywire.cli import (
     agent_list,
     agents,
+    anomalies,
     api,
     audit,
     calls,
@@ -208,6 +209,8 @@ application.command(name="calls")(calls.calls)
 application.command(name="api")(api.api)
 application.command(name="quality")(quality.quality)
 application.command(name="leaderboard")(leaderboard.leaderboard)
+application.command(name="anomalies")(anomalies.anomalies)
+application.command(name="changes")(anomalies.changes)
 application.command(name="costs")(costs.costs)
 application.command(name="events")(event_list.events)
 application.command(name="daily")(daily.daily)
