@@ -18,6 +18,7 @@ from server.clock import Clock
 from server.delivery import setup as delivery
 from server.delivery.stores import Files, StoredFiles
 from server.exports.exports import ExportRoom
+from server.forecasts.churn import ReturnForecasts
 from server.forecasts.metric_forecast import Forecasts
 from server.ingest.corrections import Corrector
 from server.ingest.pipeline import Ingest
@@ -80,6 +81,8 @@ from server.workspace.preferences import PreferenceChoices
 _PATIENCE_SECONDS = 5.0  # for looks at keys and at the database's condition
 # Of what people keep (preferences, dashboards) and of sign-ins: few ask at once, and they take no connections of
 # questions.
+# What computes keeps a thread busy, and organizations take turns.
+_FORECASTS_AT_ONCE, _FORECASTS_WAITING, _FORECASTS_EACH = 2, 100, 10
 _WORKSPACE_AT_ONCE, _WORKSPACE_WAITING, _WORKSPACE_EACH = 4, 200, 50
 _TAKE_IN_SECONDS = 1.0  # at most, of a server that stops, in which calls that have reached it are let in
 _log = structlog.get_logger(__name__)
@@ -216,11 +219,15 @@ class Running:
                 UserExports(self.database, self._secrets, self.projector),
             ),
             exports=ExportService(asking, self.exports, max_seconds=limits.age),
-            forecasts=ForecastService(Forecasts(queries)),
+            forecasts=self._make_forecasts(queries, tokens),
             realtime=RealtimeService(self.hubs, self._secrets, max_seconds=limits.age),
             traces=(TraceService(self._ingest, self._admission, self._secrets, self._clock) if settings.otlp else None),
             health=health.aio.HealthServicer(),
         )
+
+    def _make_forecasts(self, queries: Queries, tokens: PageTokens) -> ForecastService:
+        turns = QuerySlots(_FORECASTS_AT_ONCE, limit=_FORECASTS_WAITING, limit_each=_FORECASTS_EACH)
+        return ForecastService(Forecasts(queries, turns), ReturnForecasts(queries, turns, tokens))
 
     def _make_events(self, listing: EventListing, queries: Queries, limits: StreamLimits) -> EventService:
         settings = self._settings

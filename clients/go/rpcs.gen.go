@@ -712,6 +712,33 @@ func (c *Client) GetForecast(ctx context.Context, request *tallywirev1.GetForeca
 	return answer.NewGetForecastResponse(response), nil
 }
 
+// GetChurn returns how many of the users who were seen are expected to come back, and how right such
+// expectations were for the last days, held out. It needs the scope read. DirectoryService.GetUserRetention has
+// how many did come back.
+func (c *Client) GetChurn(ctx context.Context, request *tallywirev1.GetChurnRequest) (answer.GetChurnResponse, error) {
+	response := new(tallywirev1.GetChurnResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ForecastService/GetChurn", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.GetChurnResponse{}, err
+	}
+	return answer.NewGetChurnResponse(response), nil
+}
+
+// ListUsersAtRisk returns a page of the users who came regularly and may have left, those who came most first.
+// It needs the scope events.
+func (c *Client) ListUsersAtRisk(ctx context.Context, request *tallywirev1.ListUsersAtRiskRequest) (answer.ListUsersAtRiskResponse, error) {
+	response := new(tallywirev1.ListUsersAtRiskResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.ForecastService/ListUsersAtRisk", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListUsersAtRiskResponse{}, err
+	}
+	return answer.NewListUsersAtRiskResponse(response), nil
+}
+
+// AllUsersAtRisk returns an iterator over the rows of all pages of [Client.ListUsersAtRisk]; request is that of
+// the first page. A page is asked for when the loop comes to it; an error is the last pair.
+func (c *Client) AllUsersAtRisk(ctx context.Context, request *tallywirev1.ListUsersAtRiskRequest) iter.Seq2[answer.UserAtRisk, error] {
+	return allRows(ctx, c.ListUsersAtRisk, request, answer.ListUsersAtRiskResponse.Users)
+}
+
 // CreateFunnel saves a funnel. The call fails with ALREADY_EXISTS (FUNNEL_EXISTS) if the organization has one of
 // this name, and with RESOURCE_EXHAUSTED (FUNNEL_LIMIT) if it has 100. A saved funnel never changes: to change
 // one, delete it and save it again.

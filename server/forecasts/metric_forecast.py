@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from server import timerange
+from server.admission.query_slots import QuerySlots
 from server.catalog import registry
 from server.catalog.catalogue import Catalogue
 from server.catalog.figures import Figure
@@ -47,7 +48,6 @@ WIDTHS: Final[Mapping[Granularity, HorizonWidth]] = {
     Granularity.MONTH: HorizonWidth(horizon=3, most=12, history_days=1820),
 }
 _DAILY: Final = (Granularity.HOUR, Granularity.DAY)
-_AT_ONCE: Final = 2  # forecasts that are computed at one time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +101,11 @@ class KnownPoints:
 
 
 class Forecasts:
-    """Answers questions for forecasts, a few at a time: each keeps a thread busy for a tenth of a second."""
+    """Answers questions for forecasts. Each keeps a thread busy for a tenth of a second, for which it takes a turn."""
 
-    def __init__(self, queries: Queries) -> None:
+    def __init__(self, queries: Queries, turns: QuerySlots) -> None:
         self.queries = queries
-        self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._turns = turns
 
     async def answer(self, principal: Principal, question: ForecastQuestion) -> MetricForecast:
         """Answers the question; refuses a history that is too short to know the error."""
@@ -113,7 +113,7 @@ class Forecasts:
         found = await self._series(principal, question)
         metric = question.catalogue.metrics[question.metric]
         known = _known(found, question)
-        async with self._turn:
+        async with self._turns.slot(principal):
             return await asyncio.to_thread(_forecast, found.context, metric, question, known)
 
     async def _series(self, principal: Principal, question: ForecastQuestion) -> Trends:

@@ -206,7 +206,7 @@ SCOPES = {
                 "CreateDownloadLink": Scope.EDIT,
             },
         ),
-        (_FORECASTS, {"GetForecast": Scope.READ}),
+        (_FORECASTS, {"GetForecast": Scope.READ, "GetChurn": Scope.READ, "ListUsersAtRisk": Scope.EVENTS}),
         (
             _REALTIME,
             {"GetRealtimeMetrics": Scope.READ, "WatchMetrics": Scope.READ, "WatchUpdates": Scope.READ},

@@ -304,12 +304,17 @@ async def retention(
     """Returns how many of the users first seen in a period were seen in another, by the places of both; None where
     there are too many days of users to look at. starts is where each period begins, and where the last one ends.
     """
-    arguments = _RETAINED_DAYS.arguments(
-        organization_id=organization_id, first_day=starts[0], end_day=starts[-1], most_days=MOST_RETAINED_DAYS + 1
-    )
-    if await driver.fetchval(_RETAINED_DAYS.text, *arguments) > MOST_RETAINED_DAYS:
+    if await too_many_retained(driver, organization_id, starts[0], starts[-1]):
         return None
     arguments = _RETENTION.arguments(
         organization_id=organization_id, starts=list(starts), first_from=first_from, first_before=first_before
     )
     return {(row[0] - 1, row[1] - 1): row[2] for row in await driver.fetch(_RETENTION.text, *arguments)}
+
+
+async def too_many_retained(driver: Driver, organization_id: int, first_day: date, end_day: date) -> bool:
+    """Returns whether users did something on more of the days [first_day, end_day) than can be looked at."""
+    arguments = _RETAINED_DAYS.arguments(
+        organization_id=organization_id, first_day=first_day, end_day=end_day, most_days=MOST_RETAINED_DAYS + 1
+    )
+    return bool(await driver.fetchval(_RETAINED_DAYS.text, *arguments) > MOST_RETAINED_DAYS)

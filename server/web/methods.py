@@ -19,7 +19,7 @@ _UNARY: Mapping[str, str] = {
     " UndoContentGapMerge ListConversations GetConversation ListLeads GetLead ListUsers GetUser ListUserActivities"
     " GetUserRetention",
     "EventService": "GetEvent ListEvents",  # what rows behind figures show; nothing that sends or changes events
-    "ForecastService": "GetForecast",
+    "ForecastService": "GetForecast GetChurn ListUsersAtRisk",
     "FunnelService": "CreateFunnel GetFunnel ListFunnels DeleteFunnel QueryFunnel",
     "CustomMetricService": "GetCustomMetric ListCustomMetrics",
     "PrivacyService": "EraseUser GetErasure",

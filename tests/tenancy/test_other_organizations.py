@@ -158,6 +158,11 @@ TABLE: Mapping[str, Sequence[Case] | str] = {
             is_told=False,
         )
     ],
+    "ForecastService/GetChurn": NAMELESS,
+    # Only organizations with a hundred users have pages of it, which tests/forecasts tries: this is another list's.
+    "ForecastService/ListUsersAtRisk": [
+        case("page of DirectoryService/ListUsers", lambda token: {"page_token": token})
+    ],
     "CampaignService/ListCampaigns": [paged("CampaignService/ListCampaigns")],
     "CampaignService/GetCampaign": [case("campaign", lambda name: {"time_range": THE_DAY, "campaign_id": name})],
     "DirectoryService/ListAgents": [

@@ -311,3 +311,225 @@ func (v HolidayEffect) Occurrences() int32 {
 func (v HolidayEffect) Factor() Optional[float64] {
 	return optional(v.message != nil && v.message.Factor != nil, v.message.GetFactor())
 }
+
+// GetChurnResponse says how many users are expected to come back, and how right that was before. Users that were
+// erased are in none of its numbers.
+type GetChurnResponse struct {
+	view[tallywirev1.GetChurnResponse]
+}
+
+// NewGetChurnResponse returns the view of a message; nil makes one that is not present.
+func NewGetChurnResponse(message *tallywirev1.GetChurnResponse) GetChurnResponse {
+	return GetChurnResponse{of(message)}
+}
+
+// Context says what the answer holds. Its bounds are those of the history.
+func (v GetChurnResponse) Context() AnswerContext {
+	return NewAnswerContext(v.message.GetContext())
+}
+
+// HorizonDays is how many days ahead.
+func (v GetChurnResponse) HorizonDays() int32 {
+	return v.message.GetHorizonDays()
+}
+
+// Users is how many did something in the history.
+func (v GetChurnResponse) Users() int64 {
+	return v.message.GetUsers()
+}
+
+// ExpectedReturning is how many of them are expected to do something within the days ahead.
+func (v GetChurnResponse) ExpectedReturning() float64 {
+	return v.message.GetExpectedReturning()
+}
+
+// ExpectedActive is how many of them are expected not to have left for good.
+func (v GetChurnResponse) ExpectedActive() float64 {
+	return v.message.GetExpectedActive()
+}
+
+// Reliability tells how right it was.
+func (v GetChurnResponse) Reliability() ChurnReliability {
+	return NewChurnReliability(v.message.GetReliability())
+}
+
+// Model has the parameters that were fitted.
+func (v GetChurnResponse) Model() ChurnModel {
+	return NewChurnModel(v.message.GetModel())
+}
+
+// ChurnReliability holds what was expected at an instant of the past against what came.
+type ChurnReliability struct {
+	view[tallywirev1.ChurnReliability]
+}
+
+// NewChurnReliability returns the view of a message; nil makes one that is not present.
+func NewChurnReliability(message *tallywirev1.ChurnReliability) ChurnReliability {
+	return ChurnReliability{of(message)}
+}
+
+// HeldOut is the time that was forecast from what was known before it: as many days as are asked for, the last
+// ones of the history.
+func (v ChurnReliability) HeldOut() Bucket {
+	return NewBucket(v.message.GetHeldOut())
+}
+
+// Tenths are the users known before it, in the order of how probable it was that they would come back: ten
+// groups, or fewer where many users are alike.
+func (v ChurnReliability) Tenths() []ReliabilityTenth {
+	return list(v.message.GetTenths(), NewReliabilityTenth)
+}
+
+// Error is by how much the expected and the observed fraction of a group differ, the mean over users: 0.02 is 2
+// of 100 users.
+func (v ChurnReliability) Error() float64 {
+	return v.message.GetError()
+}
+
+// ExpectedReturning is how many were expected to come back.
+func (v ChurnReliability) ExpectedReturning() float64 {
+	return v.message.GetExpectedReturning()
+}
+
+// Returned is how many did.
+func (v ChurnReliability) Returned() int64 {
+	return v.message.GetReturned()
+}
+
+// ReliabilityTenth is a group of users for whom coming back was about as probable.
+type ReliabilityTenth struct {
+	view[tallywirev1.ReliabilityTenth]
+}
+
+// NewReliabilityTenth returns the view of a message; nil makes one that is not present.
+func NewReliabilityTenth(message *tallywirev1.ReliabilityTenth) ReliabilityTenth {
+	return ReliabilityTenth{of(message)}
+}
+
+// Users is how many they are.
+func (v ReliabilityTenth) Users() int64 {
+	return v.message.GetUsers()
+}
+
+// Expected is the fraction of them that was expected to come back.
+func (v ReliabilityTenth) Expected() float64 {
+	return v.message.GetExpected()
+}
+
+// Returned is how many came back.
+func (v ReliabilityTenth) Returned() int64 {
+	return v.message.GetReturned()
+}
+
+// ChurnModel is BG/NBD (Fader, Hardie and Lee, 2005): days with something come at a rate of the user's own, and
+// after each of them the user leaves for good with a probability of the user's own. Its unit of time is the day.
+type ChurnModel struct{ view[tallywirev1.ChurnModel] }
+
+// NewChurnModel returns the view of a message; nil makes one that is not present.
+func NewChurnModel(message *tallywirev1.ChurnModel) ChurnModel {
+	return ChurnModel{of(message)}
+}
+
+// R is the shape of the gamma distribution of rates.
+func (v ChurnModel) R() float64 {
+	return v.message.GetR()
+}
+
+// Alpha is its rate.
+func (v ChurnModel) Alpha() float64 {
+	return v.message.GetAlpha()
+}
+
+// A is the first parameter of the beta distribution of leaving.
+func (v ChurnModel) A() float64 {
+	return v.message.GetA()
+}
+
+// B is its second parameter.
+func (v ChurnModel) B() float64 {
+	return v.message.GetB()
+}
+
+// ListUsersAtRiskResponse holds a page of users. Users that were erased are on none.
+type ListUsersAtRiskResponse struct {
+	view[tallywirev1.ListUsersAtRiskResponse]
+}
+
+// NewListUsersAtRiskResponse returns the view of a message; nil makes one that is not present.
+func NewListUsersAtRiskResponse(message *tallywirev1.ListUsersAtRiskResponse) ListUsersAtRiskResponse {
+	return ListUsersAtRiskResponse{of(message)}
+}
+
+// Context says what the answer holds. Its bounds are those of the history.
+func (v ListUsersAtRiskResponse) Context() AnswerContext {
+	return NewAnswerContext(v.message.GetContext())
+}
+
+// Users are those of the page: those who did something on most days first, of these the ones seen last.
+func (v ListUsersAtRiskResponse) Users() []UserAtRisk {
+	return list(v.message.GetUsers(), NewUserAtRisk)
+}
+
+// NextPageToken asks for the next page. Empty: there is none. A user who comes back between two pages is on no
+// later one.
+func (v ListUsersAtRiskResponse) NextPageToken() string {
+	return v.message.GetNextPageToken()
+}
+
+// ReliabilityError is the error of the probabilities, as in ChurnReliability.
+func (v ListUsersAtRiskResponse) ReliabilityError() float64 {
+	return v.message.GetReliabilityError()
+}
+
+// UserAtRisk is a user who came regularly and may have left.
+type UserAtRisk struct{ view[tallywirev1.UserAtRisk] }
+
+// NewUserAtRisk returns the view of a message; nil makes one that is not present.
+func NewUserAtRisk(message *tallywirev1.UserAtRisk) UserAtRisk {
+	return UserAtRisk{of(message)}
+}
+
+// UserID is the user, as on its events.
+func (v UserAtRisk) UserID() string {
+	return v.message.GetUserId()
+}
+
+// FirstSeenOn is the first day of UTC in the history on which it did something, as in "2026-01-31".
+func (v UserAtRisk) FirstSeenOn() string {
+	return v.message.GetFirstSeenOn()
+}
+
+// LastSeenOn is the last such day.
+func (v UserAtRisk) LastSeenOn() string {
+	return v.message.GetLastSeenOn()
+}
+
+// ActiveDays is on how many days it did something.
+func (v UserAtRisk) ActiveDays() int64 {
+	return v.message.GetActiveDays()
+}
+
+// UsualGapDays is the mean time between two of these days.
+func (v UserAtRisk) UsualGapDays() float64 {
+	return v.message.GetUsualGapDays()
+}
+
+// SilentDays is how many days ago the last one was, at the end of the history.
+func (v UserAtRisk) SilentDays() int64 {
+	return v.message.GetSilentDays()
+}
+
+// ProbabilityActive is how probable it is that the user has not left for good.
+func (v UserAtRisk) ProbabilityActive() float64 {
+	return v.message.GetProbabilityActive()
+}
+
+// ProbabilityReturning is how probable it is that the user does something within the days ahead.
+func (v UserAtRisk) ProbabilityReturning() float64 {
+	return v.message.GetProbabilityReturning()
+}
+
+// Reason says why it is listed, in English, as in "seen every 2.1 days until 9 days ago".
+func (v UserAtRisk) Reason() string {
+	return v.message.GetReason()
+}

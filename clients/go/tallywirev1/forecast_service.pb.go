@@ -1004,6 +1004,669 @@ func (x *HolidayEffect) GetFactor() float64 {
 	return 0
 }
 
+// GetChurnRequest asks how many users come back.
+type GetChurnRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// time_range is the history. What users did is kept by day of UTC, so its days are those of UTC that it touches. The
+	// running day is no part of it. Unset: two years up to today.
+	TimeRange *TimeRange `protobuf:"bytes,1,opt,name=time_range,json=timeRange,proto3" json:"time_range,omitempty"`
+	// horizon_days is how many days ahead: 1 to 90. Unset: 28.
+	HorizonDays   int32 `protobuf:"varint,2,opt,name=horizon_days,json=horizonDays,proto3" json:"horizon_days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetChurnRequest) Reset() {
+	*x = GetChurnRequest{}
+	mi := &file_tallywire_v1_forecast_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetChurnRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetChurnRequest) ProtoMessage() {}
+
+func (x *GetChurnRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_forecast_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetChurnRequest.ProtoReflect.Descriptor instead.
+func (*GetChurnRequest) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_forecast_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetChurnRequest) GetTimeRange() *TimeRange {
+	if x != nil {
+		return x.TimeRange
+	}
+	return nil
+}
+
+func (x *GetChurnRequest) GetHorizonDays() int32 {
+	if x != nil {
+		return x.HorizonDays
+	}
+	return 0
+}
+
+// GetChurnResponse says how many users are expected to come back, and how right that was before. Users that were erased
+// are in none of its numbers.
+type GetChurnResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// context says what the answer holds. Its bounds are those of the history.
+	Context *AnswerContext `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
+	// horizon_days is how many days ahead.
+	HorizonDays int32 `protobuf:"varint,2,opt,name=horizon_days,json=horizonDays,proto3" json:"horizon_days,omitempty"`
+	// users is how many did something in the history.
+	Users int64 `protobuf:"varint,3,opt,name=users,proto3" json:"users,omitempty"`
+	// expected_returning is how many of them are expected to do something within the days ahead.
+	ExpectedReturning float64 `protobuf:"fixed64,4,opt,name=expected_returning,json=expectedReturning,proto3" json:"expected_returning,omitempty"`
+	// expected_active is how many of them are expected not to have left for good.
+	ExpectedActive float64 `protobuf:"fixed64,5,opt,name=expected_active,json=expectedActive,proto3" json:"expected_active,omitempty"`
+	// reliability tells how right it was.
+	Reliability *ChurnReliability `protobuf:"bytes,6,opt,name=reliability,proto3" json:"reliability,omitempty"`
+	// model has the parameters that were fitted.
+	Model         *ChurnModel `protobuf:"bytes,7,opt,name=model,proto3" json:"model,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetChurnResponse) Reset() {
+	*x = GetChurnResponse{}
+	mi := &file_tallywire_v1_forecast_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetChurnResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetChurnResponse) ProtoMessage() {}
+
+func (x *GetChurnResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_forecast_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetChurnResponse.ProtoReflect.Descriptor instead.
+func (*GetChurnResponse) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_forecast_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetChurnResponse) GetContext() *AnswerContext {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+func (x *GetChurnResponse) GetHorizonDays() int32 {
+	if x != nil {
+		return x.HorizonDays
+	}
+	return 0
+}
+
+func (x *GetChurnResponse) GetUsers() int64 {
+	if x != nil {
+		return x.Users
+	}
+	return 0
+}
+
+func (x *GetChurnResponse) GetExpectedReturning() float64 {
+	if x != nil {
+		return x.ExpectedReturning
+	}
+	return 0
+}
+
+func (x *GetChurnResponse) GetExpectedActive() float64 {
+	if x != nil {
+		return x.ExpectedActive
+	}
+	return 0
+}
+
+func (x *GetChurnResponse) GetReliability() *ChurnReliability {
+	if x != nil {
+		return x.Reliability
+	}
+	return nil
+}
+
+func (x *GetChurnResponse) GetModel() *ChurnModel {
+	if x != nil {
+		return x.Model
+	}
+	return nil
+}
+
+// ChurnReliability holds what was expected at an instant of the past against what came.
+type ChurnReliability struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// held_out is the time that was forecast from what was known before it: as many days as are asked for, the last ones of
+	// the history.
+	HeldOut *Bucket `protobuf:"bytes,1,opt,name=held_out,json=heldOut,proto3" json:"held_out,omitempty"`
+	// tenths are the users known before it, in the order of how probable it was that they would come back: ten groups, or
+	// fewer where many users are alike.
+	Tenths []*ReliabilityTenth `protobuf:"bytes,2,rep,name=tenths,proto3" json:"tenths,omitempty"`
+	// error is by how much the expected and the observed fraction of a group differ, the mean over users: 0.02 is 2 of 100
+	// users.
+	Error float64 `protobuf:"fixed64,3,opt,name=error,proto3" json:"error,omitempty"`
+	// expected_returning is how many were expected to come back.
+	ExpectedReturning float64 `protobuf:"fixed64,4,opt,name=expected_returning,json=expectedReturning,proto3" json:"expected_returning,omitempty"`
+	// returned is how many did.
+	Returned      int64 `protobuf:"varint,5,opt,name=returned,proto3" json:"returned,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChurnReliability) Reset() {
+	*x = ChurnReliability{}
+	mi := &file_tallywire_v1_forecast_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChurnReliability) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChurnReliability) ProtoMessage() {}
+
+func (x *ChurnReliability) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_forecast_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChurnReliability.ProtoReflect.Descriptor instead.
+func (*ChurnReliability) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_forecast_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ChurnReliability) GetHeldOut() *Bucket {
+	if x != nil {
+		return x.HeldOut
+	}
+	return nil
+}
+
+func (x *ChurnReliability) GetTenths() []*ReliabilityTenth {
+	if x != nil {
+		return x.Tenths
+	}
+	return nil
+}
+
+func (x *ChurnReliability) GetError() float64 {
+	if x != nil {
+		return x.Error
+	}
+	return 0
+}
+
+func (x *ChurnReliability) GetExpectedReturning() float64 {
+	if x != nil {
+		return x.ExpectedReturning
+	}
+	return 0
+}
+
+func (x *ChurnReliability) GetReturned() int64 {
+	if x != nil {
+		return x.Returned
+	}
+	return 0
+}
+
+// ReliabilityTenth is a group of users for whom coming back was about as probable.
+type ReliabilityTenth struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// users is how many they are.
+	Users int64 `protobuf:"varint,1,opt,name=users,proto3" json:"users,omitempty"`
+	// expected is the fraction of them that was expected to come back.
+	Expected float64 `protobuf:"fixed64,2,opt,name=expected,proto3" json:"expected,omitempty"`
+	// returned is how many came back.
+	Returned      int64 `protobuf:"varint,3,opt,name=returned,proto3" json:"returned,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReliabilityTenth) Reset() {
+	*x = ReliabilityTenth{}
+	mi := &file_tallywire_v1_forecast_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReliabilityTenth) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReliabilityTenth) ProtoMessage() {}
+
+func (x *ReliabilityTenth) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_forecast_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReliabilityTenth.ProtoReflect.Descriptor instead.
+func (*ReliabilityTenth) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_forecast_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ReliabilityTenth) GetUsers() int64 {
+	if x != nil {
+		return x.Users
+	}
+	return 0
+}
+
+func (x *ReliabilityTenth) GetExpected() float64 {
+	if x != nil {
+		return x.Expected
+	}
+	return 0
+}
+
+func (x *ReliabilityTenth) GetReturned() int64 {
+	if x != nil {
+		return x.Returned
+	}
+	return 0
+}
+
+// ChurnModel is BG/NBD (Fader, Hardie and Lee, 2005): days with something come at a rate of the user's own, and after each
+// of them the user leaves for good with a probability of the user's own. Its unit of time is the day.
+type ChurnModel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// r is the shape of the gamma distribution of rates.
+	R float64 `protobuf:"fixed64,1,opt,name=r,proto3" json:"r,omitempty"`
+	// alpha is its rate.
+	Alpha float64 `protobuf:"fixed64,2,opt,name=alpha,proto3" json:"alpha,omitempty"`
+	// a is the first parameter of the beta distribution of leaving.
+	A float64 `protobuf:"fixed64,3,opt,name=a,proto3" json:"a,omitempty"`
+	// b is its second parameter.
+	B             float64 `protobuf:"fixed64,4,opt,name=b,proto3" json:"b,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChurnModel) Reset() {
+	*x = ChurnModel{}
+	mi := &file_tallywire_v1_forecast_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChurnModel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChurnModel) ProtoMessage() {}
+
+func (x *ChurnModel) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_forecast_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChurnModel.ProtoReflect.Descriptor instead.
+func (*ChurnModel) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_forecast_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ChurnModel) GetR() float64 {
+	if x != nil {
+		return x.R
+	}
+	return 0
+}
+
+func (x *ChurnModel) GetAlpha() float64 {
+	if x != nil {
+		return x.Alpha
+	}
+	return 0
+}
+
+func (x *ChurnModel) GetA() float64 {
+	if x != nil {
+		return x.A
+	}
+	return 0
+}
+
+func (x *ChurnModel) GetB() float64 {
+	if x != nil {
+		return x.B
+	}
+	return 0
+}
+
+// ListUsersAtRiskRequest asks for users who may have left.
+type ListUsersAtRiskRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// time_range is the history, as in GetChurnRequest.
+	TimeRange *TimeRange `protobuf:"bytes,1,opt,name=time_range,json=timeRange,proto3" json:"time_range,omitempty"`
+	// horizon_days is how many days ahead: 1 to 90. Unset: 28.
+	HorizonDays int32 `protobuf:"varint,2,opt,name=horizon_days,json=horizonDays,proto3" json:"horizon_days,omitempty"`
+	// min_active_days keeps users who did something on as many days at least: 2 to 1,000. Unset: 3.
+	MinActiveDays int32 `protobuf:"varint,3,opt,name=min_active_days,json=minActiveDays,proto3" json:"min_active_days,omitempty"`
+	// max_probability_active keeps users who are active still with at most this probability, above 0 and up to 1. Unset: 0.5.
+	MaxProbabilityActive *float64 `protobuf:"fixed64,4,opt,name=max_probability_active,json=maxProbabilityActive,proto3,oneof" json:"max_probability_active,omitempty"`
+	// page_size is the most users to return: 1 to 1,000, more are taken as 1,000. Unset: 100.
+	PageSize int32 `protobuf:"varint,5,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it was
+	// then (PAGE_TOKEN_MISMATCH).
+	PageToken     string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUsersAtRiskRequest) Reset() {
+	*x = ListUsersAtRiskRequest{}
+	mi := &file_tallywire_v1_forecast_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUsersAtRiskRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUsersAtRiskRequest) ProtoMessage() {}
+
+func (x *ListUsersAtRiskRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_forecast_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUsersAtRiskRequest.ProtoReflect.Descriptor instead.
+func (*ListUsersAtRiskRequest) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_forecast_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListUsersAtRiskRequest) GetTimeRange() *TimeRange {
+	if x != nil {
+		return x.TimeRange
+	}
+	return nil
+}
+
+func (x *ListUsersAtRiskRequest) GetHorizonDays() int32 {
+	if x != nil {
+		return x.HorizonDays
+	}
+	return 0
+}
+
+func (x *ListUsersAtRiskRequest) GetMinActiveDays() int32 {
+	if x != nil {
+		return x.MinActiveDays
+	}
+	return 0
+}
+
+func (x *ListUsersAtRiskRequest) GetMaxProbabilityActive() float64 {
+	if x != nil && x.MaxProbabilityActive != nil {
+		return *x.MaxProbabilityActive
+	}
+	return 0
+}
+
+func (x *ListUsersAtRiskRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListUsersAtRiskRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListUsersAtRiskResponse holds a page of users. Users that were erased are on none.
+type ListUsersAtRiskResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// context says what the answer holds. Its bounds are those of the history.
+	Context *AnswerContext `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
+	// users are those of the page: those who did something on most days first, of these the ones seen last.
+	Users []*UserAtRisk `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"`
+	// next_page_token asks for the next page. Empty: there is none. A user who comes back between two pages is on no later one.
+	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// reliability_error is the error of the probabilities, as in ChurnReliability.
+	ReliabilityError float64 `protobuf:"fixed64,4,opt,name=reliability_error,json=reliabilityError,proto3" json:"reliability_error,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *ListUsersAtRiskResponse) Reset() {
+	*x = ListUsersAtRiskResponse{}
+	mi := &file_tallywire_v1_forecast_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUsersAtRiskResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUsersAtRiskResponse) ProtoMessage() {}
+
+func (x *ListUsersAtRiskResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_forecast_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUsersAtRiskResponse.ProtoReflect.Descriptor instead.
+func (*ListUsersAtRiskResponse) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_forecast_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListUsersAtRiskResponse) GetContext() *AnswerContext {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+func (x *ListUsersAtRiskResponse) GetUsers() []*UserAtRisk {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *ListUsersAtRiskResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListUsersAtRiskResponse) GetReliabilityError() float64 {
+	if x != nil {
+		return x.ReliabilityError
+	}
+	return 0
+}
+
+// UserAtRisk is a user who came regularly and may have left.
+type UserAtRisk struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// user_id is the user, as on its events.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// first_seen_on is the first day of UTC in the history on which it did something, as in "2026-01-31".
+	FirstSeenOn string `protobuf:"bytes,2,opt,name=first_seen_on,json=firstSeenOn,proto3" json:"first_seen_on,omitempty"`
+	// last_seen_on is the last such day.
+	LastSeenOn string `protobuf:"bytes,3,opt,name=last_seen_on,json=lastSeenOn,proto3" json:"last_seen_on,omitempty"`
+	// active_days is on how many days it did something.
+	ActiveDays int64 `protobuf:"varint,4,opt,name=active_days,json=activeDays,proto3" json:"active_days,omitempty"`
+	// usual_gap_days is the mean time between two of these days.
+	UsualGapDays float64 `protobuf:"fixed64,5,opt,name=usual_gap_days,json=usualGapDays,proto3" json:"usual_gap_days,omitempty"`
+	// silent_days is how many days ago the last one was, at the end of the history.
+	SilentDays int64 `protobuf:"varint,6,opt,name=silent_days,json=silentDays,proto3" json:"silent_days,omitempty"`
+	// probability_active is how probable it is that the user has not left for good.
+	ProbabilityActive float64 `protobuf:"fixed64,7,opt,name=probability_active,json=probabilityActive,proto3" json:"probability_active,omitempty"`
+	// probability_returning is how probable it is that the user does something within the days ahead.
+	ProbabilityReturning float64 `protobuf:"fixed64,8,opt,name=probability_returning,json=probabilityReturning,proto3" json:"probability_returning,omitempty"`
+	// reason says why it is listed, in English, as in "seen every 2.1 days until 9 days ago".
+	Reason        string `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserAtRisk) Reset() {
+	*x = UserAtRisk{}
+	mi := &file_tallywire_v1_forecast_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserAtRisk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserAtRisk) ProtoMessage() {}
+
+func (x *UserAtRisk) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_forecast_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserAtRisk.ProtoReflect.Descriptor instead.
+func (*UserAtRisk) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_forecast_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *UserAtRisk) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *UserAtRisk) GetFirstSeenOn() string {
+	if x != nil {
+		return x.FirstSeenOn
+	}
+	return ""
+}
+
+func (x *UserAtRisk) GetLastSeenOn() string {
+	if x != nil {
+		return x.LastSeenOn
+	}
+	return ""
+}
+
+func (x *UserAtRisk) GetActiveDays() int64 {
+	if x != nil {
+		return x.ActiveDays
+	}
+	return 0
+}
+
+func (x *UserAtRisk) GetUsualGapDays() float64 {
+	if x != nil {
+		return x.UsualGapDays
+	}
+	return 0
+}
+
+func (x *UserAtRisk) GetSilentDays() int64 {
+	if x != nil {
+		return x.SilentDays
+	}
+	return 0
+}
+
+func (x *UserAtRisk) GetProbabilityActive() float64 {
+	if x != nil {
+		return x.ProbabilityActive
+	}
+	return 0
+}
+
+func (x *UserAtRisk) GetProbabilityReturning() float64 {
+	if x != nil {
+		return x.ProbabilityReturning
+	}
+	return 0
+}
+
+func (x *UserAtRisk) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_tallywire_v1_forecast_service_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_forecast_service_proto_rawDesc = "" +
@@ -1082,7 +1745,64 @@ const file_tallywire_v1_forecast_service_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\voccurrences\x18\x02 \x01(\x05R\voccurrences\x12\x1b\n" +
 	"\x06factor\x18\x03 \x01(\x01H\x00R\x06factor\x88\x01\x01B\t\n" +
-	"\a_factor*\xe1\x01\n" +
+	"\a_factor\"l\n" +
+	"\x0fGetChurnRequest\x126\n" +
+	"\n" +
+	"time_range\x18\x01 \x01(\v2\x17.tallywire.v1.TimeRangeR\ttimeRange\x12!\n" +
+	"\fhorizon_days\x18\x02 \x01(\x05R\vhorizonDays\"\xcc\x02\n" +
+	"\x10GetChurnResponse\x125\n" +
+	"\acontext\x18\x01 \x01(\v2\x1b.tallywire.v1.AnswerContextR\acontext\x12!\n" +
+	"\fhorizon_days\x18\x02 \x01(\x05R\vhorizonDays\x12\x14\n" +
+	"\x05users\x18\x03 \x01(\x03R\x05users\x12-\n" +
+	"\x12expected_returning\x18\x04 \x01(\x01R\x11expectedReturning\x12'\n" +
+	"\x0fexpected_active\x18\x05 \x01(\x01R\x0eexpectedActive\x12@\n" +
+	"\vreliability\x18\x06 \x01(\v2\x1e.tallywire.v1.ChurnReliabilityR\vreliability\x12.\n" +
+	"\x05model\x18\a \x01(\v2\x18.tallywire.v1.ChurnModelR\x05model\"\xdc\x01\n" +
+	"\x10ChurnReliability\x12/\n" +
+	"\bheld_out\x18\x01 \x01(\v2\x14.tallywire.v1.BucketR\aheldOut\x126\n" +
+	"\x06tenths\x18\x02 \x03(\v2\x1e.tallywire.v1.ReliabilityTenthR\x06tenths\x12\x14\n" +
+	"\x05error\x18\x03 \x01(\x01R\x05error\x12-\n" +
+	"\x12expected_returning\x18\x04 \x01(\x01R\x11expectedReturning\x12\x1a\n" +
+	"\breturned\x18\x05 \x01(\x03R\breturned\"`\n" +
+	"\x10ReliabilityTenth\x12\x14\n" +
+	"\x05users\x18\x01 \x01(\x03R\x05users\x12\x1a\n" +
+	"\bexpected\x18\x02 \x01(\x01R\bexpected\x12\x1a\n" +
+	"\breturned\x18\x03 \x01(\x03R\breturned\"L\n" +
+	"\n" +
+	"ChurnModel\x12\f\n" +
+	"\x01r\x18\x01 \x01(\x01R\x01r\x12\x14\n" +
+	"\x05alpha\x18\x02 \x01(\x01R\x05alpha\x12\f\n" +
+	"\x01a\x18\x03 \x01(\x01R\x01a\x12\f\n" +
+	"\x01b\x18\x04 \x01(\x01R\x01b\"\xad\x02\n" +
+	"\x16ListUsersAtRiskRequest\x126\n" +
+	"\n" +
+	"time_range\x18\x01 \x01(\v2\x17.tallywire.v1.TimeRangeR\ttimeRange\x12!\n" +
+	"\fhorizon_days\x18\x02 \x01(\x05R\vhorizonDays\x12&\n" +
+	"\x0fmin_active_days\x18\x03 \x01(\x05R\rminActiveDays\x129\n" +
+	"\x16max_probability_active\x18\x04 \x01(\x01H\x00R\x14maxProbabilityActive\x88\x01\x01\x12\x1b\n" +
+	"\tpage_size\x18\x05 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x06 \x01(\tR\tpageTokenB\x19\n" +
+	"\x17_max_probability_active\"\xd5\x01\n" +
+	"\x17ListUsersAtRiskResponse\x125\n" +
+	"\acontext\x18\x01 \x01(\v2\x1b.tallywire.v1.AnswerContextR\acontext\x12.\n" +
+	"\x05users\x18\x02 \x03(\v2\x18.tallywire.v1.UserAtRiskR\x05users\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x12+\n" +
+	"\x11reliability_error\x18\x04 \x01(\x01R\x10reliabilityError\"\xcf\x02\n" +
+	"\n" +
+	"UserAtRisk\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\"\n" +
+	"\rfirst_seen_on\x18\x02 \x01(\tR\vfirstSeenOn\x12 \n" +
+	"\flast_seen_on\x18\x03 \x01(\tR\n" +
+	"lastSeenOn\x12\x1f\n" +
+	"\vactive_days\x18\x04 \x01(\x03R\n" +
+	"activeDays\x12$\n" +
+	"\x0eusual_gap_days\x18\x05 \x01(\x01R\fusualGapDays\x12\x1f\n" +
+	"\vsilent_days\x18\x06 \x01(\x03R\n" +
+	"silentDays\x12-\n" +
+	"\x12probability_active\x18\a \x01(\x01R\x11probabilityActive\x123\n" +
+	"\x15probability_returning\x18\b \x01(\x01R\x14probabilityReturning\x12\x16\n" +
+	"\x06reason\x18\t \x01(\tR\x06reason*\xe1\x01\n" +
 	"\rForecastModel\x12\x1e\n" +
 	"\x1aFORECAST_MODEL_UNSPECIFIED\x10\x00\x12!\n" +
 	"\x1dFORECAST_MODEL_SEASONAL_NAIVE\x10\x01\x12\x18\n" +
@@ -1096,9 +1816,11 @@ const file_tallywire_v1_forecast_service_proto_rawDesc = "" +
 	"\x15LIMIT_OUTCOME_REACHED\x10\x01\x12\x1a\n" +
 	"\x16LIMIT_OUTCOME_EXPECTED\x10\x02\x12\x1a\n" +
 	"\x16LIMIT_OUTCOME_POSSIBLE\x10\x03\x12\x1e\n" +
-	"\x1aLIMIT_OUTCOME_NOT_EXPECTED\x10\x042e\n" +
+	"\x1aLIMIT_OUTCOME_NOT_EXPECTED\x10\x042\x90\x02\n" +
 	"\x0fForecastService\x12R\n" +
-	"\vGetForecast\x12 .tallywire.v1.GetForecastRequest\x1a!.tallywire.v1.GetForecastResponseBs\n" +
+	"\vGetForecast\x12 .tallywire.v1.GetForecastRequest\x1a!.tallywire.v1.GetForecastResponse\x12I\n" +
+	"\bGetChurn\x12\x1d.tallywire.v1.GetChurnRequest\x1a\x1e.tallywire.v1.GetChurnResponse\x12^\n" +
+	"\x0fListUsersAtRisk\x12$.tallywire.v1.ListUsersAtRiskRequest\x1a%.tallywire.v1.ListUsersAtRiskResponseBs\n" +
 	"\x16io.github.tallywire.v1B\x14ForecastServiceProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3"
 
 var (
@@ -1114,34 +1836,42 @@ func file_tallywire_v1_forecast_service_proto_rawDescGZIP() []byte {
 }
 
 var file_tallywire_v1_forecast_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_tallywire_v1_forecast_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_tallywire_v1_forecast_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_tallywire_v1_forecast_service_proto_goTypes = []any{
-	(ForecastModel)(0),            // 0: tallywire.v1.ForecastModel
-	(LimitOutcome)(0),             // 1: tallywire.v1.LimitOutcome
-	(*GetForecastRequest)(nil),    // 2: tallywire.v1.GetForecastRequest
-	(*Holiday)(nil),               // 3: tallywire.v1.Holiday
-	(*GetForecastResponse)(nil),   // 4: tallywire.v1.GetForecastResponse
-	(*ExpectedValue)(nil),         // 5: tallywire.v1.ExpectedValue
-	(*ForecastPoint)(nil),         // 6: tallywire.v1.ForecastPoint
-	(*ForecastError)(nil),         // 7: tallywire.v1.ForecastError
-	(*ForecastHistory)(nil),       // 8: tallywire.v1.ForecastHistory
-	(*PeriodProjection)(nil),      // 9: tallywire.v1.PeriodProjection
-	(*LimitForecast)(nil),         // 10: tallywire.v1.LimitForecast
-	(*HolidayEffect)(nil),         // 11: tallywire.v1.HolidayEffect
-	(*Filter)(nil),                // 12: tallywire.v1.Filter
-	(Granularity)(0),              // 13: tallywire.v1.Granularity
-	(*TimeRange)(nil),             // 14: tallywire.v1.TimeRange
-	(*AnswerContext)(nil),         // 15: tallywire.v1.AnswerContext
-	(*Bucket)(nil),                // 16: tallywire.v1.Bucket
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(ForecastModel)(0),              // 0: tallywire.v1.ForecastModel
+	(LimitOutcome)(0),               // 1: tallywire.v1.LimitOutcome
+	(*GetForecastRequest)(nil),      // 2: tallywire.v1.GetForecastRequest
+	(*Holiday)(nil),                 // 3: tallywire.v1.Holiday
+	(*GetForecastResponse)(nil),     // 4: tallywire.v1.GetForecastResponse
+	(*ExpectedValue)(nil),           // 5: tallywire.v1.ExpectedValue
+	(*ForecastPoint)(nil),           // 6: tallywire.v1.ForecastPoint
+	(*ForecastError)(nil),           // 7: tallywire.v1.ForecastError
+	(*ForecastHistory)(nil),         // 8: tallywire.v1.ForecastHistory
+	(*PeriodProjection)(nil),        // 9: tallywire.v1.PeriodProjection
+	(*LimitForecast)(nil),           // 10: tallywire.v1.LimitForecast
+	(*HolidayEffect)(nil),           // 11: tallywire.v1.HolidayEffect
+	(*GetChurnRequest)(nil),         // 12: tallywire.v1.GetChurnRequest
+	(*GetChurnResponse)(nil),        // 13: tallywire.v1.GetChurnResponse
+	(*ChurnReliability)(nil),        // 14: tallywire.v1.ChurnReliability
+	(*ReliabilityTenth)(nil),        // 15: tallywire.v1.ReliabilityTenth
+	(*ChurnModel)(nil),              // 16: tallywire.v1.ChurnModel
+	(*ListUsersAtRiskRequest)(nil),  // 17: tallywire.v1.ListUsersAtRiskRequest
+	(*ListUsersAtRiskResponse)(nil), // 18: tallywire.v1.ListUsersAtRiskResponse
+	(*UserAtRisk)(nil),              // 19: tallywire.v1.UserAtRisk
+	(*Filter)(nil),                  // 20: tallywire.v1.Filter
+	(Granularity)(0),                // 21: tallywire.v1.Granularity
+	(*TimeRange)(nil),               // 22: tallywire.v1.TimeRange
+	(*AnswerContext)(nil),           // 23: tallywire.v1.AnswerContext
+	(*Bucket)(nil),                  // 24: tallywire.v1.Bucket
+	(*timestamppb.Timestamp)(nil),   // 25: google.protobuf.Timestamp
 }
 var file_tallywire_v1_forecast_service_proto_depIdxs = []int32{
-	12, // 0: tallywire.v1.GetForecastRequest.filter:type_name -> tallywire.v1.Filter
-	13, // 1: tallywire.v1.GetForecastRequest.granularity:type_name -> tallywire.v1.Granularity
-	14, // 2: tallywire.v1.GetForecastRequest.time_range:type_name -> tallywire.v1.TimeRange
+	20, // 0: tallywire.v1.GetForecastRequest.filter:type_name -> tallywire.v1.Filter
+	21, // 1: tallywire.v1.GetForecastRequest.granularity:type_name -> tallywire.v1.Granularity
+	22, // 2: tallywire.v1.GetForecastRequest.time_range:type_name -> tallywire.v1.TimeRange
 	3,  // 3: tallywire.v1.GetForecastRequest.holidays:type_name -> tallywire.v1.Holiday
-	15, // 4: tallywire.v1.GetForecastResponse.context:type_name -> tallywire.v1.AnswerContext
-	13, // 5: tallywire.v1.GetForecastResponse.granularity:type_name -> tallywire.v1.Granularity
+	23, // 4: tallywire.v1.GetForecastResponse.context:type_name -> tallywire.v1.AnswerContext
+	21, // 5: tallywire.v1.GetForecastResponse.granularity:type_name -> tallywire.v1.Granularity
 	6,  // 6: tallywire.v1.GetForecastResponse.points:type_name -> tallywire.v1.ForecastPoint
 	0,  // 7: tallywire.v1.GetForecastResponse.model:type_name -> tallywire.v1.ForecastModel
 	0,  // 8: tallywire.v1.GetForecastResponse.members:type_name -> tallywire.v1.ForecastModel
@@ -1150,25 +1880,38 @@ var file_tallywire_v1_forecast_service_proto_depIdxs = []int32{
 	9,  // 11: tallywire.v1.GetForecastResponse.projections:type_name -> tallywire.v1.PeriodProjection
 	10, // 12: tallywire.v1.GetForecastResponse.limit:type_name -> tallywire.v1.LimitForecast
 	11, // 13: tallywire.v1.GetForecastResponse.holidays:type_name -> tallywire.v1.HolidayEffect
-	16, // 14: tallywire.v1.ForecastPoint.bucket:type_name -> tallywire.v1.Bucket
+	24, // 14: tallywire.v1.ForecastPoint.bucket:type_name -> tallywire.v1.Bucket
 	5,  // 15: tallywire.v1.ForecastPoint.expected:type_name -> tallywire.v1.ExpectedValue
-	17, // 16: tallywire.v1.ForecastHistory.start:type_name -> google.protobuf.Timestamp
-	17, // 17: tallywire.v1.ForecastHistory.end:type_name -> google.protobuf.Timestamp
-	13, // 18: tallywire.v1.PeriodProjection.granularity:type_name -> tallywire.v1.Granularity
-	16, // 19: tallywire.v1.PeriodProjection.bucket:type_name -> tallywire.v1.Bucket
+	25, // 16: tallywire.v1.ForecastHistory.start:type_name -> google.protobuf.Timestamp
+	25, // 17: tallywire.v1.ForecastHistory.end:type_name -> google.protobuf.Timestamp
+	21, // 18: tallywire.v1.PeriodProjection.granularity:type_name -> tallywire.v1.Granularity
+	24, // 19: tallywire.v1.PeriodProjection.bucket:type_name -> tallywire.v1.Bucket
 	5,  // 20: tallywire.v1.PeriodProjection.at_end:type_name -> tallywire.v1.ExpectedValue
 	1,  // 21: tallywire.v1.LimitForecast.outcome:type_name -> tallywire.v1.LimitOutcome
-	16, // 22: tallywire.v1.LimitForecast.expected:type_name -> tallywire.v1.Bucket
-	16, // 23: tallywire.v1.LimitForecast.earliest:type_name -> tallywire.v1.Bucket
-	16, // 24: tallywire.v1.LimitForecast.latest:type_name -> tallywire.v1.Bucket
-	17, // 25: tallywire.v1.LimitForecast.looked_until:type_name -> google.protobuf.Timestamp
-	2,  // 26: tallywire.v1.ForecastService.GetForecast:input_type -> tallywire.v1.GetForecastRequest
-	4,  // 27: tallywire.v1.ForecastService.GetForecast:output_type -> tallywire.v1.GetForecastResponse
-	27, // [27:28] is the sub-list for method output_type
-	26, // [26:27] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	24, // 22: tallywire.v1.LimitForecast.expected:type_name -> tallywire.v1.Bucket
+	24, // 23: tallywire.v1.LimitForecast.earliest:type_name -> tallywire.v1.Bucket
+	24, // 24: tallywire.v1.LimitForecast.latest:type_name -> tallywire.v1.Bucket
+	25, // 25: tallywire.v1.LimitForecast.looked_until:type_name -> google.protobuf.Timestamp
+	22, // 26: tallywire.v1.GetChurnRequest.time_range:type_name -> tallywire.v1.TimeRange
+	23, // 27: tallywire.v1.GetChurnResponse.context:type_name -> tallywire.v1.AnswerContext
+	14, // 28: tallywire.v1.GetChurnResponse.reliability:type_name -> tallywire.v1.ChurnReliability
+	16, // 29: tallywire.v1.GetChurnResponse.model:type_name -> tallywire.v1.ChurnModel
+	24, // 30: tallywire.v1.ChurnReliability.held_out:type_name -> tallywire.v1.Bucket
+	15, // 31: tallywire.v1.ChurnReliability.tenths:type_name -> tallywire.v1.ReliabilityTenth
+	22, // 32: tallywire.v1.ListUsersAtRiskRequest.time_range:type_name -> tallywire.v1.TimeRange
+	23, // 33: tallywire.v1.ListUsersAtRiskResponse.context:type_name -> tallywire.v1.AnswerContext
+	19, // 34: tallywire.v1.ListUsersAtRiskResponse.users:type_name -> tallywire.v1.UserAtRisk
+	2,  // 35: tallywire.v1.ForecastService.GetForecast:input_type -> tallywire.v1.GetForecastRequest
+	12, // 36: tallywire.v1.ForecastService.GetChurn:input_type -> tallywire.v1.GetChurnRequest
+	17, // 37: tallywire.v1.ForecastService.ListUsersAtRisk:input_type -> tallywire.v1.ListUsersAtRiskRequest
+	4,  // 38: tallywire.v1.ForecastService.GetForecast:output_type -> tallywire.v1.GetForecastResponse
+	13, // 39: tallywire.v1.ForecastService.GetChurn:output_type -> tallywire.v1.GetChurnResponse
+	18, // 40: tallywire.v1.ForecastService.ListUsersAtRisk:output_type -> tallywire.v1.ListUsersAtRiskResponse
+	38, // [38:41] is the sub-list for method output_type
+	35, // [35:38] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_tallywire_v1_forecast_service_proto_init() }
@@ -1183,13 +1926,14 @@ func file_tallywire_v1_forecast_service_proto_init() {
 	file_tallywire_v1_forecast_service_proto_msgTypes[4].OneofWrappers = []any{}
 	file_tallywire_v1_forecast_service_proto_msgTypes[5].OneofWrappers = []any{}
 	file_tallywire_v1_forecast_service_proto_msgTypes[9].OneofWrappers = []any{}
+	file_tallywire_v1_forecast_service_proto_msgTypes[15].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tallywire_v1_forecast_service_proto_rawDesc), len(file_tallywire_v1_forecast_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   10,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

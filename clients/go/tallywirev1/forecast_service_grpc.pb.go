@@ -19,7 +19,9 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ForecastService_GetForecast_FullMethodName = "/tallywire.v1.ForecastService/GetForecast"
+	ForecastService_GetForecast_FullMethodName     = "/tallywire.v1.ForecastService/GetForecast"
+	ForecastService_GetChurn_FullMethodName        = "/tallywire.v1.ForecastService/GetChurn"
+	ForecastService_ListUsersAtRisk_FullMethodName = "/tallywire.v1.ForecastService/ListUsersAtRisk"
 )
 
 // ForecastServiceClient is the client API for ForecastService service.
@@ -34,6 +36,12 @@ type ForecastServiceClient interface {
 	// errors of such forecasts in the past, what the running month and quarter will come to, and when a limit is reached.
 	// It needs the scope read.
 	GetForecast(ctx context.Context, in *GetForecastRequest, opts ...grpc.CallOption) (*GetForecastResponse, error)
+	// GetChurn returns how many of the users who were seen are expected to come back, and how right such expectations were
+	// for the last days, held out. It needs the scope read. DirectoryService.GetUserRetention has how many did come back.
+	GetChurn(ctx context.Context, in *GetChurnRequest, opts ...grpc.CallOption) (*GetChurnResponse, error)
+	// ListUsersAtRisk returns a page of the users who came regularly and may have left, those who came most first. It needs
+	// the scope events.
+	ListUsersAtRisk(ctx context.Context, in *ListUsersAtRiskRequest, opts ...grpc.CallOption) (*ListUsersAtRiskResponse, error)
 }
 
 type forecastServiceClient struct {
@@ -54,6 +62,26 @@ func (c *forecastServiceClient) GetForecast(ctx context.Context, in *GetForecast
 	return out, nil
 }
 
+func (c *forecastServiceClient) GetChurn(ctx context.Context, in *GetChurnRequest, opts ...grpc.CallOption) (*GetChurnResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetChurnResponse)
+	err := c.cc.Invoke(ctx, ForecastService_GetChurn_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *forecastServiceClient) ListUsersAtRisk(ctx context.Context, in *ListUsersAtRiskRequest, opts ...grpc.CallOption) (*ListUsersAtRiskResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListUsersAtRiskResponse)
+	err := c.cc.Invoke(ctx, ForecastService_ListUsersAtRisk_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ForecastServiceServer is the server API for ForecastService service.
 // All implementations must embed UnimplementedForecastServiceServer
 // for forward compatibility.
@@ -66,6 +94,12 @@ type ForecastServiceServer interface {
 	// errors of such forecasts in the past, what the running month and quarter will come to, and when a limit is reached.
 	// It needs the scope read.
 	GetForecast(context.Context, *GetForecastRequest) (*GetForecastResponse, error)
+	// GetChurn returns how many of the users who were seen are expected to come back, and how right such expectations were
+	// for the last days, held out. It needs the scope read. DirectoryService.GetUserRetention has how many did come back.
+	GetChurn(context.Context, *GetChurnRequest) (*GetChurnResponse, error)
+	// ListUsersAtRisk returns a page of the users who came regularly and may have left, those who came most first. It needs
+	// the scope events.
+	ListUsersAtRisk(context.Context, *ListUsersAtRiskRequest) (*ListUsersAtRiskResponse, error)
 	mustEmbedUnimplementedForecastServiceServer()
 }
 
@@ -78,6 +112,12 @@ type UnimplementedForecastServiceServer struct{}
 
 func (UnimplementedForecastServiceServer) GetForecast(context.Context, *GetForecastRequest) (*GetForecastResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetForecast not implemented")
+}
+func (UnimplementedForecastServiceServer) GetChurn(context.Context, *GetChurnRequest) (*GetChurnResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetChurn not implemented")
+}
+func (UnimplementedForecastServiceServer) ListUsersAtRisk(context.Context, *ListUsersAtRiskRequest) (*ListUsersAtRiskResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUsersAtRisk not implemented")
 }
 func (UnimplementedForecastServiceServer) mustEmbedUnimplementedForecastServiceServer() {}
 func (UnimplementedForecastServiceServer) testEmbeddedByValue()                         {}
@@ -118,6 +158,42 @@ func _ForecastService_GetForecast_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ForecastService_GetChurn_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetChurnRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ForecastServiceServer).GetChurn(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ForecastService_GetChurn_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ForecastServiceServer).GetChurn(ctx, req.(*GetChurnRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ForecastService_ListUsersAtRisk_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUsersAtRiskRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ForecastServiceServer).ListUsersAtRisk(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ForecastService_ListUsersAtRisk_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ForecastServiceServer).ListUsersAtRisk(ctx, req.(*ListUsersAtRiskRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ForecastService_ServiceDesc is the grpc.ServiceDesc for ForecastService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -128,6 +204,14 @@ var ForecastService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetForecast",
 			Handler:    _ForecastService_GetForecast_Handler,
+		},
+		{
+			MethodName: "GetChurn",
+			Handler:    _ForecastService_GetChurn_Handler,
+		},
+		{
+			MethodName: "ListUsersAtRisk",
+			Handler:    _ForecastService_ListUsersAtRisk_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

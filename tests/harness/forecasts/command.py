@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.harness.forecasts import made, measuring, published
+from tests.harness.forecasts import made, measuring, published, users
 from tests.harness.forecasts.measuring import Case, Summary
 
 _SHARED = Path(__file__).parents[4] / "shared" / "data"
@@ -16,6 +16,8 @@ _HEAD = ("series", "forecasts", "80 %", "95 %", "told 80 %", "MASE", "naive", "r
 _BEST_COVERAGE, _WORST_COVERAGE = 0.75, 0.85
 _RATIO = 0.9
 _SECONDS = 60
+_FORTNIGHT = 14
+_CALIBRATION = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,4 +142,40 @@ def _speed(options: Options) -> bool:
     return _bar(f"at most {_SECONDS} s on one core", seconds <= _SECONDS)
 
 
-_MEASURES: dict[str, Callable[[Options], bool]] = {"made": _made, "m4": _m4, "shared": _shared, "speed": _speed}
+def _churn(options: Options) -> bool:
+    """Users who came back within a fortnight, by what was known before."""
+    _row("users", "day", "known", "expected", "came back", "error", "highest tenth expected", "came back")
+    _row(*("---" for _ in range(8)))
+    real = users.of_conversations()
+    last = max(days[-1] for days in real.values())
+    kinds = (
+        ("made", users.made(1_000, 200, options.seed), range(90, 187, 14)),
+        ("chitchat", real, range(last - 13 - 14 * 4, last - 12, 14)),
+    )
+    mean = {}
+    for name, people, instants in kinds:
+        found = list(users.held_out(people, _FORTNIGHT, instants))
+        for one in found:
+            expected, came = one.tenths[-1]
+            _row(
+                name,
+                one.at,
+                one.users,
+                f"{one.expected:.0f}",
+                one.returned,
+                f"{one.error:.1%}",
+                f"{expected:.1%}",
+                f"{came:.1%}",
+            )
+        mean[name] = sum(one.error for one in found) / len(found)
+    print("\n" + ", ".join(f"{name}: {error:.1%} on average" for name, error in mean.items()), flush=True)
+    return _bar("shares are off by at most 5 %", max(mean.values()) <= _CALIBRATION)
+
+
+_MEASURES: dict[str, Callable[[Options], bool]] = {
+    "made": _made,
+    "m4": _m4,
+    "shared": _shared,
+    "speed": _speed,
+    "churn": _churn,
+}

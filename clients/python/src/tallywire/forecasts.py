@@ -1,8 +1,9 @@
 """Forecasts: how a client asks what is expected next, and how wrong that may be."""
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Final, Literal, Unpack, get_args
+from typing import Any, Final, Literal, TypedDict, Unpack, get_args
 
 import grpc
 
@@ -66,6 +67,57 @@ def request(metric: str, options: ForecastOptions) -> forecast_service_pb2.GetFo
     )
 
 
+class ChurnOptions(TypedDict, total=False):
+    """What a forecast of users may be of.
+
+    start, end: the history, in days of UTC; without both, two years up to today.
+    horizon_days: how many days ahead; without, 28.
+    """
+
+    start: datetime | None
+    end: datetime | None
+    horizon_days: int | None
+
+
+class RiskOptions(ChurnOptions, total=False):
+    """What a list of users at risk may be of.
+
+    min_active_days: on how many days users did something at least; without, 3.
+    max_probability_active: how probable it is at most that they are active still; without, 0.5.
+    """
+
+    min_active_days: int | None
+    max_probability_active: float | None
+
+
+def _history(options: ChurnOptions) -> time_pb2.TimeRange | None:
+    start, end = options.get("start"), options.get("end")
+    if start is None and end is None:
+        return None
+    if start is None or end is None:
+        raise ValueError("start and end go together")
+    return requests.time_range(start, end, "UTC")
+
+
+def churn_request(options: ChurnOptions) -> forecast_service_pb2.GetChurnRequest:
+    """Returns the request for how many users come back. Raises ValueError for half a period and naive times."""
+    return forecast_service_pb2.GetChurnRequest(
+        time_range=_history(options), horizon_days=options.get("horizon_days") or 0
+    )
+
+
+def risk_request(options: RiskOptions, page_size: int, token: str) -> forecast_service_pb2.ListUsersAtRiskRequest:
+    """Returns the request for a page of users at risk. Raises as churn_request() does."""
+    return forecast_service_pb2.ListUsersAtRiskRequest(
+        time_range=_history(options),
+        horizon_days=options.get("horizon_days") or 0,
+        min_active_days=options.get("min_active_days") or 0,
+        max_probability_active=options.get("max_probability_active"),
+        page_size=page_size,
+        page_token=token,
+    )
+
+
 class ClientForecasts:
     """Forecasts of the organization, as `client.forecasts`."""
 
@@ -86,3 +138,32 @@ class ClientForecasts:
             self._stub.GetForecast, lambda: asked, retries.QUERY, timeout
         )
         return found
+
+    def churn(
+        self, *, timeout: float | None = None, **options: Unpack[ChurnOptions]
+    ) -> forecast_service_pb2.GetChurnResponse:
+        """Returns how many of the users who were seen are expected to come back, and how right that was before.
+
+        The options are those of ChurnOptions. Raises FailedPrecondition where there are too few users to know that.
+        """
+        asked = churn_request(options)
+        found: forecast_service_pb2.GetChurnResponse = self._call(
+            self._stub.GetChurn, lambda: asked, retries.QUERY, timeout
+        )
+        return found
+
+    def users_at_risk(
+        self, *, page_size: int = 100, timeout: float | None = None, **options: Unpack[RiskOptions]
+    ) -> Iterator[forecast_service_pb2.UserAtRisk]:
+        """Yields the users who came regularly and may have left, those who came most first.
+
+        The options are those of RiskOptions. `timeout` is that of each page. Raises as churn() does.
+        """
+        token = ""
+        while True:
+            build = functools.partial(risk_request, options, page_size, token)
+            page = self._call(self._stub.ListUsersAtRisk, build, retries.QUERY, timeout)
+            yield from page.users
+            token = page.next_page_token
+            if not token:
+                return

@@ -1284,6 +1284,54 @@ impl Client {
             )
             .await
     }
+    /// GetChurn returns how many of the users who were seen are expected to come back, and how right such expectations were
+    /// for the last days, held out. It needs the scope read. DirectoryService.GetUserRetention has how many did come back.
+    pub async fn get_churn(
+        &self,
+        request: impl Into<v1::GetChurnRequest>,
+    ) -> Result<v1::GetChurnResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.ForecastService/GetChurn"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListUsersAtRisk returns a page of the users who came regularly and may have left, those who came most first. It needs
+    /// the scope events.
+    pub async fn list_users_at_risk(
+        &self,
+        request: impl Into<v1::ListUsersAtRiskRequest>,
+    ) -> Result<v1::ListUsersAtRiskResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.ForecastService/ListUsersAtRisk"),
+                &request.into(),
+            )
+            .await
+    }
+    /// All rows of [`Client::list_users_at_risk`], page after page, from the page that the request asks for on.
+    ///
+    /// The next page is asked for when the rows of the last one are used up. After an error the stream ends.
+    pub fn list_users_at_risk_all(
+        &self,
+        request: impl Into<v1::ListUsersAtRiskRequest>,
+    ) -> Rows<v1::UserAtRisk> {
+        let client = self.clone();
+        Rows::new(
+            request.into(),
+            move |request: v1::ListUsersAtRiskRequest| {
+                let client = client.clone();
+                async move {
+                    let page = client.list_users_at_risk(request.clone()).await?;
+                    let next = v1::ListUsersAtRiskRequest {
+                        page_token: page.next_page_token,
+                        ..request
+                    };
+                    let next = (!next.page_token.is_empty()).then_some(next);
+                    Ok((page.users, next))
+                }
+            },
+        )
+    }
     /// EraseUser begins to erase a person and returns how far that is. Figures stay as they are: an alias takes the place
     /// of the id, and answers that name a user show "_erased". Once the call has returned, nothing is stored any more under
     /// the id, on any server: later events are stored under the alias, without properties and what is personal, or refused

@@ -14036,6 +14036,165 @@ pub struct HolidayEffect {
     #[prost(double, optional, tag = "3")]
     pub factor: ::core::option::Option<f64>,
 }
+/// GetChurnRequest asks how many users come back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetChurnRequest {
+    /// time_range is the history. What users did is kept by day of UTC, so its days are those of UTC that it touches. The
+    /// running day is no part of it. Unset: two years up to today.
+    #[prost(message, optional, tag = "1")]
+    pub time_range: ::core::option::Option<TimeRange>,
+    /// horizon_days is how many days ahead: 1 to 90. Unset: 28.
+    #[prost(int32, tag = "2")]
+    pub horizon_days: i32,
+}
+/// GetChurnResponse says how many users are expected to come back, and how right that was before. Users that were erased
+/// are in none of its numbers.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetChurnResponse {
+    /// context says what the answer holds. Its bounds are those of the history.
+    #[prost(message, optional, tag = "1")]
+    pub context: ::core::option::Option<AnswerContext>,
+    /// horizon_days is how many days ahead.
+    #[prost(int32, tag = "2")]
+    pub horizon_days: i32,
+    /// users is how many did something in the history.
+    #[prost(int64, tag = "3")]
+    pub users: i64,
+    /// expected_returning is how many of them are expected to do something within the days ahead.
+    #[prost(double, tag = "4")]
+    pub expected_returning: f64,
+    /// expected_active is how many of them are expected not to have left for good.
+    #[prost(double, tag = "5")]
+    pub expected_active: f64,
+    /// reliability tells how right it was.
+    #[prost(message, optional, tag = "6")]
+    pub reliability: ::core::option::Option<ChurnReliability>,
+    /// model has the parameters that were fitted.
+    #[prost(message, optional, tag = "7")]
+    pub model: ::core::option::Option<ChurnModel>,
+}
+/// ChurnReliability holds what was expected at an instant of the past against what came.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ChurnReliability {
+    /// held_out is the time that was forecast from what was known before it: as many days as are asked for, the last ones of
+    /// the history.
+    #[prost(message, optional, tag = "1")]
+    pub held_out: ::core::option::Option<Bucket>,
+    /// tenths are the users known before it, in the order of how probable it was that they would come back: ten groups, or
+    /// fewer where many users are alike.
+    #[prost(message, repeated, tag = "2")]
+    pub tenths: ::prost::alloc::vec::Vec<ReliabilityTenth>,
+    /// error is by how much the expected and the observed fraction of a group differ, the mean over users: 0.02 is 2 of 100
+    /// users.
+    #[prost(double, tag = "3")]
+    pub error: f64,
+    /// expected_returning is how many were expected to come back.
+    #[prost(double, tag = "4")]
+    pub expected_returning: f64,
+    /// returned is how many did.
+    #[prost(int64, tag = "5")]
+    pub returned: i64,
+}
+/// ReliabilityTenth is a group of users for whom coming back was about as probable.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct ReliabilityTenth {
+    /// users is how many they are.
+    #[prost(int64, tag = "1")]
+    pub users: i64,
+    /// expected is the fraction of them that was expected to come back.
+    #[prost(double, tag = "2")]
+    pub expected: f64,
+    /// returned is how many came back.
+    #[prost(int64, tag = "3")]
+    pub returned: i64,
+}
+/// ChurnModel is BG/NBD (Fader, Hardie and Lee, 2005): days with something come at a rate of the user's own, and after each
+/// of them the user leaves for good with a probability of the user's own. Its unit of time is the day.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct ChurnModel {
+    /// r is the shape of the gamma distribution of rates.
+    #[prost(double, tag = "1")]
+    pub r: f64,
+    /// alpha is its rate.
+    #[prost(double, tag = "2")]
+    pub alpha: f64,
+    /// a is the first parameter of the beta distribution of leaving.
+    #[prost(double, tag = "3")]
+    pub a: f64,
+    /// b is its second parameter.
+    #[prost(double, tag = "4")]
+    pub b: f64,
+}
+/// ListUsersAtRiskRequest asks for users who may have left.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListUsersAtRiskRequest {
+    /// time_range is the history, as in GetChurnRequest.
+    #[prost(message, optional, tag = "1")]
+    pub time_range: ::core::option::Option<TimeRange>,
+    /// horizon_days is how many days ahead: 1 to 90. Unset: 28.
+    #[prost(int32, tag = "2")]
+    pub horizon_days: i32,
+    /// min_active_days keeps users who did something on as many days at least: 2 to 1,000. Unset: 3.
+    #[prost(int32, tag = "3")]
+    pub min_active_days: i32,
+    /// max_probability_active keeps users who are active still with at most this probability, above 0 and up to 1. Unset: 0.5.
+    #[prost(double, optional, tag = "4")]
+    pub max_probability_active: ::core::option::Option<f64>,
+    /// page_size is the most users to return: 1 to 1,000, more are taken as 1,000. Unset: 100.
+    #[prost(int32, tag = "5")]
+    pub page_size: i32,
+    /// page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it was
+    /// then (PAGE_TOKEN_MISMATCH).
+    #[prost(string, tag = "6")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// ListUsersAtRiskResponse holds a page of users. Users that were erased are on none.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListUsersAtRiskResponse {
+    /// context says what the answer holds. Its bounds are those of the history.
+    #[prost(message, optional, tag = "1")]
+    pub context: ::core::option::Option<AnswerContext>,
+    /// users are those of the page: those who did something on most days first, of these the ones seen last.
+    #[prost(message, repeated, tag = "2")]
+    pub users: ::prost::alloc::vec::Vec<UserAtRisk>,
+    /// next_page_token asks for the next page. Empty: there is none. A user who comes back between two pages is on no later one.
+    #[prost(string, tag = "3")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// reliability_error is the error of the probabilities, as in ChurnReliability.
+    #[prost(double, tag = "4")]
+    pub reliability_error: f64,
+}
+/// UserAtRisk is a user who came regularly and may have left.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UserAtRisk {
+    /// user_id is the user, as on its events.
+    #[prost(string, tag = "1")]
+    pub user_id: ::prost::alloc::string::String,
+    /// first_seen_on is the first day of UTC in the history on which it did something, as in "2026-01-31".
+    #[prost(string, tag = "2")]
+    pub first_seen_on: ::prost::alloc::string::String,
+    /// last_seen_on is the last such day.
+    #[prost(string, tag = "3")]
+    pub last_seen_on: ::prost::alloc::string::String,
+    /// active_days is on how many days it did something.
+    #[prost(int64, tag = "4")]
+    pub active_days: i64,
+    /// usual_gap_days is the mean time between two of these days.
+    #[prost(double, tag = "5")]
+    pub usual_gap_days: f64,
+    /// silent_days is how many days ago the last one was, at the end of the history.
+    #[prost(int64, tag = "6")]
+    pub silent_days: i64,
+    /// probability_active is how probable it is that the user has not left for good.
+    #[prost(double, tag = "7")]
+    pub probability_active: f64,
+    /// probability_returning is how probable it is that the user does something within the days ahead.
+    #[prost(double, tag = "8")]
+    pub probability_returning: f64,
+    /// reason says why it is listed, in English, as in "seen every 2.1 days until 9 days ago".
+    #[prost(string, tag = "9")]
+    pub reason: ::prost::alloc::string::String,
+}
 /// ForecastModel is what makes forecasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -14234,6 +14393,60 @@ pub mod forecast_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("tallywire.v1.ForecastService", "GetForecast"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetChurn returns how many of the users who were seen are expected to come back, and how right such expectations were
+        /// for the last days, held out. It needs the scope read. DirectoryService.GetUserRetention has how many did come back.
+        pub async fn get_churn(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetChurnRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetChurnResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ForecastService/GetChurn",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.ForecastService", "GetChurn"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListUsersAtRisk returns a page of the users who came regularly and may have left, those who came most first. It needs
+        /// the scope events.
+        pub async fn list_users_at_risk(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListUsersAtRiskRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListUsersAtRiskResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.ForecastService/ListUsersAtRisk",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.ForecastService", "ListUsersAtRisk"),
+                );
             self.inner.unary(req, path, codec).await
         }
     }

@@ -66,6 +66,8 @@ import type {
   GetCallMetricsResponse,
   GetCampaignRequest,
   GetCampaignResponse,
+  GetChurnRequest,
+  GetChurnResponse,
   GetContentGapRequest,
   GetContentGapResponse,
   GetConversationMetricsRequest,
@@ -169,6 +171,8 @@ import type {
   ListReportsResponse,
   ListUserActivitiesRequest,
   ListUserActivitiesResponse,
+  ListUsersAtRiskRequest,
+  ListUsersAtRiskResponse,
   ListUsersRequest,
   ListUsersResponse,
   MergeContentGapsRequest,
@@ -224,6 +228,7 @@ import type {
   UpdateReportScheduleResponse,
   User,
   UserActivity,
+  UserAtRisk,
   VerifyMetricsRequest,
   VerifyMetricsResponse,
 } from "./messages.js";
@@ -946,6 +951,27 @@ export class Calls {
    */
   getForecast(request: GetForecastRequest = {}, options?: CallOptions): Promise<GetForecastResponse> {
     return this.#caller.unary<GetForecastResponse>({ method: ForecastService.method.getForecast, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetChurn returns how many of the users who were seen are expected to come back, and how right such expectations were
+   * for the last days, held out. It needs the scope read. DirectoryService.GetUserRetention has how many did come back.
+   */
+  getChurn(request: GetChurnRequest = {}, options?: CallOptions): Promise<GetChurnResponse> {
+    return this.#caller.unary<GetChurnResponse>({ method: ForecastService.method.getChurn, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ListUsersAtRisk returns a page of the users who came regularly and may have left, those who came most first. It needs
+   * the scope events.
+   */
+  listUsersAtRisk(request: ListUsersAtRiskRequest = {}, options?: CallOptions): Promise<ListUsersAtRiskResponse> {
+    return this.#caller.unary<ListUsersAtRiskResponse>({ method: ForecastService.method.listUsersAtRisk, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `users` of listUsersAtRisk, page after page; `pageSize` says how many are fetched at once. */
+  listUsersAtRiskAll(request: ListUsersAtRiskRequest = {}, options?: CallOptions): AsyncGenerator<UserAtRisk, void, undefined> {
+    return this.#caller.pages<UserAtRisk>({ method: ForecastService.method.listUsersAtRisk, kind: "question", attemptMs: 30_000 }, "users", request, options);
   }
 
   /**

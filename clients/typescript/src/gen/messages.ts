@@ -8797,6 +8797,143 @@ export interface HolidayEffect {
   factor?: number;
 }
 
+/** GetChurnRequest asks how many users come back. */
+export interface GetChurnRequest {
+  /**
+   * time_range is the history. What users did is kept by day of UTC, so its days are those of UTC that it touches. The
+   * running day is no part of it. Unset: two years up to today.
+   */
+  timeRange?: TimeRangeInit | undefined;
+  /** horizon_days is how many days ahead: 1 to 90. Unset: 28. */
+  horizonDays?: number | undefined;
+}
+
+/**
+ * GetChurnResponse says how many users are expected to come back, and how right that was before. Users that were erased
+ * are in none of its numbers.
+ */
+export interface GetChurnResponse {
+  /** context says what the answer holds. Its bounds are those of the history. */
+  context?: AnswerContext;
+  /** horizon_days is how many days ahead. */
+  horizonDays: number;
+  /** users is how many did something in the history. */
+  users: number;
+  /** expected_returning is how many of them are expected to do something within the days ahead. */
+  expectedReturning: number;
+  /** expected_active is how many of them are expected not to have left for good. */
+  expectedActive: number;
+  /** reliability tells how right it was. */
+  reliability?: ChurnReliability;
+  /** model has the parameters that were fitted. */
+  model?: ChurnModel;
+}
+
+/** ChurnReliability holds what was expected at an instant of the past against what came. */
+export interface ChurnReliability {
+  /**
+   * held_out is the time that was forecast from what was known before it: as many days as are asked for, the last ones of
+   * the history.
+   */
+  heldOut?: Bucket;
+  /**
+   * tenths are the users known before it, in the order of how probable it was that they would come back: ten groups, or
+   * fewer where many users are alike.
+   */
+  tenths: ReliabilityTenth[];
+  /**
+   * error is by how much the expected and the observed fraction of a group differ, the mean over users: 0.02 is 2 of 100
+   * users.
+   */
+  error: number;
+  /** expected_returning is how many were expected to come back. */
+  expectedReturning: number;
+  /** returned is how many did. */
+  returned: number;
+}
+
+/** ReliabilityTenth is a group of users for whom coming back was about as probable. */
+export interface ReliabilityTenth {
+  /** users is how many they are. */
+  users: number;
+  /** expected is the fraction of them that was expected to come back. */
+  expected: number;
+  /** returned is how many came back. */
+  returned: number;
+}
+
+/**
+ * ChurnModel is BG/NBD (Fader, Hardie and Lee, 2005): days with something come at a rate of the user's own, and after each
+ * of them the user leaves for good with a probability of the user's own. Its unit of time is the day.
+ */
+export interface ChurnModel {
+  /** r is the shape of the gamma distribution of rates. */
+  r: number;
+  /** alpha is its rate. */
+  alpha: number;
+  /** a is the first parameter of the beta distribution of leaving. */
+  a: number;
+  /** b is its second parameter. */
+  b: number;
+}
+
+/** ListUsersAtRiskRequest asks for users who may have left. */
+export interface ListUsersAtRiskRequest {
+  /** time_range is the history, as in GetChurnRequest. */
+  timeRange?: TimeRangeInit | undefined;
+  /** horizon_days is how many days ahead: 1 to 90. Unset: 28. */
+  horizonDays?: number | undefined;
+  /** min_active_days keeps users who did something on as many days at least: 2 to 1,000. Unset: 3. */
+  minActiveDays?: number | undefined;
+  /**
+   * max_probability_active keeps users who are active still with at most this probability, above 0 and up to 1. Unset: 0.5.
+   */
+  maxProbabilityActive?: number | undefined;
+  /** page_size is the most users to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /**
+   * page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it was
+   * then (PAGE_TOKEN_MISMATCH).
+   */
+  pageToken?: string | undefined;
+}
+
+/** ListUsersAtRiskResponse holds a page of users. Users that were erased are on none. */
+export interface ListUsersAtRiskResponse {
+  /** context says what the answer holds. Its bounds are those of the history. */
+  context?: AnswerContext;
+  /** users are those of the page: those who did something on most days first, of these the ones seen last. */
+  users: UserAtRisk[];
+  /**
+   * next_page_token asks for the next page. Empty: there is none. A user who comes back between two pages is on no later one.
+   */
+  nextPageToken: string;
+  /** reliability_error is the error of the probabilities, as in ChurnReliability. */
+  reliabilityError: number;
+}
+
+/** UserAtRisk is a user who came regularly and may have left. */
+export interface UserAtRisk {
+  /** user_id is the user, as on its events. */
+  userId: string;
+  /** first_seen_on is the first day of UTC in the history on which it did something, as in "2026-01-31". */
+  firstSeenOn: string;
+  /** last_seen_on is the last such day. */
+  lastSeenOn: string;
+  /** active_days is on how many days it did something. */
+  activeDays: number;
+  /** usual_gap_days is the mean time between two of these days. */
+  usualGapDays: number;
+  /** silent_days is how many days ago the last one was, at the end of the history. */
+  silentDays: number;
+  /** probability_active is how probable it is that the user has not left for good. */
+  probabilityActive: number;
+  /** probability_returning is how probable it is that the user does something within the days ahead. */
+  probabilityReturning: number;
+  /** reason says why it is listed, in English, as in "seen every 2.1 days until 9 days ago". */
+  reason: string;
+}
+
 /**
  * ErasureState says whether an erasure is done.
  *

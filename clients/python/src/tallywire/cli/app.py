@@ -21,6 +21,7 @@ from tallywire.cli import (
     calls,
     campaigns,
     catalogue,
+    churn,
     content_gaps,
     conversation_list,
     conversations,
@@ -215,6 +216,8 @@ application.command(name="costs")(costs.costs)
 application.command(name="events")(event_list.events)
 application.command(name="daily")(daily.daily)
 application.command(name="forecast")(forecast.forecast)
+application.command(name="churn")(churn.churn)
+application.command(name="users-at-risk")(churn.users_at_risk)
 application.command(name="quota")(quota.quota)
 application.command(name="roi")(roi.roi)
 application.command(name="campaigns")(campaigns.campaigns)

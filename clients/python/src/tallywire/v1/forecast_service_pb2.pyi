@@ -531,3 +531,313 @@ class HolidayEffect(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_factor", b"_factor"]) -> typing.Literal["factor"] | None: ...
 
 global___HolidayEffect = HolidayEffect
+
+@typing.final
+class GetChurnRequest(google.protobuf.message.Message):
+    """GetChurnRequest asks how many users come back."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TIME_RANGE_FIELD_NUMBER: builtins.int
+    HORIZON_DAYS_FIELD_NUMBER: builtins.int
+    horizon_days: builtins.int
+    """horizon_days is how many days ahead: 1 to 90. Unset: 28."""
+    @property
+    def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
+        """time_range is the history. What users did is kept by day of UTC, so its days are those of UTC that it touches. The
+        running day is no part of it. Unset: two years up to today.
+        """
+
+    def __init__(
+        self,
+        *,
+        time_range: tallywire.v1.time_pb2.TimeRange | None = ...,
+        horizon_days: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["horizon_days", b"horizon_days", "time_range", b"time_range"]) -> None: ...
+
+global___GetChurnRequest = GetChurnRequest
+
+@typing.final
+class GetChurnResponse(google.protobuf.message.Message):
+    """GetChurnResponse says how many users are expected to come back, and how right that was before. Users that were erased
+    are in none of its numbers.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: builtins.int
+    HORIZON_DAYS_FIELD_NUMBER: builtins.int
+    USERS_FIELD_NUMBER: builtins.int
+    EXPECTED_RETURNING_FIELD_NUMBER: builtins.int
+    EXPECTED_ACTIVE_FIELD_NUMBER: builtins.int
+    RELIABILITY_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
+    horizon_days: builtins.int
+    """horizon_days is how many days ahead."""
+    users: builtins.int
+    """users is how many did something in the history."""
+    expected_returning: builtins.float
+    """expected_returning is how many of them are expected to do something within the days ahead."""
+    expected_active: builtins.float
+    """expected_active is how many of them are expected not to have left for good."""
+    @property
+    def context(self) -> tallywire.v1.answer_pb2.AnswerContext:
+        """context says what the answer holds. Its bounds are those of the history."""
+
+    @property
+    def reliability(self) -> global___ChurnReliability:
+        """reliability tells how right it was."""
+
+    @property
+    def model(self) -> global___ChurnModel:
+        """model has the parameters that were fitted."""
+
+    def __init__(
+        self,
+        *,
+        context: tallywire.v1.answer_pb2.AnswerContext | None = ...,
+        horizon_days: builtins.int = ...,
+        users: builtins.int = ...,
+        expected_returning: builtins.float = ...,
+        expected_active: builtins.float = ...,
+        reliability: global___ChurnReliability | None = ...,
+        model: global___ChurnModel | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["context", b"context", "model", b"model", "reliability", b"reliability"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["context", b"context", "expected_active", b"expected_active", "expected_returning", b"expected_returning", "horizon_days", b"horizon_days", "model", b"model", "reliability", b"reliability", "users", b"users"]) -> None: ...
+
+global___GetChurnResponse = GetChurnResponse
+
+@typing.final
+class ChurnReliability(google.protobuf.message.Message):
+    """ChurnReliability holds what was expected at an instant of the past against what came."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    HELD_OUT_FIELD_NUMBER: builtins.int
+    TENTHS_FIELD_NUMBER: builtins.int
+    ERROR_FIELD_NUMBER: builtins.int
+    EXPECTED_RETURNING_FIELD_NUMBER: builtins.int
+    RETURNED_FIELD_NUMBER: builtins.int
+    error: builtins.float
+    """error is by how much the expected and the observed fraction of a group differ, the mean over users: 0.02 is 2 of 100
+    users.
+    """
+    expected_returning: builtins.float
+    """expected_returning is how many were expected to come back."""
+    returned: builtins.int
+    """returned is how many did."""
+    @property
+    def held_out(self) -> tallywire.v1.metrics_service_pb2.Bucket:
+        """held_out is the time that was forecast from what was known before it: as many days as are asked for, the last ones of
+        the history.
+        """
+
+    @property
+    def tenths(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ReliabilityTenth]:
+        """tenths are the users known before it, in the order of how probable it was that they would come back: ten groups, or
+        fewer where many users are alike.
+        """
+
+    def __init__(
+        self,
+        *,
+        held_out: tallywire.v1.metrics_service_pb2.Bucket | None = ...,
+        tenths: collections.abc.Iterable[global___ReliabilityTenth] | None = ...,
+        error: builtins.float = ...,
+        expected_returning: builtins.float = ...,
+        returned: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["held_out", b"held_out"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["error", b"error", "expected_returning", b"expected_returning", "held_out", b"held_out", "returned", b"returned", "tenths", b"tenths"]) -> None: ...
+
+global___ChurnReliability = ChurnReliability
+
+@typing.final
+class ReliabilityTenth(google.protobuf.message.Message):
+    """ReliabilityTenth is a group of users for whom coming back was about as probable."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    USERS_FIELD_NUMBER: builtins.int
+    EXPECTED_FIELD_NUMBER: builtins.int
+    RETURNED_FIELD_NUMBER: builtins.int
+    users: builtins.int
+    """users is how many they are."""
+    expected: builtins.float
+    """expected is the fraction of them that was expected to come back."""
+    returned: builtins.int
+    """returned is how many came back."""
+    def __init__(
+        self,
+        *,
+        users: builtins.int = ...,
+        expected: builtins.float = ...,
+        returned: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["expected", b"expected", "returned", b"returned", "users", b"users"]) -> None: ...
+
+global___ReliabilityTenth = ReliabilityTenth
+
+@typing.final
+class ChurnModel(google.protobuf.message.Message):
+    """ChurnModel is BG/NBD (Fader, Hardie and Lee, 2005): days with something come at a rate of the user's own, and after each
+    of them the user leaves for good with a probability of the user's own. Its unit of time is the day.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    R_FIELD_NUMBER: builtins.int
+    ALPHA_FIELD_NUMBER: builtins.int
+    A_FIELD_NUMBER: builtins.int
+    B_FIELD_NUMBER: builtins.int
+    r: builtins.float
+    """r is the shape of the gamma distribution of rates."""
+    alpha: builtins.float
+    """alpha is its rate."""
+    a: builtins.float
+    """a is the first parameter of the beta distribution of leaving."""
+    b: builtins.float
+    """b is its second parameter."""
+    def __init__(
+        self,
+        *,
+        r: builtins.float = ...,
+        alpha: builtins.float = ...,
+        a: builtins.float = ...,
+        b: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["a", b"a", "alpha", b"alpha", "b", b"b", "r", b"r"]) -> None: ...
+
+global___ChurnModel = ChurnModel
+
+@typing.final
+class ListUsersAtRiskRequest(google.protobuf.message.Message):
+    """ListUsersAtRiskRequest asks for users who may have left."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TIME_RANGE_FIELD_NUMBER: builtins.int
+    HORIZON_DAYS_FIELD_NUMBER: builtins.int
+    MIN_ACTIVE_DAYS_FIELD_NUMBER: builtins.int
+    MAX_PROBABILITY_ACTIVE_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    horizon_days: builtins.int
+    """horizon_days is how many days ahead: 1 to 90. Unset: 28."""
+    min_active_days: builtins.int
+    """min_active_days keeps users who did something on as many days at least: 2 to 1,000. Unset: 3."""
+    max_probability_active: builtins.float
+    """max_probability_active keeps users who are active still with at most this probability, above 0 and up to 1. Unset: 0.5."""
+    page_size: builtins.int
+    """page_size is the most users to return: 1 to 1,000, more are taken as 1,000. Unset: 100."""
+    page_token: builtins.str
+    """page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it was
+    then (PAGE_TOKEN_MISMATCH).
+    """
+    @property
+    def time_range(self) -> tallywire.v1.time_pb2.TimeRange:
+        """time_range is the history, as in GetChurnRequest."""
+
+    def __init__(
+        self,
+        *,
+        time_range: tallywire.v1.time_pb2.TimeRange | None = ...,
+        horizon_days: builtins.int = ...,
+        min_active_days: builtins.int = ...,
+        max_probability_active: builtins.float | None = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_max_probability_active", b"_max_probability_active", "max_probability_active", b"max_probability_active", "time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_max_probability_active", b"_max_probability_active", "horizon_days", b"horizon_days", "max_probability_active", b"max_probability_active", "min_active_days", b"min_active_days", "page_size", b"page_size", "page_token", b"page_token", "time_range", b"time_range"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_max_probability_active", b"_max_probability_active"]) -> typing.Literal["max_probability_active"] | None: ...
+
+global___ListUsersAtRiskRequest = ListUsersAtRiskRequest
+
+@typing.final
+class ListUsersAtRiskResponse(google.protobuf.message.Message):
+    """ListUsersAtRiskResponse holds a page of users. Users that were erased are on none."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: builtins.int
+    USERS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    RELIABILITY_ERROR_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """next_page_token asks for the next page. Empty: there is none. A user who comes back between two pages is on no later one."""
+    reliability_error: builtins.float
+    """reliability_error is the error of the probabilities, as in ChurnReliability."""
+    @property
+    def context(self) -> tallywire.v1.answer_pb2.AnswerContext:
+        """context says what the answer holds. Its bounds are those of the history."""
+
+    @property
+    def users(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___UserAtRisk]:
+        """users are those of the page: those who did something on most days first, of these the ones seen last."""
+
+    def __init__(
+        self,
+        *,
+        context: tallywire.v1.answer_pb2.AnswerContext | None = ...,
+        users: collections.abc.Iterable[global___UserAtRisk] | None = ...,
+        next_page_token: builtins.str = ...,
+        reliability_error: builtins.float = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["context", b"context"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["context", b"context", "next_page_token", b"next_page_token", "reliability_error", b"reliability_error", "users", b"users"]) -> None: ...
+
+global___ListUsersAtRiskResponse = ListUsersAtRiskResponse
+
+@typing.final
+class UserAtRisk(google.protobuf.message.Message):
+    """UserAtRisk is a user who came regularly and may have left."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: builtins.int
+    FIRST_SEEN_ON_FIELD_NUMBER: builtins.int
+    LAST_SEEN_ON_FIELD_NUMBER: builtins.int
+    ACTIVE_DAYS_FIELD_NUMBER: builtins.int
+    USUAL_GAP_DAYS_FIELD_NUMBER: builtins.int
+    SILENT_DAYS_FIELD_NUMBER: builtins.int
+    PROBABILITY_ACTIVE_FIELD_NUMBER: builtins.int
+    PROBABILITY_RETURNING_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    user_id: builtins.str
+    """user_id is the user, as on its events."""
+    first_seen_on: builtins.str
+    """first_seen_on is the first day of UTC in the history on which it did something, as in "2026-01-31"."""
+    last_seen_on: builtins.str
+    """last_seen_on is the last such day."""
+    active_days: builtins.int
+    """active_days is on how many days it did something."""
+    usual_gap_days: builtins.float
+    """usual_gap_days is the mean time between two of these days."""
+    silent_days: builtins.int
+    """silent_days is how many days ago the last one was, at the end of the history."""
+    probability_active: builtins.float
+    """probability_active is how probable it is that the user has not left for good."""
+    probability_returning: builtins.float
+    """probability_returning is how probable it is that the user does something within the days ahead."""
+    reason: builtins.str
+    """reason says why it is listed, in English, as in "seen every 2.1 days until 9 days ago"."""
+    def __init__(
+        self,
+        *,
+        user_id: builtins.str = ...,
+        first_seen_on: builtins.str = ...,
+        last_seen_on: builtins.str = ...,
+        active_days: builtins.int = ...,
+        usual_gap_days: builtins.float = ...,
+        silent_days: builtins.int = ...,
+        probability_active: builtins.float = ...,
+        probability_returning: builtins.float = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["active_days", b"active_days", "first_seen_on", b"first_seen_on", "last_seen_on", b"last_seen_on", "probability_active", b"probability_active", "probability_returning", b"probability_returning", "reason", b"reason", "silent_days", b"silent_days", "user_id", b"user_id", "usual_gap_days", b"usual_gap_days"]) -> None: ...
+
+global___UserAtRisk = UserAtRisk

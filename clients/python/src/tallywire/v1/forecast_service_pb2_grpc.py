@@ -42,6 +42,16 @@ class ForecastServiceStub(object):
                 request_serializer=tallywire_dot_v1_dot_forecast__service__pb2.GetForecastRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_forecast__service__pb2.GetForecastResponse.FromString,
                 _registered_method=True)
+        self.GetChurn = channel.unary_unary(
+                '/tallywire.v1.ForecastService/GetChurn',
+                request_serializer=tallywire_dot_v1_dot_forecast__service__pb2.GetChurnRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_forecast__service__pb2.GetChurnResponse.FromString,
+                _registered_method=True)
+        self.ListUsersAtRisk = channel.unary_unary(
+                '/tallywire.v1.ForecastService/ListUsersAtRisk',
+                request_serializer=tallywire_dot_v1_dot_forecast__service__pb2.ListUsersAtRiskRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_forecast__service__pb2.ListUsersAtRiskResponse.FromString,
+                _registered_method=True)
 
 
 class ForecastServiceServicer(object):
@@ -59,6 +69,22 @@ class ForecastServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetChurn(self, request, context):
+        """GetChurn returns how many of the users who were seen are expected to come back, and how right such expectations were
+        for the last days, held out. It needs the scope read. DirectoryService.GetUserRetention has how many did come back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListUsersAtRisk(self, request, context):
+        """ListUsersAtRisk returns a page of the users who came regularly and may have left, those who came most first. It needs
+        the scope events.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ForecastServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -66,6 +92,16 @@ def add_ForecastServiceServicer_to_server(servicer, server):
                     servicer.GetForecast,
                     request_deserializer=tallywire_dot_v1_dot_forecast__service__pb2.GetForecastRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_forecast__service__pb2.GetForecastResponse.SerializeToString,
+            ),
+            'GetChurn': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetChurn,
+                    request_deserializer=tallywire_dot_v1_dot_forecast__service__pb2.GetChurnRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_forecast__service__pb2.GetChurnResponse.SerializeToString,
+            ),
+            'ListUsersAtRisk': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUsersAtRisk,
+                    request_deserializer=tallywire_dot_v1_dot_forecast__service__pb2.ListUsersAtRiskRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_forecast__service__pb2.ListUsersAtRiskResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -98,6 +134,60 @@ class ForecastService(object):
             '/tallywire.v1.ForecastService/GetForecast',
             tallywire_dot_v1_dot_forecast__service__pb2.GetForecastRequest.SerializeToString,
             tallywire_dot_v1_dot_forecast__service__pb2.GetForecastResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetChurn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.ForecastService/GetChurn',
+            tallywire_dot_v1_dot_forecast__service__pb2.GetChurnRequest.SerializeToString,
+            tallywire_dot_v1_dot_forecast__service__pb2.GetChurnResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUsersAtRisk(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.ForecastService/ListUsersAtRisk',
+            tallywire_dot_v1_dot_forecast__service__pb2.ListUsersAtRiskRequest.SerializeToString,
+            tallywire_dot_v1_dot_forecast__service__pb2.ListUsersAtRiskResponse.FromString,
             options,
             channel_credentials,
             insecure,

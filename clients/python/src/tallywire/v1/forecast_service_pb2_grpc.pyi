@@ -33,6 +33,22 @@ class ForecastServiceStub:
     It needs the scope read.
     """
 
+    GetChurn: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.forecast_service_pb2.GetChurnRequest,
+        tallywire.v1.forecast_service_pb2.GetChurnResponse,
+    ]
+    """GetChurn returns how many of the users who were seen are expected to come back, and how right such expectations were
+    for the last days, held out. It needs the scope read. DirectoryService.GetUserRetention has how many did come back.
+    """
+
+    ListUsersAtRisk: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.forecast_service_pb2.ListUsersAtRiskRequest,
+        tallywire.v1.forecast_service_pb2.ListUsersAtRiskResponse,
+    ]
+    """ListUsersAtRisk returns a page of the users who came regularly and may have left, those who came most first. It needs
+    the scope events.
+    """
+
 class ForecastServiceAsyncStub:
     """ForecastService says what is expected next, and how wrong that may be: no forecast comes without an error that was
     measured on the past. A server without numpy refuses its calls (FORECAST_NOT_INSTALLED). A call fails as those of
@@ -46,6 +62,22 @@ class ForecastServiceAsyncStub:
     """GetForecast returns what a metric is expected to be in the next hours, days, weeks or months, with intervals, the
     errors of such forecasts in the past, what the running month and quarter will come to, and when a limit is reached.
     It needs the scope read.
+    """
+
+    GetChurn: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.forecast_service_pb2.GetChurnRequest,
+        tallywire.v1.forecast_service_pb2.GetChurnResponse,
+    ]
+    """GetChurn returns how many of the users who were seen are expected to come back, and how right such expectations were
+    for the last days, held out. It needs the scope read. DirectoryService.GetUserRetention has how many did come back.
+    """
+
+    ListUsersAtRisk: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.forecast_service_pb2.ListUsersAtRiskRequest,
+        tallywire.v1.forecast_service_pb2.ListUsersAtRiskResponse,
+    ]
+    """ListUsersAtRisk returns a page of the users who came regularly and may have left, those who came most first. It needs
+    the scope events.
     """
 
 class ForecastServiceServicer(metaclass=abc.ABCMeta):
@@ -63,6 +95,26 @@ class ForecastServiceServicer(metaclass=abc.ABCMeta):
         """GetForecast returns what a metric is expected to be in the next hours, days, weeks or months, with intervals, the
         errors of such forecasts in the past, what the running month and quarter will come to, and when a limit is reached.
         It needs the scope read.
+        """
+
+    @abc.abstractmethod
+    def GetChurn(
+        self,
+        request: tallywire.v1.forecast_service_pb2.GetChurnRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.forecast_service_pb2.GetChurnResponse, collections.abc.Awaitable[tallywire.v1.forecast_service_pb2.GetChurnResponse]]:
+        """GetChurn returns how many of the users who were seen are expected to come back, and how right such expectations were
+        for the last days, held out. It needs the scope read. DirectoryService.GetUserRetention has how many did come back.
+        """
+
+    @abc.abstractmethod
+    def ListUsersAtRisk(
+        self,
+        request: tallywire.v1.forecast_service_pb2.ListUsersAtRiskRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.forecast_service_pb2.ListUsersAtRiskResponse, collections.abc.Awaitable[tallywire.v1.forecast_service_pb2.ListUsersAtRiskResponse]]:
+        """ListUsersAtRisk returns a page of the users who came regularly and may have left, those who came most first. It needs
+        the scope events.
         """
 
 def add_ForecastServiceServicer_to_server(servicer: ForecastServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

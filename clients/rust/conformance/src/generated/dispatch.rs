@@ -655,6 +655,20 @@ pub(crate) async fn call(
                 client.get_forecast(decoded::<v1::GetForecastRequest>(request)?).await,
             )
         }
+        "tallywire.v1.ForecastService/GetChurn" => {
+            answered(
+                "GetChurnResponse",
+                client.get_churn(decoded::<v1::GetChurnRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.ForecastService/ListUsersAtRisk" => {
+            answered(
+                "ListUsersAtRiskResponse",
+                client
+                    .list_users_at_risk(decoded::<v1::ListUsersAtRiskRequest>(request)?)
+                    .await,
+            )
+        }
         "tallywire.v1.PrivacyService/EraseUser" => {
             answered(
                 "EraseUserResponse",
@@ -943,6 +957,16 @@ pub(crate) async fn pages(
             rows(
                     "EventRow",
                     client.list_events_all(decoded::<v1::ListEventsRequest>(request)?),
+                )
+                .await
+        }
+        "tallywire.v1.ForecastService/ListUsersAtRisk" => {
+            rows(
+                    "UserAtRisk",
+                    client
+                        .list_users_at_risk_all(
+                            decoded::<v1::ListUsersAtRiskRequest>(request)?,
+                        ),
                 )
                 .await
         }

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tallywire/v1/forecast_service.proto.
  */
 export const file_tallywire_v1_forecast_service: GenFile = /*@__PURE__*/
-  fileDesc("CiN0YWxseXdpcmUvdjEvZm9yZWNhc3Rfc2VydmljZS5wcm90bxIMdGFsbHl3aXJlLnYxIv8BChJHZXRGb3JlY2FzdFJlcXVlc3QSDgoGbWV0cmljGAEgASgJEiQKBmZpbHRlchgCIAEoCzIULnRhbGx5d2lyZS52MS5GaWx0ZXISLgoLZ3JhbnVsYXJpdHkYAyABKA4yGS50YWxseXdpcmUudjEuR3JhbnVsYXJpdHkSDwoHaG9yaXpvbhgEIAEoBRIrCgp0aW1lX3JhbmdlGAUgASgLMhcudGFsbHl3aXJlLnYxLlRpbWVSYW5nZRInCghob2xpZGF5cxgGIAMoCzIVLnRhbGx5d2lyZS52MS5Ib2xpZGF5EhIKBWxpbWl0GAcgASgBSACIAQFCCAoGX2xpbWl0IiYKB0hvbGlkYXkSDAoEbmFtZRgBIAEoCRINCgVkYXRlcxgCIAMoCSKTBAoTR2V0Rm9yZWNhc3RSZXNwb25zZRIsCgdjb250ZXh0GAEgASgLMhsudGFsbHl3aXJlLnYxLkFuc3dlckNvbnRleHQSDgoGbWV0cmljGAIgASgJEgwKBHVuaXQYAyABKAkSDQoFdGl0bGUYBCABKAkSLgoLZ3JhbnVsYXJpdHkYBSABKA4yGS50YWxseXdpcmUudjEuR3JhbnVsYXJpdHkSKwoGcG9pbnRzGAYgAygLMhsudGFsbHl3aXJlLnYxLkZvcmVjYXN0UG9pbnQSKgoFbW9kZWwYByABKA4yGy50YWxseXdpcmUudjEuRm9yZWNhc3RNb2RlbBIsCgdtZW1iZXJzGAggAygOMhsudGFsbHl3aXJlLnYxLkZvcmVjYXN0TW9kZWwSKgoFZXJyb3IYCSABKAsyGy50YWxseXdpcmUudjEuRm9yZWNhc3RFcnJvchIuCgdoaXN0b3J5GAogASgLMh0udGFsbHl3aXJlLnYxLkZvcmVjYXN0SGlzdG9yeRIzCgtwcm9qZWN0aW9ucxgLIAMoCzIeLnRhbGx5d2lyZS52MS5QZXJpb2RQcm9qZWN0aW9uEioKBWxpbWl0GAwgASgLMhsudGFsbHl3aXJlLnYxLkxpbWl0Rm9yZWNhc3QSLQoIaG9saWRheXMYDSADKAsyGy50YWxseXdpcmUudjEuSG9saWRheUVmZmVjdCJgCg1FeHBlY3RlZFZhbHVlEg0KBXBvaW50GAEgASgBEg4KBmxvd184MBgCIAEoARIPCgdoaWdoXzgwGAMgASgBEg4KBmxvd185NRgEIAEoARIPCgdoaWdoXzk1GAUgASgBIpUBCg1Gb3JlY2FzdFBvaW50EiQKBmJ1Y2tldBgBIAEoCzIULnRhbGx5d2lyZS52MS5CdWNrZXQSLQoIZXhwZWN0ZWQYAiABKAsyGy50YWxseXdpcmUudjEuRXhwZWN0ZWRWYWx1ZRITCgZzb19mYXIYAyABKAFIAIgBARIPCgdob2xpZGF5GAQgASgJQgkKB19zb19mYXIiuAEKDUZvcmVjYXN0RXJyb3ISEQoEbWFzZRgBIAEoAUgAiAEBEhcKCm5haXZlX21hc2UYAiABKAFIAYgBARIYCgtjb3ZlcmFnZV84MBgDIAEoAUgCiAEBEhgKC2NvdmVyYWdlXzk1GAQgASgBSAOIAQESDwoHb3JpZ2lucxgFIAEoBUIHCgVfbWFzZUINCgtfbmFpdmVfbWFzZUIOCgxfY292ZXJhZ2VfODBCDgoMX2NvdmVyYWdlXzk1InUKD0ZvcmVjYXN0SGlzdG9yeRIpCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZwb2ludHMYAyABKAUipQEKEFBlcmlvZFByb2plY3Rpb24SLgoLZ3JhbnVsYXJpdHkYASABKA4yGS50YWxseXdpcmUudjEuR3JhbnVsYXJpdHkSJAoGYnVja2V0GAIgASgLMhQudGFsbHl3aXJlLnYxLkJ1Y2tldBIOCgZzb19mYXIYAyABKAESKwoGYXRfZW5kGAQgASgLMhsudGFsbHl3aXJlLnYxLkV4cGVjdGVkVmFsdWUi8wEKDUxpbWl0Rm9yZWNhc3QSDQoFbGltaXQYASABKAESKwoHb3V0Y29tZRgCIAEoDjIaLnRhbGx5d2lyZS52MS5MaW1pdE91dGNvbWUSJgoIZXhwZWN0ZWQYAyABKAsyFC50YWxseXdpcmUudjEuQnVja2V0EiYKCGVhcmxpZXN0GAQgASgLMhQudGFsbHl3aXJlLnYxLkJ1Y2tldBIkCgZsYXRlc3QYBSABKAsyFC50YWxseXdpcmUudjEuQnVja2V0EjAKDGxvb2tlZF91bnRpbBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiUgoNSG9saWRheUVmZmVjdBIMCgRuYW1lGAEgASgJEhMKC29jY3VycmVuY2VzGAIgASgFEhMKBmZhY3RvchgDIAEoAUgAiAEBQgkKB19mYWN0b3Iq4QEKDUZvcmVjYXN0TW9kZWwSHgoaRk9SRUNBU1RfTU9ERUxfVU5TUEVDSUZJRUQQABIhCh1GT1JFQ0FTVF9NT0RFTF9TRUFTT05BTF9OQUlWRRABEhgKFEZPUkVDQVNUX01PREVMX0RSSUZUEAISGgoWRk9SRUNBU1RfTU9ERUxfUFJPRklMRRADEhgKFEZPUkVDQVNUX01PREVMX1RIRVRBEAQSHQoZRk9SRUNBU1RfTU9ERUxfREFNUEVEX0VUUxAFEh4KGkZPUkVDQVNUX01PREVMX0NPTUJJTkFUSU9OEAYqoAEKDExpbWl0T3V0Y29tZRIdChlMSU1JVF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGQoVTElNSVRfT1VUQ09NRV9SRUFDSEVEEAESGgoWTElNSVRfT1VUQ09NRV9FWFBFQ1RFRBACEhoKFkxJTUlUX09VVENPTUVfUE9TU0lCTEUQAxIeChpMSU1JVF9PVVRDT01FX05PVF9FWFBFQ1RFRBAEMmUKD0ZvcmVjYXN0U2VydmljZRJSCgtHZXRGb3JlY2FzdBIgLnRhbGx5d2lyZS52MS5HZXRGb3JlY2FzdFJlcXVlc3QaIS50YWxseXdpcmUudjEuR2V0Rm9yZWNhc3RSZXNwb25zZUJzChZpby5naXRodWIudGFsbHl3aXJlLnYxQhRGb3JlY2FzdFNlcnZpY2VQcm90b1ABWkFnaXRodWIuY29tL3RhbGx5d2lyZS90YWxseXdpcmUvY2xpZW50cy9nby90YWxseXdpcmV2MTt0YWxseXdpcmV2MWIGcHJvdG8z", [file_google_protobuf_timestamp, file_tallywire_v1_answer, file_tallywire_v1_metrics_service, file_tallywire_v1_time]);
+  fileDesc("CiN0YWxseXdpcmUvdjEvZm9yZWNhc3Rfc2VydmljZS5wcm90bxIMdGFsbHl3aXJlLnYxIv8BChJHZXRGb3JlY2FzdFJlcXVlc3QSDgoGbWV0cmljGAEgASgJEiQKBmZpbHRlchgCIAEoCzIULnRhbGx5d2lyZS52MS5GaWx0ZXISLgoLZ3JhbnVsYXJpdHkYAyABKA4yGS50YWxseXdpcmUudjEuR3JhbnVsYXJpdHkSDwoHaG9yaXpvbhgEIAEoBRIrCgp0aW1lX3JhbmdlGAUgASgLMhcudGFsbHl3aXJlLnYxLlRpbWVSYW5nZRInCghob2xpZGF5cxgGIAMoCzIVLnRhbGx5d2lyZS52MS5Ib2xpZGF5EhIKBWxpbWl0GAcgASgBSACIAQFCCAoGX2xpbWl0IiYKB0hvbGlkYXkSDAoEbmFtZRgBIAEoCRINCgVkYXRlcxgCIAMoCSKTBAoTR2V0Rm9yZWNhc3RSZXNwb25zZRIsCgdjb250ZXh0GAEgASgLMhsudGFsbHl3aXJlLnYxLkFuc3dlckNvbnRleHQSDgoGbWV0cmljGAIgASgJEgwKBHVuaXQYAyABKAkSDQoFdGl0bGUYBCABKAkSLgoLZ3JhbnVsYXJpdHkYBSABKA4yGS50YWxseXdpcmUudjEuR3JhbnVsYXJpdHkSKwoGcG9pbnRzGAYgAygLMhsudGFsbHl3aXJlLnYxLkZvcmVjYXN0UG9pbnQSKgoFbW9kZWwYByABKA4yGy50YWxseXdpcmUudjEuRm9yZWNhc3RNb2RlbBIsCgdtZW1iZXJzGAggAygOMhsudGFsbHl3aXJlLnYxLkZvcmVjYXN0TW9kZWwSKgoFZXJyb3IYCSABKAsyGy50YWxseXdpcmUudjEuRm9yZWNhc3RFcnJvchIuCgdoaXN0b3J5GAogASgLMh0udGFsbHl3aXJlLnYxLkZvcmVjYXN0SGlzdG9yeRIzCgtwcm9qZWN0aW9ucxgLIAMoCzIeLnRhbGx5d2lyZS52MS5QZXJpb2RQcm9qZWN0aW9uEioKBWxpbWl0GAwgASgLMhsudGFsbHl3aXJlLnYxLkxpbWl0Rm9yZWNhc3QSLQoIaG9saWRheXMYDSADKAsyGy50YWxseXdpcmUudjEuSG9saWRheUVmZmVjdCJgCg1FeHBlY3RlZFZhbHVlEg0KBXBvaW50GAEgASgBEg4KBmxvd184MBgCIAEoARIPCgdoaWdoXzgwGAMgASgBEg4KBmxvd185NRgEIAEoARIPCgdoaWdoXzk1GAUgASgBIpUBCg1Gb3JlY2FzdFBvaW50EiQKBmJ1Y2tldBgBIAEoCzIULnRhbGx5d2lyZS52MS5CdWNrZXQSLQoIZXhwZWN0ZWQYAiABKAsyGy50YWxseXdpcmUudjEuRXhwZWN0ZWRWYWx1ZRITCgZzb19mYXIYAyABKAFIAIgBARIPCgdob2xpZGF5GAQgASgJQgkKB19zb19mYXIiuAEKDUZvcmVjYXN0RXJyb3ISEQoEbWFzZRgBIAEoAUgAiAEBEhcKCm5haXZlX21hc2UYAiABKAFIAYgBARIYCgtjb3ZlcmFnZV84MBgDIAEoAUgCiAEBEhgKC2NvdmVyYWdlXzk1GAQgASgBSAOIAQESDwoHb3JpZ2lucxgFIAEoBUIHCgVfbWFzZUINCgtfbmFpdmVfbWFzZUIOCgxfY292ZXJhZ2VfODBCDgoMX2NvdmVyYWdlXzk1InUKD0ZvcmVjYXN0SGlzdG9yeRIpCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZwb2ludHMYAyABKAUipQEKEFBlcmlvZFByb2plY3Rpb24SLgoLZ3JhbnVsYXJpdHkYASABKA4yGS50YWxseXdpcmUudjEuR3JhbnVsYXJpdHkSJAoGYnVja2V0GAIgASgLMhQudGFsbHl3aXJlLnYxLkJ1Y2tldBIOCgZzb19mYXIYAyABKAESKwoGYXRfZW5kGAQgASgLMhsudGFsbHl3aXJlLnYxLkV4cGVjdGVkVmFsdWUi8wEKDUxpbWl0Rm9yZWNhc3QSDQoFbGltaXQYASABKAESKwoHb3V0Y29tZRgCIAEoDjIaLnRhbGx5d2lyZS52MS5MaW1pdE91dGNvbWUSJgoIZXhwZWN0ZWQYAyABKAsyFC50YWxseXdpcmUudjEuQnVja2V0EiYKCGVhcmxpZXN0GAQgASgLMhQudGFsbHl3aXJlLnYxLkJ1Y2tldBIkCgZsYXRlc3QYBSABKAsyFC50YWxseXdpcmUudjEuQnVja2V0EjAKDGxvb2tlZF91bnRpbBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiUgoNSG9saWRheUVmZmVjdBIMCgRuYW1lGAEgASgJEhMKC29jY3VycmVuY2VzGAIgASgFEhMKBmZhY3RvchgDIAEoAUgAiAEBQgkKB19mYWN0b3IiVAoPR2V0Q2h1cm5SZXF1ZXN0EisKCnRpbWVfcmFuZ2UYASABKAsyFy50YWxseXdpcmUudjEuVGltZVJhbmdlEhQKDGhvcml6b25fZGF5cxgCIAEoBSL4AQoQR2V0Q2h1cm5SZXNwb25zZRIsCgdjb250ZXh0GAEgASgLMhsudGFsbHl3aXJlLnYxLkFuc3dlckNvbnRleHQSFAoMaG9yaXpvbl9kYXlzGAIgASgFEg0KBXVzZXJzGAMgASgDEhoKEmV4cGVjdGVkX3JldHVybmluZxgEIAEoARIXCg9leHBlY3RlZF9hY3RpdmUYBSABKAESMwoLcmVsaWFiaWxpdHkYBiABKAsyHi50YWxseXdpcmUudjEuQ2h1cm5SZWxpYWJpbGl0eRInCgVtb2RlbBgHIAEoCzIYLnRhbGx5d2lyZS52MS5DaHVybk1vZGVsIqcBChBDaHVyblJlbGlhYmlsaXR5EiYKCGhlbGRfb3V0GAEgASgLMhQudGFsbHl3aXJlLnYxLkJ1Y2tldBIuCgZ0ZW50aHMYAiADKAsyHi50YWxseXdpcmUudjEuUmVsaWFiaWxpdHlUZW50aBINCgVlcnJvchgDIAEoARIaChJleHBlY3RlZF9yZXR1cm5pbmcYBCABKAESEAoIcmV0dXJuZWQYBSABKAMiRQoQUmVsaWFiaWxpdHlUZW50aBINCgV1c2VycxgBIAEoAxIQCghleHBlY3RlZBgCIAEoARIQCghyZXR1cm5lZBgDIAEoAyI8CgpDaHVybk1vZGVsEgkKAXIYASABKAESDQoFYWxwaGEYAiABKAESCQoBYRgDIAEoARIJCgFiGAQgASgBItsBChZMaXN0VXNlcnNBdFJpc2tSZXF1ZXN0EisKCnRpbWVfcmFuZ2UYASABKAsyFy50YWxseXdpcmUudjEuVGltZVJhbmdlEhQKDGhvcml6b25fZGF5cxgCIAEoBRIXCg9taW5fYWN0aXZlX2RheXMYAyABKAUSIwoWbWF4X3Byb2JhYmlsaXR5X2FjdGl2ZRgEIAEoAUgAiAEBEhEKCXBhZ2Vfc2l6ZRgFIAEoBRISCgpwYWdlX3Rva2VuGAYgASgJQhkKF19tYXhfcHJvYmFiaWxpdHlfYWN0aXZlIqQBChdMaXN0VXNlcnNBdFJpc2tSZXNwb25zZRIsCgdjb250ZXh0GAEgASgLMhsudGFsbHl3aXJlLnYxLkFuc3dlckNvbnRleHQSJwoFdXNlcnMYAiADKAsyGC50YWxseXdpcmUudjEuVXNlckF0UmlzaxIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkSGQoRcmVsaWFiaWxpdHlfZXJyb3IYBCABKAEi1wEKClVzZXJBdFJpc2sSDwoHdXNlcl9pZBgBIAEoCRIVCg1maXJzdF9zZWVuX29uGAIgASgJEhQKDGxhc3Rfc2Vlbl9vbhgDIAEoCRITCgthY3RpdmVfZGF5cxgEIAEoAxIWCg51c3VhbF9nYXBfZGF5cxgFIAEoARITCgtzaWxlbnRfZGF5cxgGIAEoAxIaChJwcm9iYWJpbGl0eV9hY3RpdmUYByABKAESHQoVcHJvYmFiaWxpdHlfcmV0dXJuaW5nGAggASgBEg4KBnJlYXNvbhgJIAEoCSrhAQoNRm9yZWNhc3RNb2RlbBIeChpGT1JFQ0FTVF9NT0RFTF9VTlNQRUNJRklFRBAAEiEKHUZPUkVDQVNUX01PREVMX1NFQVNPTkFMX05BSVZFEAESGAoURk9SRUNBU1RfTU9ERUxfRFJJRlQQAhIaChZGT1JFQ0FTVF9NT0RFTF9QUk9GSUxFEAMSGAoURk9SRUNBU1RfTU9ERUxfVEhFVEEQBBIdChlGT1JFQ0FTVF9NT0RFTF9EQU1QRURfRVRTEAUSHgoaRk9SRUNBU1RfTU9ERUxfQ09NQklOQVRJT04QBiqgAQoMTGltaXRPdXRjb21lEh0KGUxJTUlUX09VVENPTUVfVU5TUEVDSUZJRUQQABIZChVMSU1JVF9PVVRDT01FX1JFQUNIRUQQARIaChZMSU1JVF9PVVRDT01FX0VYUEVDVEVEEAISGgoWTElNSVRfT1VUQ09NRV9QT1NTSUJMRRADEh4KGkxJTUlUX09VVENPTUVfTk9UX0VYUEVDVEVEEAQykAIKD0ZvcmVjYXN0U2VydmljZRJSCgtHZXRGb3JlY2FzdBIgLnRhbGx5d2lyZS52MS5HZXRGb3JlY2FzdFJlcXVlc3QaIS50YWxseXdpcmUudjEuR2V0Rm9yZWNhc3RSZXNwb25zZRJJCghHZXRDaHVybhIdLnRhbGx5d2lyZS52MS5HZXRDaHVyblJlcXVlc3QaHi50YWxseXdpcmUudjEuR2V0Q2h1cm5SZXNwb25zZRJeCg9MaXN0VXNlcnNBdFJpc2sSJC50YWxseXdpcmUudjEuTGlzdFVzZXJzQXRSaXNrUmVxdWVzdBolLnRhbGx5d2lyZS52MS5MaXN0VXNlcnNBdFJpc2tSZXNwb25zZUJzChZpby5naXRodWIudGFsbHl3aXJlLnYxQhRGb3JlY2FzdFNlcnZpY2VQcm90b1ABWkFnaXRodWIuY29tL3RhbGx5d2lyZS90YWxseXdpcmUvY2xpZW50cy9nby90YWxseXdpcmV2MTt0YWxseXdpcmV2MWIGcHJvdG8z", [file_google_protobuf_timestamp, file_tallywire_v1_answer, file_tallywire_v1_metrics_service, file_tallywire_v1_time]);
 
 /**
  * GetForecastRequest asks for a forecast of one metric.
@@ -539,6 +539,405 @@ export const HolidayEffectSchema: GenMessage<HolidayEffect> = /*@__PURE__*/
   messageDesc(file_tallywire_v1_forecast_service, 9);
 
 /**
+ * GetChurnRequest asks how many users come back.
+ *
+ * @generated from message tallywire.v1.GetChurnRequest
+ */
+export type GetChurnRequest = Message<"tallywire.v1.GetChurnRequest"> & {
+  /**
+   * time_range is the history. What users did is kept by day of UTC, so its days are those of UTC that it touches. The
+   * running day is no part of it. Unset: two years up to today.
+   *
+   * @generated from field: tallywire.v1.TimeRange time_range = 1;
+   */
+  timeRange?: TimeRange | undefined;
+
+  /**
+   * horizon_days is how many days ahead: 1 to 90. Unset: 28.
+   *
+   * @generated from field: int32 horizon_days = 2;
+   */
+  horizonDays: number;
+};
+
+/**
+ * Describes the message tallywire.v1.GetChurnRequest.
+ * Use `create(GetChurnRequestSchema)` to create a new message.
+ */
+export const GetChurnRequestSchema: GenMessage<GetChurnRequest> = /*@__PURE__*/
+  messageDesc(file_tallywire_v1_forecast_service, 10);
+
+/**
+ * GetChurnResponse says how many users are expected to come back, and how right that was before. Users that were erased
+ * are in none of its numbers.
+ *
+ * @generated from message tallywire.v1.GetChurnResponse
+ */
+export type GetChurnResponse = Message<"tallywire.v1.GetChurnResponse"> & {
+  /**
+   * context says what the answer holds. Its bounds are those of the history.
+   *
+   * @generated from field: tallywire.v1.AnswerContext context = 1;
+   */
+  context?: AnswerContext | undefined;
+
+  /**
+   * horizon_days is how many days ahead.
+   *
+   * @generated from field: int32 horizon_days = 2;
+   */
+  horizonDays: number;
+
+  /**
+   * users is how many did something in the history.
+   *
+   * @generated from field: int64 users = 3;
+   */
+  users: bigint;
+
+  /**
+   * expected_returning is how many of them are expected to do something within the days ahead.
+   *
+   * @generated from field: double expected_returning = 4;
+   */
+  expectedReturning: number;
+
+  /**
+   * expected_active is how many of them are expected not to have left for good.
+   *
+   * @generated from field: double expected_active = 5;
+   */
+  expectedActive: number;
+
+  /**
+   * reliability tells how right it was.
+   *
+   * @generated from field: tallywire.v1.ChurnReliability reliability = 6;
+   */
+  reliability?: ChurnReliability | undefined;
+
+  /**
+   * model has the parameters that were fitted.
+   *
+   * @generated from field: tallywire.v1.ChurnModel model = 7;
+   */
+  model?: ChurnModel | undefined;
+};
+
+/**
+ * Describes the message tallywire.v1.GetChurnResponse.
+ * Use `create(GetChurnResponseSchema)` to create a new message.
+ */
+export const GetChurnResponseSchema: GenMessage<GetChurnResponse> = /*@__PURE__*/
+  messageDesc(file_tallywire_v1_forecast_service, 11);
+
+/**
+ * ChurnReliability holds what was expected at an instant of the past against what came.
+ *
+ * @generated from message tallywire.v1.ChurnReliability
+ */
+export type ChurnReliability = Message<"tallywire.v1.ChurnReliability"> & {
+  /**
+   * held_out is the time that was forecast from what was known before it: as many days as are asked for, the last ones of
+   * the history.
+   *
+   * @generated from field: tallywire.v1.Bucket held_out = 1;
+   */
+  heldOut?: Bucket | undefined;
+
+  /**
+   * tenths are the users known before it, in the order of how probable it was that they would come back: ten groups, or
+   * fewer where many users are alike.
+   *
+   * @generated from field: repeated tallywire.v1.ReliabilityTenth tenths = 2;
+   */
+  tenths: ReliabilityTenth[];
+
+  /**
+   * error is by how much the expected and the observed fraction of a group differ, the mean over users: 0.02 is 2 of 100
+   * users.
+   *
+   * @generated from field: double error = 3;
+   */
+  error: number;
+
+  /**
+   * expected_returning is how many were expected to come back.
+   *
+   * @generated from field: double expected_returning = 4;
+   */
+  expectedReturning: number;
+
+  /**
+   * returned is how many did.
+   *
+   * @generated from field: int64 returned = 5;
+   */
+  returned: bigint;
+};
+
+/**
+ * Describes the message tallywire.v1.ChurnReliability.
+ * Use `create(ChurnReliabilitySchema)` to create a new message.
+ */
+export const ChurnReliabilitySchema: GenMessage<ChurnReliability> = /*@__PURE__*/
+  messageDesc(file_tallywire_v1_forecast_service, 12);
+
+/**
+ * ReliabilityTenth is a group of users for whom coming back was about as probable.
+ *
+ * @generated from message tallywire.v1.ReliabilityTenth
+ */
+export type ReliabilityTenth = Message<"tallywire.v1.ReliabilityTenth"> & {
+  /**
+   * users is how many they are.
+   *
+   * @generated from field: int64 users = 1;
+   */
+  users: bigint;
+
+  /**
+   * expected is the fraction of them that was expected to come back.
+   *
+   * @generated from field: double expected = 2;
+   */
+  expected: number;
+
+  /**
+   * returned is how many came back.
+   *
+   * @generated from field: int64 returned = 3;
+   */
+  returned: bigint;
+};
+
+/**
+ * Describes the message tallywire.v1.ReliabilityTenth.
+ * Use `create(ReliabilityTenthSchema)` to create a new message.
+ */
+export const ReliabilityTenthSchema: GenMessage<ReliabilityTenth> = /*@__PURE__*/
+  messageDesc(file_tallywire_v1_forecast_service, 13);
+
+/**
+ * ChurnModel is BG/NBD (Fader, Hardie and Lee, 2005): days with something come at a rate of the user's own, and after each
+ * of them the user leaves for good with a probability of the user's own. Its unit of time is the day.
+ *
+ * @generated from message tallywire.v1.ChurnModel
+ */
+export type ChurnModel = Message<"tallywire.v1.ChurnModel"> & {
+  /**
+   * r is the shape of the gamma distribution of rates.
+   *
+   * @generated from field: double r = 1;
+   */
+  r: number;
+
+  /**
+   * alpha is its rate.
+   *
+   * @generated from field: double alpha = 2;
+   */
+  alpha: number;
+
+  /**
+   * a is the first parameter of the beta distribution of leaving.
+   *
+   * @generated from field: double a = 3;
+   */
+  a: number;
+
+  /**
+   * b is its second parameter.
+   *
+   * @generated from field: double b = 4;
+   */
+  b: number;
+};
+
+/**
+ * Describes the message tallywire.v1.ChurnModel.
+ * Use `create(ChurnModelSchema)` to create a new message.
+ */
+export const ChurnModelSchema: GenMessage<ChurnModel> = /*@__PURE__*/
+  messageDesc(file_tallywire_v1_forecast_service, 14);
+
+/**
+ * ListUsersAtRiskRequest asks for users who may have left.
+ *
+ * @generated from message tallywire.v1.ListUsersAtRiskRequest
+ */
+export type ListUsersAtRiskRequest = Message<"tallywire.v1.ListUsersAtRiskRequest"> & {
+  /**
+   * time_range is the history, as in GetChurnRequest.
+   *
+   * @generated from field: tallywire.v1.TimeRange time_range = 1;
+   */
+  timeRange?: TimeRange | undefined;
+
+  /**
+   * horizon_days is how many days ahead: 1 to 90. Unset: 28.
+   *
+   * @generated from field: int32 horizon_days = 2;
+   */
+  horizonDays: number;
+
+  /**
+   * min_active_days keeps users who did something on as many days at least: 2 to 1,000. Unset: 3.
+   *
+   * @generated from field: int32 min_active_days = 3;
+   */
+  minActiveDays: number;
+
+  /**
+   * max_probability_active keeps users who are active still with at most this probability, above 0 and up to 1. Unset: 0.5.
+   *
+   * @generated from field: optional double max_probability_active = 4;
+   */
+  maxProbabilityActive?: number | undefined;
+
+  /**
+   * page_size is the most users to return: 1 to 1,000, more are taken as 1,000. Unset: 100.
+   *
+   * @generated from field: int32 page_size = 5;
+   */
+  pageSize: number;
+
+  /**
+   * page_token is next_page_token of the page before, to get the next one. Everything else but page_size must be as it was
+   * then (PAGE_TOKEN_MISMATCH).
+   *
+   * @generated from field: string page_token = 6;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message tallywire.v1.ListUsersAtRiskRequest.
+ * Use `create(ListUsersAtRiskRequestSchema)` to create a new message.
+ */
+export const ListUsersAtRiskRequestSchema: GenMessage<ListUsersAtRiskRequest> = /*@__PURE__*/
+  messageDesc(file_tallywire_v1_forecast_service, 15);
+
+/**
+ * ListUsersAtRiskResponse holds a page of users. Users that were erased are on none.
+ *
+ * @generated from message tallywire.v1.ListUsersAtRiskResponse
+ */
+export type ListUsersAtRiskResponse = Message<"tallywire.v1.ListUsersAtRiskResponse"> & {
+  /**
+   * context says what the answer holds. Its bounds are those of the history.
+   *
+   * @generated from field: tallywire.v1.AnswerContext context = 1;
+   */
+  context?: AnswerContext | undefined;
+
+  /**
+   * users are those of the page: those who did something on most days first, of these the ones seen last.
+   *
+   * @generated from field: repeated tallywire.v1.UserAtRisk users = 2;
+   */
+  users: UserAtRisk[];
+
+  /**
+   * next_page_token asks for the next page. Empty: there is none. A user who comes back between two pages is on no later one.
+   *
+   * @generated from field: string next_page_token = 3;
+   */
+  nextPageToken: string;
+
+  /**
+   * reliability_error is the error of the probabilities, as in ChurnReliability.
+   *
+   * @generated from field: double reliability_error = 4;
+   */
+  reliabilityError: number;
+};
+
+/**
+ * Describes the message tallywire.v1.ListUsersAtRiskResponse.
+ * Use `create(ListUsersAtRiskResponseSchema)` to create a new message.
+ */
+export const ListUsersAtRiskResponseSchema: GenMessage<ListUsersAtRiskResponse> = /*@__PURE__*/
+  messageDesc(file_tallywire_v1_forecast_service, 16);
+
+/**
+ * UserAtRisk is a user who came regularly and may have left.
+ *
+ * @generated from message tallywire.v1.UserAtRisk
+ */
+export type UserAtRisk = Message<"tallywire.v1.UserAtRisk"> & {
+  /**
+   * user_id is the user, as on its events.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * first_seen_on is the first day of UTC in the history on which it did something, as in "2026-01-31".
+   *
+   * @generated from field: string first_seen_on = 2;
+   */
+  firstSeenOn: string;
+
+  /**
+   * last_seen_on is the last such day.
+   *
+   * @generated from field: string last_seen_on = 3;
+   */
+  lastSeenOn: string;
+
+  /**
+   * active_days is on how many days it did something.
+   *
+   * @generated from field: int64 active_days = 4;
+   */
+  activeDays: bigint;
+
+  /**
+   * usual_gap_days is the mean time between two of these days.
+   *
+   * @generated from field: double usual_gap_days = 5;
+   */
+  usualGapDays: number;
+
+  /**
+   * silent_days is how many days ago the last one was, at the end of the history.
+   *
+   * @generated from field: int64 silent_days = 6;
+   */
+  silentDays: bigint;
+
+  /**
+   * probability_active is how probable it is that the user has not left for good.
+   *
+   * @generated from field: double probability_active = 7;
+   */
+  probabilityActive: number;
+
+  /**
+   * probability_returning is how probable it is that the user does something within the days ahead.
+   *
+   * @generated from field: double probability_returning = 8;
+   */
+  probabilityReturning: number;
+
+  /**
+   * reason says why it is listed, in English, as in "seen every 2.1 days until 9 days ago".
+   *
+   * @generated from field: string reason = 9;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message tallywire.v1.UserAtRisk.
+ * Use `create(UserAtRiskSchema)` to create a new message.
+ */
+export const UserAtRiskSchema: GenMessage<UserAtRisk> = /*@__PURE__*/
+  messageDesc(file_tallywire_v1_forecast_service, 17);
+
+/**
  * ForecastModel is what makes forecasts.
  *
  * @generated from enum tallywire.v1.ForecastModel
@@ -667,6 +1066,28 @@ export const ForecastService: GenService<{
     methodKind: "unary";
     input: typeof GetForecastRequestSchema;
     output: typeof GetForecastResponseSchema;
+  },
+  /**
+   * GetChurn returns how many of the users who were seen are expected to come back, and how right such expectations were
+   * for the last days, held out. It needs the scope read. DirectoryService.GetUserRetention has how many did come back.
+   *
+   * @generated from rpc tallywire.v1.ForecastService.GetChurn
+   */
+  getChurn: {
+    methodKind: "unary";
+    input: typeof GetChurnRequestSchema;
+    output: typeof GetChurnResponseSchema;
+  },
+  /**
+   * ListUsersAtRisk returns a page of the users who came regularly and may have left, those who came most first. It needs
+   * the scope events.
+   *
+   * @generated from rpc tallywire.v1.ForecastService.ListUsersAtRisk
+   */
+  listUsersAtRisk: {
+    methodKind: "unary";
+    input: typeof ListUsersAtRiskRequestSchema;
+    output: typeof ListUsersAtRiskResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tallywire_v1_forecast_service, 0);

@@ -37,6 +37,7 @@ import io.github.tallywire.answer.GetAgentResponse;
 import io.github.tallywire.answer.GetApiUsageResponse;
 import io.github.tallywire.answer.GetCallMetricsResponse;
 import io.github.tallywire.answer.GetCampaignResponse;
+import io.github.tallywire.answer.GetChurnResponse;
 import io.github.tallywire.answer.GetContentGapResponse;
 import io.github.tallywire.answer.GetConversationMetricsResponse;
 import io.github.tallywire.answer.GetConversationResponse;
@@ -89,6 +90,7 @@ import io.github.tallywire.answer.ListReportTemplatesResponse;
 import io.github.tallywire.answer.ListReportVersionsResponse;
 import io.github.tallywire.answer.ListReportsResponse;
 import io.github.tallywire.answer.ListUserActivitiesResponse;
+import io.github.tallywire.answer.ListUsersAtRiskResponse;
 import io.github.tallywire.answer.ListUsersResponse;
 import io.github.tallywire.answer.MergeContentGapsResponse;
 import io.github.tallywire.answer.MetricRow;
@@ -119,6 +121,7 @@ import io.github.tallywire.answer.UpdateReportResponse;
 import io.github.tallywire.answer.UpdateReportScheduleResponse;
 import io.github.tallywire.answer.User;
 import io.github.tallywire.answer.UserActivity;
+import io.github.tallywire.answer.UserAtRisk;
 import io.github.tallywire.answer.VerifyMetricsResponse;
 import java.util.function.Consumer;
 
@@ -2417,6 +2420,71 @@ abstract class BlockingCalls {
    */
   public GetForecastResponse getForecast(Consumer<io.github.tallywire.v1.GetForecastRequest.Builder> request) {
     return getForecast(Requests.filled(io.github.tallywire.v1.GetForecastRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetChurn returns how many of the users who were seen are expected to come back, and how right
+   * such expectations were for the last days, held out. It needs the scope read.
+   * DirectoryService.GetUserRetention has how many did come back.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetChurnResponse getChurn(io.github.tallywire.v1.GetChurnRequest request) {
+    return GetChurnResponse.of(call(io.github.tallywire.v1.ForecastServiceGrpc.getGetChurnMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * GetChurn returns how many of the users who were seen are expected to come back, and how right
+   * such expectations were for the last days, held out. It needs the scope read.
+   * DirectoryService.GetUserRetention has how many did come back.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetChurnResponse getChurn(Consumer<io.github.tallywire.v1.GetChurnRequest.Builder> request) {
+    return getChurn(Requests.filled(io.github.tallywire.v1.GetChurnRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListUsersAtRisk returns a page of the users who came regularly and may have left, those who
+   * came most first. It needs the scope events.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListUsersAtRiskResponse listUsersAtRisk(io.github.tallywire.v1.ListUsersAtRiskRequest request) {
+    return ListUsersAtRiskResponse.of(call(io.github.tallywire.v1.ForecastServiceGrpc.getListUsersAtRiskMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * ListUsersAtRisk returns a page of the users who came regularly and may have left, those who
+   * came most first. It needs the scope events.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListUsersAtRiskResponse listUsersAtRisk(Consumer<io.github.tallywire.v1.ListUsersAtRiskRequest.Builder> request) {
+    return listUsersAtRisk(Requests.filled(io.github.tallywire.v1.ListUsersAtRiskRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * Returns all rows of {@link #listUsersAtRisk(io.github.tallywire.v1.ListUsersAtRiskRequest)},
+   * page after page as they are taken.
+   *
+   * @param request that of the first page
+   * @return the rows; every iterator begins with the first page
+   */
+  public Rows<UserAtRisk> listUsersAtRiskPaginator(io.github.tallywire.v1.ListUsersAtRiskRequest request) {
+    return new Rows<>(
+        token -> listUsersAtRisk(request.toBuilder().setPageToken(token).build()),
+        request.getPageToken(),
+        page -> page.users(),
+        page -> page.nextPageToken());
   }
 
   /**

@@ -26,6 +26,7 @@ import io.github.tallywire.answer.GetAgentResponse;
 import io.github.tallywire.answer.GetApiUsageResponse;
 import io.github.tallywire.answer.GetCallMetricsResponse;
 import io.github.tallywire.answer.GetCampaignResponse;
+import io.github.tallywire.answer.GetChurnResponse;
 import io.github.tallywire.answer.GetContentGapResponse;
 import io.github.tallywire.answer.GetConversationMetricsResponse;
 import io.github.tallywire.answer.GetConversationResponse;
@@ -77,6 +78,7 @@ import io.github.tallywire.answer.ListReportTemplatesResponse;
 import io.github.tallywire.answer.ListReportVersionsResponse;
 import io.github.tallywire.answer.ListReportsResponse;
 import io.github.tallywire.answer.ListUserActivitiesResponse;
+import io.github.tallywire.answer.ListUsersAtRiskResponse;
 import io.github.tallywire.answer.ListUsersResponse;
 import io.github.tallywire.answer.MergeContentGapsResponse;
 import io.github.tallywire.answer.PauseReportScheduleResponse;
@@ -1946,6 +1948,52 @@ abstract class FutureCalls {
    */
   public CompletableFuture<GetForecastResponse> getForecast(Consumer<io.github.tallywire.v1.GetForecastRequest.Builder> request) {
     return getForecast(Requests.filled(io.github.tallywire.v1.GetForecastRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetChurn returns how many of the users who were seen are expected to come back, and how right
+   * such expectations were for the last days, held out. It needs the scope read.
+   * DirectoryService.GetUserRetention has how many did come back.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetChurnResponse> getChurn(io.github.tallywire.v1.GetChurnRequest request) {
+    return call(io.github.tallywire.v1.ForecastServiceGrpc.getGetChurnMethod(), request, CallKind.QUESTION, GetChurnResponse::of);
+  }
+
+  /**
+   * GetChurn returns how many of the users who were seen are expected to come back, and how right
+   * such expectations were for the last days, held out. It needs the scope read.
+   * DirectoryService.GetUserRetention has how many did come back.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetChurnResponse> getChurn(Consumer<io.github.tallywire.v1.GetChurnRequest.Builder> request) {
+    return getChurn(Requests.filled(io.github.tallywire.v1.GetChurnRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListUsersAtRisk returns a page of the users who came regularly and may have left, those who
+   * came most first. It needs the scope events.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListUsersAtRiskResponse> listUsersAtRisk(io.github.tallywire.v1.ListUsersAtRiskRequest request) {
+    return call(io.github.tallywire.v1.ForecastServiceGrpc.getListUsersAtRiskMethod(), request, CallKind.QUESTION, ListUsersAtRiskResponse::of);
+  }
+
+  /**
+   * ListUsersAtRisk returns a page of the users who came regularly and may have left, those who
+   * came most first. It needs the scope events.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListUsersAtRiskResponse> listUsersAtRisk(Consumer<io.github.tallywire.v1.ListUsersAtRiskRequest.Builder> request) {
+    return listUsersAtRisk(Requests.filled(io.github.tallywire.v1.ListUsersAtRiskRequest.newBuilder(), request).build());
   }
 
   /**
