@@ -145,8 +145,7 @@ class ReturnForecasts:
             raise _too_many("users", active_days.MOST_USERS)
         found = await self._computed(principal, known, question.churn, first, end, groups)
         async with self._turns.slot(principal):
-            risky = await asyncio.to_thread(_risky, found.parameters, users, end, question)
-        behind = _behind(risky, place)
+            behind = await asyncio.to_thread(_risky, found.parameters, users, end, question, place)
         page = behind[: question.page_size]
         following = ""
         if len(behind) > len(page):
@@ -263,11 +262,12 @@ def _table(chances: Sequence[float], returned: Sequence[bool], users: Sequence[i
 
 
 def _risky(
-    parameters: "Parameters", users: Sequence[ActiveUser], end: date, question: RiskQuestion
-) -> list[UserAtRisk]:
-    """Returns those users who may have left, in their order."""
+    parameters: "Parameters", users: Sequence[ActiveUser], end: date, question: RiskQuestion, place: ListPlace | None
+) -> Sequence[UserAtRisk]:
+    """Returns those users behind a place who may have left, in their order. It takes a moment."""
     from server.forecasts import returning
 
+    users = _behind(users, place)
     if not users:
         return []
     known = _histories([(one.first, one.last, one.days, 1) for one in users], end)
@@ -286,13 +286,13 @@ def _risky(
     ]
 
 
-def _behind(users: Sequence[UserAtRisk], place: ListPlace | None) -> Sequence[UserAtRisk]:
+def _behind(users: Sequence[ActiveUser], place: ListPlace | None) -> Sequence[ActiveUser]:
     """Returns the users behind a place in the list."""
     if place is None:
         return users
     days, last, user_id = place.after
     after = (-int(days or 0), -int(last or 0), str(user_id))
-    return [one for one in users if (-one.user.days, -one.user.last.toordinal(), one.user.user_id) > after]
+    return [one for one in users if (-one.days, -one.last.toordinal(), one.user_id) > after]
 
 
 def _too_short(what: str, needed: int, found: int) -> Refused:

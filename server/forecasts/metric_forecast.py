@@ -19,7 +19,7 @@ from server.catalog.metrics import Aggregation, Measure, Metric, Quantile, Ratio
 from server.errors import Reason, Refused
 from server.forecasts import extras, growth
 from server.forecasts.growth import LimitForecast, PeriodProjection
-from server.forecasts.values import SeriesForecast, TooShortError
+from server.forecasts.values import Effect, SeriesForecast, TooShortError
 from server.query import trends
 from server.query.answers import Context, Period
 from server.query.buckets import Partial
@@ -47,6 +47,7 @@ WIDTHS: Final[Mapping[Granularity, HorizonWidth]] = {
     Granularity.WEEK: HorizonWidth(horizon=4, most=52, history_days=1820),
     Granularity.MONTH: HorizonWidth(horizon=3, most=12, history_days=1820),
 }
+_UNSEEN: Final = Effect(occurrences=0, factor=None, spread=0.0)
 _DAILY: Final = (Granularity.HOUR, Granularity.DAY)
 
 
@@ -69,7 +70,8 @@ class ForecastQuestion:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricForecast:
     """A forecast with what it was learned from. buckets are those of its points, and names their holidays, empty for
-    none; so_far is the value of the first one until now, None where it has not begun or has none.
+    none; so_far is the value of the first one until now, None where it has not begun or has none. effects are those of
+    the holidays, in the order of the question.
     """
 
     context: Context
@@ -82,6 +84,7 @@ class MetricForecast:
     history: Interval
     projections: Sequence[PeriodProjection]
     limit: LimitForecast | None
+    effects: Mapping[str, Effect]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +219,7 @@ def _forecast(context: Context, metric: Metric, question: ForecastQuestion, know
         history=Interval(start=known.points[0].start, end=known.points[-1].end),
         projections=projections,
         limit=_limit(question, metric, known, ahead, found, further, projections),
+        effects={name: found.effects.get(name, _UNSEEN) for name in question.holidays},
     )
 
 

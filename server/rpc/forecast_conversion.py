@@ -126,7 +126,7 @@ def response(answer: MetricForecast) -> messages.GetForecastResponse:
         limit=None if answer.limit is None else _limit_forecast(answer.limit),
         holidays=[
             messages.HolidayEffect(name=name, occurrences=effect.occurrences, factor=effect.factor)
-            for name, effect in forecast.effects.items()
+            for name, effect in answer.effects.items()
         ],
     )
 

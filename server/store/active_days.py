@@ -1,14 +1,18 @@
 """On which days users did something: for what says who comes back."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+
+import asyncpg
 
 from server.store import statements, user_lists
 from server.store.database import Driver
 
 MOST_USERS = user_lists.MOST_USERS
 MOST_DAYS = user_lists.MOST_RETAINED_DAYS
+_AT_ONCE = 5_000  # rows that become values in one turn of the event loop
 _READ = statements.load("read_active_days")
 _LIST = statements.load("list_quiet_users")
 
@@ -46,10 +50,17 @@ async def counted(
     if await user_lists.too_many_retained(driver, organization_id, first_day, end_day):
         return None
     arguments = _READ.arguments(organization_id=organization_id, first_day=first_day, end_day=end_day, cut_day=cut_day)
-    return [
-        ActiveUsers(first=first, last=last, days=days, last_before=last_before, days_before=days_before, users=users)
-        for first, last, days, last_before, days_before, users in await driver.fetch(_READ.text, *arguments)
-    ]
+    found: list[ActiveUsers] = []
+    rows = await driver.fetch(_READ.text, *arguments)
+    for portion in _portions(rows):
+        found += [
+            ActiveUsers(
+                first=first, last=last, days=days, last_before=last_before, days_before=days_before, users=users
+            )
+            for first, last, days, last_before, days_before, users in portion
+        ]
+        await asyncio.sleep(0)
+    return found
 
 
 async def listed(
@@ -68,4 +79,14 @@ async def listed(
     rows = await driver.fetch(_LIST.text, *arguments)
     if len(rows) > MOST_USERS:
         return None
-    return [ActiveUser(user_id=row[0], first=row[1], last=row[2], days=row[3]) for row in rows]
+    found: list[ActiveUser] = []
+    for portion in _portions(rows):
+        found += [ActiveUser(user_id=row[0], first=row[1], last=row[2], days=row[3]) for row in portion]
+        await asyncio.sleep(0)
+    return found
+
+
+def _portions(rows: Sequence[asyncpg.Record]) -> Iterator[Sequence[asyncpg.Record]]:
+    """Yields rows in portions, between which other calls get their turn."""
+    for start in range(0, len(rows), _AT_ONCE):
+        yield rows[start : start + _AT_ONCE]

@@ -121,13 +121,42 @@ async def test_holidays_are_learned_from_earlier_ones(caller: Caller) -> None:
     kept = [one for one in events if one.occurred_at.ToDatetime(UTC).date() not in {day.date() for day in days}]
     await caller.track_all([*kept, *(points(day, 5) for day in days[:3])])
     feast = forecast_service_pb2.Holiday(name="feast", dates=[day.date().isoformat() for day in days])
-    found = await ask(caller, time_range=history(), holidays=[feast])
-    (effect,) = found.holidays
+    never = forecast_service_pb2.Holiday(name="never", dates=["2031-01-01"])
+    found = await ask(caller, time_range=history(), holidays=[never, feast])
+    unseen, effect = found.holidays
+    assert (unseen.name, unseen.occurrences, unseen.HasField("factor")) == ("never", 0, False)
     assert (effect.name, effect.occurrences) == ("feast", 3)
     assert effect.factor < 0.2
     assert [one.holiday for one in found.points[:4]] == ["", "", "feast", ""]
     assert found.points[2].expected.point < 30
     assert found.history.points == 117
+
+
+async def test_hours_and_weeks_and_months(caller: Caller) -> None:
+    chance = random.Random(8)
+    start = START - timedelta(days=700)
+    by_hour = [
+        points(START + timedelta(hours=hour), round(10 + 90 * (8 <= hour % 24 < 18) * chance.uniform(0.8, 1.2)))
+        for hour in range(24 * 21)
+    ]
+    await caller.track_all(by_hour)
+    hours = await ask(
+        caller, granularity=time_pb2.GRANULARITY_HOUR, time_range=history(START + timedelta(days=21), "Asia/Kolkata")
+    )
+    assert len(hours.points) == 24
+    at_day = {one.bucket.start.ToDatetime(UTC).hour: one.expected.point for one in hours.points}
+    assert min(at_day[hour] for hour in range(9, 17)) > 60, "hours of Kolkata begin at half past"
+    assert max(at_day[hour] for hour in (0, 1, 2, 20, 21, 22)) < 40
+    assert {one.bucket.start.ToDatetime(UTC).minute for one in hours.points} == {30}
+    other = daily(700, start=start, channel="web")
+    await caller.track_all(other)
+    period = serving.period(start, START)
+    weeks = await ask(caller, granularity=time_pb2.GRANULARITY_WEEK, time_range=period, filter={"channel": "web"})
+    assert [one.expected.point for one in weeks.points] == pytest.approx([sum(_WEEK)] * 4, rel=0.1)
+    months = await ask(caller, granularity=time_pb2.GRANULARITY_MONTH, time_range=period, filter={"channel": "web"})
+    assert len(months.points) == 3
+    assert months.points[0].expected.point == pytest.approx(31 / 7 * sum(_WEEK), rel=0.15)
+    assert not weeks.projections
 
 
 async def test_shares_and_percentiles_are_forecast_with_gaps_where_they_are_absent(caller: Caller) -> None:
