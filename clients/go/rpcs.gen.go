@@ -87,30 +87,137 @@ func (c *Client) UpdatePreferences(ctx context.Context, request *tallywirev1.Upd
 	return answer.NewUpdatePreferencesResponse(response), nil
 }
 
-// ListAnomalies returns the buckets of series that are unusual beside what came before them: beside the same
-// hour of the week where there are three weeks of history, beside the same hour of working days or weekends with
-// less of it, and beside the same day of the week where buckets are days. A growing metric is compared at its
-// present level. Of small counts and fractions chance is taken into account, and of series that are often
-// unusual that they are. A bucket that is still running, or that the period cuts, is not judged.
-func (c *Client) ListAnomalies(ctx context.Context, request *tallywirev1.ListAnomaliesRequest) (answer.ListAnomaliesResponse, error) {
-	response := new(tallywirev1.ListAnomaliesResponse)
-	if err := c.call(ctx, method{path: "/tallywire.v1.AnomalyService/ListAnomalies", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
-		return answer.ListAnomaliesResponse{}, err
+// CreateAlertRule stores a rule, which is looked at from its next step on. The call fails with
+// RESOURCE_EXHAUSTED (ALERT_RULE_LIMIT) if the organization has 500 rules.
+func (c *Client) CreateAlertRule(ctx context.Context, request *tallywirev1.CreateAlertRuleRequest) (answer.CreateAlertRuleResponse, error) {
+	response := new(tallywirev1.CreateAlertRuleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AlertService/CreateAlertRule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.CreateAlertRuleResponse{}, err
 	}
-	return answer.NewListAnomaliesResponse(response), nil
+	return answer.NewCreateAlertRuleResponse(response), nil
 }
 
-// ListChanges returns what metrics have changed by beside an earlier period, and what each value of dimensions
-// has contributed. Contributions add up: those of the rows, of rest and of other are the change. Of a ratio each
-// is split exactly into the effect of the mix (more or less of the value) and the effect of the rate (the
-// value's own ratio). Distinct counts and percentiles are not sums over values and are refused
-// (METRIC_NOT_ADDITIVE).
-func (c *Client) ListChanges(ctx context.Context, request *tallywirev1.ListChangesRequest) (answer.ListChangesResponse, error) {
-	response := new(tallywirev1.ListChangesResponse)
-	if err := c.call(ctx, method{path: "/tallywire.v1.AnomalyService/ListChanges", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
-		return answer.ListChangesResponse{}, err
+// GetAlertRule returns a rule with its states. If there is none of this id, the call fails with NOT_FOUND
+// (ALERT_RULE_NOT_FOUND).
+func (c *Client) GetAlertRule(ctx context.Context, request *tallywirev1.GetAlertRuleRequest) (answer.GetAlertRuleResponse, error) {
+	response := new(tallywirev1.GetAlertRuleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AlertService/GetAlertRule", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.GetAlertRuleResponse{}, err
 	}
-	return answer.NewListChangesResponse(response), nil
+	return answer.NewGetAlertRuleResponse(response), nil
+}
+
+// ListAlertRules returns all rules with their states, by name.
+func (c *Client) ListAlertRules(ctx context.Context, request *tallywirev1.ListAlertRulesRequest) (answer.ListAlertRulesResponse, error) {
+	response := new(tallywirev1.ListAlertRulesResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AlertService/ListAlertRules", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListAlertRulesResponse{}, err
+	}
+	return answer.NewListAlertRulesResponse(response), nil
+}
+
+// UpdateAlertRule stores a rule as a whole. If the etag is not its newest one, the call fails with
+// FAILED_PRECONDITION (ETAG_MISMATCH). If it asks something else from now on, its open incidents end and its
+// states begin anew.
+func (c *Client) UpdateAlertRule(ctx context.Context, request *tallywirev1.UpdateAlertRuleRequest) (answer.UpdateAlertRuleResponse, error) {
+	response := new(tallywirev1.UpdateAlertRuleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AlertService/UpdateAlertRule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.UpdateAlertRuleResponse{}, err
+	}
+	return answer.NewUpdateAlertRuleResponse(response), nil
+}
+
+// DeleteAlertRule deletes a rule, and ends its incidents. They stay on record.
+func (c *Client) DeleteAlertRule(ctx context.Context, request *tallywirev1.DeleteAlertRuleRequest) (answer.DeleteAlertRuleResponse, error) {
+	response := new(tallywirev1.DeleteAlertRuleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AlertService/DeleteAlertRule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.DeleteAlertRuleResponse{}, err
+	}
+	return answer.NewDeleteAlertRuleResponse(response), nil
+}
+
+// SnoozeAlertRule keeps a rule from telling anybody until an instant, or lets it tell again. It goes on looking.
+// What still holds when the time is over is told then.
+func (c *Client) SnoozeAlertRule(ctx context.Context, request *tallywirev1.SnoozeAlertRuleRequest) (answer.SnoozeAlertRuleResponse, error) {
+	response := new(tallywirev1.SnoozeAlertRuleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AlertService/SnoozeAlertRule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.SnoozeAlertRuleResponse{}, err
+	}
+	return answer.NewSnoozeAlertRuleResponse(response), nil
+}
+
+// TestAlertRule looks at a rule now, stored or not, and stores and tells nothing.
+func (c *Client) TestAlertRule(ctx context.Context, request *tallywirev1.TestAlertRuleRequest) (answer.TestAlertRuleResponse, error) {
+	response := new(tallywirev1.TestAlertRuleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AlertService/TestAlertRule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.TestAlertRuleResponse{}, err
+	}
+	return answer.NewTestAlertRuleResponse(response), nil
+}
+
+// BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that
+// looking at it all the time would have found, had each event come when it occurred. It stores and tells
+// nothing. The call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE) or OUT_OF_RANGE (TOO_MANY_RAW_EVENTS) where
+// windows within quarter hours cannot be counted, and with OUT_OF_RANGE (TOO_MANY_POINTS) for more than 30,000
+// windows.
+func (c *Client) BacktestAlertRule(ctx context.Context, request *tallywirev1.BacktestAlertRuleRequest) (answer.BacktestAlertRuleResponse, error) {
+	response := new(tallywirev1.BacktestAlertRuleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AlertService/BacktestAlertRule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.BacktestAlertRuleResponse{}, err
+	}
+	return answer.NewBacktestAlertRuleResponse(response), nil
+}
+
+// ListIncidents returns a page of incidents, newest first.
+func (c *Client) ListIncidents(ctx context.Context, request *tallywirev1.ListIncidentsRequest) (answer.ListIncidentsResponse, error) {
+	response := new(tallywirev1.ListIncidentsResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AlertService/ListIncidents", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListIncidentsResponse{}, err
+	}
+	return answer.NewListIncidentsResponse(response), nil
+}
+
+// AllIncidents returns an iterator over the rows of all pages of [Client.ListIncidents]; request is that of the
+// first page. A page is asked for when the loop comes to it; an error is the last pair.
+func (c *Client) AllIncidents(ctx context.Context, request *tallywirev1.ListIncidentsRequest) iter.Seq2[answer.Incident, error] {
+	return allRows(ctx, c.ListIncidents, request, answer.ListIncidentsResponse.Incidents)
+}
+
+// GetIncident returns an incident with all that has happened to it. If there is none of this id, the call fails
+// with NOT_FOUND (INCIDENT_NOT_FOUND).
+func (c *Client) GetIncident(ctx context.Context, request *tallywirev1.GetIncidentRequest) (answer.GetIncidentResponse, error) {
+	response := new(tallywirev1.GetIncidentResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AlertService/GetIncident", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.GetIncidentResponse{}, err
+	}
+	return answer.NewGetIncidentResponse(response), nil
+}
+
+// AcknowledgeIncident says that somebody is at work on an incident: nobody is reminded of it any more. What
+// changes is still told. One that was acknowledged before stays as it was.
+func (c *Client) AcknowledgeIncident(ctx context.Context, request *tallywirev1.AcknowledgeIncidentRequest) (answer.AcknowledgeIncidentResponse, error) {
+	response := new(tallywirev1.AcknowledgeIncidentResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AlertService/AcknowledgeIncident", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.AcknowledgeIncidentResponse{}, err
+	}
+	return answer.NewAcknowledgeIncidentResponse(response), nil
+}
+
+// CommentIncident adds a line to what has happened to an incident.
+func (c *Client) CommentIncident(ctx context.Context, request *tallywirev1.CommentIncidentRequest) (answer.CommentIncidentResponse, error) {
+	response := new(tallywirev1.CommentIncidentResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AlertService/CommentIncident", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.CommentIncidentResponse{}, err
+	}
+	return answer.NewCommentIncidentResponse(response), nil
+}
+
+// WatchAlerts sends how many states are what, and the open incidents: at once, whenever they change, and every
+// 15 seconds. States between two messages may be left out; the newest one is always sent.
+//
+// The call begins and ends with the loop; an error is the last pair.
+func (c *Client) WatchAlerts(ctx context.Context, request *tallywirev1.WatchAlertsRequest) iter.Seq2[answer.WatchAlertsResponse, error] {
+	return serverStream[tallywirev1.WatchAlertsResponse](ctx, c, "/tallywire.v1.AlertService/WatchAlerts", request, answer.NewWatchAlertsResponse)
 }
 
 // VerifyMetrics counts the raw events of a period again and compares every stored figure with them: rollups,

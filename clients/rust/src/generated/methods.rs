@@ -280,31 +280,181 @@ impl Client {
             )
             .await
     }
-    /// ListAnomalies returns the buckets of series that are unusual beside what came before them: beside the same hour of
-    /// the week where there are three weeks of history, beside the same hour of working days or weekends with less of it,
-    /// and beside the same day of the week where buckets are days. A growing metric is compared at its present level. Of
-    /// small counts and fractions chance is taken into account, and of series that are often unusual that they are. A
-    /// bucket that is still running, or that the period cuts, is not judged.
-    pub async fn list_anomalies(
+    /// CreateAlertRule stores a rule, which is looked at from its next step on. The call fails with RESOURCE_EXHAUSTED
+    /// (ALERT_RULE_LIMIT) if the organization has 500 rules.
+    pub async fn create_alert_rule(
         &self,
-        request: impl Into<v1::ListAnomaliesRequest>,
-    ) -> Result<v1::ListAnomaliesResponse, Error> {
+        request: impl Into<v1::CreateAlertRuleRequest>,
+    ) -> Result<v1::CreateAlertRuleResponse, Error> {
         self.unary(
-                &Rpc::question("/tallywire.v1.AnomalyService/ListAnomalies"),
+                &Rpc::change("/tallywire.v1.AlertService/CreateAlertRule"),
                 &request.into(),
             )
             .await
     }
-    /// ListChanges returns what metrics have changed by beside an earlier period, and what each value of dimensions has
-    /// contributed. Contributions add up: those of the rows, of rest and of other are the change. Of a ratio each is split
-    /// exactly into the effect of the mix (more or less of the value) and the effect of the rate (the value's own ratio).
-    /// Distinct counts and percentiles are not sums over values and are refused (METRIC_NOT_ADDITIVE).
-    pub async fn list_changes(
+    /// GetAlertRule returns a rule with its states. If there is none of this id, the call fails with NOT_FOUND
+    /// (ALERT_RULE_NOT_FOUND).
+    pub async fn get_alert_rule(
         &self,
-        request: impl Into<v1::ListChangesRequest>,
-    ) -> Result<v1::ListChangesResponse, Error> {
+        request: impl Into<v1::GetAlertRuleRequest>,
+    ) -> Result<v1::GetAlertRuleResponse, Error> {
         self.unary(
-                &Rpc::question("/tallywire.v1.AnomalyService/ListChanges"),
+                &Rpc::question("/tallywire.v1.AlertService/GetAlertRule"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListAlertRules returns all rules with their states, by name.
+    pub async fn list_alert_rules(
+        &self,
+        request: impl Into<v1::ListAlertRulesRequest>,
+    ) -> Result<v1::ListAlertRulesResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AlertService/ListAlertRules"),
+                &request.into(),
+            )
+            .await
+    }
+    /// UpdateAlertRule stores a rule as a whole. If the etag is not its newest one, the call fails with FAILED_PRECONDITION
+    /// (ETAG_MISMATCH). If it asks something else from now on, its open incidents end and its states begin anew.
+    pub async fn update_alert_rule(
+        &self,
+        request: impl Into<v1::UpdateAlertRuleRequest>,
+    ) -> Result<v1::UpdateAlertRuleResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AlertService/UpdateAlertRule"),
+                &request.into(),
+            )
+            .await
+    }
+    /// DeleteAlertRule deletes a rule, and ends its incidents. They stay on record.
+    pub async fn delete_alert_rule(
+        &self,
+        request: impl Into<v1::DeleteAlertRuleRequest>,
+    ) -> Result<v1::DeleteAlertRuleResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AlertService/DeleteAlertRule"),
+                &request.into(),
+            )
+            .await
+    }
+    /// SnoozeAlertRule keeps a rule from telling anybody until an instant, or lets it tell again. It goes on looking. What
+    /// still holds when the time is over is told then.
+    pub async fn snooze_alert_rule(
+        &self,
+        request: impl Into<v1::SnoozeAlertRuleRequest>,
+    ) -> Result<v1::SnoozeAlertRuleResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AlertService/SnoozeAlertRule"),
+                &request.into(),
+            )
+            .await
+    }
+    /// TestAlertRule looks at a rule now, stored or not, and stores and tells nothing.
+    pub async fn test_alert_rule(
+        &self,
+        request: impl Into<v1::TestAlertRuleRequest>,
+    ) -> Result<v1::TestAlertRuleResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AlertService/TestAlertRule"),
+                &request.into(),
+            )
+            .await
+    }
+    /// BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
+    /// at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
+    /// fails with FAILED_PRECONDITION (RAW_EVENTS_GONE) or OUT_OF_RANGE (TOO_MANY_RAW_EVENTS) where windows within quarter
+    /// hours cannot be counted, and with OUT_OF_RANGE (TOO_MANY_POINTS) for more than 30,000 windows.
+    pub async fn backtest_alert_rule(
+        &self,
+        request: impl Into<v1::BacktestAlertRuleRequest>,
+    ) -> Result<v1::BacktestAlertRuleResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AlertService/BacktestAlertRule"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListIncidents returns a page of incidents, newest first.
+    pub async fn list_incidents(
+        &self,
+        request: impl Into<v1::ListIncidentsRequest>,
+    ) -> Result<v1::ListIncidentsResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AlertService/ListIncidents"),
+                &request.into(),
+            )
+            .await
+    }
+    /// All rows of [`Client::list_incidents`], page after page, from the page that the request asks for on.
+    ///
+    /// The next page is asked for when the rows of the last one are used up. After an error the stream ends.
+    pub fn list_incidents_all(
+        &self,
+        request: impl Into<v1::ListIncidentsRequest>,
+    ) -> Rows<v1::Incident> {
+        let client = self.clone();
+        Rows::new(
+            request.into(),
+            move |request: v1::ListIncidentsRequest| {
+                let client = client.clone();
+                async move {
+                    let page = client.list_incidents(request.clone()).await?;
+                    let next = v1::ListIncidentsRequest {
+                        page_token: page.next_page_token,
+                        ..request
+                    };
+                    let next = (!next.page_token.is_empty()).then_some(next);
+                    Ok((page.incidents, next))
+                }
+            },
+        )
+    }
+    /// GetIncident returns an incident with all that has happened to it. If there is none of this id, the call fails with
+    /// NOT_FOUND (INCIDENT_NOT_FOUND).
+    pub async fn get_incident(
+        &self,
+        request: impl Into<v1::GetIncidentRequest>,
+    ) -> Result<v1::GetIncidentResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AlertService/GetIncident"),
+                &request.into(),
+            )
+            .await
+    }
+    /// AcknowledgeIncident says that somebody is at work on an incident: nobody is reminded of it any more. What changes is
+    /// still told. One that was acknowledged before stays as it was.
+    pub async fn acknowledge_incident(
+        &self,
+        request: impl Into<v1::AcknowledgeIncidentRequest>,
+    ) -> Result<v1::AcknowledgeIncidentResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AlertService/AcknowledgeIncident"),
+                &request.into(),
+            )
+            .await
+    }
+    /// CommentIncident adds a line to what has happened to an incident.
+    pub async fn comment_incident(
+        &self,
+        request: impl Into<v1::CommentIncidentRequest>,
+    ) -> Result<v1::CommentIncidentResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AlertService/CommentIncident"),
+                &request.into(),
+            )
+            .await
+    }
+    /// WatchAlerts sends how many states are what, and the open incidents: at once, whenever they change, and every 15
+    /// seconds. States between two messages may be left out; the newest one is always sent.
+    ///
+    /// Answers come as a stream, which has no deadline; dropping it ends the call.
+    pub async fn watch_alerts(
+        &self,
+        request: impl Into<v1::WatchAlertsRequest>,
+    ) -> Result<ServerStream<v1::WatchAlertsResponse>, Error> {
+        self.open_stream(
+                &Rpc::question("/tallywire.v1.AlertService/WatchAlerts"),
                 &request.into(),
             )
             .await

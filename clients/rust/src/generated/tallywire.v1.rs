@@ -4945,448 +4945,933 @@ impl AgentOrder {
         }
     }
 }
-/// ListAnomaliesRequest asks what is unusual.
+/// AlertRule is a question that is asked again and again, and what is wrong with its answer.
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListAnomaliesRequest {
-    /// time_range is the period whose buckets are judged. What came before it is read as history: up to eight weeks, of
-    /// weeks and months up to 26 buckets. Required.
-    #[prost(message, optional, tag = "1")]
-    pub time_range: ::core::option::Option<TimeRange>,
-    /// filter narrows the question to one value of a dimension. Unset: the whole organization.
-    #[prost(message, optional, tag = "2")]
-    pub filter: ::core::option::Option<Filter>,
-    /// metrics are the names of at most 20 metrics with a series (see ListMetrics). Required.
-    #[prost(string, repeated, tag = "3")]
-    pub metrics: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// group_by names a dimension each of whose values is judged, too, beside the whole. Empty: the whole alone.
-    #[prost(string, tag = "4")]
-    pub group_by: ::prost::alloc::string::String,
-    /// values is how many values of group_by are judged, those with the most of the first metric in the period: 1 to 20.
-    /// Unset: 10.
-    #[prost(int32, tag = "5")]
-    pub values: i32,
-    /// granularity is the width of buckets: quarters of an hour to months. Unset: hours up to 31 days, days up to 400
-    /// days, else weeks. The period and its history have at most 2,000 buckets, so that history becomes shorter as the
-    /// period becomes longer; and all series together at most 40,000 (TOO_MANY_POINTS).
-    #[prost(enumeration = "Granularity", tag = "6")]
-    pub granularity: i32,
-    /// sensitivity says how unusual a bucket must be. Unset: ANOMALY_SENSITIVITY_MEDIUM.
-    #[prost(enumeration = "AnomalySensitivity", tag = "7")]
-    pub sensitivity: i32,
-    /// sigmas is the same as a number of standard deviations, from 2 to 20, in place of sensitivity.
-    #[prost(double, optional, tag = "8")]
-    pub sigmas: ::core::option::Option<f64>,
-    /// minimum_effect leaves out what is unusual and yet small: the least distance from what was expected, as a share of
-    /// it (0.1: a tenth), and of fractions as a difference (0.05: five points). From 0 to 100. Unset: 0.
-    #[prost(double, tag = "9")]
-    pub minimum_effect: f64,
-    /// direction is which side is of interest. Unset: both.
-    #[prost(enumeration = "AnomalyDirection", tag = "10")]
-    pub direction: i32,
-    /// order is the order of the answer. Unset: ANOMALY_ORDER_NEWEST.
-    #[prost(enumeration = "AnomalyOrder", tag = "11")]
-    pub order: i32,
-    /// limit is the most anomalies of the answer: 1 to 1,000. Unset: 50.
-    #[prost(int32, tag = "12")]
-    pub limit: i32,
-}
-/// ListAnomaliesResponse holds anomalies.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListAnomaliesResponse {
-    /// context says what was judged.
-    #[prost(message, optional, tag = "1")]
-    pub context: ::core::option::Option<AnswerContext>,
-    /// anomalies are in the order asked for.
-    #[prost(message, repeated, tag = "2")]
-    pub anomalies: ::prost::alloc::vec::Vec<Anomaly>,
-    /// total is how many there are, those beyond the limit included.
-    #[prost(int32, tag = "3")]
-    pub total: i32,
-    /// granularity is the width of buckets.
-    #[prost(enumeration = "Granularity", tag = "4")]
-    pub granularity: i32,
-    /// history_start is where the history begins that was read.
-    #[prost(message, optional, tag = "5")]
-    pub history_start: ::core::option::Option<::prost_types::Timestamp>,
-    /// series is how many series were judged: one of each metric for the whole and for each value.
-    #[prost(int32, tag = "6")]
-    pub series: i32,
-    /// unjudged_series is how many of these could not be judged in any bucket: they have too little history, or no values.
-    #[prost(int32, tag = "7")]
-    pub unjudged_series: i32,
-}
-/// Anomaly is a run of buckets of one series that are unusual on the same side.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Anomaly {
-    /// metric is what is unusual.
-    #[prost(message, optional, tag = "1")]
-    pub metric: ::core::option::Option<MetricColumn>,
-    /// value is the value of group_by whose series this is. Empty: that of the whole.
+pub struct AlertRule {
+    /// rule_id names the rule. Set by the service.
+    #[prost(string, tag = "1")]
+    pub rule_id: ::prost::alloc::string::String,
+    /// name is what people call it, at most 200 characters. Required.
     #[prost(string, tag = "2")]
-    pub value: ::prost::alloc::string::String,
-    /// display_name is what people call the value, where that is known.
+    pub name: ::prost::alloc::string::String,
+    /// description says what is to be done, at most 2,000 characters.
     #[prost(string, tag = "3")]
-    pub display_name: ::prost::alloc::string::String,
-    /// start is the first instant of the first unusual bucket.
-    #[prost(message, optional, tag = "4")]
-    pub start: ::core::option::Option<::prost_types::Timestamp>,
-    /// end is the first instant after the last one.
+    pub description: ::prost::alloc::string::String,
+    /// metric is the name of a metric with a series (see ListMetrics), of your own ones, too. Required, but for
+    /// AlertCondition.absence, which looks at events whatever they are.
+    #[prost(string, tag = "4")]
+    pub metric: ::prost::alloc::string::String,
+    /// filter narrows it to a part of the organization. Unset: the whole organization.
     #[prost(message, optional, tag = "5")]
-    pub end: ::core::option::Option<::prost_types::Timestamp>,
-    /// buckets is how many buckets between them are unusual. One bucket as usual between two of them does not end a run.
-    #[prost(int32, tag = "6")]
-    pub buckets: i32,
-    /// peak is the most unusual bucket, which the fields from here on are about.
-    #[prost(message, optional, tag = "7")]
-    pub peak: ::core::option::Option<Bucket>,
-    /// figure is its figure.
-    #[prost(message, optional, tag = "8")]
-    pub figure: ::core::option::Option<SeriesValue>,
-    /// expected is what was expected, in the unit of the metric.
-    #[prost(double, tag = "9")]
-    pub expected: f64,
-    /// low is the lower end of what is usual at the sensitivity asked for.
-    #[prost(double, tag = "10")]
-    pub low: f64,
-    /// high is the upper end.
-    #[prost(double, tag = "11")]
-    pub high: f64,
-    /// score is how unusual the bucket is in standard deviations, negative below the usual; from -99 to 99.
-    #[prost(double, tag = "12")]
-    pub score: f64,
-    /// direction is the side on which it is unusual.
-    #[prost(enumeration = "AnomalyDirection", tag = "13")]
-    pub direction: i32,
-    /// method is what told so.
-    #[prost(enumeration = "AnomalyMethod", tag = "14")]
-    pub method: i32,
-    /// basis is what it was compared with.
-    #[prost(message, optional, tag = "15")]
-    pub basis: ::core::option::Option<AnomalyBasis>,
-    /// explanation says the same in an English sentence: "5.2 σ above the usual 340–410 for Tuesdays 14:00".
-    #[prost(string, tag = "16")]
-    pub explanation: ::prost::alloc::string::String,
-}
-/// AnomalyBasis is what a bucket was compared with.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AnomalyBasis {
-    /// season says which buckets.
-    #[prost(enumeration = "AnomalySeason", tag = "1")]
-    pub season: i32,
-    /// buckets is how many these were.
-    #[prost(int32, tag = "2")]
-    pub buckets: i32,
-    /// weekday is the day of the week in the time zone, where season names one.
-    #[prost(enumeration = "Weekday", tag = "3")]
-    pub weekday: i32,
-    /// hour is the hour of the day in the time zone, 0 to 23, where season names one.
-    #[prost(int32, optional, tag = "4")]
-    pub hour: ::core::option::Option<i32>,
-}
-/// ListChangesRequest asks what has changed.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListChangesRequest {
-    /// time_range is the period. Of one that is still running, as much as has passed is compared, in whole quarter hours.
-    /// Required.
-    #[prost(message, optional, tag = "1")]
-    pub time_range: ::core::option::Option<TimeRange>,
-    /// filter narrows the question to one value of a dimension. Unset: the whole organization.
-    #[prost(message, optional, tag = "2")]
     pub filter: ::core::option::Option<Filter>,
-    /// metrics are the names of at most 20 metrics that add up, or ratios of such. Required.
-    #[prost(string, repeated, tag = "3")]
-    pub metrics: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// group_by names at most five dimensions, each of which is an account of the change of its own. What it names
-    /// together with filter must be kept (PAIR_NOT_KEPT). Required.
-    #[prost(string, repeated, tag = "4")]
-    pub group_by: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// comparison says with which earlier period. Unset: COMPARISON_MODE_PREVIOUS_PERIOD.
-    #[prost(message, optional, tag = "5")]
-    pub comparison: ::core::option::Option<Comparison>,
-    /// limit is the most rows of each account: 1 to 50. Unset: 5.
-    #[prost(int32, tag = "6")]
-    pub limit: i32,
+    /// group_by is a dimension each of whose values has a state and incidents of its own. It goes with no filter
+    /// (INVALID_VALUE). Unset: none.
+    #[prost(string, tag = "6")]
+    pub group_by: ::prost::alloc::string::String,
+    /// max_values is how many values are looked at, those with most events of the last 7 days: 1 to 100
+    /// (VALUE_OUT_OF_RANGE). Unset: 20.
+    #[prost(int32, tag = "7")]
+    pub max_values: i32,
+    /// window is how much time a figure is about: 1 minute to 31 days, in whole steps (INVALID_DURATION). Unset: 5 minutes.
+    #[prost(message, optional, tag = "8")]
+    pub window: ::core::option::Option<::prost_types::Duration>,
+    /// step is how often it is looked at: 1, 5, 15, 30 or 60 minutes (INVALID_DURATION), at most the window. Windows end at
+    /// its multiples. Unset: a minute for windows up to 15 minutes, 5 minutes up to an hour, 15 minutes up to a day, and
+    /// else an hour.
+    #[prost(message, optional, tag = "9")]
+    pub step: ::core::option::Option<::prost_types::Duration>,
+    /// condition is what is wrong. Required.
+    #[prost(message, optional, tag = "10")]
+    pub condition: ::core::option::Option<AlertCondition>,
+    /// hold_for is for how long that has to hold, in all windows that end in this time, until the state changes: 0 to 7 days
+    /// (INVALID_DURATION). Recovery needs no such time.
+    #[prost(message, optional, tag = "11")]
+    pub hold_for: ::core::option::Option<::prost_types::Duration>,
+    /// minimum_samples is of how many events, calls or whatever its figure is made a window has to be: one of fewer has no
+    /// data. Unset: 1 for figures that are absent without any, and 0 for counts and sums.
+    #[prost(int64, tag = "12")]
+    pub minimum_samples: i64,
+    /// no_data says what windows without data mean. Unset: the state stays.
+    #[prost(enumeration = "NoDataPolicy", tag = "13")]
+    pub no_data: i32,
+    /// close_after ends incidents after so long without data: 1 minute to 31 days (INVALID_DURATION). Unset: never.
+    #[prost(message, optional, tag = "14")]
+    pub close_after: ::core::option::Option<::prost_types::Duration>,
+    /// remind_after tells of an incident again each time so much has passed and nobody has acknowledged it: 5 minutes to 31
+    /// days (INVALID_DURATION). Unset: never.
+    #[prost(message, optional, tag = "15")]
+    pub remind_after: ::core::option::Option<::prost_types::Duration>,
+    /// severity says how bad it is. Receivers get it; the service does the same for all.
+    #[prost(enumeration = "AlertSeverity", tag = "16")]
+    pub severity: i32,
+    /// runbook_url says where it is written what to do: http or https, at most 2,000 characters (INVALID_VALUE).
+    #[prost(string, tag = "17")]
+    pub runbook_url: ::prost::alloc::string::String,
+    /// destination_ids are told of each change, at most 20 (DESTINATION_NOT_FOUND). Empty: the destinations that ask for
+    /// alerts (see Destination.topics).
+    #[prost(string, repeated, tag = "18")]
+    pub destination_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// mute_windows are times in which nobody is told, at most 20. What still holds at their end is told then.
+    #[prost(message, repeated, tag = "19")]
+    pub mute_windows: ::prost::alloc::vec::Vec<MuteWindow>,
+    /// time_zone is whose hours and days are compared, budgets' months, and those of texts. Unset: the organization's.
+    #[prost(string, tag = "20")]
+    pub time_zone: ::prost::alloc::string::String,
+    /// disabled says that the rule is not looked at. Its open incidents end.
+    #[prost(bool, tag = "21")]
+    pub disabled: bool,
+    /// delay is for how long events are waited for after the end of a window: 0 to an hour (INVALID_DURATION). Unset: 10
+    /// seconds. A count or sum that is above its limit already is told at once.
+    #[prost(message, optional, tag = "22")]
+    pub delay: ::core::option::Option<::prost_types::Duration>,
+    /// owner is the subject that created it. Set by the service.
+    #[prost(string, tag = "23")]
+    pub owner: ::prost::alloc::string::String,
+    /// version counts the changes, from 1. Set by the service.
+    #[prost(int64, tag = "24")]
+    pub version: i64,
+    /// etag is different after each change. Set by the service.
+    #[prost(string, tag = "25")]
+    pub etag: ::prost::alloc::string::String,
+    /// created_at is when it was created. Set by the service.
+    #[prost(message, optional, tag = "26")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// updated_at is when it was changed. Set by the service.
+    #[prost(message, optional, tag = "27")]
+    pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// updated_by is the subject that changed it. Set by the service.
+    #[prost(string, tag = "28")]
+    pub updated_by: ::prost::alloc::string::String,
+    /// snoozed_until is until when it tells nobody. Set by SnoozeAlertRule.
+    #[prost(message, optional, tag = "29")]
+    pub snoozed_until: ::core::option::Option<::prost_types::Timestamp>,
 }
-/// ListChangesResponse holds changes.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListChangesResponse {
-    /// context says what was counted. Its end is where what is compared ends, if the period is still running.
+/// AlertCondition is what is looked at, and from where on it is wrong.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct AlertCondition {
+    /// direction says on which side of the limits it is wrong. Required, but for absence; with budget it is ABOVE.
+    #[prost(enumeration = "AlertDirection", tag = "7")]
+    pub direction: i32,
+    /// warning is the limit from which on the state is WARNING. At least one of warning and critical is required.
+    #[prost(double, optional, tag = "8")]
+    pub warning: ::core::option::Option<f64>,
+    /// critical is the limit from which on the state is ALERT. It is not on the milder side of warning (INVALID_VALUE).
+    #[prost(double, optional, tag = "9")]
+    pub critical: ::core::option::Option<f64>,
+    /// low_warning and low_critical are the lower limits with ALERT_DIRECTION_OUTSIDE, where warning and critical are the
+    /// upper ones.
+    #[prost(double, optional, tag = "10")]
+    pub low_warning: ::core::option::Option<f64>,
+    /// low_critical: see low_warning.
+    #[prost(double, optional, tag = "11")]
+    pub low_critical: ::core::option::Option<f64>,
+    /// hysteresis is by how much a limit has to be left behind until it is taken as left, so that a figure about the limit
+    /// does not tell again and again. Not negative. Unset: 0.
+    #[prost(double, tag = "12")]
+    pub hysteresis: f64,
+    /// kind is what is compared with the limits.
+    #[prost(oneof = "alert_condition::Kind", tags = "1, 2, 3, 4, 5, 6")]
+    pub kind: ::core::option::Option<alert_condition::Kind>,
+}
+/// Nested message and enum types in `AlertCondition`.
+pub mod alert_condition {
+    /// kind is what is compared with the limits.
+    #[derive(Clone, Copy, PartialEq, ::prost::Oneof)]
+    pub enum Kind {
+        /// value compares the figure itself.
+        #[prost(message, tag = "1")]
+        Value(super::ValueCondition),
+        /// change compares by how many percent it differs from that of a comparable window.
+        #[prost(message, tag = "2")]
+        Change(super::ChangeCondition),
+        /// anomaly compares how unusual it is, in standard deviations.
+        #[prost(message, tag = "3")]
+        Anomaly(super::AnomalyCondition),
+        /// forecast compares what it is going to be.
+        #[prost(message, tag = "4")]
+        Forecast(super::ForecastCondition),
+        /// absence is wrong where the window has no events. It has no limits.
+        #[prost(message, tag = "5")]
+        Absence(super::AbsenceCondition),
+        /// budget compares which share of a month's budget or quota is used.
+        #[prost(message, tag = "6")]
+        Budget(super::BudgetCondition),
+    }
+}
+/// ValueCondition compares the figure itself.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ValueCondition {}
+/// ChangeCondition compares a figure with that of a comparable window, in percent of that. Without such a figure, or
+/// where that is 0, there is no data.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ChangeCondition {
+    /// baseline is the window that is compared with. Unset: the same time of the week before.
+    #[prost(enumeration = "AlertBaseline", tag = "1")]
+    pub baseline: i32,
+}
+/// AnomalyCondition compares by how many standard deviations a figure is beside what is usual at this time of the week,
+/// as AnomalyService does. It has no data until there are enough earlier weeks or days.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct AnomalyCondition {
+    /// minimum_effect is the least difference from what is usual that counts, in units of the metric.
+    #[prost(double, tag = "1")]
+    pub minimum_effect: f64,
+}
+/// ForecastCondition compares what the figure is going to be within so many hours: the greatest of its hours or days, or
+/// the smallest with ALERT_DIRECTION_BELOW. It needs numpy on workers (FORECAST_NOT_INSTALLED), steps of an hour
+/// (INVALID_DURATION), and windows of an hour or a day.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ForecastCondition {
+    /// within is how far it looks ahead: 1 hour to 31 days (INVALID_DURATION). Required.
     #[prost(message, optional, tag = "1")]
-    pub context: ::core::option::Option<AnswerContext>,
-    /// compared says which earlier period was compared. Where it has an absence_reason, there is nothing to compare with,
-    /// and metrics have no accounts.
-    #[prost(message, optional, tag = "2")]
-    pub compared: ::core::option::Option<ComparedPeriod>,
-    /// metrics are in the order asked for.
-    #[prost(message, repeated, tag = "3")]
-    pub metrics: ::prost::alloc::vec::Vec<MetricChange>,
+    pub within: ::core::option::Option<::prost_types::Duration>,
 }
-/// MetricChange is what a metric has changed by.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct MetricChange {
-    /// metric is what has changed.
-    #[prost(message, optional, tag = "1")]
-    pub metric: ::core::option::Option<MetricColumn>,
-    /// now is the figure of the period: that of QueryMetrics for the bounds in context.
-    #[prost(message, optional, tag = "2")]
-    pub now: ::core::option::Option<SeriesValue>,
-    /// before is the figure of the earlier period. Unset without one.
-    #[prost(message, optional, tag = "3")]
-    pub before: ::core::option::Option<SeriesValue>,
-    /// change is now less before. Unset where one of them is absent: then there are no accounts.
-    #[prost(message, optional, tag = "4")]
-    pub change: ::core::option::Option<SeriesValue>,
-    /// accounts are one for each dimension of group_by, in its order.
-    #[prost(message, repeated, tag = "5")]
-    pub accounts: ::prost::alloc::vec::Vec<ChangeAccount>,
+/// AbsenceCondition is wrong where nothing has come for as long as the window.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AbsenceCondition {}
+/// BudgetCondition compares which share of a budget is used since the month began, in the rule's zone: 0.8 is 80 %. The
+/// window is of no account.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct BudgetCondition {
+    /// budget is what may be used in a month, in units of the metric. Unset: the organization's quota of events, and the
+    /// metric is "events". Without a quota the state is ERROR.
+    #[prost(double, tag = "1")]
+    pub budget: f64,
 }
-/// ChangeAccount says what a change is made of, by the values of a dimension: the contributions of rows, rest and other
-/// add up to it.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ChangeAccount {
-    /// dimension is the one of group_by.
+/// MuteWindow is a time that comes again and again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MuteWindow {
+    /// cron says when it begins, in five fields: minute, hour, day of the month, month, day of the week. Required.
     #[prost(string, tag = "1")]
-    pub dimension: ::prost::alloc::string::String,
-    /// absence_reason says why there are no rows: ABSENCE_REASON_NOT_KEPT if the metric is not kept by the dimension.
-    #[prost(enumeration = "AbsenceReason", tag = "2")]
-    pub absence_reason: i32,
-    /// rows are the values that have contributed most, the greatest first whether up or down.
-    #[prost(message, repeated, tag = "3")]
-    pub rows: ::prost::alloc::vec::Vec<Contribution>,
-    /// rest is what values without a row have contributed, and what carries no value of the dimension.
-    #[prost(message, optional, tag = "4")]
-    pub rest: ::core::option::Option<Contribution>,
-    /// other is what values without figures of their own have contributed: those that were first seen after the
-    /// organization's limit of distinct values was reached. Unset where there are none.
-    #[prost(message, optional, tag = "5")]
-    pub other: ::core::option::Option<Contribution>,
-    /// complete is whether no value without a row has contributed more than one with a row. It is not certain where a
-    /// dimension has more than 400 values in both periods, and the greatest contributions are small beside the figures.
-    #[prost(bool, tag = "6")]
-    pub complete: bool,
+    pub cron: ::prost::alloc::string::String,
+    /// duration is how long it lasts: 1 minute to 31 days (INVALID_DURATION). Required.
+    #[prost(message, optional, tag = "2")]
+    pub duration: ::core::option::Option<::prost_types::Duration>,
+    /// time_zone is that of cron. Unset: the rule's.
+    #[prost(string, tag = "3")]
+    pub time_zone: ::prost::alloc::string::String,
 }
-/// Contribution is what a value, or several together, have contributed to a change.
+/// AlertStanding is how a rule stands, or one value of its dimension.
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Contribution {
-    /// value is the value of the dimension. Empty for rest and other.
+pub struct AlertStanding {
+    /// value is that of the rule's dimension. Empty without one.
     #[prost(string, tag = "1")]
     pub value: ::prost::alloc::string::String,
-    /// display_name is what people call it, where that is known.
-    #[prost(string, tag = "2")]
-    pub display_name: ::prost::alloc::string::String,
-    /// now is its own figure in the period. Absent where it cannot be computed.
+    /// state is how it stands.
+    #[prost(enumeration = "AlertState", tag = "2")]
+    pub state: i32,
+    /// since is the end of the first window with which it stood so.
     #[prost(message, optional, tag = "3")]
-    pub now: ::core::option::Option<SeriesValue>,
-    /// before is its own figure in the earlier period.
-    #[prost(message, optional, tag = "4")]
-    pub before: ::core::option::Option<SeriesValue>,
-    /// change is what it has contributed, in the unit of the metric.
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// reason says why, in words.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    /// observation is of the last window that was looked at.
     #[prost(message, optional, tag = "5")]
-    pub change: ::core::option::Option<SeriesValue>,
-    /// mix is the part of change that comes from how much of the whole it is: of its weight. Ratios alone.
-    #[prost(double, optional, tag = "6")]
-    pub mix: ::core::option::Option<f64>,
-    /// rate is the part of change that comes from its own ratio. mix and rate are change. Ratios alone.
-    #[prost(double, optional, tag = "7")]
-    pub rate: ::core::option::Option<f64>,
-    /// weight_now is its share of the ratio's denominator in the period. Ratios alone.
-    #[prost(double, optional, tag = "8")]
-    pub weight_now: ::core::option::Option<f64>,
-    /// weight_before is its share in the earlier period. Ratios alone.
-    #[prost(double, optional, tag = "9")]
-    pub weight_before: ::core::option::Option<f64>,
+    pub observation: ::core::option::Option<AlertObservation>,
+    /// incident_id names the open incident. Empty: there is none.
+    #[prost(string, tag = "6")]
+    pub incident_id: ::prost::alloc::string::String,
+    /// no_data_since is the end of the first window since which there was no data. Unset: there is.
+    #[prost(message, optional, tag = "7")]
+    pub no_data_since: ::core::option::Option<::prost_types::Timestamp>,
 }
-/// AnomalySensitivity is how unusual a bucket must be, in standard deviations of a normal distribution.
+/// AlertObservation is what a window came to.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AlertObservation {
+    /// window_end is the first instant after the window.
+    #[prost(message, optional, tag = "1")]
+    pub window_end: ::core::option::Option<::prost_types::Timestamp>,
+    /// figure is the metric's figure in the window. Unset: it cannot be computed.
+    #[prost(double, optional, tag = "2")]
+    pub figure: ::core::option::Option<f64>,
+    /// measured is what is compared with the limits: the figure, a change in percent, a number of standard deviations, a
+    /// forecast, or a share. Unset: there is no data.
+    #[prost(double, optional, tag = "3")]
+    pub measured: ::core::option::Option<f64>,
+    /// samples is of how many events or values the figure is made.
+    #[prost(int64, tag = "4")]
+    pub samples: i64,
+    /// low and high are what is usual, where the rule looks for anomalies.
+    #[prost(double, optional, tag = "5")]
+    pub low: ::core::option::Option<f64>,
+    /// high: see low.
+    #[prost(double, optional, tag = "6")]
+    pub high: ::core::option::Option<f64>,
+    /// level is how the state would be if nothing had to hold for longer: OK, WARNING, ALERT, NO_DATA or ERROR.
+    #[prost(enumeration = "AlertState", tag = "7")]
+    pub level: i32,
+    /// reason says why, in words.
+    #[prost(string, tag = "8")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Incident is the time from which on a rule, or a value of its dimension, was not as it should be, until it was again.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Incident {
+    /// incident_id names the incident. Empty in backtests.
+    #[prost(string, tag = "1")]
+    pub incident_id: ::prost::alloc::string::String,
+    /// rule_id names the rule, which may have been deleted since.
+    #[prost(string, tag = "2")]
+    pub rule_id: ::prost::alloc::string::String,
+    /// rule_name is what the rule was called.
+    #[prost(string, tag = "3")]
+    pub rule_name: ::prost::alloc::string::String,
+    /// value is that of the rule's dimension. Empty without one.
+    #[prost(string, tag = "4")]
+    pub value: ::prost::alloc::string::String,
+    /// state is how it stands: OK if it has ended.
+    #[prost(enumeration = "AlertState", tag = "5")]
+    pub state: i32,
+    /// worst is the worst state that it had.
+    #[prost(enumeration = "AlertState", tag = "6")]
+    pub worst: i32,
+    /// severity is the rule's.
+    #[prost(enumeration = "AlertSeverity", tag = "7")]
+    pub severity: i32,
+    /// opened_at is the end of the window that began it.
+    #[prost(message, optional, tag = "8")]
+    pub opened_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// detected_at is when the service found it. Unset in backtests.
+    #[prost(message, optional, tag = "9")]
+    pub detected_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// closed_at is the end of the window that ended it. Unset: it is open.
+    #[prost(message, optional, tag = "10")]
+    pub closed_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// close_reason says why it has ended.
+    #[prost(enumeration = "IncidentCloseReason", tag = "11")]
+    pub close_reason: i32,
+    /// peak is what was measured farthest beyond the limits. Unset: there was no data.
+    #[prost(double, optional, tag = "12")]
+    pub peak: ::core::option::Option<f64>,
+    /// peak_at is the end of that window.
+    #[prost(message, optional, tag = "13")]
+    pub peak_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// acknowledged_by is the subject that acknowledged it. Empty: nobody has.
+    #[prost(string, tag = "14")]
+    pub acknowledged_by: ::prost::alloc::string::String,
+    /// acknowledged_at is when.
+    #[prost(message, optional, tag = "15")]
+    pub acknowledged_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// restated says that late events have changed when it began or ended.
+    #[prost(bool, tag = "16")]
+    pub restated: bool,
+    /// reason says in words what was wrong when it began.
+    #[prost(string, tag = "17")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// IncidentEntry is something that has happened to an incident.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct IncidentEntry {
+    /// number counts the entries, from 1.
+    #[prost(int32, tag = "1")]
+    pub number: i32,
+    /// recorded_at is when it was recorded.
+    #[prost(message, optional, tag = "2")]
+    pub recorded_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// kind is what it is.
+    #[prost(enumeration = "IncidentEntryKind", tag = "3")]
+    pub kind: i32,
+    /// state is how the incident stood from then on.
+    #[prost(enumeration = "AlertState", tag = "4")]
+    pub state: i32,
+    /// window_end is the end of the window that decided it. Unset for what people did.
+    #[prost(message, optional, tag = "5")]
+    pub window_end: ::core::option::Option<::prost_types::Timestamp>,
+    /// measured is what was compared with the limits. Unset: there was no data, or people did it.
+    #[prost(double, optional, tag = "6")]
+    pub measured: ::core::option::Option<f64>,
+    /// text says why, or is what somebody wrote.
+    #[prost(string, tag = "7")]
+    pub text: ::prost::alloc::string::String,
+    /// by is the subject of who did it. Empty: the service.
+    #[prost(string, tag = "8")]
+    pub by: ::prost::alloc::string::String,
+    /// restated says that late events have led to it.
+    #[prost(bool, tag = "9")]
+    pub restated: bool,
+    /// muted says that nobody was told, since the rule was muted or snoozed.
+    #[prost(bool, tag = "10")]
+    pub muted: bool,
+}
+/// CreateAlertRuleRequest stores a rule.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateAlertRuleRequest {
+    /// rule is what is stored. What the service sets is ignored. Required.
+    #[prost(message, optional, tag = "1")]
+    pub rule: ::core::option::Option<AlertRule>,
+}
+/// CreateAlertRuleResponse holds the rule.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateAlertRuleResponse {
+    /// rule is as it was stored.
+    #[prost(message, optional, tag = "1")]
+    pub rule: ::core::option::Option<AlertRule>,
+}
+/// GetAlertRuleRequest asks for a rule.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetAlertRuleRequest {
+    /// rule_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub rule_id: ::prost::alloc::string::String,
+}
+/// GetAlertRuleResponse holds a rule.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetAlertRuleResponse {
+    /// rule is the rule.
+    #[prost(message, optional, tag = "1")]
+    pub rule: ::core::option::Option<AlertRule>,
+    /// standings are how it stands, the worst first.
+    #[prost(message, repeated, tag = "2")]
+    pub standings: ::prost::alloc::vec::Vec<AlertStanding>,
+}
+/// ListAlertRulesRequest asks for all rules.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListAlertRulesRequest {}
+/// ListAlertRulesResponse holds rules.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListAlertRulesResponse {
+    /// rules are all of them, by name.
+    #[prost(message, repeated, tag = "1")]
+    pub rules: ::prost::alloc::vec::Vec<AlertRuleSummary>,
+}
+/// AlertRuleSummary is a rule and how it stands.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AlertRuleSummary {
+    /// rule is the rule.
+    #[prost(message, optional, tag = "1")]
+    pub rule: ::core::option::Option<AlertRule>,
+    /// worst is how it stands, or the worst of its dimension's values.
+    #[prost(message, optional, tag = "2")]
+    pub worst: ::core::option::Option<AlertStanding>,
+    /// open_incidents is how many there are.
+    #[prost(int32, tag = "3")]
+    pub open_incidents: i32,
+}
+/// UpdateAlertRuleRequest changes a rule.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateAlertRuleRequest {
+    /// rule is what it is from now on, as a whole; rule_id says which, and etag which version was read (ETAG_MISMATCH).
+    /// Without an etag whatever was changed meanwhile is overwritten. Required.
+    #[prost(message, optional, tag = "1")]
+    pub rule: ::core::option::Option<AlertRule>,
+}
+/// UpdateAlertRuleResponse holds the rule.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateAlertRuleResponse {
+    /// rule is as it was stored.
+    #[prost(message, optional, tag = "1")]
+    pub rule: ::core::option::Option<AlertRule>,
+}
+/// DeleteAlertRuleRequest deletes a rule.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteAlertRuleRequest {
+    /// rule_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub rule_id: ::prost::alloc::string::String,
+    /// etag is that of the version that is known (ETAG_MISMATCH). Unset: it is deleted whatever it is now.
+    #[prost(string, tag = "2")]
+    pub etag: ::prost::alloc::string::String,
+}
+/// DeleteAlertRuleResponse says that it is deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteAlertRuleResponse {}
+/// SnoozeAlertRuleRequest keeps a rule from telling anybody.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SnoozeAlertRuleRequest {
+    /// rule_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub rule_id: ::prost::alloc::string::String,
+    /// until is until when, at most 31 days ahead (TIME_IN_FUTURE). Unset: it tells again from now on.
+    #[prost(message, optional, tag = "2")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// SnoozeAlertRuleResponse holds the rule.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SnoozeAlertRuleResponse {
+    /// rule is as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub rule: ::core::option::Option<AlertRule>,
+}
+/// TestAlertRuleRequest looks at a rule now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TestAlertRuleRequest {
+    /// rule is what is looked at; it need not be stored. Required.
+    #[prost(message, optional, tag = "1")]
+    pub rule: ::core::option::Option<AlertRule>,
+}
+/// TestAlertRuleResponse holds what was found.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TestAlertRuleResponse {
+    /// context says what was counted.
+    #[prost(message, optional, tag = "1")]
+    pub context: ::core::option::Option<AnswerContext>,
+    /// values are the last windows of the rule, or of each value of its dimension, the worst first.
+    #[prost(message, repeated, tag = "2")]
+    pub values: ::prost::alloc::vec::Vec<AlertTestValue>,
+}
+/// AlertTestValue is what was found of a rule, or of a value of its dimension.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AlertTestValue {
+    /// value is that of the rule's dimension. Empty without one.
+    #[prost(string, tag = "1")]
+    pub value: ::prost::alloc::string::String,
+    /// observations are the last windows, oldest first, at most 120. The last one ended most recently.
+    #[prost(message, repeated, tag = "2")]
+    pub observations: ::prost::alloc::vec::Vec<AlertObservation>,
+    /// state is how it would stand if it had been looked at in these windows.
+    #[prost(enumeration = "AlertState", tag = "3")]
+    pub state: i32,
+}
+/// BacktestAlertRuleRequest asks what a rule would have found.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BacktestAlertRuleRequest {
+    /// rule is what is looked at; it need not be stored. Required.
+    #[prost(message, optional, tag = "1")]
+    pub rule: ::core::option::Option<AlertRule>,
+    /// time_range holds the ends of the windows, at most 400 days (TIME_RANGE_TOO_LARGE). Required.
+    #[prost(message, optional, tag = "2")]
+    pub time_range: ::core::option::Option<TimeRange>,
+    /// include_observations asks for the windows themselves, as far as there is room for them.
+    #[prost(bool, tag = "3")]
+    pub include_observations: bool,
+}
+/// BacktestAlertRuleResponse holds what a rule would have found.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BacktestAlertRuleResponse {
+    /// context says what was counted.
+    #[prost(message, optional, tag = "1")]
+    pub context: ::core::option::Option<AnswerContext>,
+    /// incidents are those that there would have been, oldest first, at most 1,000.
+    #[prost(message, repeated, tag = "2")]
+    pub incidents: ::prost::alloc::vec::Vec<Incident>,
+    /// total_incidents is how many there would have been.
+    #[prost(int32, tag = "3")]
+    pub total_incidents: i32,
+    /// open_time is how long there was an incident of any value, all together.
+    #[prost(message, optional, tag = "4")]
+    pub open_time: ::core::option::Option<::prost_types::Duration>,
+    /// windows is how many were looked at, over all values.
+    #[prost(int32, tag = "5")]
+    pub windows: i32,
+    /// windows_without_data is how many of them had no data.
+    #[prost(int32, tag = "6")]
+    pub windows_without_data: i32,
+    /// notifications is how many messages each destination would have got, without reminders.
+    #[prost(int32, tag = "7")]
+    pub notifications: i32,
+    /// observations are windows of the rule, or of the value with most incidents: at most 2,000, in steps that leave out
+    /// as few as needed, and each one in which the level changes. Oldest first.
+    #[prost(message, repeated, tag = "8")]
+    pub observations: ::prost::alloc::vec::Vec<AlertObservation>,
+    /// observed_value is the value of the rule's dimension that they are of.
+    #[prost(string, tag = "9")]
+    pub observed_value: ::prost::alloc::string::String,
+}
+/// ListIncidentsRequest asks for incidents.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListIncidentsRequest {
+    /// rule_id leaves those of other rules out.
+    #[prost(string, tag = "1")]
+    pub rule_id: ::prost::alloc::string::String,
+    /// only_open leaves out those that have ended.
+    #[prost(bool, tag = "2")]
+    pub only_open: bool,
+    /// time_range leaves out those that were open at no instant of it.
+    #[prost(message, optional, tag = "3")]
+    pub time_range: ::core::option::Option<TimeRange>,
+    /// page_size is how many are wanted, 1 to 500 (VALUE_OUT_OF_RANGE). Unset: 50.
+    #[prost(int32, tag = "4")]
+    pub page_size: i32,
+    /// page_token is next_page_token of the page before, with everything else as before (PAGE_TOKEN_INVALID).
+    #[prost(string, tag = "5")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// ListIncidentsResponse holds incidents.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListIncidentsResponse {
+    /// incidents are newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub incidents: ::prost::alloc::vec::Vec<Incident>,
+    /// next_page_token asks for the next page. Empty: this is the last one.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// GetIncidentRequest asks for an incident.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetIncidentRequest {
+    /// incident_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub incident_id: ::prost::alloc::string::String,
+}
+/// GetIncidentResponse holds an incident.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetIncidentResponse {
+    /// incident is the incident.
+    #[prost(message, optional, tag = "1")]
+    pub incident: ::core::option::Option<Incident>,
+    /// entries are what has happened to it, oldest first: at most 1,000 of the service and 200 comments.
+    #[prost(message, repeated, tag = "2")]
+    pub entries: ::prost::alloc::vec::Vec<IncidentEntry>,
+}
+/// AcknowledgeIncidentRequest says that somebody is at work on an incident.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcknowledgeIncidentRequest {
+    /// incident_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub incident_id: ::prost::alloc::string::String,
+    /// comment is a line beside it, at most 2,000 characters.
+    #[prost(string, tag = "2")]
+    pub comment: ::prost::alloc::string::String,
+}
+/// AcknowledgeIncidentResponse holds the incident.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AcknowledgeIncidentResponse {
+    /// incident is as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub incident: ::core::option::Option<Incident>,
+}
+/// CommentIncidentRequest adds a line to an incident.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CommentIncidentRequest {
+    /// incident_id names it. Required.
+    #[prost(string, tag = "1")]
+    pub incident_id: ::prost::alloc::string::String,
+    /// text is the line, at most 2,000 characters. Required. An incident has at most 200 of them (ALERT_RULE_LIMIT).
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+}
+/// CommentIncidentResponse holds the entry.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CommentIncidentResponse {
+    /// entry is the line as it was stored.
+    #[prost(message, optional, tag = "1")]
+    pub entry: ::core::option::Option<IncidentEntry>,
+}
+/// WatchAlertsRequest asks to be told of states.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchAlertsRequest {}
+/// WatchAlertsResponse is how all rules of the organization stand.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchAlertsResponse {
+    /// ok is how many rules and values are in the state OK.
+    #[prost(int32, tag = "1")]
+    pub ok: i32,
+    /// warning is how many are in the state WARNING.
+    #[prost(int32, tag = "2")]
+    pub warning: i32,
+    /// alert is how many are in the state ALERT.
+    #[prost(int32, tag = "3")]
+    pub alert: i32,
+    /// no_data is how many are in the state NO_DATA.
+    #[prost(int32, tag = "4")]
+    pub no_data: i32,
+    /// error is how many are in the state ERROR.
+    #[prost(int32, tag = "5")]
+    pub error: i32,
+    /// incidents are the open ones, newest first, at most 100.
+    #[prost(message, repeated, tag = "6")]
+    pub incidents: ::prost::alloc::vec::Vec<Incident>,
+    /// open_incidents is how many there are.
+    #[prost(int32, tag = "7")]
+    pub open_incidents: i32,
+    /// at is when they stood so.
+    #[prost(message, optional, tag = "8")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// AlertBaseline is a comparable window, as long as the rule's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
-pub enum AnomalySensitivity {
-    /// As ANOMALY_SENSITIVITY_MEDIUM.
+pub enum AlertBaseline {
+    /// As ALERT_BASELINE_WEEK.
     Unspecified = 0,
-    /// Five: hardly ever by chance.
+    /// The same time of the week before, by the clock of the rule's zone.
+    Week = 1,
+    /// The window just before.
+    Previous = 2,
+    /// The same time of the day before, by the clock of the rule's zone.
+    Day = 3,
+    /// The median of the same time of the four weeks before.
+    FourWeeks = 4,
+}
+impl AlertBaseline {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ALERT_BASELINE_UNSPECIFIED",
+            Self::Week => "ALERT_BASELINE_WEEK",
+            Self::Previous => "ALERT_BASELINE_PREVIOUS",
+            Self::Day => "ALERT_BASELINE_DAY",
+            Self::FourWeeks => "ALERT_BASELINE_FOUR_WEEKS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ALERT_BASELINE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ALERT_BASELINE_WEEK" => Some(Self::Week),
+            "ALERT_BASELINE_PREVIOUS" => Some(Self::Previous),
+            "ALERT_BASELINE_DAY" => Some(Self::Day),
+            "ALERT_BASELINE_FOUR_WEEKS" => Some(Self::FourWeeks),
+            _ => None,
+        }
+    }
+}
+/// AlertDirection is the side on which a figure is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AlertDirection {
+    /// Not set.
+    Unspecified = 0,
+    /// Above a limit.
+    Above = 1,
+    /// Below a limit.
+    Below = 2,
+    /// Above an upper limit or below a lower one. With change and anomaly: on either side by as much.
+    Outside = 3,
+}
+impl AlertDirection {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ALERT_DIRECTION_UNSPECIFIED",
+            Self::Above => "ALERT_DIRECTION_ABOVE",
+            Self::Below => "ALERT_DIRECTION_BELOW",
+            Self::Outside => "ALERT_DIRECTION_OUTSIDE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ALERT_DIRECTION_UNSPECIFIED" => Some(Self::Unspecified),
+            "ALERT_DIRECTION_ABOVE" => Some(Self::Above),
+            "ALERT_DIRECTION_BELOW" => Some(Self::Below),
+            "ALERT_DIRECTION_OUTSIDE" => Some(Self::Outside),
+            _ => None,
+        }
+    }
+}
+/// NoDataPolicy says what windows without data mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum NoDataPolicy {
+    /// As NO_DATA_POLICY_KEEP.
+    Unspecified = 0,
+    /// The state stays as it is.
+    Keep = 1,
+    /// The state is NO_DATA, which is an incident.
+    Alert = 2,
+    /// The state is OK.
+    Ok = 3,
+}
+impl NoDataPolicy {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "NO_DATA_POLICY_UNSPECIFIED",
+            Self::Keep => "NO_DATA_POLICY_KEEP",
+            Self::Alert => "NO_DATA_POLICY_ALERT",
+            Self::Ok => "NO_DATA_POLICY_OK",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "NO_DATA_POLICY_UNSPECIFIED" => Some(Self::Unspecified),
+            "NO_DATA_POLICY_KEEP" => Some(Self::Keep),
+            "NO_DATA_POLICY_ALERT" => Some(Self::Alert),
+            "NO_DATA_POLICY_OK" => Some(Self::Ok),
+            _ => None,
+        }
+    }
+}
+/// AlertSeverity says how bad it is if a rule's condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AlertSeverity {
+    /// As ALERT_SEVERITY_MEDIUM.
+    Unspecified = 0,
+    /// To be looked at some time.
     Low = 1,
-    /// Four: by chance in six of 100,000 buckets.
+    /// To be looked at today.
     Medium = 2,
-    /// Three: by chance in three of 1,000 buckets.
+    /// To be looked at now.
     High = 3,
 }
-impl AnomalySensitivity {
+impl AlertSeverity {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
     /// The values are not transformed in any way and thus are considered stable
     /// (if the ProtoBuf definition does not change) and safe for programmatic use.
     pub fn as_str_name(&self) -> &'static str {
         match self {
-            Self::Unspecified => "ANOMALY_SENSITIVITY_UNSPECIFIED",
-            Self::Low => "ANOMALY_SENSITIVITY_LOW",
-            Self::Medium => "ANOMALY_SENSITIVITY_MEDIUM",
-            Self::High => "ANOMALY_SENSITIVITY_HIGH",
+            Self::Unspecified => "ALERT_SEVERITY_UNSPECIFIED",
+            Self::Low => "ALERT_SEVERITY_LOW",
+            Self::Medium => "ALERT_SEVERITY_MEDIUM",
+            Self::High => "ALERT_SEVERITY_HIGH",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
     pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
         match value {
-            "ANOMALY_SENSITIVITY_UNSPECIFIED" => Some(Self::Unspecified),
-            "ANOMALY_SENSITIVITY_LOW" => Some(Self::Low),
-            "ANOMALY_SENSITIVITY_MEDIUM" => Some(Self::Medium),
-            "ANOMALY_SENSITIVITY_HIGH" => Some(Self::High),
+            "ALERT_SEVERITY_UNSPECIFIED" => Some(Self::Unspecified),
+            "ALERT_SEVERITY_LOW" => Some(Self::Low),
+            "ALERT_SEVERITY_MEDIUM" => Some(Self::Medium),
+            "ALERT_SEVERITY_HIGH" => Some(Self::High),
             _ => None,
         }
     }
 }
-/// AnomalyDirection is a side of what is usual.
+/// AlertState is how a rule stands, or one value of its dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
-pub enum AnomalyDirection {
-    /// In a request: both sides.
+pub enum AlertState {
+    /// It was not looked at yet, or the rule is disabled.
     Unspecified = 0,
-    /// More than usual.
-    Above = 1,
-    /// Less than usual.
-    Below = 2,
+    /// As it should be.
+    Ok = 1,
+    /// Beyond the warning.
+    Warning = 2,
+    /// Beyond what is critical, or absent.
+    Alert = 3,
+    /// Without data, which the rule takes for an incident.
+    NoData = 4,
+    /// It cannot be looked at: reason says why. Incidents stay as they are.
+    Error = 5,
 }
-impl AnomalyDirection {
+impl AlertState {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
     /// The values are not transformed in any way and thus are considered stable
     /// (if the ProtoBuf definition does not change) and safe for programmatic use.
     pub fn as_str_name(&self) -> &'static str {
         match self {
-            Self::Unspecified => "ANOMALY_DIRECTION_UNSPECIFIED",
-            Self::Above => "ANOMALY_DIRECTION_ABOVE",
-            Self::Below => "ANOMALY_DIRECTION_BELOW",
+            Self::Unspecified => "ALERT_STATE_UNSPECIFIED",
+            Self::Ok => "ALERT_STATE_OK",
+            Self::Warning => "ALERT_STATE_WARNING",
+            Self::Alert => "ALERT_STATE_ALERT",
+            Self::NoData => "ALERT_STATE_NO_DATA",
+            Self::Error => "ALERT_STATE_ERROR",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
     pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
         match value {
-            "ANOMALY_DIRECTION_UNSPECIFIED" => Some(Self::Unspecified),
-            "ANOMALY_DIRECTION_ABOVE" => Some(Self::Above),
-            "ANOMALY_DIRECTION_BELOW" => Some(Self::Below),
+            "ALERT_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ALERT_STATE_OK" => Some(Self::Ok),
+            "ALERT_STATE_WARNING" => Some(Self::Warning),
+            "ALERT_STATE_ALERT" => Some(Self::Alert),
+            "ALERT_STATE_NO_DATA" => Some(Self::NoData),
+            "ALERT_STATE_ERROR" => Some(Self::Error),
             _ => None,
         }
     }
 }
-/// AnomalyOrder is an order of anomalies.
+/// IncidentCloseReason says why an incident has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
-pub enum AnomalyOrder {
-    /// As ANOMALY_ORDER_NEWEST.
+pub enum IncidentCloseReason {
+    /// It has not.
     Unspecified = 0,
-    /// The latest beginning first.
-    Newest = 1,
-    /// The greatest score first.
-    Strongest = 2,
+    /// The figure is as it should be.
+    Recovered = 1,
+    /// There was no data for close_after.
+    Silent = 2,
+    /// The rule was changed, disabled or deleted.
+    RuleChanged = 3,
+    /// Late events have shown that there was nothing wrong.
+    Restated = 4,
 }
-impl AnomalyOrder {
+impl IncidentCloseReason {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
     /// The values are not transformed in any way and thus are considered stable
     /// (if the ProtoBuf definition does not change) and safe for programmatic use.
     pub fn as_str_name(&self) -> &'static str {
         match self {
-            Self::Unspecified => "ANOMALY_ORDER_UNSPECIFIED",
-            Self::Newest => "ANOMALY_ORDER_NEWEST",
-            Self::Strongest => "ANOMALY_ORDER_STRONGEST",
+            Self::Unspecified => "INCIDENT_CLOSE_REASON_UNSPECIFIED",
+            Self::Recovered => "INCIDENT_CLOSE_REASON_RECOVERED",
+            Self::Silent => "INCIDENT_CLOSE_REASON_SILENT",
+            Self::RuleChanged => "INCIDENT_CLOSE_REASON_RULE_CHANGED",
+            Self::Restated => "INCIDENT_CLOSE_REASON_RESTATED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
     pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
         match value {
-            "ANOMALY_ORDER_UNSPECIFIED" => Some(Self::Unspecified),
-            "ANOMALY_ORDER_NEWEST" => Some(Self::Newest),
-            "ANOMALY_ORDER_STRONGEST" => Some(Self::Strongest),
+            "INCIDENT_CLOSE_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "INCIDENT_CLOSE_REASON_RECOVERED" => Some(Self::Recovered),
+            "INCIDENT_CLOSE_REASON_SILENT" => Some(Self::Silent),
+            "INCIDENT_CLOSE_REASON_RULE_CHANGED" => Some(Self::RuleChanged),
+            "INCIDENT_CLOSE_REASON_RESTATED" => Some(Self::Restated),
             _ => None,
         }
     }
 }
-/// AnomalyMethod is a way to tell how unusual a bucket is.
+/// IncidentEntryKind is what has happened to an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
-pub enum AnomalyMethod {
-    /// Not used.
+pub enum IncidentEntryKind {
+    /// Never sent.
     Unspecified = 0,
-    /// The distance to the median in standard deviations that are taken from median distances.
-    RobustZ = 1,
-    /// A count as rare events have it, after the mean of the ones before.
-    Poisson = 2,
-    /// A share of few trials, after the mean share of the ones before.
-    Binomial = 3,
-    /// A moving average of the latest buckets, which is unusual although none of them needs to be.
-    Ewma = 4,
+    /// It began.
+    Opened = 1,
+    /// Its state changed.
+    Changed = 2,
+    /// It ended.
+    Closed = 3,
+    /// Destinations were reminded.
+    Reminded = 4,
+    /// Somebody acknowledged it.
+    Acknowledged = 5,
+    /// Somebody wrote something.
+    Commented = 6,
+    /// Destinations were told after the rule was not muted any more.
+    Unmuted = 7,
 }
-impl AnomalyMethod {
+impl IncidentEntryKind {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
     /// The values are not transformed in any way and thus are considered stable
     /// (if the ProtoBuf definition does not change) and safe for programmatic use.
     pub fn as_str_name(&self) -> &'static str {
         match self {
-            Self::Unspecified => "ANOMALY_METHOD_UNSPECIFIED",
-            Self::RobustZ => "ANOMALY_METHOD_ROBUST_Z",
-            Self::Poisson => "ANOMALY_METHOD_POISSON",
-            Self::Binomial => "ANOMALY_METHOD_BINOMIAL",
-            Self::Ewma => "ANOMALY_METHOD_EWMA",
+            Self::Unspecified => "INCIDENT_ENTRY_KIND_UNSPECIFIED",
+            Self::Opened => "INCIDENT_ENTRY_KIND_OPENED",
+            Self::Changed => "INCIDENT_ENTRY_KIND_CHANGED",
+            Self::Closed => "INCIDENT_ENTRY_KIND_CLOSED",
+            Self::Reminded => "INCIDENT_ENTRY_KIND_REMINDED",
+            Self::Acknowledged => "INCIDENT_ENTRY_KIND_ACKNOWLEDGED",
+            Self::Commented => "INCIDENT_ENTRY_KIND_COMMENTED",
+            Self::Unmuted => "INCIDENT_ENTRY_KIND_UNMUTED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
     pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
         match value {
-            "ANOMALY_METHOD_UNSPECIFIED" => Some(Self::Unspecified),
-            "ANOMALY_METHOD_ROBUST_Z" => Some(Self::RobustZ),
-            "ANOMALY_METHOD_POISSON" => Some(Self::Poisson),
-            "ANOMALY_METHOD_BINOMIAL" => Some(Self::Binomial),
-            "ANOMALY_METHOD_EWMA" => Some(Self::Ewma),
-            _ => None,
-        }
-    }
-}
-/// AnomalySeason is which earlier buckets stand for what is usual.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum AnomalySeason {
-    /// Not used.
-    Unspecified = 0,
-    /// All before it.
-    All = 1,
-    /// The same hour of working days, Monday to Friday.
-    HourOfWorkingDays = 2,
-    /// The same hour of Saturdays and Sundays.
-    HourOfWeekends = 3,
-    /// The same day of the week.
-    DayOfWeek = 4,
-    /// The same hour of the same day of the week.
-    HourOfWeek = 5,
-}
-impl AnomalySeason {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "ANOMALY_SEASON_UNSPECIFIED",
-            Self::All => "ANOMALY_SEASON_ALL",
-            Self::HourOfWorkingDays => "ANOMALY_SEASON_HOUR_OF_WORKING_DAYS",
-            Self::HourOfWeekends => "ANOMALY_SEASON_HOUR_OF_WEEKENDS",
-            Self::DayOfWeek => "ANOMALY_SEASON_DAY_OF_WEEK",
-            Self::HourOfWeek => "ANOMALY_SEASON_HOUR_OF_WEEK",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "ANOMALY_SEASON_UNSPECIFIED" => Some(Self::Unspecified),
-            "ANOMALY_SEASON_ALL" => Some(Self::All),
-            "ANOMALY_SEASON_HOUR_OF_WORKING_DAYS" => Some(Self::HourOfWorkingDays),
-            "ANOMALY_SEASON_HOUR_OF_WEEKENDS" => Some(Self::HourOfWeekends),
-            "ANOMALY_SEASON_DAY_OF_WEEK" => Some(Self::DayOfWeek),
-            "ANOMALY_SEASON_HOUR_OF_WEEK" => Some(Self::HourOfWeek),
+            "INCIDENT_ENTRY_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "INCIDENT_ENTRY_KIND_OPENED" => Some(Self::Opened),
+            "INCIDENT_ENTRY_KIND_CHANGED" => Some(Self::Changed),
+            "INCIDENT_ENTRY_KIND_CLOSED" => Some(Self::Closed),
+            "INCIDENT_ENTRY_KIND_REMINDED" => Some(Self::Reminded),
+            "INCIDENT_ENTRY_KIND_ACKNOWLEDGED" => Some(Self::Acknowledged),
+            "INCIDENT_ENTRY_KIND_COMMENTED" => Some(Self::Commented),
+            "INCIDENT_ENTRY_KIND_UNMUTED" => Some(Self::Unmuted),
             _ => None,
         }
     }
 }
 /// Generated client implementations.
-pub mod anomaly_service_client {
+pub mod alert_service_client {
     #![allow(
         unused_variables,
         dead_code,
@@ -5396,13 +5881,22 @@ pub mod anomaly_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// AnomalyService says what is unusual in the figures of the caller's organization, and what a change of them is made
-    /// of. It needs the scope read. All figures are those that QueryMetrics and GetUsageTrends give at the same revision.
+    /// AlertService keeps rules, looks at their figures, and says when one of them is not as it should be, or has stopped
+    /// coming.
+    ///
+    /// A rule looks at a metric over a window that ends at a multiple of its step, and moves on by steps: every window is
+    /// whole, also those that it compares with. Windows follow each other for as long as the rule is enabled, whatever
+    /// workers do: what was missed while none was there is made up. Where events come late and change a window that was
+    /// looked at, this and the windows after it are looked at again, and what changes is marked as restated.
+    ///
+    /// Each rule, and each value of its dimension if it has one, has a state. An incident begins as the state leaves OK and
+    /// ends as it is OK again. Each change of state is told once to each destination of the rule, however many workers there
+    /// are, and whichever of them die.
     #[derive(Debug, Clone)]
-    pub struct AnomalyServiceClient<T> {
+    pub struct AlertServiceClient<T> {
         inner: tonic::client::Grpc<T>,
     }
-    impl<T> AnomalyServiceClient<T>
+    impl<T> AlertServiceClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
         T::Error: Into<StdError>,
@@ -5420,7 +5914,7 @@ pub mod anomaly_service_client {
         pub fn with_interceptor<F>(
             inner: T,
             interceptor: F,
-        ) -> AnomalyServiceClient<InterceptedService<T, F>>
+        ) -> AlertServiceClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
@@ -5434,7 +5928,7 @@ pub mod anomaly_service_client {
                 http::Request<tonic::body::Body>,
             >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
         {
-            AnomalyServiceClient::new(InterceptedService::new(inner, interceptor))
+            AlertServiceClient::new(InterceptedService::new(inner, interceptor))
         }
         /// Compress requests with the given encoding.
         ///
@@ -5467,16 +5961,13 @@ pub mod anomaly_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// ListAnomalies returns the buckets of series that are unusual beside what came before them: beside the same hour of
-        /// the week where there are three weeks of history, beside the same hour of working days or weekends with less of it,
-        /// and beside the same day of the week where buckets are days. A growing metric is compared at its present level. Of
-        /// small counts and fractions chance is taken into account, and of series that are often unusual that they are. A
-        /// bucket that is still running, or that the period cuts, is not judged.
-        pub async fn list_anomalies(
+        /// CreateAlertRule stores a rule, which is looked at from its next step on. The call fails with RESOURCE_EXHAUSTED
+        /// (ALERT_RULE_LIMIT) if the organization has 500 rules.
+        pub async fn create_alert_rule(
             &mut self,
-            request: impl tonic::IntoRequest<super::ListAnomaliesRequest>,
+            request: impl tonic::IntoRequest<super::CreateAlertRuleRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ListAnomaliesResponse>,
+            tonic::Response<super::CreateAlertRuleResponse>,
             tonic::Status,
         > {
             self.inner
@@ -5489,22 +5980,20 @@ pub mod anomaly_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/tallywire.v1.AnomalyService/ListAnomalies",
+                "/tallywire.v1.AlertService/CreateAlertRule",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("tallywire.v1.AnomalyService", "ListAnomalies"));
+                .insert(GrpcMethod::new("tallywire.v1.AlertService", "CreateAlertRule"));
             self.inner.unary(req, path, codec).await
         }
-        /// ListChanges returns what metrics have changed by beside an earlier period, and what each value of dimensions has
-        /// contributed. Contributions add up: those of the rows, of rest and of other are the change. Of a ratio each is split
-        /// exactly into the effect of the mix (more or less of the value) and the effect of the rate (the value's own ratio).
-        /// Distinct counts and percentiles are not sums over values and are refused (METRIC_NOT_ADDITIVE).
-        pub async fn list_changes(
+        /// GetAlertRule returns a rule with its states. If there is none of this id, the call fails with NOT_FOUND
+        /// (ALERT_RULE_NOT_FOUND).
+        pub async fn get_alert_rule(
             &mut self,
-            request: impl tonic::IntoRequest<super::ListChangesRequest>,
+            request: impl tonic::IntoRequest<super::GetAlertRuleRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ListChangesResponse>,
+            tonic::Response<super::GetAlertRuleResponse>,
             tonic::Status,
         > {
             self.inner
@@ -5517,12 +6006,299 @@ pub mod anomaly_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/tallywire.v1.AnomalyService/ListChanges",
+                "/tallywire.v1.AlertService/GetAlertRule",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("tallywire.v1.AnomalyService", "ListChanges"));
+                .insert(GrpcMethod::new("tallywire.v1.AlertService", "GetAlertRule"));
             self.inner.unary(req, path, codec).await
+        }
+        /// ListAlertRules returns all rules with their states, by name.
+        pub async fn list_alert_rules(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListAlertRulesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAlertRulesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AlertService/ListAlertRules",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AlertService", "ListAlertRules"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// UpdateAlertRule stores a rule as a whole. If the etag is not its newest one, the call fails with FAILED_PRECONDITION
+        /// (ETAG_MISMATCH). If it asks something else from now on, its open incidents end and its states begin anew.
+        pub async fn update_alert_rule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateAlertRuleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateAlertRuleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AlertService/UpdateAlertRule",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AlertService", "UpdateAlertRule"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// DeleteAlertRule deletes a rule, and ends its incidents. They stay on record.
+        pub async fn delete_alert_rule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteAlertRuleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteAlertRuleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AlertService/DeleteAlertRule",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AlertService", "DeleteAlertRule"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// SnoozeAlertRule keeps a rule from telling anybody until an instant, or lets it tell again. It goes on looking. What
+        /// still holds when the time is over is told then.
+        pub async fn snooze_alert_rule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SnoozeAlertRuleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SnoozeAlertRuleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AlertService/SnoozeAlertRule",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AlertService", "SnoozeAlertRule"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// TestAlertRule looks at a rule now, stored or not, and stores and tells nothing.
+        pub async fn test_alert_rule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TestAlertRuleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TestAlertRuleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AlertService/TestAlertRule",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AlertService", "TestAlertRule"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
+        /// at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
+        /// fails with FAILED_PRECONDITION (RAW_EVENTS_GONE) or OUT_OF_RANGE (TOO_MANY_RAW_EVENTS) where windows within quarter
+        /// hours cannot be counted, and with OUT_OF_RANGE (TOO_MANY_POINTS) for more than 30,000 windows.
+        pub async fn backtest_alert_rule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BacktestAlertRuleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BacktestAlertRuleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AlertService/BacktestAlertRule",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.AlertService", "BacktestAlertRule"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListIncidents returns a page of incidents, newest first.
+        pub async fn list_incidents(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListIncidentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListIncidentsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AlertService/ListIncidents",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AlertService", "ListIncidents"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetIncident returns an incident with all that has happened to it. If there is none of this id, the call fails with
+        /// NOT_FOUND (INCIDENT_NOT_FOUND).
+        pub async fn get_incident(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetIncidentRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetIncidentResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AlertService/GetIncident",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AlertService", "GetIncident"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// AcknowledgeIncident says that somebody is at work on an incident: nobody is reminded of it any more. What changes is
+        /// still told. One that was acknowledged before stays as it was.
+        pub async fn acknowledge_incident(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AcknowledgeIncidentRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AcknowledgeIncidentResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AlertService/AcknowledgeIncident",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.AlertService", "AcknowledgeIncident"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// CommentIncident adds a line to what has happened to an incident.
+        pub async fn comment_incident(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CommentIncidentRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CommentIncidentResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AlertService/CommentIncident",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AlertService", "CommentIncident"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// WatchAlerts sends how many states are what, and the open incidents: at once, whenever they change, and every 15
+        /// seconds. States between two messages may be left out; the newest one is always sent.
+        pub async fn watch_alerts(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchAlertsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchAlertsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AlertService/WatchAlerts",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AlertService", "WatchAlerts"));
+            self.inner.server_streaming(req, path, codec).await
         }
     }
 }

@@ -1,17 +1,25 @@
 // Made by protos/generate.py from the contract. Do not edit.
 import type { CallOptions, Caller, StreamOptions } from "../caller.js";
 import type {
+  AcknowledgeIncidentRequest,
+  AcknowledgeIncidentResponse,
   Agent,
   AuditEntry,
+  BacktestAlertRuleRequest,
+  BacktestAlertRuleResponse,
   Campaign,
   CancelReportRunRequest,
   CancelReportRunResponse,
   ChangeMailSubscriptionRequest,
   ChangeMailSubscriptionResponse,
+  CommentIncidentRequest,
+  CommentIncidentResponse,
   ContentGap,
   Conversation,
   CorrectEventsRequest,
   CorrectEventsResponse,
+  CreateAlertRuleRequest,
+  CreateAlertRuleResponse,
   CreateCustomMetricRequest,
   CreateCustomMetricResponse,
   CreateDashboardRequest,
@@ -30,6 +38,8 @@ import type {
   CreateReportScheduleResponse,
   CreateSignInCodeRequest,
   CreateSignInCodeResponse,
+  DeleteAlertRuleRequest,
+  DeleteAlertRuleResponse,
   DeleteCustomMetricRequest,
   DeleteCustomMetricResponse,
   DeleteDashboardRequest,
@@ -60,6 +70,8 @@ import type {
   GetAgentMetricsResponse,
   GetAgentRequest,
   GetAgentResponse,
+  GetAlertRuleRequest,
+  GetAlertRuleResponse,
   GetApiUsageRequest,
   GetApiUsageResponse,
   GetCallMetricsRequest,
@@ -94,6 +106,8 @@ import type {
   GetForecastResponse,
   GetFunnelRequest,
   GetFunnelResponse,
+  GetIncidentRequest,
+  GetIncidentResponse,
   GetLeadRequest,
   GetLeadResponse,
   GetLeaderboardRequest,
@@ -122,11 +136,12 @@ import type {
   GetUserResponse,
   GetUserRetentionRequest,
   GetUserRetentionResponse,
+  Incident,
   Lead,
   ListAgentsRequest,
   ListAgentsResponse,
-  ListAnomaliesRequest,
-  ListAnomaliesResponse,
+  ListAlertRulesRequest,
+  ListAlertRulesResponse,
   ListAuditEntriesRequest,
   ListAuditEntriesResponse,
   ListCampaignsRequest,
@@ -155,6 +170,8 @@ import type {
   ListEventsResponse,
   ListFunnelsRequest,
   ListFunnelsResponse,
+  ListIncidentsRequest,
+  ListIncidentsResponse,
   ListLeadsRequest,
   ListLeadsResponse,
   ListMetricsRequest,
@@ -205,6 +222,10 @@ import type {
   SignInResponse,
   SignOutRequest,
   SignOutResponse,
+  SnoozeAlertRuleRequest,
+  SnoozeAlertRuleResponse,
+  TestAlertRuleRequest,
+  TestAlertRuleResponse,
   TestDestinationRequest,
   TestDestinationResponse,
   TimelineEvent,
@@ -214,6 +235,8 @@ import type {
   TrackEventsResponse,
   UndoContentGapMergeRequest,
   UndoContentGapMergeResponse,
+  UpdateAlertRuleRequest,
+  UpdateAlertRuleResponse,
   UpdateContentGapRequest,
   UpdateContentGapResponse,
   UpdateDashboardRequest,
@@ -231,9 +254,11 @@ import type {
   UserAtRisk,
   VerifyMetricsRequest,
   VerifyMetricsResponse,
+  WatchAlertsRequest,
+  WatchAlertsResponse,
 } from "./messages.js";
 import { AccountService } from "./tallywire/v1/account_service_pb.js";
-import { AnomalyService } from "./tallywire/v1/anomaly_service_pb.js";
+import { AlertService } from "./tallywire/v1/alert_service_pb.js";
 import { AuditService } from "./tallywire/v1/audit_service_pb.js";
 import { CampaignService } from "./tallywire/v1/campaign_service_pb.js";
 import { CustomMetricService } from "./tallywire/v1/custom_metric_service_pb.js";
@@ -429,24 +454,99 @@ export class Calls {
   }
 
   /**
-   * ListAnomalies returns the buckets of series that are unusual beside what came before them: beside the same hour of
-   * the week where there are three weeks of history, beside the same hour of working days or weekends with less of it,
-   * and beside the same day of the week where buckets are days. A growing metric is compared at its present level. Of
-   * small counts and fractions chance is taken into account, and of series that are often unusual that they are. A
-   * bucket that is still running, or that the period cuts, is not judged.
+   * CreateAlertRule stores a rule, which is looked at from its next step on. The call fails with RESOURCE_EXHAUSTED
+   * (ALERT_RULE_LIMIT) if the organization has 500 rules.
    */
-  listAnomalies(request: ListAnomaliesRequest = {}, options?: CallOptions): Promise<ListAnomaliesResponse> {
-    return this.#caller.unary<ListAnomaliesResponse>({ method: AnomalyService.method.listAnomalies, kind: "question", attemptMs: 30_000 }, request, options);
+  createAlertRule(request: CreateAlertRuleRequest = {}, options?: CallOptions): Promise<CreateAlertRuleResponse> {
+    return this.#caller.unary<CreateAlertRuleResponse>({ method: AlertService.method.createAlertRule, kind: "change", attemptMs: 30_000 }, request, options);
   }
 
   /**
-   * ListChanges returns what metrics have changed by beside an earlier period, and what each value of dimensions has
-   * contributed. Contributions add up: those of the rows, of rest and of other are the change. Of a ratio each is split
-   * exactly into the effect of the mix (more or less of the value) and the effect of the rate (the value's own ratio).
-   * Distinct counts and percentiles are not sums over values and are refused (METRIC_NOT_ADDITIVE).
+   * GetAlertRule returns a rule with its states. If there is none of this id, the call fails with NOT_FOUND
+   * (ALERT_RULE_NOT_FOUND).
    */
-  listChanges(request: ListChangesRequest = {}, options?: CallOptions): Promise<ListChangesResponse> {
-    return this.#caller.unary<ListChangesResponse>({ method: AnomalyService.method.listChanges, kind: "question", attemptMs: 30_000 }, request, options);
+  getAlertRule(request: GetAlertRuleRequest = {}, options?: CallOptions): Promise<GetAlertRuleResponse> {
+    return this.#caller.unary<GetAlertRuleResponse>({ method: AlertService.method.getAlertRule, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListAlertRules returns all rules with their states, by name. */
+  listAlertRules(request: ListAlertRulesRequest = {}, options?: CallOptions): Promise<ListAlertRulesResponse> {
+    return this.#caller.unary<ListAlertRulesResponse>({ method: AlertService.method.listAlertRules, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * UpdateAlertRule stores a rule as a whole. If the etag is not its newest one, the call fails with FAILED_PRECONDITION
+   * (ETAG_MISMATCH). If it asks something else from now on, its open incidents end and its states begin anew.
+   */
+  updateAlertRule(request: UpdateAlertRuleRequest = {}, options?: CallOptions): Promise<UpdateAlertRuleResponse> {
+    return this.#caller.unary<UpdateAlertRuleResponse>({ method: AlertService.method.updateAlertRule, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** DeleteAlertRule deletes a rule, and ends its incidents. They stay on record. */
+  deleteAlertRule(request: DeleteAlertRuleRequest = {}, options?: CallOptions): Promise<DeleteAlertRuleResponse> {
+    return this.#caller.unary<DeleteAlertRuleResponse>({ method: AlertService.method.deleteAlertRule, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * SnoozeAlertRule keeps a rule from telling anybody until an instant, or lets it tell again. It goes on looking. What
+   * still holds when the time is over is told then.
+   */
+  snoozeAlertRule(request: SnoozeAlertRuleRequest = {}, options?: CallOptions): Promise<SnoozeAlertRuleResponse> {
+    return this.#caller.unary<SnoozeAlertRuleResponse>({ method: AlertService.method.snoozeAlertRule, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** TestAlertRule looks at a rule now, stored or not, and stores and tells nothing. */
+  testAlertRule(request: TestAlertRuleRequest = {}, options?: CallOptions): Promise<TestAlertRuleResponse> {
+    return this.#caller.unary<TestAlertRuleResponse>({ method: AlertService.method.testAlertRule, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
+   * at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
+   * fails with FAILED_PRECONDITION (RAW_EVENTS_GONE) or OUT_OF_RANGE (TOO_MANY_RAW_EVENTS) where windows within quarter
+   * hours cannot be counted, and with OUT_OF_RANGE (TOO_MANY_POINTS) for more than 30,000 windows.
+   */
+  backtestAlertRule(request: BacktestAlertRuleRequest = {}, options?: CallOptions): Promise<BacktestAlertRuleResponse> {
+    return this.#caller.unary<BacktestAlertRuleResponse>({ method: AlertService.method.backtestAlertRule, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListIncidents returns a page of incidents, newest first. */
+  listIncidents(request: ListIncidentsRequest = {}, options?: CallOptions): Promise<ListIncidentsResponse> {
+    return this.#caller.unary<ListIncidentsResponse>({ method: AlertService.method.listIncidents, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `incidents` of listIncidents, page after page; `pageSize` says how many are fetched at once. */
+  listIncidentsAll(request: ListIncidentsRequest = {}, options?: CallOptions): AsyncGenerator<Incident, void, undefined> {
+    return this.#caller.pages<Incident>({ method: AlertService.method.listIncidents, kind: "question", attemptMs: 30_000 }, "incidents", request, options);
+  }
+
+  /**
+   * GetIncident returns an incident with all that has happened to it. If there is none of this id, the call fails with
+   * NOT_FOUND (INCIDENT_NOT_FOUND).
+   */
+  getIncident(request: GetIncidentRequest = {}, options?: CallOptions): Promise<GetIncidentResponse> {
+    return this.#caller.unary<GetIncidentResponse>({ method: AlertService.method.getIncident, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * AcknowledgeIncident says that somebody is at work on an incident: nobody is reminded of it any more. What changes is
+   * still told. One that was acknowledged before stays as it was.
+   */
+  acknowledgeIncident(request: AcknowledgeIncidentRequest = {}, options?: CallOptions): Promise<AcknowledgeIncidentResponse> {
+    return this.#caller.unary<AcknowledgeIncidentResponse>({ method: AlertService.method.acknowledgeIncident, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** CommentIncident adds a line to what has happened to an incident. */
+  commentIncident(request: CommentIncidentRequest = {}, options?: CallOptions): Promise<CommentIncidentResponse> {
+    return this.#caller.unary<CommentIncidentResponse>({ method: AlertService.method.commentIncident, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * WatchAlerts sends how many states are what, and the open incidents: at once, whenever they change, and every 15
+   * seconds. States between two messages may be left out; the newest one is always sent.
+   */
+  watchAlerts(request: WatchAlertsRequest = {}, options?: StreamOptions): AsyncGenerator<WatchAlertsResponse, void, undefined> {
+    return this.#caller.serverStream<WatchAlertsResponse>({ method: AlertService.method.watchAlerts, kind: "question", attemptMs: 30_000 }, request, options);
   }
 
   /**

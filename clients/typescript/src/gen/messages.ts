@@ -3977,277 +3977,819 @@ export interface GetAgentResponse {
 }
 
 /**
- * AnomalySensitivity is how unusual a bucket must be, in standard deviations of a normal distribution.
+ * AlertBaseline is a comparable window, as long as the rule's own.
  *
- * - `LOW`: Five: hardly ever by chance.
- * - `MEDIUM`: Four: by chance in six of 100,000 buckets.
- * - `HIGH`: Three: by chance in three of 1,000 buckets.
+ * - `WEEK`: The same time of the week before, by the clock of the rule's zone.
+ * - `PREVIOUS`: The window just before.
+ * - `DAY`: The same time of the day before, by the clock of the rule's zone.
+ * - `FOUR_WEEKS`: The median of the same time of the four weeks before.
  */
-export type AnomalySensitivity =
+export type AlertBaseline =
+  | "WEEK"
+  | "PREVIOUS"
+  | "DAY"
+  | "FOUR_WEEKS"
+  | `UNKNOWN_${number}`;
+
+/**
+ * AlertDirection is the side on which a figure is wrong.
+ *
+ * - `ABOVE`: Above a limit.
+ * - `BELOW`: Below a limit.
+ * - `OUTSIDE`: Above an upper limit or below a lower one. With change and anomaly: on either side by as much.
+ */
+export type AlertDirection =
+  | "ABOVE"
+  | "BELOW"
+  | "OUTSIDE"
+  | `UNKNOWN_${number}`;
+
+/**
+ * NoDataPolicy says what windows without data mean.
+ *
+ * - `KEEP`: The state stays as it is.
+ * - `ALERT`: The state is NO_DATA, which is an incident.
+ * - `OK`: The state is OK.
+ */
+export type NoDataPolicy =
+  | "KEEP"
+  | "ALERT"
+  | "OK"
+  | `UNKNOWN_${number}`;
+
+/**
+ * AlertSeverity says how bad it is if a rule's condition holds.
+ *
+ * - `LOW`: To be looked at some time.
+ * - `MEDIUM`: To be looked at today.
+ * - `HIGH`: To be looked at now.
+ */
+export type AlertSeverity =
   | "LOW"
   | "MEDIUM"
   | "HIGH"
   | `UNKNOWN_${number}`;
 
 /**
- * AnomalyDirection is a side of what is usual.
+ * AlertState is how a rule stands, or one value of its dimension.
  *
- * - `ABOVE`: More than usual.
- * - `BELOW`: Less than usual.
+ * - `OK`: As it should be.
+ * - `WARNING`: Beyond the warning.
+ * - `ALERT`: Beyond what is critical, or absent.
+ * - `NO_DATA`: Without data, which the rule takes for an incident.
+ * - `ERROR`: It cannot be looked at: reason says why. Incidents stay as they are.
  */
-export type AnomalyDirection =
-  | "ABOVE"
-  | "BELOW"
+export type AlertState =
+  | "OK"
+  | "WARNING"
+  | "ALERT"
+  | "NO_DATA"
+  | "ERROR"
   | `UNKNOWN_${number}`;
 
 /**
- * AnomalyOrder is an order of anomalies.
+ * IncidentCloseReason says why an incident has ended.
  *
- * - `NEWEST`: The latest beginning first.
- * - `STRONGEST`: The greatest score first.
+ * - `RECOVERED`: The figure is as it should be.
+ * - `SILENT`: There was no data for close_after.
+ * - `RULE_CHANGED`: The rule was changed, disabled or deleted.
+ * - `RESTATED`: Late events have shown that there was nothing wrong.
  */
-export type AnomalyOrder =
-  | "NEWEST"
-  | "STRONGEST"
+export type IncidentCloseReason =
+  | "RECOVERED"
+  | "SILENT"
+  | "RULE_CHANGED"
+  | "RESTATED"
   | `UNKNOWN_${number}`;
 
 /**
- * AnomalyMethod is a way to tell how unusual a bucket is.
+ * IncidentEntryKind is what has happened to an incident.
  *
- * - `ROBUST_Z`: The distance to the median in standard deviations that are taken from median distances.
- * - `POISSON`: A count as rare events have it, after the mean of the ones before.
- * - `BINOMIAL`: A share of few trials, after the mean share of the ones before.
- * - `EWMA`: A moving average of the latest buckets, which is unusual although none of them needs to be.
+ * - `OPENED`: It began.
+ * - `CHANGED`: Its state changed.
+ * - `CLOSED`: It ended.
+ * - `REMINDED`: Destinations were reminded.
+ * - `ACKNOWLEDGED`: Somebody acknowledged it.
+ * - `COMMENTED`: Somebody wrote something.
+ * - `UNMUTED`: Destinations were told after the rule was not muted any more.
  */
-export type AnomalyMethod =
-  | "ROBUST_Z"
-  | "POISSON"
-  | "BINOMIAL"
-  | "EWMA"
+export type IncidentEntryKind =
+  | "OPENED"
+  | "CHANGED"
+  | "CLOSED"
+  | "REMINDED"
+  | "ACKNOWLEDGED"
+  | "COMMENTED"
+  | "UNMUTED"
   | `UNKNOWN_${number}`;
 
-/**
- * AnomalySeason is which earlier buckets stand for what is usual.
- *
- * - `ALL`: All before it.
- * - `HOUR_OF_WORKING_DAYS`: The same hour of working days, Monday to Friday.
- * - `HOUR_OF_WEEKENDS`: The same hour of Saturdays and Sundays.
- * - `DAY_OF_WEEK`: The same day of the week.
- * - `HOUR_OF_WEEK`: The same hour of the same day of the week.
- */
-export type AnomalySeason =
-  | "ALL"
-  | "HOUR_OF_WORKING_DAYS"
-  | "HOUR_OF_WEEKENDS"
-  | "DAY_OF_WEEK"
-  | "HOUR_OF_WEEK"
-  | `UNKNOWN_${number}`;
-
-/** ListAnomaliesRequest asks what is unusual. */
-export interface ListAnomaliesRequest {
+/** AlertRule is a question that is asked again and again, and what is wrong with its answer. */
+export interface AlertRule {
+  /** rule_id names the rule. Set by the service. */
+  ruleId: string;
+  /** name is what people call it, at most 200 characters. Required. */
+  name: string;
+  /** description says what is to be done, at most 2,000 characters. */
+  description: string;
   /**
-   * time_range is the period whose buckets are judged. What came before it is read as history: up to eight weeks, of
-   * weeks and months up to 26 buckets. Required.
+   * metric is the name of a metric with a series (see ListMetrics), of your own ones, too. Required, but for
+   * AlertCondition.absence, which looks at events whatever they are.
    */
-  timeRange?: TimeRangeInit | undefined;
-  /** filter narrows the question to one value of a dimension. Unset: the whole organization. */
+  metric: string;
+  /** filter narrows it to a part of the organization. Unset: the whole organization. */
+  filter?: Filter;
+  /**
+   * group_by is a dimension each of whose values has a state and incidents of its own. It goes with no filter
+   * (INVALID_VALUE). Unset: none.
+   */
+  groupBy: string;
+  /**
+   * max_values is how many values are looked at, those with most events of the last 7 days: 1 to 100
+   * (VALUE_OUT_OF_RANGE). Unset: 20.
+   */
+  maxValues: number;
+  /**
+   * window is how much time a figure is about: 1 minute to 31 days, in whole steps (INVALID_DURATION). Unset: 5 minutes.
+   */
+  window?: Milliseconds;
+  /**
+   * step is how often it is looked at: 1, 5, 15, 30 or 60 minutes (INVALID_DURATION), at most the window. Windows end at
+   * its multiples. Unset: a minute for windows up to 15 minutes, 5 minutes up to an hour, 15 minutes up to a day, and
+   * else an hour.
+   */
+  step?: Milliseconds;
+  /** condition is what is wrong. Required. */
+  condition?: AlertCondition;
+  /**
+   * hold_for is for how long that has to hold, in all windows that end in this time, until the state changes: 0 to 7 days
+   * (INVALID_DURATION). Recovery needs no such time.
+   */
+  holdFor?: Milliseconds;
+  /**
+   * minimum_samples is of how many events, calls or whatever its figure is made a window has to be: one of fewer has no
+   * data. Unset: 1 for figures that are absent without any, and 0 for counts and sums.
+   */
+  minimumSamples: number;
+  /** no_data says what windows without data mean. Unset: the state stays. */
+  noData?: NoDataPolicy;
+  /** close_after ends incidents after so long without data: 1 minute to 31 days (INVALID_DURATION). Unset: never. */
+  closeAfter?: Milliseconds;
+  /**
+   * remind_after tells of an incident again each time so much has passed and nobody has acknowledged it: 5 minutes to 31
+   * days (INVALID_DURATION). Unset: never.
+   */
+  remindAfter?: Milliseconds;
+  /** severity says how bad it is. Receivers get it; the service does the same for all. */
+  severity?: AlertSeverity;
+  /** runbook_url says where it is written what to do: http or https, at most 2,000 characters (INVALID_VALUE). */
+  runbookUrl: string;
+  /**
+   * destination_ids are told of each change, at most 20 (DESTINATION_NOT_FOUND). Empty: the destinations that ask for
+   * alerts (see Destination.topics).
+   */
+  destinationIds: string[];
+  /** mute_windows are times in which nobody is told, at most 20. What still holds at their end is told then. */
+  muteWindows: MuteWindow[];
+  /** time_zone is whose hours and days are compared, budgets' months, and those of texts. Unset: the organization's. */
+  timeZone: string;
+  /** disabled says that the rule is not looked at. Its open incidents end. */
+  disabled: boolean;
+  /**
+   * delay is for how long events are waited for after the end of a window: 0 to an hour (INVALID_DURATION). Unset: 10
+   * seconds. A count or sum that is above its limit already is told at once.
+   */
+  delay?: Milliseconds;
+  /** owner is the subject that created it. Set by the service. */
+  owner: string;
+  /** version counts the changes, from 1. Set by the service. */
+  version: number;
+  /** etag is different after each change. Set by the service. */
+  etag: string;
+  /** created_at is when it was created. Set by the service. */
+  createdAt?: Instant;
+  /** updated_at is when it was changed. Set by the service. */
+  updatedAt?: Instant;
+  /** updated_by is the subject that changed it. Set by the service. */
+  updatedBy: string;
+  /** snoozed_until is until when it tells nobody. Set by SnoozeAlertRule. */
+  snoozedUntil?: Instant;
+}
+
+/** AlertRule is a question that is asked again and again, and what is wrong with its answer. */
+export interface AlertRuleInit {
+  /** rule_id names the rule. Set by the service. */
+  ruleId?: string | undefined;
+  /** name is what people call it, at most 200 characters. Required. */
+  name?: string | undefined;
+  /** description says what is to be done, at most 2,000 characters. */
+  description?: string | undefined;
+  /**
+   * metric is the name of a metric with a series (see ListMetrics), of your own ones, too. Required, but for
+   * AlertCondition.absence, which looks at events whatever they are.
+   */
+  metric?: string | undefined;
+  /** filter narrows it to a part of the organization. Unset: the whole organization. */
   filter?: FilterInit | undefined;
-  /** metrics are the names of at most 20 metrics with a series (see ListMetrics). Required. */
-  metrics?: readonly string[] | undefined;
-  /** group_by names a dimension each of whose values is judged, too, beside the whole. Empty: the whole alone. */
+  /**
+   * group_by is a dimension each of whose values has a state and incidents of its own. It goes with no filter
+   * (INVALID_VALUE). Unset: none.
+   */
   groupBy?: string | undefined;
   /**
-   * values is how many values of group_by are judged, those with the most of the first metric in the period: 1 to 20.
-   * Unset: 10.
+   * max_values is how many values are looked at, those with most events of the last 7 days: 1 to 100
+   * (VALUE_OUT_OF_RANGE). Unset: 20.
    */
-  values?: number | undefined;
+  maxValues?: number | undefined;
   /**
-   * granularity is the width of buckets: quarters of an hour to months. Unset: hours up to 31 days, days up to 400
-   * days, else weeks. The period and its history have at most 2,000 buckets, so that history becomes shorter as the
-   * period becomes longer; and all series together at most 40,000 (TOO_MANY_POINTS).
+   * window is how much time a figure is about: 1 minute to 31 days, in whole steps (INVALID_DURATION). Unset: 5 minutes.
    */
-  granularity?: Granularity | undefined;
-  /** sensitivity says how unusual a bucket must be. Unset: ANOMALY_SENSITIVITY_MEDIUM. */
-  sensitivity?: AnomalySensitivity | undefined;
-  /** sigmas is the same as a number of standard deviations, from 2 to 20, in place of sensitivity. */
-  sigmas?: number | undefined;
+  window?: Milliseconds | undefined;
   /**
-   * minimum_effect leaves out what is unusual and yet small: the least distance from what was expected, as a share of
-   * it (0.1: a tenth), and of fractions as a difference (0.05: five points). From 0 to 100. Unset: 0.
+   * step is how often it is looked at: 1, 5, 15, 30 or 60 minutes (INVALID_DURATION), at most the window. Windows end at
+   * its multiples. Unset: a minute for windows up to 15 minutes, 5 minutes up to an hour, 15 minutes up to a day, and
+   * else an hour.
    */
-  minimumEffect?: number | undefined;
-  /** direction is which side is of interest. Unset: both. */
-  direction?: AnomalyDirection | undefined;
-  /** order is the order of the answer. Unset: ANOMALY_ORDER_NEWEST. */
-  order?: AnomalyOrder | undefined;
-  /** limit is the most anomalies of the answer: 1 to 1,000. Unset: 50. */
-  limit?: number | undefined;
+  step?: Milliseconds | undefined;
+  /** condition is what is wrong. Required. */
+  condition?: AlertConditionInit | undefined;
+  /**
+   * hold_for is for how long that has to hold, in all windows that end in this time, until the state changes: 0 to 7 days
+   * (INVALID_DURATION). Recovery needs no such time.
+   */
+  holdFor?: Milliseconds | undefined;
+  /**
+   * minimum_samples is of how many events, calls or whatever its figure is made a window has to be: one of fewer has no
+   * data. Unset: 1 for figures that are absent without any, and 0 for counts and sums.
+   */
+  minimumSamples?: number | bigint | undefined;
+  /** no_data says what windows without data mean. Unset: the state stays. */
+  noData?: NoDataPolicy | undefined;
+  /** close_after ends incidents after so long without data: 1 minute to 31 days (INVALID_DURATION). Unset: never. */
+  closeAfter?: Milliseconds | undefined;
+  /**
+   * remind_after tells of an incident again each time so much has passed and nobody has acknowledged it: 5 minutes to 31
+   * days (INVALID_DURATION). Unset: never.
+   */
+  remindAfter?: Milliseconds | undefined;
+  /** severity says how bad it is. Receivers get it; the service does the same for all. */
+  severity?: AlertSeverity | undefined;
+  /** runbook_url says where it is written what to do: http or https, at most 2,000 characters (INVALID_VALUE). */
+  runbookUrl?: string | undefined;
+  /**
+   * destination_ids are told of each change, at most 20 (DESTINATION_NOT_FOUND). Empty: the destinations that ask for
+   * alerts (see Destination.topics).
+   */
+  destinationIds?: readonly string[] | undefined;
+  /** mute_windows are times in which nobody is told, at most 20. What still holds at their end is told then. */
+  muteWindows?: readonly MuteWindowInit[] | undefined;
+  /** time_zone is whose hours and days are compared, budgets' months, and those of texts. Unset: the organization's. */
+  timeZone?: string | undefined;
+  /** disabled says that the rule is not looked at. Its open incidents end. */
+  disabled?: boolean | undefined;
+  /**
+   * delay is for how long events are waited for after the end of a window: 0 to an hour (INVALID_DURATION). Unset: 10
+   * seconds. A count or sum that is above its limit already is told at once.
+   */
+  delay?: Milliseconds | undefined;
+  /** owner is the subject that created it. Set by the service. */
+  owner?: string | undefined;
+  /** version counts the changes, from 1. Set by the service. */
+  version?: number | bigint | undefined;
+  /** etag is different after each change. Set by the service. */
+  etag?: string | undefined;
+  /** created_at is when it was created. Set by the service. */
+  createdAt?: InstantInit | undefined;
+  /** updated_at is when it was changed. Set by the service. */
+  updatedAt?: InstantInit | undefined;
+  /** updated_by is the subject that changed it. Set by the service. */
+  updatedBy?: string | undefined;
+  /** snoozed_until is until when it tells nobody. Set by SnoozeAlertRule. */
+  snoozedUntil?: InstantInit | undefined;
 }
 
-/** ListAnomaliesResponse holds anomalies. */
-export interface ListAnomaliesResponse {
-  /** context says what was judged. */
-  context?: AnswerContext;
-  /** anomalies are in the order asked for. */
-  anomalies: Anomaly[];
-  /** total is how many there are, those beyond the limit included. */
-  total: number;
-  /** granularity is the width of buckets. */
-  granularity?: Granularity;
-  /** history_start is where the history begins that was read. */
-  historyStart?: Instant;
-  /** series is how many series were judged: one of each metric for the whole and for each value. */
-  series: number;
+/** AlertCondition is what is looked at, and from where on it is wrong. */
+export interface AlertCondition {
+  /** kind is what is compared with the limits. */
+  kind?:
+    /** value compares the figure itself. */
+    | { case: "value"; value: ValueCondition }
+    /** change compares by how many percent it differs from that of a comparable window. */
+    | { case: "change"; value: ChangeCondition }
+    /** anomaly compares how unusual it is, in standard deviations. */
+    | { case: "anomaly"; value: AnomalyCondition }
+    /** forecast compares what it is going to be. */
+    | { case: "forecast"; value: ForecastCondition }
+    /** absence is wrong where the window has no events. It has no limits. */
+    | { case: "absence"; value: AbsenceCondition }
+    /** budget compares which share of a month's budget or quota is used. */
+    | { case: "budget"; value: BudgetCondition };
+  /** direction says on which side of the limits it is wrong. Required, but for absence; with budget it is ABOVE. */
+  direction?: AlertDirection;
+  /** warning is the limit from which on the state is WARNING. At least one of warning and critical is required. */
+  warning?: number;
   /**
-   * unjudged_series is how many of these could not be judged in any bucket: they have too little history, or no values.
+   * critical is the limit from which on the state is ALERT. It is not on the milder side of warning (INVALID_VALUE).
    */
-  unjudgedSeries: number;
+  critical?: number;
+  /**
+   * low_warning and low_critical are the lower limits with ALERT_DIRECTION_OUTSIDE, where warning and critical are the
+   * upper ones.
+   */
+  lowWarning?: number;
+  /** low_critical: see low_warning. */
+  lowCritical?: number;
+  /**
+   * hysteresis is by how much a limit has to be left behind until it is taken as left, so that a figure about the limit
+   * does not tell again and again. Not negative. Unset: 0.
+   */
+  hysteresis: number;
 }
 
-/** Anomaly is a run of buckets of one series that are unusual on the same side. */
-export interface Anomaly {
-  /** metric is what is unusual. */
-  metric?: MetricColumn;
-  /** value is the value of group_by whose series this is. Empty: that of the whole. */
-  value: string;
-  /** display_name is what people call the value, where that is known. */
-  displayName: string;
-  /** start is the first instant of the first unusual bucket. */
-  start?: Instant;
-  /** end is the first instant after the last one. */
-  end?: Instant;
+/** AlertCondition is what is looked at, and from where on it is wrong. */
+export interface AlertConditionInit {
+  /** kind is what is compared with the limits. */
+  kind?:
+    /** value compares the figure itself. */
+    | { case: "value"; value: ValueConditionInit }
+    /** change compares by how many percent it differs from that of a comparable window. */
+    | { case: "change"; value: ChangeConditionInit }
+    /** anomaly compares how unusual it is, in standard deviations. */
+    | { case: "anomaly"; value: AnomalyConditionInit }
+    /** forecast compares what it is going to be. */
+    | { case: "forecast"; value: ForecastConditionInit }
+    /** absence is wrong where the window has no events. It has no limits. */
+    | { case: "absence"; value: AbsenceConditionInit }
+    /** budget compares which share of a month's budget or quota is used. */
+    | { case: "budget"; value: BudgetConditionInit }
+    | undefined;
+  /** direction says on which side of the limits it is wrong. Required, but for absence; with budget it is ABOVE. */
+  direction?: AlertDirection | undefined;
+  /** warning is the limit from which on the state is WARNING. At least one of warning and critical is required. */
+  warning?: number | undefined;
   /**
-   * buckets is how many buckets between them are unusual. One bucket as usual between two of them does not end a run.
+   * critical is the limit from which on the state is ALERT. It is not on the milder side of warning (INVALID_VALUE).
    */
-  buckets: number;
-  /** peak is the most unusual bucket, which the fields from here on are about. */
-  peak?: Bucket;
-  /** figure is its figure. */
-  figure?: SeriesValue;
-  /** expected is what was expected, in the unit of the metric. */
-  expected: number;
-  /** low is the lower end of what is usual at the sensitivity asked for. */
-  low: number;
-  /** high is the upper end. */
-  high: number;
-  /** score is how unusual the bucket is in standard deviations, negative below the usual; from -99 to 99. */
-  score: number;
-  /** direction is the side on which it is unusual. */
-  direction?: AnomalyDirection;
-  /** method is what told so. */
-  method?: AnomalyMethod;
-  /** basis is what it was compared with. */
-  basis?: AnomalyBasis;
-  /** explanation says the same in an English sentence: "5.2 σ above the usual 340–410 for Tuesdays 14:00". */
-  explanation: string;
+  critical?: number | undefined;
+  /**
+   * low_warning and low_critical are the lower limits with ALERT_DIRECTION_OUTSIDE, where warning and critical are the
+   * upper ones.
+   */
+  lowWarning?: number | undefined;
+  /** low_critical: see low_warning. */
+  lowCritical?: number | undefined;
+  /**
+   * hysteresis is by how much a limit has to be left behind until it is taken as left, so that a figure about the limit
+   * does not tell again and again. Not negative. Unset: 0.
+   */
+  hysteresis?: number | undefined;
 }
 
-/** AnomalyBasis is what a bucket was compared with. */
-export interface AnomalyBasis {
-  /** season says which buckets. */
-  season?: AnomalySeason;
-  /** buckets is how many these were. */
-  buckets: number;
-  /** weekday is the day of the week in the time zone, where season names one. */
-  weekday?: Weekday;
-  /** hour is the hour of the day in the time zone, 0 to 23, where season names one. */
-  hour?: number;
-}
+/** ValueCondition compares the figure itself. */
+export type ValueCondition = Readonly<Record<string, never>>;
 
-/** ListChangesRequest asks what has changed. */
-export interface ListChangesRequest {
-  /**
-   * time_range is the period. Of one that is still running, as much as has passed is compared, in whole quarter hours.
-   * Required.
-   */
-  timeRange?: TimeRangeInit | undefined;
-  /** filter narrows the question to one value of a dimension. Unset: the whole organization. */
-  filter?: FilterInit | undefined;
-  /** metrics are the names of at most 20 metrics that add up, or ratios of such. Required. */
-  metrics?: readonly string[] | undefined;
-  /**
-   * group_by names at most five dimensions, each of which is an account of the change of its own. What it names
-   * together with filter must be kept (PAIR_NOT_KEPT). Required.
-   */
-  groupBy?: readonly string[] | undefined;
-  /** comparison says with which earlier period. Unset: COMPARISON_MODE_PREVIOUS_PERIOD. */
-  comparison?: ComparisonInit | undefined;
-  /** limit is the most rows of each account: 1 to 50. Unset: 5. */
-  limit?: number | undefined;
-}
+/** ValueCondition compares the figure itself. */
+export type ValueConditionInit = Readonly<Record<string, never>>;
 
-/** ListChangesResponse holds changes. */
-export interface ListChangesResponse {
-  /** context says what was counted. Its end is where what is compared ends, if the period is still running. */
-  context?: AnswerContext;
-  /**
-   * compared says which earlier period was compared. Where it has an absence_reason, there is nothing to compare with,
-   * and metrics have no accounts.
-   */
-  compared?: ComparedPeriod;
-  /** metrics are in the order asked for. */
-  metrics: MetricChange[];
-}
-
-/** MetricChange is what a metric has changed by. */
-export interface MetricChange {
-  /** metric is what has changed. */
-  metric?: MetricColumn;
-  /** now is the figure of the period: that of QueryMetrics for the bounds in context. */
-  now?: SeriesValue;
-  /** before is the figure of the earlier period. Unset without one. */
-  before?: SeriesValue;
-  /** change is now less before. Unset where one of them is absent: then there are no accounts. */
-  change?: SeriesValue;
-  /** accounts are one for each dimension of group_by, in its order. */
-  accounts: ChangeAccount[];
+/**
+ * ChangeCondition compares a figure with that of a comparable window, in percent of that. Without such a figure, or
+ * where that is 0, there is no data.
+ */
+export interface ChangeCondition {
+  /** baseline is the window that is compared with. Unset: the same time of the week before. */
+  baseline?: AlertBaseline;
 }
 
 /**
- * ChangeAccount says what a change is made of, by the values of a dimension: the contributions of rows, rest and other
- * add up to it.
+ * ChangeCondition compares a figure with that of a comparable window, in percent of that. Without such a figure, or
+ * where that is 0, there is no data.
  */
-export interface ChangeAccount {
-  /** dimension is the one of group_by. */
-  dimension: string;
-  /** absence_reason says why there are no rows: ABSENCE_REASON_NOT_KEPT if the metric is not kept by the dimension. */
-  absenceReason?: AbsenceReason;
-  /** rows are the values that have contributed most, the greatest first whether up or down. */
-  rows: Contribution[];
-  /** rest is what values without a row have contributed, and what carries no value of the dimension. */
-  rest?: Contribution;
-  /**
-   * other is what values without figures of their own have contributed: those that were first seen after the
-   * organization's limit of distinct values was reached. Unset where there are none.
-   */
-  other?: Contribution;
-  /**
-   * complete is whether no value without a row has contributed more than one with a row. It is not certain where a
-   * dimension has more than 400 values in both periods, and the greatest contributions are small beside the figures.
-   */
-  complete: boolean;
+export interface ChangeConditionInit {
+  /** baseline is the window that is compared with. Unset: the same time of the week before. */
+  baseline?: AlertBaseline | undefined;
 }
 
-/** Contribution is what a value, or several together, have contributed to a change. */
-export interface Contribution {
-  /** value is the value of the dimension. Empty for rest and other. */
+/**
+ * AnomalyCondition compares by how many standard deviations a figure is beside what is usual at this time of the week,
+ * as AnomalyService does. It has no data until there are enough earlier weeks or days.
+ */
+export interface AnomalyCondition {
+  /** minimum_effect is the least difference from what is usual that counts, in units of the metric. */
+  minimumEffect: number;
+}
+
+/**
+ * AnomalyCondition compares by how many standard deviations a figure is beside what is usual at this time of the week,
+ * as AnomalyService does. It has no data until there are enough earlier weeks or days.
+ */
+export interface AnomalyConditionInit {
+  /** minimum_effect is the least difference from what is usual that counts, in units of the metric. */
+  minimumEffect?: number | undefined;
+}
+
+/**
+ * ForecastCondition compares what the figure is going to be within so many hours: the greatest of its hours or days, or
+ * the smallest with ALERT_DIRECTION_BELOW. It needs numpy on workers (FORECAST_NOT_INSTALLED), steps of an hour
+ * (INVALID_DURATION), and windows of an hour or a day.
+ */
+export interface ForecastCondition {
+  /** within is how far it looks ahead: 1 hour to 31 days (INVALID_DURATION). Required. */
+  within?: Milliseconds;
+}
+
+/**
+ * ForecastCondition compares what the figure is going to be within so many hours: the greatest of its hours or days, or
+ * the smallest with ALERT_DIRECTION_BELOW. It needs numpy on workers (FORECAST_NOT_INSTALLED), steps of an hour
+ * (INVALID_DURATION), and windows of an hour or a day.
+ */
+export interface ForecastConditionInit {
+  /** within is how far it looks ahead: 1 hour to 31 days (INVALID_DURATION). Required. */
+  within?: Milliseconds | undefined;
+}
+
+/** AbsenceCondition is wrong where nothing has come for as long as the window. */
+export type AbsenceCondition = Readonly<Record<string, never>>;
+
+/** AbsenceCondition is wrong where nothing has come for as long as the window. */
+export type AbsenceConditionInit = Readonly<Record<string, never>>;
+
+/**
+ * BudgetCondition compares which share of a budget is used since the month began, in the rule's zone: 0.8 is 80 %. The
+ * window is of no account.
+ */
+export interface BudgetCondition {
+  /**
+   * budget is what may be used in a month, in units of the metric. Unset: the organization's quota of events, and the
+   * metric is "events". Without a quota the state is ERROR.
+   */
+  budget: number;
+}
+
+/**
+ * BudgetCondition compares which share of a budget is used since the month began, in the rule's zone: 0.8 is 80 %. The
+ * window is of no account.
+ */
+export interface BudgetConditionInit {
+  /**
+   * budget is what may be used in a month, in units of the metric. Unset: the organization's quota of events, and the
+   * metric is "events". Without a quota the state is ERROR.
+   */
+  budget?: number | undefined;
+}
+
+/** MuteWindow is a time that comes again and again. */
+export interface MuteWindow {
+  /** cron says when it begins, in five fields: minute, hour, day of the month, month, day of the week. Required. */
+  cron: string;
+  /** duration is how long it lasts: 1 minute to 31 days (INVALID_DURATION). Required. */
+  duration?: Milliseconds;
+  /** time_zone is that of cron. Unset: the rule's. */
+  timeZone: string;
+}
+
+/** MuteWindow is a time that comes again and again. */
+export interface MuteWindowInit {
+  /** cron says when it begins, in five fields: minute, hour, day of the month, month, day of the week. Required. */
+  cron?: string | undefined;
+  /** duration is how long it lasts: 1 minute to 31 days (INVALID_DURATION). Required. */
+  duration?: Milliseconds | undefined;
+  /** time_zone is that of cron. Unset: the rule's. */
+  timeZone?: string | undefined;
+}
+
+/** AlertStanding is how a rule stands, or one value of its dimension. */
+export interface AlertStanding {
+  /** value is that of the rule's dimension. Empty without one. */
   value: string;
-  /** display_name is what people call it, where that is known. */
-  displayName: string;
-  /** now is its own figure in the period. Absent where it cannot be computed. */
-  now?: SeriesValue;
-  /** before is its own figure in the earlier period. */
-  before?: SeriesValue;
-  /** change is what it has contributed, in the unit of the metric. */
-  change?: SeriesValue;
-  /** mix is the part of change that comes from how much of the whole it is: of its weight. Ratios alone. */
-  mix?: number;
-  /** rate is the part of change that comes from its own ratio. mix and rate are change. Ratios alone. */
-  rate?: number;
-  /** weight_now is its share of the ratio's denominator in the period. Ratios alone. */
-  weightNow?: number;
-  /** weight_before is its share in the earlier period. Ratios alone. */
-  weightBefore?: number;
+  /** state is how it stands. */
+  state?: AlertState;
+  /** since is the end of the first window with which it stood so. */
+  since?: Instant;
+  /** reason says why, in words. */
+  reason: string;
+  /** observation is of the last window that was looked at. */
+  observation?: AlertObservation;
+  /** incident_id names the open incident. Empty: there is none. */
+  incidentId: string;
+  /** no_data_since is the end of the first window since which there was no data. Unset: there is. */
+  noDataSince?: Instant;
+}
+
+/** AlertObservation is what a window came to. */
+export interface AlertObservation {
+  /** window_end is the first instant after the window. */
+  windowEnd?: Instant;
+  /** figure is the metric's figure in the window. Unset: it cannot be computed. */
+  figure?: number;
+  /**
+   * measured is what is compared with the limits: the figure, a change in percent, a number of standard deviations, a
+   * forecast, or a share. Unset: there is no data.
+   */
+  measured?: number;
+  /** samples is of how many events or values the figure is made. */
+  samples: number;
+  /** low and high are what is usual, where the rule looks for anomalies. */
+  low?: number;
+  /** high: see low. */
+  high?: number;
+  /** level is how the state would be if nothing had to hold for longer: OK, WARNING, ALERT, NO_DATA or ERROR. */
+  level?: AlertState;
+  /** reason says why, in words. */
+  reason: string;
+}
+
+/**
+ * Incident is the time from which on a rule, or a value of its dimension, was not as it should be, until it was again.
+ */
+export interface Incident {
+  /** incident_id names the incident. Empty in backtests. */
+  incidentId: string;
+  /** rule_id names the rule, which may have been deleted since. */
+  ruleId: string;
+  /** rule_name is what the rule was called. */
+  ruleName: string;
+  /** value is that of the rule's dimension. Empty without one. */
+  value: string;
+  /** state is how it stands: OK if it has ended. */
+  state?: AlertState;
+  /** worst is the worst state that it had. */
+  worst?: AlertState;
+  /** severity is the rule's. */
+  severity?: AlertSeverity;
+  /** opened_at is the end of the window that began it. */
+  openedAt?: Instant;
+  /** detected_at is when the service found it. Unset in backtests. */
+  detectedAt?: Instant;
+  /** closed_at is the end of the window that ended it. Unset: it is open. */
+  closedAt?: Instant;
+  /** close_reason says why it has ended. */
+  closeReason?: IncidentCloseReason;
+  /** peak is what was measured farthest beyond the limits. Unset: there was no data. */
+  peak?: number;
+  /** peak_at is the end of that window. */
+  peakAt?: Instant;
+  /** acknowledged_by is the subject that acknowledged it. Empty: nobody has. */
+  acknowledgedBy: string;
+  /** acknowledged_at is when. */
+  acknowledgedAt?: Instant;
+  /** restated says that late events have changed when it began or ended. */
+  restated: boolean;
+  /** reason says in words what was wrong when it began. */
+  reason: string;
+}
+
+/** IncidentEntry is something that has happened to an incident. */
+export interface IncidentEntry {
+  /** number counts the entries, from 1. */
+  number: number;
+  /** recorded_at is when it was recorded. */
+  recordedAt?: Instant;
+  /** kind is what it is. */
+  kind?: IncidentEntryKind;
+  /** state is how the incident stood from then on. */
+  state?: AlertState;
+  /** window_end is the end of the window that decided it. Unset for what people did. */
+  windowEnd?: Instant;
+  /** measured is what was compared with the limits. Unset: there was no data, or people did it. */
+  measured?: number;
+  /** text says why, or is what somebody wrote. */
+  text: string;
+  /** by is the subject of who did it. Empty: the service. */
+  by: string;
+  /** restated says that late events have led to it. */
+  restated: boolean;
+  /** muted says that nobody was told, since the rule was muted or snoozed. */
+  muted: boolean;
+}
+
+/** CreateAlertRuleRequest stores a rule. */
+export interface CreateAlertRuleRequest {
+  /** rule is what is stored. What the service sets is ignored. Required. */
+  rule?: AlertRuleInit | undefined;
+}
+
+/** CreateAlertRuleResponse holds the rule. */
+export interface CreateAlertRuleResponse {
+  /** rule is as it was stored. */
+  rule?: AlertRule;
+}
+
+/** GetAlertRuleRequest asks for a rule. */
+export interface GetAlertRuleRequest {
+  /** rule_id names it. Required. */
+  ruleId?: string | undefined;
+}
+
+/** GetAlertRuleResponse holds a rule. */
+export interface GetAlertRuleResponse {
+  /** rule is the rule. */
+  rule?: AlertRule;
+  /** standings are how it stands, the worst first. */
+  standings: AlertStanding[];
+}
+
+/** ListAlertRulesRequest asks for all rules. */
+export type ListAlertRulesRequest = Readonly<Record<string, never>>;
+
+/** ListAlertRulesResponse holds rules. */
+export interface ListAlertRulesResponse {
+  /** rules are all of them, by name. */
+  rules: AlertRuleSummary[];
+}
+
+/** AlertRuleSummary is a rule and how it stands. */
+export interface AlertRuleSummary {
+  /** rule is the rule. */
+  rule?: AlertRule;
+  /** worst is how it stands, or the worst of its dimension's values. */
+  worst?: AlertStanding;
+  /** open_incidents is how many there are. */
+  openIncidents: number;
+}
+
+/** UpdateAlertRuleRequest changes a rule. */
+export interface UpdateAlertRuleRequest {
+  /**
+   * rule is what it is from now on, as a whole; rule_id says which, and etag which version was read (ETAG_MISMATCH).
+   * Without an etag whatever was changed meanwhile is overwritten. Required.
+   */
+  rule?: AlertRuleInit | undefined;
+}
+
+/** UpdateAlertRuleResponse holds the rule. */
+export interface UpdateAlertRuleResponse {
+  /** rule is as it was stored. */
+  rule?: AlertRule;
+}
+
+/** DeleteAlertRuleRequest deletes a rule. */
+export interface DeleteAlertRuleRequest {
+  /** rule_id names it. Required. */
+  ruleId?: string | undefined;
+  /** etag is that of the version that is known (ETAG_MISMATCH). Unset: it is deleted whatever it is now. */
+  etag?: string | undefined;
+}
+
+/** DeleteAlertRuleResponse says that it is deleted. */
+export type DeleteAlertRuleResponse = Readonly<Record<string, never>>;
+
+/** SnoozeAlertRuleRequest keeps a rule from telling anybody. */
+export interface SnoozeAlertRuleRequest {
+  /** rule_id names it. Required. */
+  ruleId?: string | undefined;
+  /** until is until when, at most 31 days ahead (TIME_IN_FUTURE). Unset: it tells again from now on. */
+  until?: InstantInit | undefined;
+}
+
+/** SnoozeAlertRuleResponse holds the rule. */
+export interface SnoozeAlertRuleResponse {
+  /** rule is as it is now. */
+  rule?: AlertRule;
+}
+
+/** TestAlertRuleRequest looks at a rule now. */
+export interface TestAlertRuleRequest {
+  /** rule is what is looked at; it need not be stored. Required. */
+  rule?: AlertRuleInit | undefined;
+}
+
+/** TestAlertRuleResponse holds what was found. */
+export interface TestAlertRuleResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /** values are the last windows of the rule, or of each value of its dimension, the worst first. */
+  values: AlertTestValue[];
+}
+
+/** AlertTestValue is what was found of a rule, or of a value of its dimension. */
+export interface AlertTestValue {
+  /** value is that of the rule's dimension. Empty without one. */
+  value: string;
+  /** observations are the last windows, oldest first, at most 120. The last one ended most recently. */
+  observations: AlertObservation[];
+  /** state is how it would stand if it had been looked at in these windows. */
+  state?: AlertState;
+}
+
+/** BacktestAlertRuleRequest asks what a rule would have found. */
+export interface BacktestAlertRuleRequest {
+  /** rule is what is looked at; it need not be stored. Required. */
+  rule?: AlertRuleInit | undefined;
+  /** time_range holds the ends of the windows, at most 400 days (TIME_RANGE_TOO_LARGE). Required. */
+  timeRange?: TimeRangeInit | undefined;
+  /** include_observations asks for the windows themselves, as far as there is room for them. */
+  includeObservations?: boolean | undefined;
+}
+
+/** BacktestAlertRuleResponse holds what a rule would have found. */
+export interface BacktestAlertRuleResponse {
+  /** context says what was counted. */
+  context?: AnswerContext;
+  /** incidents are those that there would have been, oldest first, at most 1,000. */
+  incidents: Incident[];
+  /** total_incidents is how many there would have been. */
+  totalIncidents: number;
+  /** open_time is how long there was an incident of any value, all together. */
+  openTime?: Milliseconds;
+  /** windows is how many were looked at, over all values. */
+  windows: number;
+  /** windows_without_data is how many of them had no data. */
+  windowsWithoutData: number;
+  /** notifications is how many messages each destination would have got, without reminders. */
+  notifications: number;
+  /**
+   * observations are windows of the rule, or of the value with most incidents: at most 2,000, in steps that leave out
+   * as few as needed, and each one in which the level changes. Oldest first.
+   */
+  observations: AlertObservation[];
+  /** observed_value is the value of the rule's dimension that they are of. */
+  observedValue: string;
+}
+
+/** ListIncidentsRequest asks for incidents. */
+export interface ListIncidentsRequest {
+  /** rule_id leaves those of other rules out. */
+  ruleId?: string | undefined;
+  /** only_open leaves out those that have ended. */
+  onlyOpen?: boolean | undefined;
+  /** time_range leaves out those that were open at no instant of it. */
+  timeRange?: TimeRangeInit | undefined;
+  /** page_size is how many are wanted, 1 to 500 (VALUE_OUT_OF_RANGE). Unset: 50. */
+  pageSize?: number | undefined;
+  /** page_token is next_page_token of the page before, with everything else as before (PAGE_TOKEN_INVALID). */
+  pageToken?: string | undefined;
+}
+
+/** ListIncidentsResponse holds incidents. */
+export interface ListIncidentsResponse {
+  /** incidents are newest first. */
+  incidents: Incident[];
+  /** next_page_token asks for the next page. Empty: this is the last one. */
+  nextPageToken: string;
+}
+
+/** GetIncidentRequest asks for an incident. */
+export interface GetIncidentRequest {
+  /** incident_id names it. Required. */
+  incidentId?: string | undefined;
+}
+
+/** GetIncidentResponse holds an incident. */
+export interface GetIncidentResponse {
+  /** incident is the incident. */
+  incident?: Incident;
+  /** entries are what has happened to it, oldest first: at most 1,000 of the service and 200 comments. */
+  entries: IncidentEntry[];
+}
+
+/** AcknowledgeIncidentRequest says that somebody is at work on an incident. */
+export interface AcknowledgeIncidentRequest {
+  /** incident_id names it. Required. */
+  incidentId?: string | undefined;
+  /** comment is a line beside it, at most 2,000 characters. */
+  comment?: string | undefined;
+}
+
+/** AcknowledgeIncidentResponse holds the incident. */
+export interface AcknowledgeIncidentResponse {
+  /** incident is as it is now. */
+  incident?: Incident;
+}
+
+/** CommentIncidentRequest adds a line to an incident. */
+export interface CommentIncidentRequest {
+  /** incident_id names it. Required. */
+  incidentId?: string | undefined;
+  /** text is the line, at most 2,000 characters. Required. An incident has at most 200 of them (ALERT_RULE_LIMIT). */
+  text?: string | undefined;
+}
+
+/** CommentIncidentResponse holds the entry. */
+export interface CommentIncidentResponse {
+  /** entry is the line as it was stored. */
+  entry?: IncidentEntry;
+}
+
+/** WatchAlertsRequest asks to be told of states. */
+export type WatchAlertsRequest = Readonly<Record<string, never>>;
+
+/** WatchAlertsResponse is how all rules of the organization stand. */
+export interface WatchAlertsResponse {
+  /** ok is how many rules and values are in the state OK. */
+  ok: number;
+  /** warning is how many are in the state WARNING. */
+  warning: number;
+  /** alert is how many are in the state ALERT. */
+  alert: number;
+  /** no_data is how many are in the state NO_DATA. */
+  noData: number;
+  /** error is how many are in the state ERROR. */
+  error: number;
+  /** incidents are the open ones, newest first, at most 100. */
+  incidents: Incident[];
+  /** open_incidents is how many there are. */
+  openIncidents: number;
+  /** at is when they stood so. */
+  at?: Instant;
 }
 
 /**

@@ -177,6 +177,105 @@ _STATEMENTS = (
         PRIMARY KEY (organization_id, destination_id)
     )
     """,
+    # Rules of alerts. draft is the rule as somebody wants it. generation counts how often its states have begun anew.
+    # Windows are looked at up to evaluated_until, with all that had been acknowledged by evaluated_revision; whoever
+    # looks holds the rule until leased_until. One that is_early is looked at between its steps, too, when there is news.
+    """
+    CREATE TABLE alert_rules (
+        organization_id integer NOT NULL REFERENCES organizations,
+        rule_id text COLLATE "C" NOT NULL,
+        name text NOT NULL,
+        draft jsonb NOT NULL,
+        owner text COLLATE "C" NOT NULL,
+        version bigint NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        updated_at timestamptz NOT NULL DEFAULT now(),
+        updated_by text COLLATE "C" NOT NULL,
+        snoozed_until timestamptz,
+        is_disabled boolean NOT NULL,
+        is_early boolean NOT NULL,
+        generation integer NOT NULL DEFAULT 1,
+        evaluated_until timestamptz NOT NULL,
+        evaluated_revision bigint NOT NULL DEFAULT 0,
+        next_run_at timestamptz NOT NULL,
+        looked_at timestamptz NOT NULL DEFAULT now(),
+        leased_until timestamptz NOT NULL DEFAULT '-infinity',
+        PRIMARY KEY (organization_id, rule_id)
+    ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05)
+    """,
+    # How rules, and values of their dimensions, stand.
+    """
+    CREATE TABLE alert_standings (
+        organization_id integer NOT NULL,
+        rule_id text COLLATE "C" NOT NULL,
+        value text COLLATE "C" NOT NULL,
+        standing jsonb NOT NULL,
+        observation jsonb NOT NULL,
+        incident_id text COLLATE "C" NOT NULL,
+        PRIMARY KEY (organization_id, rule_id, value),
+        FOREIGN KEY (organization_id, rule_id) REFERENCES alert_rules ON DELETE CASCADE
+    ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05)
+    """,
+    # From which window on they stood how, for as long as late events may change windows: looking again begins there.
+    """
+    CREATE TABLE alert_changes (
+        organization_id integer NOT NULL,
+        rule_id text COLLATE "C" NOT NULL,
+        value text COLLATE "C" NOT NULL,
+        at timestamptz NOT NULL,
+        standing jsonb NOT NULL,
+        PRIMARY KEY (organization_id, rule_id, value, at),
+        FOREIGN KEY (organization_id, rule_id) REFERENCES alert_rules ON DELETE CASCADE
+    )
+    """,
+    # What was wrong, from when to when. told_state and told_at are what destinations were told last, of it and when.
+    """
+    CREATE TABLE incidents (
+        organization_id integer NOT NULL REFERENCES organizations,
+        incident_id text COLLATE "C" NOT NULL,
+        rule_id text COLLATE "C" NOT NULL,
+        rule_name text NOT NULL,
+        value text COLLATE "C" NOT NULL,
+        state text COLLATE "C" NOT NULL,
+        worst text COLLATE "C" NOT NULL,
+        severity text COLLATE "C" NOT NULL,
+        opened_at timestamptz NOT NULL,
+        detected_at timestamptz NOT NULL,
+        closed_at timestamptz,
+        close_reason text COLLATE "C",
+        peak double precision,
+        peak_at timestamptz,
+        acknowledged_by text COLLATE "C" NOT NULL DEFAULT '',
+        acknowledged_at timestamptz,
+        is_restated boolean NOT NULL DEFAULT false,
+        reason text NOT NULL,
+        told_state text COLLATE "C",
+        told_at timestamptz,
+        PRIMARY KEY (organization_id, incident_id)
+    ) WITH (fillfactor = 70)
+    """,
+    "CREATE INDEX incidents_by_time ON incidents (organization_id, opened_at DESC, incident_id DESC)",
+    "CREATE INDEX incidents_of_rules ON incidents (organization_id, rule_id, opened_at DESC, incident_id DESC)",
+    # One open incident of a rule and value at a time.
+    "CREATE UNIQUE INDEX incidents_open ON incidents (organization_id, rule_id, value) WHERE closed_at IS NULL",
+    """
+    CREATE TABLE incident_entries (
+        organization_id integer NOT NULL,
+        incident_id text COLLATE "C" NOT NULL,
+        number integer NOT NULL,
+        recorded_at timestamptz NOT NULL DEFAULT now(),
+        kind text COLLATE "C" NOT NULL,
+        state text COLLATE "C" NOT NULL,
+        at timestamptz,
+        measured double precision,
+        text text NOT NULL,
+        by text COLLATE "C" NOT NULL,
+        is_restated boolean NOT NULL,
+        is_muted boolean NOT NULL,
+        PRIMARY KEY (organization_id, incident_id, number),
+        FOREIGN KEY (organization_id, incident_id) REFERENCES incidents ON DELETE CASCADE
+    )
+    """,
     # What is sent, once for all of its recipients. The key says what it is, so that it is queued once.
     """
     CREATE TABLE delivery_messages (

@@ -163,19 +163,110 @@ pub(crate) async fn call(
                 client.list_metrics(decoded::<v1::ListMetricsRequest>(request)?).await,
             )
         }
-        "tallywire.v1.AnomalyService/ListAnomalies" => {
+        "tallywire.v1.AlertService/CreateAlertRule" => {
             answered(
-                "ListAnomaliesResponse",
+                "CreateAlertRuleResponse",
                 client
-                    .list_anomalies(decoded::<v1::ListAnomaliesRequest>(request)?)
+                    .create_alert_rule(decoded::<v1::CreateAlertRuleRequest>(request)?)
                     .await,
             )
         }
-        "tallywire.v1.AnomalyService/ListChanges" => {
+        "tallywire.v1.AlertService/GetAlertRule" => {
             answered(
-                "ListChangesResponse",
-                client.list_changes(decoded::<v1::ListChangesRequest>(request)?).await,
+                "GetAlertRuleResponse",
+                client.get_alert_rule(decoded::<v1::GetAlertRuleRequest>(request)?).await,
             )
+        }
+        "tallywire.v1.AlertService/ListAlertRules" => {
+            answered(
+                "ListAlertRulesResponse",
+                client
+                    .list_alert_rules(decoded::<v1::ListAlertRulesRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.AlertService/UpdateAlertRule" => {
+            answered(
+                "UpdateAlertRuleResponse",
+                client
+                    .update_alert_rule(decoded::<v1::UpdateAlertRuleRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.AlertService/DeleteAlertRule" => {
+            answered(
+                "DeleteAlertRuleResponse",
+                client
+                    .delete_alert_rule(decoded::<v1::DeleteAlertRuleRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.AlertService/SnoozeAlertRule" => {
+            answered(
+                "SnoozeAlertRuleResponse",
+                client
+                    .snooze_alert_rule(decoded::<v1::SnoozeAlertRuleRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.AlertService/TestAlertRule" => {
+            answered(
+                "TestAlertRuleResponse",
+                client
+                    .test_alert_rule(decoded::<v1::TestAlertRuleRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.AlertService/BacktestAlertRule" => {
+            answered(
+                "BacktestAlertRuleResponse",
+                client
+                    .backtest_alert_rule(
+                        decoded::<v1::BacktestAlertRuleRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.AlertService/ListIncidents" => {
+            answered(
+                "ListIncidentsResponse",
+                client
+                    .list_incidents(decoded::<v1::ListIncidentsRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.AlertService/GetIncident" => {
+            answered(
+                "GetIncidentResponse",
+                client.get_incident(decoded::<v1::GetIncidentRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AlertService/AcknowledgeIncident" => {
+            answered(
+                "AcknowledgeIncidentResponse",
+                client
+                    .acknowledge_incident(
+                        decoded::<v1::AcknowledgeIncidentRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.AlertService/CommentIncident" => {
+            answered(
+                "CommentIncidentResponse",
+                client
+                    .comment_incident(decoded::<v1::CommentIncidentRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.AlertService/WatchAlerts" => {
+            streamed(
+                    "WatchAlertsResponse",
+                    client
+                        .watch_alerts(decoded::<v1::WatchAlertsRequest>(request)?)
+                        .await,
+                )
+                .await
         }
         "tallywire.v1.AuditService/VerifyMetrics" => {
             streamed(
@@ -859,6 +950,16 @@ pub(crate) async fn pages(
                     "MetricRow",
                     client
                         .query_metrics_all(decoded::<v1::QueryMetricsRequest>(request)?),
+                )
+                .await
+        }
+        "tallywire.v1.AlertService/ListIncidents" => {
+            rows(
+                    "Incident",
+                    client
+                        .list_incidents_all(
+                            decoded::<v1::ListIncidentsRequest>(request)?,
+                        ),
                 )
                 .await
         }
