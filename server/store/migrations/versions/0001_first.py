@@ -179,7 +179,7 @@ _STATEMENTS = (
     """,
     # Rules of alerts. draft is the rule as somebody wants it. generation counts how often its states have begun anew.
     # Windows are looked at up to evaluated_until, with all that had been acknowledged by evaluated_revision; whoever
-    # looks holds the rule until leased_until. One that is_early is looked at between its steps, too, when there is news.
+    # looks holds the rule until leased_until. One that is_early is looked at between its steps, too, if there is news.
     """
     CREATE TABLE alert_rules (
         organization_id integer NOT NULL REFERENCES organizations,
