@@ -232,8 +232,10 @@ class Standing:
     """How a rule, or one value of its dimension, stands after a window. It stays the same for as long as windows come
     to the same.
 
-    since is the end of the first window with which it stood so. warning_from and alert_from are since when windows have
-    been at least so bad without a break, and silent_from since when they have had no data; None: the last one was not.
+    state is never ERROR: while windows cannot be looked at it is what it was before, and failing_from is set. since is
+    the end of the first window with which it stood so. warning_from and alert_from are since when windows have been at
+    least so bad without a break, silent_from since when they have had no data, and failing_from since when they could
+    not be looked at; None: the last one was not.
     """
 
     state: State
@@ -241,6 +243,12 @@ class Standing:
     warning_from: datetime | None = None
     alert_from: datetime | None = None
     silent_from: datetime | None = None
+    failing_from: datetime | None = None
+
+    @property
+    def shown(self) -> State:
+        """Returns the state as people see it."""
+        return self.state if self.failing_from is None else State.ERROR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
