@@ -1,7 +1,7 @@
 """How a rule stands after each window: pure functions, which live evaluation, tests of rules and backtests share."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -176,8 +176,13 @@ class Run:
     observation: Observation | None
 
 
-def run(draft: RuleDraft, before: Standing, observations: Iterable[Observation]) -> Run:
-    """Looks at windows one after the other."""
+def run(
+    draft: RuleDraft,
+    before: Standing,
+    observations: Iterable[Observation],
+    is_active: Callable[[datetime], bool] = lambda _: True,
+) -> Run:
+    """Looks at windows one after the other, but for those that are not active while it is OK."""
     standing, changes, last = before, list[tuple[datetime, Standing]](), None
     episodes: list[Episode] = []
     current = None
@@ -185,6 +190,8 @@ def run(draft: RuleDraft, before: Standing, observations: Iterable[Observation])
         current = Episode(turns=[], state=before.state, worst=before.state, is_continued=True)
         episodes.append(current)
     for observation in observations:
+        if standing.state is State.OK and not is_active(observation.at):
+            continue
         following, last = after(draft, standing, observation), observation
         if following != standing:
             changes.append((observation.at, following))

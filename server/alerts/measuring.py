@@ -1,25 +1,27 @@
 """Measuring: what a window of a rule comes to."""
 
 import statistics
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from server import histogram
-from server.alerts import anomalies, machine, predictions, windows
+from server.alerts import ahead, unusual, windows
 from server.alerts.sources import Source
+from server.anomalies.judging import Kind, Sample
 from server.catalog import cells, dimensions, figures, metrics, registry
 from server.catalog.catalogue import Catalogue
 from server.catalog.cells import Cell
 from server.catalog.dimensions import Dimension
 from server.catalog.filters import Filter
-from server.catalog.metrics import Metric, Quantile, Ratio
+from server.catalog.metrics import Metric, Quantile, Ratio, Unit
 from server.catalog.selections import Wanted
-from server.organizations.alerts import ConditionKind, Observation, RuleDraft
+from server.organizations.alerts import ConditionKind, Direction, Observation, RuleDraft
 from server.timerange import Interval
 
 EVENTS = registry.MEASURES["events"]
-_MOST_MISSING = 2  # of the windows that a median is of, there have to be so many
+_LEAST_COMPARED = 2  # of the windows that a median is of, there have to be so many
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +75,12 @@ class Gauge:
             *windows.history(draft, self.zone, at),
         ]
 
-    def observe(self, source: Source, at: datetime, first_event: datetime | None) -> Observation:
-        """Returns what the window that ends at an instant comes to. first_event is the organization's."""
+    def observe(
+        self, source: Source, at: datetime, first_event: datetime | None, known: dict[datetime, Sample] | None = None
+    ) -> Observation:
+        """Returns what the window that ends at an instant comes to. first_event is the organization's. known keeps what
+        was measured before of the same source.
+        """
         window = windows.window(self.draft, self.zone, at)
         cell = source.cell(window)
         figure = self.figure(cell)
@@ -87,9 +93,9 @@ class Gauge:
             case ConditionKind.BUDGET:
                 return self._share(seen)
             case ConditionKind.ANOMALY:
-                return anomalies.observe(self, source, seen, first_event)
+                return self._unusual(source, seen, first_event, {} if known is None else known)
             case ConditionKind.FORECAST:
-                return predictions.observe(self, source, seen, first_event)
+                return self._ahead(source, seen, first_event)
 
     def figure(self, cell: Cell) -> float | None:
         """Returns the figure of a cell, in the metric's unit."""
@@ -114,18 +120,69 @@ class Gauge:
         compared = windows.baselines(self.draft, self.zone, seen.at)
         kept = [one for one in compared if first_event is not None and one.start >= first_event]
         found = [figure for one in kept if (figure := self.figure(source.cell(one))) is not None]
-        least = min(len(compared), _MOST_MISSING)
-        usual = statistics.median(found) if len(found) >= least else None
-        if usual is None or not usual or seen.figure is None:
-            why = "nothing comparable was counted before" if not usual else ""
-            return _with(seen, measured=None, reason=why)
-        return _with(seen, measured=(seen.figure - usual) / abs(usual) * 100, low=usual, high=usual)
+        usual = statistics.median(found) if len(found) >= min(len(compared), _LEAST_COMPARED) else None
+        if not usual:
+            return replace(seen, measured=None, reason="there is nothing comparable before")
+        if seen.figure is None:
+            return replace(seen, measured=None)
+        return replace(seen, measured=(seen.figure - usual) / abs(usual) * 100, low=usual, high=usual)
 
     def _share(self, seen: Observation) -> Observation:
         budget = self.draft.condition.budget or self.quota
         if not budget:
-            return _with(seen, measured=None, error="the organization has no quota of events: the rule needs a budget")
-        return _with(seen, measured=None if seen.figure is None else seen.figure / budget)
+            return replace(seen, measured=None, error="the organization has no quota of events: name a budget")
+        return replace(seen, measured=None if seen.figure is None else seen.figure / budget)
+
+    def _unusual(
+        self, source: Source, seen: Observation, first_event: datetime | None, known: dict[datetime, Sample]
+    ) -> Observation:
+        def sample(start: datetime) -> Sample:
+            found = known.get(start)
+            if found is None:
+                found = known[start] = self._sample(source, start)
+            return found
+
+        starts = windows.tiles(self.draft, seen.at)
+        past = [sample(one) for one in starts if first_event is not None and one >= first_event]
+        current = sample(seen.at - self.draft.window)
+        found = unusual.judged(
+            self.draft.condition, past, current, kind=self.kind, zone=self.zone, width=self.draft.window
+        )
+        if found is None:
+            return replace(seen, measured=None, reason="" if seen.figure is None else "there is too little history")
+        return replace(seen, measured=found.score, low=found.low, high=found.high, reason=found.reason)
+
+    def _sample(self, source: Source, start: datetime) -> Sample:
+        cell = source.cell(Interval(start=start, end=start + self.draft.window))
+        trials = self.samples(cell) if self.kind is Kind.FRACTION else None
+        return Sample(at=start, value=self.figure(cell), trials=trials)
+
+    @property
+    def kind(self) -> Kind:
+        """Returns what chance does to the figures."""
+        metric = self.metric
+        if figures.adds_up(metric, self.catalogue):
+            return Kind.COUNT if metric.unit == Unit.COUNT else Kind.VALUE
+        return Kind.FRACTION if metric.unit == Unit.FRACTION else Kind.VALUE
+
+    def _ahead(self, source: Source, seen: Observation, first_event: datetime | None) -> Observation:
+        past = [
+            self.figure(source.cell(one))
+            for one in windows.history(self.draft, self.zone, seen.at)
+            if first_event is not None and one.start >= first_event
+        ]
+        is_hourly = self.draft.window < _DAY
+        found = ahead.expected(
+            past,
+            horizon=max(1, self.draft.condition.within // (_HOUR if is_hourly else _DAY)),
+            is_hourly=is_hourly,
+            lower=0.0,
+            upper=1.0 if self.metric.unit == Unit.FRACTION else None,
+        )
+        if not found.points:
+            return replace(seen, measured=None, reason=found.reason)
+        choose = min if self.draft.condition.direction is Direction.BELOW else max
+        return replace(seen, measured=choose(found.points), low=min(found.points), high=max(found.points))
 
 
 def dimension(name: str, catalogue: Catalogue) -> Dimension:
@@ -138,7 +195,3 @@ def dimension(name: str, catalogue: Catalogue) -> Dimension:
     if found is None:
         raise LookupError(name)
     return found
-
-
-def _with(seen: Observation, **changes: object) -> Observation:
-    return machine.replaced(seen, **changes)

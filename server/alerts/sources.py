@@ -5,15 +5,13 @@ once. Both come to the same: counters and histograms add up, and sets unite.
 """
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from pyroaring import BitMap
 
 from server.catalog.cells import Cell, add_into
-from server.catalog.filters import Filter
-from server.catalog.selections import Selection
 from server.timerange import QUARTER, Interval
 
 
@@ -27,17 +25,12 @@ class Source(Protocol):
 class Windows:
     """Windows that were read as they are."""
 
-    def __init__(self, part: Filter, found: Mapping[Selection, Cell], *, bins: bool) -> None:
-        self._part, self._found, self._bins = part, found, bins
+    def __init__(self, cells: Mapping[Interval, Cell]) -> None:
+        self._cells = cells
 
     def cell(self, window: Interval) -> Cell:
         """Returns what a window adds up to."""
-        return self._found[Selection.within(self._part, window, bins=self._bins)]
-
-
-def selected(part: Filter, windows: Iterable[Interval], *, bins: bool) -> list[Selection]:
-    """Returns the selections of windows, or of buckets."""
-    return [Selection.within(part, window, bins=bins) for window in windows]
+        return self._cells[window]
 
 
 def width(step: timedelta) -> timedelta:

@@ -12,7 +12,7 @@ from server.catalog.metrics import Aggregation, Measure, Quantile, Unit
 from server.organizations.alerts import Baseline, ConditionKind, Direction, RuleDraft
 from server.timerange import EPOCH, Interval
 
-ANOMALY_DAYS = 56  # that an anomaly is judged by
+ANOMALY_DAYS = 58  # that an anomaly is judged by: the eight weeks before each of the last two days
 HOURLY_DAYS, DAILY_DAYS = 28, 120  # of history that a forecast is made from
 ACTIVE_DAYS = 7  # a value of a dimension is looked at for so long after its last event
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
@@ -77,23 +77,31 @@ def history(draft: RuleDraft, zone: ZoneInfo, at: datetime) -> Sequence[Interval
     """Returns the windows that an anomaly is judged by, or a forecast made from, oldest first."""
     match draft.condition.kind:
         case ConditionKind.ANOMALY:
-            moved = [days_before(at, days, zone) for days in range(ANOMALY_DAYS, 0, -1)]
+            return [Interval(start=start, end=start + draft.window) for start in tiles(draft, at)]
         case ConditionKind.FORECAST if draft.window < _DAY:
             moved = [at - place * _HOUR for place in range(HOURLY_DAYS * 24 - 1, -1, -1)]
         case ConditionKind.FORECAST:
             moved = [days_before(at, days, zone) for days in range(DAILY_DAYS - 1, -1, -1)]
         case _:
             return ()
-    if draft.condition.kind is ConditionKind.FORECAST and draft.window >= _DAY:
+    if draft.window >= _DAY:
         return [Interval(start=days_before(one, 1, zone), end=one) for one in moved]
     return [Interval(start=one - draft.window, end=one) for one in moved]
+
+
+def tiles(draft: RuleDraft, at: datetime) -> Sequence[datetime]:
+    """Returns where the windows begin that lie before one, each next to the other, oldest first, as far as it takes to
+    judge whether that one is unusual.
+    """
+    number = timedelta(days=ANOMALY_DAYS) // draft.window
+    return [at - (place + 1) * draft.window for place in range(number, 0, -1)]
 
 
 def reach(draft: RuleDraft) -> timedelta:
     """Returns at most how far before the end of a window it is looked for figures."""
     match draft.condition.kind:
         case ConditionKind.BUDGET:
-            return timedelta(days=32)
+            return timedelta(days=32)  # the longest month, and a change of the clocks
         case ConditionKind.ANOMALY:
             return draft.window + timedelta(days=ANOMALY_DAYS + 1)
         case ConditionKind.FORECAST:

@@ -305,7 +305,9 @@ class KeptIncident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundIncident:
-    """An incident that a run of windows came to. closed_at is None if it was open after the last one."""
+    """An incident that a run of windows came to. closed_at is None if it was open after the last one; turns is how often
+    its state changed, its beginning and end included.
+    """
 
     value: str
     opened_at: datetime
@@ -316,6 +318,7 @@ class FoundIncident:
     peak: float | None
     peak_at: datetime | None
     reason: str
+    turns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from server.timerange import Interval
 # Percentiles and distinct ids are worked out value by value: about so many values in two seconds.
 MAX_VALUES = 20_000
 EVENTS = Ranking(above=figures.wanted(["events"]).counters, signs=[1])
-_BY_VALUE = Ranking(above=[cells.count_key(0)], signs=[1])  # no measure has the number 0
+BY_VALUE = Ranking(above=[cells.count_key(0)], signs=[1])  # no measure has the number 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ async def ranked(
     driver, organization_id = reader.driver, reader.organization_id
     chosen = by.ranking
     if not figures.is_kept(by.metric, group.dimension, by.catalogue):
-        chosen = _BY_VALUE
+        chosen = BY_VALUE
     if chosen is not None:
         return await ranking.rank(driver, organization_id, values, chosen, skip=skip, most=most)
     everything, number = await ranking.rank(driver, organization_id, values, EVENTS, skip=0, most=MAX_VALUES)

@@ -1,0 +1,261 @@
+"""What a rule finds now, and what it would have found: the same windows, measured and judged as live ones are."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from server import timerange
+from server.alerts import machine, reading, windows
+from server.alerts.machine import Episode, Run
+from server.alerts.measuring import EVENTS, Gauge
+from server.alerts.reading import Asked, Found, Values
+from server.anomalies.judging import Sample
+from server.catalog import figures
+from server.catalog.catalogue import Catalogue
+from server.errors import Reason, Refused
+from server.organizations.alerts import (
+    MOST_WINDOWS,
+    Backtest,
+    ConditionKind,
+    FoundIncident,
+    Observation,
+    RuleDraft,
+    Standing,
+    TestedValue,
+)
+from server.query import custom_metrics
+from server.query.answers import Context, Period
+from server.query.queries import Queries
+from server.tenancy.limits import DefaultLimits
+from server.tenancy.principal import Principal
+from server.timerange import Interval
+
+MOST_INCIDENTS = 1_000
+MOST_SHOWN = 2_000
+MOST_FORECASTS = 400  # each of which takes a tenth of a second
+MOST_DAYS = 400
+TESTED_WINDOWS = 120
+_AT_ONCE = 200  # windows that are measured between two turns of the event loop
+_DAY = timedelta(days=1)
+
+
+async def gauge(queries: Queries, limits: DefaultLimits, principal: Principal, draft: RuleDraft) -> Gauge:
+    """Returns how windows of a rule are measured; refuses metrics and dimensions that are not there any more."""
+    names = [draft.metric, *draft.dimension.split(","), draft.group_by]
+    catalogue = await custom_metrics.catalogue(queries, principal, names)
+    return gauge_of(catalogue, limits, principal, draft)
+
+
+def gauge_of(catalogue: Catalogue, limits: DefaultLimits, principal: Principal, draft: RuleDraft) -> Gauge:
+    """Returns how windows of a rule are measured that names what a catalogue has; refuses what that has not."""
+    found = Gauge(
+        draft=draft,
+        catalogue=catalogue,
+        zone=timerange.zone(draft.time_zone or principal.settings.time_zone),
+        quota=limits.of(principal.settings).monthly_events or None,
+    )
+    if found.name not in catalogue.metrics:
+        raise Refused(
+            Reason.UNKNOWN_METRIC,
+            f"there is no metric {found.name!r} any more",
+            field="rule.metric",
+            metadata={"metric": found.name},
+        )
+    try:
+        found.dimension()
+    except LookupError as error:
+        raise Refused(
+            Reason.UNKNOWN_DIMENSION,
+            f"there is no dimension {draft.dimension or draft.group_by!r} any more",
+            field="rule.group_by",
+            metadata={"dimension": draft.dimension or draft.group_by},
+        ) from error
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What windows of a value of a rule came to."""
+
+    value: str
+    observations: Sequence[Observation]
+    is_active: Sequence[bool]
+
+    def run(self, draft: RuleDraft, before: Standing) -> Run:
+        """Looks at them one after the other."""
+        active = {one.at for one, is_active in zip(self.observations, self.is_active, strict=True) if is_active}
+        return machine.run(draft, before, self.observations, active.__contains__)
+
+
+async def watched(asked: Asked, values: Values, first_event: datetime | None) -> list[Watched]:
+    """Measures the windows of every value of a rule."""
+    found = []
+    for value in values.sources:
+        observations = await _observed(asked, values, value, first_event)
+        days = None if values.days is None else values.days[value]
+        active = [days is None or _is_active(asked.gauge, values, value, days, one.at) for one in observations]
+        found.append(Watched(value=value, observations=observations, is_active=active))
+    return found
+
+
+async def _observed(asked: Asked, values: Values, value: str, first_event: datetime | None) -> list[Observation]:
+    known: dict[datetime, Sample] = {}
+    source, measure = values.sources[value], asked.gauge
+
+    def some(ends: Sequence[datetime]) -> list[Observation]:
+        return [measure.observe(source, at, first_event, known) for at in ends]
+
+    is_slow = measure.draft.condition.kind in (ConditionKind.ANOMALY, ConditionKind.FORECAST)
+    found: list[Observation] = []
+    for first in range(0, len(asked.ends), _AT_ONCE):
+        ends = asked.ends[first : first + _AT_ONCE]
+        found += await asyncio.to_thread(some, ends) if is_slow else some(ends)
+        await asyncio.sleep(0)
+    return found
+
+
+def _is_active(measure: Gauge, values: Values, value: str, days: set[datetime], at: datetime) -> bool:
+    """Returns whether a value had events on the day of a window's end, up to there, or on the days before."""
+    day = windows.floor(at, _DAY)
+    if any(day - back * _DAY in days for back in range(1, windows.ACTIVE_DAYS + 1)):
+        return True
+    return day in days and bool(figures.figure(EVENTS, values.sources[value].cell(Interval(start=day, end=at))))
+
+
+async def tested(
+    queries: Queries, limits: DefaultLimits, principal: Principal, draft: RuleDraft
+) -> tuple[Context, Sequence[TestedValue]]:
+    """Looks at the last windows of a rule."""
+    measure = await gauge(queries, limits, principal, draft)
+    last = windows.last_end(draft, queries.now())
+    number = 1 if draft.condition.kind is ConditionKind.FORECAST else TESTED_WINDOWS
+    asked = Asked(gauge=measure, ends=windows.ends(last - number * draft.step, last, draft.step))
+    found = await reading.read(queries, principal, [asked])
+    values = []
+    for one in await watched(asked, found.values[0], found.first_event):
+        state = one.run(draft, machine.first(asked.ends[0])).last.shown
+        levels = list(machine.levels(draft, one.observations))
+        values.append(TestedValue(value=one.value, observations=one.observations, levels=levels, state=state))
+    return found.context, sorted(values, key=lambda one: (-one.state.rank, one.value))
+
+
+async def backtest(
+    queries: Queries,
+    limits: DefaultLimits,
+    principal: Principal,
+    draft: RuleDraft,
+    period: Period,
+    *,
+    with_observations: bool,
+) -> tuple[Context, Backtest]:
+    """Looks at the windows of a rule that end in a period, up to the last one that live evaluation would know."""
+    measure = await gauge(queries, limits, principal, draft)
+    asked = Asked(gauge=measure, ends=_ends(draft, period, windows.last_end(draft, queries.now())))
+    found = await reading.read(queries, principal, [asked])
+    _check_number(draft, len(asked.ends) * len(found.values[0].sources))
+    return found.context, await _backtest(draft, asked, found, with_observations=with_observations)
+
+
+def _ends(draft: RuleDraft, period: Period, last: datetime) -> Sequence[datetime]:
+    if period.end <= period.start:
+        raise Refused(Reason.INVALID_TIME_RANGE, "end must be later than start", field="time_range.end")
+    if period.end - period.start > MOST_DAYS * _DAY:
+        raise Refused(
+            Reason.TIME_RANGE_TOO_LARGE,
+            f"a backtest is over at most {MOST_DAYS} days",
+            field="time_range",
+            metadata={"limit_days": str(MOST_DAYS)},
+        )
+    number = max(0, (min(period.end, last) - period.start) // draft.step)
+    _check_number(draft, number)
+    ends = windows.ends(period.start, min(period.end, last), draft.step)
+    if not ends:
+        raise Refused(
+            Reason.INVALID_TIME_RANGE,
+            "no window of the rule ends in the period, as far as it has passed",
+            field="time_range",
+        )
+    return ends
+
+
+def _check_number(draft: RuleDraft, number: int) -> None:
+    most = MOST_FORECASTS if draft.condition.kind is ConditionKind.FORECAST else MOST_WINDOWS
+    if number > most:
+        raise Refused(
+            Reason.TOO_MANY_POINTS,
+            f"the period has {number:,} windows of the rule and its values, more than {most:,}: take a shorter one, a"
+            " longer step or fewer values",
+            field="time_range",
+            metadata={"limit": str(most)},
+        )
+
+
+async def _backtest(draft: RuleDraft, asked: Asked, found: Found, *, with_observations: bool) -> Backtest:
+    incidents: list[FoundIncident] = []
+    silent = looked = 0
+    worst: Watched | None = None
+    most = -1
+    for one in await watched(asked, found.values[0], found.first_event):
+        episodes = one.run(draft, machine.first(asked.ends[0] - draft.step)).episodes
+        incidents += [incident(one.value, episode) for episode in episodes]
+        looked += sum(one.is_active)
+        silent += sum(machine.is_silent(draft, each) for each in one.observations)
+        if len(episodes) > most:
+            worst, most = one, len(episodes)
+    incidents.sort(key=lambda each: (each.opened_at, each.value))
+    shown = _shown(draft, worst.observations) if worst is not None and with_observations else ()
+    return Backtest(
+        incidents=incidents[:MOST_INCIDENTS],
+        total=len(incidents),
+        open_time=_open_time(incidents, asked.ends[-1]),
+        windows=looked,
+        silent_windows=silent,
+        notifications=sum(each.turns for each in incidents),
+        observed_value="" if worst is None else worst.value,
+        observations=shown,
+        levels=list(machine.levels(draft, shown)),
+    )
+
+
+def incident(value: str, episode: Episode) -> FoundIncident:
+    """Returns an incident of a run of windows that has begun in it."""
+    opened, closed = episode.turns[0], episode.closed
+    return FoundIncident(
+        value=value,
+        opened_at=opened.at,
+        closed_at=None if closed is None else closed.at,
+        close_reason=None if closed is None else closed.close_reason,
+        state=episode.state,
+        worst=episode.worst,
+        peak=episode.peak,
+        peak_at=episode.peak_at,
+        reason=opened.observation.reason,
+        turns=len(episode.turns),
+    )
+
+
+def _open_time(incidents: Sequence[FoundIncident], last: datetime) -> timedelta:
+    """Returns how long any of them was open, all together."""
+    total, until = timedelta(0), None
+    for one in incidents:  # in the order in which they began
+        start, end = one.opened_at, one.closed_at or last
+        if until is not None:
+            start = max(start, until)
+        if end > start:
+            total += end - start
+        until = end if until is None else max(until, end)
+    return total
+
+
+def _shown(draft: RuleDraft, observations: Sequence[Observation]) -> Sequence[Observation]:
+    """Returns windows in equal steps, and those in which the level changes, as far as there is room."""
+    step = -(-len(observations) // MOST_SHOWN)
+    if step <= 1:
+        return observations
+    levels = list(machine.levels(draft, observations))
+    turning = {place for place in range(1, len(levels)) if levels[place] is not levels[place - 1]}
+    room = MOST_SHOWN // 2
+    regular = set(range(0, len(observations), max(step, -(-len(observations) // room))))
+    chosen = sorted(regular | set(sorted(turning)[:room]))
+    return [observations[place] for place in chosen]

@@ -1,0 +1,262 @@
+"""Reading: all that it takes to measure windows of rules of one organization, in one snapshot."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from server import timerange
+from server.alerts import sources, windows
+from server.alerts.measuring import EVENTS, Gauge
+from server.alerts.sources import Buckets, Source, Windows
+from server.catalog import figures
+from server.catalog.selections import AsOf, Selection, Wanted
+from server.errors import Reason, Refused
+from server.organizations.alerts import ConditionKind
+from server.query import custom_metrics, pairs, ranking
+from server.query.answers import Context, Period
+from server.query.edges import Exactness
+from server.query.queries import Queries, Read
+from server.query.reader import Reader
+from server.rollups import overflow
+from server.store import ranking as stored_ranking
+from server.tenancy.principal import Principal
+from server.timerange import Interval, TimeRange
+
+MOST_RAW_EVENTS = 50_000  # that are counted for windows within quarter hours
+MOST_SELECTIONS = 60_000
+_FEW = 4  # ends: so many windows are read as they are
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Windows of a rule: those that end at some instants, oldest first. also are values of its dimension that are
+    looked at whether or not they have had events lately.
+    """
+
+    gauge: Gauge
+    ends: Sequence[datetime]
+    also: Sequence[str] = ()
+
+    @property
+    def windows(self) -> dict[Interval, None]:
+        """Returns all windows that are needed, each once."""
+        return dict.fromkeys(itertools.chain.from_iterable(map(self.gauge.windows, self.ends)))
+
+    @property
+    def is_many(self) -> bool:
+        """Returns whether windows are put together of buckets."""
+        return len(self.ends) > _FEW
+
+    @property
+    def intervals(self) -> Sequence[Interval]:
+        """Returns what is read: the windows, or the buckets that they are put together of."""
+        if not self.is_many:
+            return list(self.windows)
+        start = windows.floor(self.ends[0] - windows.reach(self.gauge.draft), self.width)
+        return sources.buckets(Interval(start=start, end=self.ends[-1]), self.width)
+
+    @property
+    def bounds(self) -> Interval:
+        """Returns the time that the windows are of, and that by which values are chosen."""
+        start = min(one.start for one in self.intervals)
+        return Interval(start=min(start, self.active.start) if self.gauge.draft.group_by else start, end=self.ends[-1])
+
+    @property
+    def active(self) -> Interval:
+        """Returns the time in which values must have had events."""
+        first = timerange.EPOCH + (self.ends[0] - timerange.EPOCH) // _DAY * _DAY
+        return Interval(start=first - windows.ACTIVE_DAYS * _DAY, end=self.ends[-1])
+
+    @property
+    def width(self) -> timedelta:
+        """Returns the width of buckets."""
+        draft = self.gauge.draft
+        is_tiled = draft.condition.kind is ConditionKind.ANOMALY
+        return draft.step if is_tiled else sources.width(draft.step)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """The source of each value of a rule, "" without a dimension; and for each value on which days of UTC it had
+    events, if many windows were asked for: None says that all windows of it count.
+    """
+
+    sources: Mapping[str, Source]
+    days: Mapping[str, set[datetime]] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was read, for each rule that was asked about in their order."""
+
+    context: Context
+    as_of: AsOf
+    first_event: datetime | None
+    values: Sequence[Values]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """What is read for a value of a rule: its windows or buckets, and its days."""
+
+    asked: Asked
+    value: str
+    intervals: Sequence[Interval]
+    days: Sequence[Interval]
+
+    def selection(self, interval: Interval) -> Selection:
+        gauge = self.asked.gauge
+        wanted = gauge.wanted
+        return Selection(
+            dimension=gauge.dimension(),
+            value=gauge.part(self.value).value,
+            span=interval.span,
+            bins=gauge.needs_bins,
+            sets=bool(wanted.sets),
+            edges=interval.edges,
+        )
+
+    def day(self, interval: Interval) -> Selection:
+        return Selection.of(self.asked.gauge.part(self.value), interval.span, bins=False, sets=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    parts: Sequence[_Part]
+    event_types: None = field(default=None)
+
+    def selections(self) -> Iterator[Selection]:
+        for part in self.parts:
+            yield from map(part.selection, part.intervals)
+            yield from map(part.day, part.days)
+
+
+async def read(queries: Queries, principal: Principal, asked: Sequence[Asked]) -> Found:
+    """Reads what it takes to measure windows; refuses what QueryMetrics refuses of the same metric and filter, windows
+    within quarter hours where there are too many events or none are kept any more, and more than can be read.
+    """
+    bounds = [one.bounds for one in asked]
+    period = Period(
+        start=max(timerange.FLOOR, min(one.start for one in bounds)),
+        end=max(one.end for one in bounds),
+        zone=asked[0].gauge.zone,
+    )
+    starts = [interval.start for one in asked for interval in one.intervals if interval.edges]
+
+    async def planner(reader: Reader, resolved: TimeRange) -> _Plan:
+        if starts:
+            _check_raw(resolved, min(starts))
+        parts = [part for one in asked for part in await _parts(reader, one)]
+        if sum(len(part.intervals) + len(part.days) for part in parts) > MOST_SELECTIONS:
+            raise Refused(
+                Reason.TOO_MANY_POINTS,
+                "these are too many windows to look at together: take a shorter period, a longer step or fewer values",
+                field="time_range",
+                metadata={"limit": str(MOST_SELECTIONS)},
+            )
+        return _Plan(parts=parts)
+
+    reading = queries.reading_planned(
+        principal,
+        period,
+        _wanted(asked),
+        planner,
+        exactness=Exactness(most=MOST_RAW_EVENTS, is_required=True) if starts else None,
+    )
+    async with reading as (driver, found):
+        for one in asked:
+            await _check(Reader(driver, principal.organization_id, one.gauge.wanted, None), one)
+    return _found(asked, found)
+
+
+async def _check(reader: Reader, asked: Asked) -> None:
+    """Refuses a part of the organization of which there are no figures, or not over all of the time."""
+    gauge = asked.gauge
+    part = gauge.part("")
+    if gauge.draft.dimension:
+        await pairs.checked_from(reader.driver, reader.organization_id, part, asked.bounds.span)
+        await overflow.check(reader.driver, reader.organization_id, part, field="filter")
+    if gauge.catalogue.own:
+        custom_metrics.checked_from(gauge.catalogue, asked.bounds.span)
+
+
+def _wanted(asked: Iterable[Asked]) -> Wanted:
+    each = [one.gauge.wanted for one in asked]
+    return Wanted(
+        counters=sorted({key for one in each for key in one.counters}),
+        histograms=sorted({key for one in each for key in one.histograms}),
+        sets=sorted({key for one in each for key in one.sets}),
+        projections=sorted({name for one in each for name in one.projections}),
+    )
+
+
+def _check_raw(period: TimeRange, first: datetime) -> None:
+    """Refuses windows within quarter hours where raw events are gone."""
+    if period.is_exact(first):
+        return
+    start = timerange.instant(period.raw_from or 0).isoformat().replace("+00:00", "Z")
+    raise Refused(
+        Reason.RAW_EVENTS_GONE,
+        f"windows within quarter hours are counted from raw events, which are kept from {start} on",
+        field="rule.step",
+        metadata={"kept_from": start},
+    )
+
+
+async def _parts(reader: Reader, asked: Asked) -> list[_Part]:
+    intervals, gauge = asked.intervals, asked.gauge
+    if not gauge.draft.group_by:
+        return [_Part(asked=asked, value="", intervals=intervals, days=())]
+    has_events = figures.is_kept(EVENTS.name, gauge.dimension(), gauge.catalogue)
+    days = sources.buckets(_whole_days(asked.active), _DAY) if asked.is_many and has_events else ()
+    values = dict.fromkeys([*await _active(reader, asked), *asked.also])
+    return [_Part(asked=asked, value=value, intervals=intervals, days=days) for value in values]
+
+
+def _whole_days(active: Interval) -> Interval:
+    return Interval(start=active.start, end=active.end + (timerange.EPOCH - active.end) % _DAY)
+
+
+async def _active(reader: Reader, asked: Asked) -> Sequence[str]:
+    """Returns the values with most events lately."""
+    gauge = asked.gauge
+    dimension, span = gauge.dimension(), asked.active.span
+    values = await reader.values(dimension, span.interval)
+    by = ranking.EVENTS if figures.is_kept(EVENTS.name, dimension, gauge.catalogue) else ranking.BY_VALUE
+    found, _ = await stored_ranking.rank(
+        reader.driver, reader.organization_id, values, by, skip=0, most=gauge.draft.max_values
+    )
+    return found
+
+
+def _found(asked: Sequence[Asked], read: Read[_Plan]) -> Found:
+    cells = read.found.cells
+    first = None if read.found.first_event is None else timerange.instant(read.found.first_event)
+    by_rule: list[dict[str, Source]] = [{} for _ in asked]
+    days: list[dict[str, set[datetime]]] = [{} for _ in asked]
+    places = {id(one): place for place, one in enumerate(asked)}
+    for part in read.plan.parts:
+        place = places[id(part.asked)]
+        mine = [cells[part.selection(one)] for one in part.intervals]
+        source: Source
+        if part.asked.is_many:
+            source = Buckets(part.intervals[0].start, part.asked.width, mine)
+        else:
+            source = Windows(dict(zip(part.intervals, mine, strict=True)))
+        by_rule[place][part.value] = source
+        days[place][part.value] = {one.start for one in part.days if figures.figure(EVENTS, cells[part.day(one)])}
+    return Found(
+        context=read.context([one.gauge.name for one in asked], asked[0].gauge.catalogue),
+        as_of=read.found.as_of,
+        first_event=first,
+        values=[
+            Values(sources=some, days=days[place] if _has_days(one, read.plan) else None)
+            for place, (one, some) in enumerate(zip(asked, by_rule, strict=True))
+        ],
+    )
+
+
+def _has_days(asked: Asked, plan: _Plan) -> bool:
+    return any(part.days for part in plan.parts if part.asked is asked)
