@@ -1,0 +1,185 @@
+"""Rules of alerts as callers see them: made, changed, snoozed and deleted. Changes are in the audit trail."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from server import timerange
+from server.admission.query_slots import QuerySlots
+from server.alerts import checking
+from server.catalog.catalogue import Catalogue
+from server.catalog.filters import Filter
+from server.clock import Clock
+from server.errors import Reason, Refused
+from server.organizations.alerts import LONGEST, MOST_RULES, KeptRule, KeptStanding, RuleDraft
+from server.organizations.audit_trail import Actor, Entry
+from server.query import pairs
+from server.store import alert_rules as stored
+from server.store import destinations
+from server.store.alert_rules import RuleSummary
+from server.store.database import Database, Driver
+from server.tenancy import audit_trail
+from server.tenancy.principal import Principal
+from server.timerange import Span
+
+_SHOWN: Final = 64  # characters of what was given, in a refusal
+_QUARTER: Final = timedelta(minutes=15)
+
+
+class AlertRules:
+    """The rules of organizations. Those who add rules to one organization take turns."""
+
+    def __init__(self, database: Database, slots: QuerySlots, clock: Clock) -> None:
+        self._database = database
+        self._slots = slots
+        self._clock = clock
+
+    async def listed(self, principal: Principal) -> Sequence[RuleSummary]:
+        """Returns all rules and how they stand, by name."""
+        async with self._slots.slot(principal), self._database.query() as driver:
+            return await stored.listed(driver, principal.organization_id)
+
+    async def get(self, principal: Principal, rule_id: str) -> tuple[KeptRule, Sequence[KeptStanding]]:
+        """Returns a rule and how it stands, the worst first; refuses where there is none."""
+        async with self._slots.slot(principal), self._database.snapshot() as driver:
+            found = await _found(driver, principal, rule_id)
+            return found, await stored.standings(driver, principal.organization_id, rule_id)
+
+    async def create(self, principal: Principal, draft: RuleDraft, catalogue: Catalogue, by: Actor) -> KeptRule:
+        """Stores a checked rule, and returns it."""
+        organization_id, rule_id = principal.organization_id, f"alr_{secrets.token_hex(8)}"
+        async with self._slots.slot(principal), self._database.transaction() as driver:
+            await stored.lock(driver, organization_id)
+            if await stored.number_of(driver, organization_id) >= MOST_RULES:
+                raise Refused(
+                    Reason.ALERT_RULE_LIMIT,
+                    f"the organization has {MOST_RULES} alert rules, which is the most: delete one that nobody needs",
+                    metadata={"limit": str(MOST_RULES)},
+                )
+            await self._check_known(driver, principal, draft, catalogue, draft.destinations)
+            await stored.add(driver, organization_id, rule_id, principal.subject, draft, is_early=False)
+            made = await _found(driver, principal, rule_id)
+            await _record(driver, principal, by, "alert_rule.created", rule_id, after=_told(draft))
+            return made
+
+    async def update(
+        self, principal: Principal, rule_id: str, etag: str, draft: RuleDraft, catalogue: Catalogue, by: Actor
+    ) -> KeptRule:
+        """Stores what a checked rule is from now on, and returns it; refuses one that was changed since the etag,
+        unless that is empty. Where it asks something else, or is disabled or enabled, it begins anew.
+        """
+        async with self._slots.slot(principal), self._database.transaction() as driver:
+            before = await _found(driver, principal, rule_id, lock=True)
+            _check_etag(before, etag, "rule.etag")
+            added = [one for one in draft.destinations if one not in before.draft.destinations]
+            await self._check_known(driver, principal, draft, catalogue, added)
+            was, becomes = before.draft, draft
+            begins_anew = (was.asks, was.is_disabled) != (becomes.asks, becomes.is_disabled)
+            await stored.update(driver, before, principal.subject, draft, is_early=False, begins_anew=begins_anew)
+            made = await _found(driver, principal, rule_id)
+            told = {"before": _told(was), "after": _told(draft)}
+            await _record(driver, principal, by, "alert_rule.updated", rule_id, **told)
+            return made
+
+    async def delete(self, principal: Principal, rule_id: str, etag: str, by: Actor) -> None:
+        """Deletes a rule, and ends its incidents; refuses as update does."""
+        async with self._slots.slot(principal), self._database.transaction() as driver:
+            before = await _found(driver, principal, rule_id, lock=True)
+            _check_etag(before, etag, "etag")
+            await stored.delete(driver, principal.organization_id, rule_id)
+            await _record(driver, principal, by, "alert_rule.deleted", rule_id, before=_told(before.draft))
+
+    async def snooze(self, principal: Principal, rule_id: str, until: datetime | None, by: Actor) -> KeptRule:
+        """Keeps a rule from telling anybody until an instant, None: it tells again. Returns it as it is then."""
+        now = self._clock.now()
+        if until is not None and until > now + LONGEST:
+            raise Refused(
+                Reason.TIME_IN_FUTURE,
+                f"at most 31 days ahead, which is {(now + LONGEST).isoformat(timespec='seconds')}",
+                field="until",
+                metadata={"latest": (now + LONGEST).isoformat(timespec="seconds")},
+            )
+        async with self._slots.slot(principal), self._database.transaction() as driver:
+            before = await _found(driver, principal, rule_id, lock=True)
+            ends = until if until is not None and until > now else None
+            await stored.snooze(driver, principal.organization_id, rule_id, principal.subject, ends)
+            made = await _found(driver, principal, rule_id)
+            told = {"before": _snoozed(before), "after": _snoozed(made)}
+            await _record(driver, principal, by, "alert_rule.snoozed", rule_id, **told)
+            return made
+
+    async def _check_known(
+        self, driver: Driver, principal: Principal, draft: RuleDraft, catalogue: Catalogue, added: Sequence[str]
+    ) -> None:
+        """Refuses destinations that there are not, and a pair of dimensions by which no figures are kept."""
+        known = {one.destination_id for one in await destinations.some(driver, principal.organization_id, added)}
+        for one in added:
+            if one not in known:
+                raise Refused(
+                    Reason.DESTINATION_NOT_FOUND,
+                    f"the organization has no destination {one[:_SHOWN]!r}",
+                    field="rule.destination_ids",
+                    metadata={"destination": one[:_SHOWN]},
+                )
+        found = checking.dimension(draft.dimension, catalogue)
+        if found is not None and found.sides is not None:
+            now = timerange.floor_bucket(self._clock.now())
+            part = Filter(dimension=found, value=draft.value)
+            await pairs.checked_from(driver, principal.organization_id, part, Span(now, now + 1), field="rule.filter")
+
+
+async def _found(driver: Driver, principal: Principal, rule_id: str, *, lock: bool = False) -> KeptRule:
+    found = await stored.by_id(driver, principal.organization_id, rule_id, lock=lock)
+    if found is None:
+        raise Refused(
+            Reason.ALERT_RULE_NOT_FOUND,
+            f"the organization has no alert rule {rule_id[:_SHOWN]!r}",
+            field="rule_id",
+            metadata={"rule": rule_id[:_SHOWN]},
+        )
+    return found
+
+
+def _check_etag(before: KeptRule, etag: str, field: str) -> None:
+    if etag and etag != before.etag:
+        raise Refused(
+            Reason.ETAG_MISMATCH,
+            f"the rule was changed since it was read, by {before.updated_by}: read it again",
+            field=field,
+            metadata={"etag": before.etag},
+        )
+
+
+async def _record(
+    driver: Driver,
+    principal: Principal,
+    by: Actor,
+    action: str,
+    rule_id: str,
+    *,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+) -> None:
+    entry = Entry(actor=by, action=action, subject=rule_id, before=before, after=after)
+    await audit_trail.record(driver, principal.organization_id, entry)
+
+
+def _told(draft: RuleDraft) -> Mapping[str, object]:
+    """Returns a rule as the audit trail tells it."""
+    condition = draft.condition
+    limits = {name: getattr(condition, name) for name in ("warning", "critical", "low_warning", "low_critical")}
+    return {
+        "name": draft.name,
+        "metric": draft.metric,
+        "condition": condition.kind.value,
+        "limits": {name: f"{limit:g}" for name, limit in limits.items() if limit is not None},
+        "window_seconds": int(draft.window.total_seconds()),
+        "destinations": list(draft.destinations),
+        "disabled": draft.is_disabled,
+    }
+
+
+def _snoozed(rule: KeptRule) -> Mapping[str, object]:
+    until = rule.snoozed_until
+    return {"snoozed_until": "" if until is None else until.isoformat(timespec="seconds")}

@@ -1,0 +1,136 @@
+"""How the rules of organizations stand, for those who watch: read once for all watchers of an organization.
+
+One statement a second asks for what changes with the states and incidents of all organizations that somebody watches;
+an organization is read again where that has changed, and every 15 seconds.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from server import errors, telemetry
+from server.broadcast import Broadcast
+from server.errors import Reason, Refused
+from server.realtime import lookup_slots
+from server.realtime.lookup_slots import Lookups
+from server.store import incidents as stored
+from server.store.incidents import Overview
+from server.tally import Tally
+
+PULSE_SECONDS: Final = 1.0
+SHOWN_INCIDENTS: Final = 100
+_READ_AGAIN_SECONDS: Final = 15.0
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Watched:
+    """An organization that somebody watches. encoded is how it stood when it was last read; version grows with each
+    reading that shows something new, from 1 for the first one.
+    """
+
+    organization_id: int
+    news: Broadcast = field(default_factory=Broadcast)
+    first: asyncio.Lock = field(default_factory=asyncio.Lock)  # is held while it is read for the first time
+    version: int = 0
+    encoded: bytes = b""
+    users: int = 0
+    mark: tuple[object, ...] | None = None
+    shown: tuple[object, ...] | None = None
+    read_at: float = 0.0
+
+    @property
+    def is_old(self) -> bool:
+        """Returns whether it is to be read again, whatever has changed."""
+        return time.monotonic() - self.read_at >= _READ_AGAIN_SECONDS
+
+
+class AlertWatch:
+    """The watched organizations of a server. encode makes the message of what is read, once for all who get it."""
+
+    def __init__(self, lookups: Lookups, encode: Callable[[Overview], bytes], *, limit: int, limit_each: int) -> None:
+        self._lookups = lookups
+        self._encode = encode
+        self._limit = limit
+        self._limit_each = limit_each
+        self._watched: dict[int, Watched] = {}
+        self._pulse: asyncio.Task[None] | None = None
+        self.subscriptions = Tally()  # by organization
+
+    @contextlib.asynccontextmanager
+    async def watching(self, organization_id: int) -> AsyncIterator[Watched]:
+        """Gives an organization for as long as the block lasts, read at least once; refuses watchers over the limits."""
+        self._check(organization_id)
+        self.subscriptions.add(organization_id)  # before anything is waited for
+        telemetry.SUBSCRIPTIONS.inc()
+        one = self._watched.setdefault(organization_id, Watched(organization_id=organization_id))
+        one.users += 1
+        try:
+            async with one.first:
+                if not one.version:
+                    await self._read(one)
+            if self._pulse is None:
+                self._pulse = asyncio.create_task(self._beat())
+            yield one
+        finally:
+            telemetry.SUBSCRIPTIONS.dec()
+            self.subscriptions.add(organization_id, -1)
+            one.users -= 1
+            if not one.users:
+                del self._watched[organization_id]
+            if not self._watched and self._pulse is not None:
+                self._pulse.cancel()
+                self._pulse = None
+
+    def wake(self) -> None:
+        """Wakes every watcher."""
+        for one in self._watched.values():
+            one.news.notify_all()
+
+    def _check(self, organization_id: int) -> None:
+        each, total = self.subscriptions[organization_id], self.subscriptions.total
+        for count, limit, whose in ((each, self._limit_each, "organization"), (total, self._limit, "server")):
+            if count >= limit:
+                raise Refused(
+                    Reason.SUBSCRIPTION_LIMIT,
+                    f"too many subscriptions of this {whose}",
+                    metadata={"limit": str(limit)},
+                    retry_after=5.0,
+                )
+
+    async def _read(self, one: Watched) -> None:
+        """Reads how an organization stands, and wakes those who watch it if that is news."""
+        async with self._lookups.snapshot(one.organization_id) as driver:
+            mark = (await stored.marks(driver, [one.organization_id])).get(one.organization_id)
+            found = await stored.overview(driver, one.organization_id, SHOWN_INCIDENTS)
+        one.mark, one.read_at, one.encoded = mark, time.monotonic(), self._encode(found)
+        shown = (frozenset(found.states), tuple(found.incidents), found.open_incidents)
+        if shown != one.shown:
+            one.shown = shown
+            one.version += 1
+            one.news.notify_all()
+
+    async def _beat(self) -> None:
+        """Looks once a second at what has changed. While the database is away there is no news."""
+        away = False
+        while True:
+            await asyncio.sleep(PULSE_SECONDS)
+            try:
+                await self._look()
+                away = False
+            except Exception as error:  # noqa: BLE001 - the pulse outlives whatever happens
+                if not away:
+                    _log.warning("alerts cannot be read; those who watch them wait", error=errors.describe(error))
+                away = True
+
+    async def _look(self) -> None:
+        async with self._lookups.snapshot(lookup_slots.EVERYBODY) as driver:
+            marks = await stored.marks(driver, list(self._watched))
+        for one in list(self._watched.values()):
+            if one.version and (one.is_old or marks.get(one.organization_id) != one.mark):
+                await self._read(one)
