@@ -29,6 +29,8 @@ Name = Literal[
     "report_after_upload",
     "report_before_commit",
     "report_after_commit",
+    "alert_before_commit",
+    "alert_after_commit",
     "delivery_before_send",
     "delivery_after_send",
     "delivery_after_record",

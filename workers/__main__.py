@@ -11,6 +11,7 @@ import structlog
 import typer
 
 from server import errors, failpoints, kinds, prometheus, settings, telemetry
+from server.alerts import evaluating
 from server.clock import Clock
 from server.delivery import queueing, setup
 from server.delivery.courier import Courier
@@ -29,13 +30,13 @@ from server.tasks.kinds import Kinds
 from server.tasks.wakeups import Wakeups
 from server.tenancy import pseudonyms
 from server.tenancy.keyed_hashes import KeyedHashes
-from workers import folding, reporting
+from workers import alerting, folding, reporting
 from workers.process import Process
 from workers.projecting import Projecting
 
 _GOODBYE_SECONDS = 10.0
 _WATCH_SECONDS = 2.0
-_OTHER_CONNECTIONS = 5  # for claims, leases, schedules, figures, and the search for what there is to do
+_OTHER_CONNECTIONS = 6  # for claims, leases, schedules, figures, alerts, and the search for what there is to do
 _log = structlog.get_logger(__name__)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -84,12 +85,13 @@ async def work(
     diagnosis.check_redis_url(redis_url)
     with diagnosis.explained(database_url):
         long_slots = max(1, concurrency // 2)
-        connections = folding.CONCURRENCY + concurrency + long_slots + _OTHER_CONNECTIONS
+        at_once = evaluating.ORGANIZATIONS_AT_ONCE
+        connections = folding.CONCURRENCY + concurrency + long_slots + at_once + _OTHER_CONNECTIONS
         waker, notifications = Wakeups(redis_url), Notifications(redis_url, Clock())
         database = Database(
             database_url,
             ingest_connections=1,
-            query_connections=reporting.QUERIES,
+            query_connections=reporting.QUERIES + at_once + 1,
             other_connections=connections,
             step_patience=STEP_PATIENCE,
         )
@@ -124,7 +126,8 @@ async def work(
             )
             projecting = Projecting(database, projector)
             garbage_collection.spare_collector()
-            await _until_signalled(Process(redis_url, folds, projecting, running), database)
+            looking = alerting.alerting(known, database, projector, waker.tasks)
+            await _until_signalled(Process(redis_url, folds, projecting, running, looking), database)
         finally:
             await projector.close()
             await waker.close()

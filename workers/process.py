@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from server import errors
 from server.tasks import wakeups
 from server.tasks.runner import Runner
+from workers.alerting import Alerting
 from workers.folding import Folding
 from workers.projecting import Projecting
 from workers.supervisor import keep_running
@@ -38,11 +39,14 @@ _log = structlog.get_logger(__name__)
 class Process:
     """The parts of a worker process: loops beside each other, of which each is started again where it dies."""
 
-    def __init__(self, redis_url: str, folding: Folding, projecting: Projecting, runner: Runner) -> None:
+    def __init__(
+        self, redis_url: str, folding: Folding, projecting: Projecting, runner: Runner, alerting: Alerting
+    ) -> None:
         self._redis_url = redis_url
         self._folding = folding
         self._projecting = projecting
         self._runner = runner
+        self._alerting = alerting
         self._heard_at = 0.0
 
     async def run(self) -> None:
@@ -55,6 +59,7 @@ class Process:
             "leases": self._runner.executions.keep_leases,
             "schedules": self._runner.run_schedules,
             "figures of tasks": self._runner.publish,
+            "alerts": self._alerting.run,
         }
         try:
             async with asyncio.TaskGroup() as group:

@@ -42,36 +42,47 @@ _DAY = timedelta(days=1)
 
 async def gauge(queries: Queries, limits: DefaultLimits, principal: Principal, draft: RuleDraft) -> Gauge:
     """Returns how windows of a rule are measured; refuses metrics and dimensions that are not there any more."""
-    names = [draft.metric, *draft.dimension.split(","), draft.group_by]
-    catalogue = await custom_metrics.catalogue(queries, principal, names)
-    return gauge_of(catalogue, limits, principal, draft)
+    catalogue = await custom_metrics.catalogue(queries, principal, names(draft))
+    found = gauge_of(catalogue, limits, principal, draft)
+    check(found)
+    return found
+
+
+def names(draft: RuleDraft) -> Sequence[str]:
+    """Returns the names of metrics and dimensions that a rule has."""
+    return draft.metric, *draft.dimension.split(","), draft.group_by
 
 
 def gauge_of(catalogue: Catalogue, limits: DefaultLimits, principal: Principal, draft: RuleDraft) -> Gauge:
-    """Returns how windows of a rule are measured that names what a catalogue has; refuses what that has not."""
-    found = Gauge(
+    """Returns how windows of a rule are measured."""
+    return Gauge(
         draft=draft,
         catalogue=catalogue,
         zone=timerange.zone(draft.time_zone or principal.settings.time_zone),
         quota=limits.of(principal.settings).monthly_events or None,
     )
-    if found.name not in catalogue.metrics:
+
+
+def check(one: Gauge) -> None:
+    """Refuses a rule whose metric or dimension is not there any more."""
+    draft = one.draft
+    if one.name not in one.catalogue.metrics:
         raise Refused(
             Reason.UNKNOWN_METRIC,
-            f"there is no metric {found.name!r} any more",
+            f"there is no metric {one.name!r} any more",
             field="rule.metric",
-            metadata={"metric": found.name},
+            metadata={"metric": one.name},
         )
     try:
-        found.dimension()
+        one.dimension()
     except LookupError as error:
+        name = draft.dimension or draft.group_by
         raise Refused(
             Reason.UNKNOWN_DIMENSION,
-            f"there is no dimension {draft.dimension or draft.group_by!r} any more",
-            field="rule.group_by",
-            metadata={"dimension": draft.dimension or draft.group_by},
+            f"there is no dimension {name!r} any more",
+            field="rule.group_by" if draft.group_by else "rule.filter",
+            metadata={"dimension": name},
         ) from error
-    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +92,18 @@ class Watched:
     value: str
     observations: Sequence[Observation]
     is_active: Sequence[bool]
+
+    def first(self, number: int) -> "Watched":
+        """Returns the same with so many windows."""
+        return Watched(value=self.value, observations=self.observations[:number], is_active=self.is_active[:number])
+
+    def with_one(self, before: "Watched", observation: Observation) -> "Watched":
+        """Returns some of the windows and one more."""
+        return Watched(
+            value=self.value,
+            observations=[*before.observations, observation],
+            is_active=[*before.is_active, True],
+        )
 
     def run(self, draft: RuleDraft, before: Standing) -> Run:
         """Looks at them one after the other."""

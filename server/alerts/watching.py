@@ -64,7 +64,7 @@ class AlertWatch:
 
     @contextlib.asynccontextmanager
     async def watching(self, organization_id: int) -> AsyncIterator[Watched]:
-        """Gives an organization for as long as the block lasts, read at least once; refuses watchers over the limits."""
+        """Gives an organization for as long as the block lasts, read at least once; refuses too many watchers."""
         self._check(organization_id)
         self.subscriptions.add(organization_id)  # before anything is waited for
         telemetry.SUBSCRIPTIONS.inc()

@@ -14,6 +14,7 @@ from server.timerange import EPOCH, Interval
 
 ANOMALY_DAYS = 58  # that an anomaly is judged by: the eight weeks before each of the last two days
 HOURLY_DAYS, DAILY_DAYS = 28, 120  # of history that a forecast is made from
+LONGEST_HORIZON = timedelta(days=7)
 ACTIVE_DAYS = 7  # a value of a dimension is looked at for so long after its last event
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _WEEKS = 4
@@ -114,8 +115,15 @@ def reach(draft: RuleDraft) -> timedelta:
 
 
 def horizon(draft: RuleDraft) -> timedelta:
-    """Returns how old windows may be that are looked at again since late events have changed them."""
-    return 7 * _DAY if draft.step >= timedelta(minutes=15) else _DAY
+    """Returns how old windows may be that are looked at again since late events have changed them, and that are made up
+    after nobody has looked.
+    """
+    return LONGEST_HORIZON if draft.step >= timedelta(minutes=15) else _DAY
+
+
+def longest(draft: RuleDraft) -> timedelta:
+    """Returns how long a window of a rule may be."""
+    return timedelta(days=32) if draft.condition.kind is ConditionKind.BUDGET else draft.window
 
 
 def is_early(draft: RuleDraft, catalogue: Catalogue) -> bool:

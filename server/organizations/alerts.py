@@ -186,8 +186,9 @@ def default_step(window: timedelta) -> timedelta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptRule:
-    """A rule as it is stored. generation counts how often its states have begun anew, from 1; evaluated_until is the
-    end of the last window that was looked at, and evaluated_revision what had been acknowledged by then.
+    """A rule as it is stored. generation counts how often its states have begun anew, from 1, and begun_at is from when
+    on; evaluated_until is the end of the last window that was looked at, and evaluated_revision what had been
+    acknowledged by then.
     """
 
     organization_id: int
@@ -200,6 +201,7 @@ class KeptRule:
     updated_by: str
     snoozed_until: datetime | None
     generation: int
+    begun_at: datetime
     evaluated_until: datetime
     evaluated_revision: int
 
@@ -305,8 +307,8 @@ class KeptIncident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundIncident:
-    """An incident that a run of windows came to. closed_at is None if it was open after the last one; turns is how often
-    its state changed, its beginning and end included.
+    """An incident that a run of windows came to. closed_at is None if it was open after the last one; turns counts the
+    changes of its state, with its beginning and end.
     """
 
     value: str

@@ -18,7 +18,7 @@ from server.clock import Clock
 from server.errors import Refused
 from server.organizations.organization import Organization, OrganizationState
 from server.organizations.reports import ReportFile, ReportRun, RunAttempt, RunOutcome
-from server.reports import archive, blocks, extras, page, pdf, runs, telling, timetables, workbook
+from server.reports import archive, blocks, extras, page, pdf, runs, workbook
 from server.reports.blocks import ReportAnswers, RunPlan
 from server.reports.document import ReportDocument
 from server.reports.object_store import NoRoom, ObjectStore, sha256
@@ -26,6 +26,7 @@ from server.store import deployment, organizations
 from server.store import report_runs as stored
 from server.store.database import Database
 from server.tasks.kinds import Result, TaskError, Work
+from server.tenancy import principal as principals
 from server.tenancy.principal import Principal
 
 _ASKING: Final = 0.8  # the share of the work that questions are
@@ -82,7 +83,7 @@ class MakingReports:
             await self._fail(work.database, run, "the organization is not active")
             return {"failed": "suspended"}
         extras.check(run.formats)
-        principal = timetables.service_principal(run.organization_id, tenant.settings, run.requested_by)
+        principal = principals.of_service(run.organization_id, tenant.settings, run.requested_by)
         plan = self.questions.plan(run.content)
         document = await self._document(work, run, tenant, principal, plan)
         if document.failed == len(document.blocks):

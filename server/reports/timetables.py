@@ -14,7 +14,6 @@ from server.errors import Reason, Refused
 from server.organizations.audit_trail import Actor, Entry
 from server.organizations.organization import OrganizationState
 from server.organizations.reports import MOST_OF_REPORT, ReportRun, ReportSchedule, ScheduleDraft
-from server.organizations.settings import OrganizationSettings
 from server.reports import extras, runs, saved
 from server.reports.blocks import ReportAnswers
 from server.reports.runs import ReportRuns, RunAsk
@@ -25,6 +24,7 @@ from server.store.database import Database, Driver
 from server.tasks import cron
 from server.tasks.kinds import Result, TaskError, Work
 from server.tenancy import audit_trail, sign_ins
+from server.tenancy import principal as principals
 from server.tenancy.principal import Principal, Scope
 
 NEXT_SHOWN: Final = 5
@@ -168,22 +168,11 @@ class ScheduledReports:
             report = await stored_reports.for_schedule(driver, organization_id, found.report_id)
             if report is None:
                 return {"run_id": None}
-            principal = service_principal(organization_id, tenant.settings, found.created_by)
+            principal = principals.of_service(organization_id, tenant.settings, found.created_by)
             new = runs.planned(self.questions, principal, report, RunAsk(), work.period)
             run_id = await runs.enqueue(driver, organization_id, runs.of_schedule(new, found, work.period))
         self.on_queued()
         return {"run_id": str(run_id)}
-
-
-def service_principal(organization_id: int, settings: OrganizationSettings, subject: str) -> Principal:
-    """Returns whom the service asks questions for where nobody calls: they may read figures, and nothing else."""
-    return Principal(
-        organization_id=organization_id,
-        key_id="",
-        scopes=frozenset({Scope.READ}),
-        settings=settings,
-        subject=subject,
-    )
 
 
 async def _check_destinations(driver: Driver, principal: Principal, destination_ids: Sequence[str]) -> None:

@@ -28,7 +28,7 @@ from server.store.database import Driver
 
 COLUMNS: Final = (
     "r.organization_id, r.rule_id, r.draft::text AS draft, r.owner, r.version, r.created_at, r.updated_at,"
-    " r.updated_by, r.snoozed_until, r.generation, r.evaluated_until, r.evaluated_revision"
+    " r.updated_by, r.snoozed_until, r.generation, r.begun_at, r.evaluated_until, r.evaluated_revision"
 )
 _OF_THE_ROW = tuple(one.name for one in fields(KeptRule) if one.name != "draft")
 _STANDING = "rule_id, value, standing::text AS standing, observation::text AS observation, incident_id"
@@ -136,8 +136,9 @@ async def add(
     begins = _BEGINS.format(step="$8::interval")
     await driver.execute(
         "INSERT INTO alert_rules (organization_id, rule_id, name, draft, owner, updated_by, version, is_disabled,"  # noqa: S608 - ours
-        " is_early, evaluated_until, next_run_at, evaluated_revision) VALUES ($1, $2, $3, $4::text::jsonb, $5, $5, 1,"
-        f" $6, $7, {begins}, {begins} + $8::interval + $9::interval, {_REVISION})",
+        " is_early, begun_at, evaluated_until, next_run_at, evaluated_revision)"
+        f" VALUES ($1, $2, $3, $4::text::jsonb, $5, $5, 1, $6, $7, {begins}, {begins},"
+        f" {begins} + $8::interval + $9::interval, {_REVISION})",
         organization_id,
         rule_id,
         draft.name,
@@ -208,6 +209,7 @@ async def update(
     await driver.execute(
         "UPDATE alert_rules SET name = $3, draft = $4::text::jsonb, updated_by = $5, is_disabled = $6, is_early = $7,"  # noqa: S608 - ours
         " version = version + 1, updated_at = clock_timestamp(), generation = generation + $10::boolean::integer,"
+        f" begun_at = CASE WHEN $10 THEN {begins} ELSE begun_at END,"
         f" evaluated_until = CASE WHEN $10 THEN {begins} ELSE evaluated_until END,"
         f" next_run_at = CASE WHEN $10 THEN {begins} ELSE evaluated_until END + $8::interval + $9::interval,"
         f" evaluated_revision = CASE WHEN $10 THEN {_REVISION} ELSE evaluated_revision END"

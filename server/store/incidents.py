@@ -16,9 +16,9 @@ from server.organizations.alerts import (
 )
 from server.store.database import Driver
 
-_COLUMNS = ", ".join(one.name for one in fields(KeptIncident))
+COLUMNS = ", ".join(one.name for one in fields(KeptIncident))
 _ENTRY = ", ".join(one.name for one in fields(IncidentEntry))
-_READ = f"SELECT {_COLUMNS} FROM incidents WHERE organization_id = $1"  # noqa: S608 - our columns
+_READ = f"SELECT {COLUMNS} FROM incidents WHERE organization_id = $1"  # noqa: S608 - our columns
 _NEWEST_FIRST = "ORDER BY opened_at DESC, incident_id DESC"
 
 

@@ -195,6 +195,7 @@ _STATEMENTS = (
         is_disabled boolean NOT NULL,
         is_early boolean NOT NULL,
         generation integer NOT NULL DEFAULT 1,
+        begun_at timestamptz NOT NULL,
         evaluated_until timestamptz NOT NULL,
         evaluated_revision bigint NOT NULL DEFAULT 0,
         next_run_at timestamptz NOT NULL,

@@ -1,0 +1,291 @@
+"""Looking at rules all the time: whatever is due is claimed, read in one snapshot of its organization, and recorded.
+
+What a rule has found is one transaction with how far it was looked at. A worker that dies has done nothing; another one
+takes the rule once the lease is over.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from server import errors, failpoints
+from server.alerts import backtesting, machine, reading, recording, windows
+from server.alerts.backtesting import Watched
+from server.alerts.machine import Run
+from server.alerts.measuring import Gauge
+from server.alerts.reading import Asked
+from server.alerts.recording import Look
+from server.clock import Clock
+from server.errors import Reason, Refused
+from server.organizations.alerts import KeptRule, Observation, Standing
+from server.organizations.organization import OrganizationState
+from server.query import custom_metrics
+from server.query.queries import Queries
+from server.store import alert_evaluations as stored
+from server.store import organizations
+from server.store.database import Database, Driver
+from server.tenancy import principal as principals
+from server.tenancy.limits import DefaultLimits
+from server.tenancy.principal import Principal
+
+LEASE = timedelta(seconds=60)
+CLAIMED = 200  # rules at once
+ORGANIZATIONS_AT_ONCE = 4
+MOST_ENDS = 2_000  # windows of a rule in one look
+_LATER = timedelta(minutes=1)  # for what could not be looked at
+_TOO_MUCH = (Reason.TOO_MANY_RAW_EVENTS, Reason.TOO_MANY_POINTS)
+_KEPT = timedelta(days=1)
+_MOST_EARLY = 3  # windows that are not final yet
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Due:
+    """A rule that is due: its windows from one instant on, the last ones of which may not be final yet."""
+
+    rule: KeptRule
+    asked: Asked
+    early: int  # so many of the windows are not
+
+    @property
+    def gauge(self) -> Gauge:
+        """Returns how its windows are measured."""
+        return self.asked.gauge
+
+    @property
+    def ends(self) -> Sequence[datetime]:
+        """Returns the ends of the windows that are final."""
+        return self.asked.ends[: len(self.asked.ends) - self.early]
+
+    @property
+    def until(self) -> datetime:
+        """Returns up to where the rule has been looked at after this."""
+        return max([self.rule.evaluated_until, *self.ends[-1:]])
+
+    def first_half(self) -> "_Due | None":
+        """Returns the same with fewer windows; None where there are no fewer."""
+        ends = self.ends
+        if len(ends) < 2:
+            return None
+        asked = Asked(gauge=self.gauge, ends=ends[: len(ends) // 2], also=self.asked.also)
+        return _Due(rule=self.rule, asked=asked, early=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What was read for a rule: the windows of each value; or why they cannot be read."""
+
+    due: _Due
+    watched: Sequence[Watched]
+    revision: int
+    refusal: str = ""
+
+
+class Evaluating:
+    """Looks at rules in this process. clock is that of queries; on_queued is called after something is to be told."""
+
+    def __init__(
+        self,
+        database: Database,
+        queries: Queries,
+        clock: Clock,
+        limits: DefaultLimits,
+        on_queued: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._queries = queries
+        self._clock = clock
+        self._limits = limits
+        self._on_queued = on_queued
+
+    async def look(self, now: datetime | None = None) -> int:
+        """Looks at rules that are due, at an instant or else now, and returns how many there were."""
+        async with self._database.transaction() as driver:
+            at, rules = await stored.claim(driver, now, LEASE, CLAIMED)
+        if not rules:
+            return 0
+        self._clock.set(at)
+        by_organization: dict[int, list[KeptRule]] = {}
+        for rule in rules:
+            by_organization.setdefault(rule.organization_id, []).append(rule)
+        room = asyncio.Semaphore(ORGANIZATIONS_AT_ONCE)
+
+        async def one(organization_id: int, mine: Sequence[KeptRule]) -> None:
+            async with room:
+                await self._look_at(organization_id, mine, at)
+
+        async with asyncio.TaskGroup() as group:
+            for organization_id, mine in by_organization.items():
+                group.create_task(one(organization_id, mine))
+        return len(rules)
+
+    async def tidy(self, now: datetime) -> int:
+        """Forgets how rules stood so long ago that no late event changes it; returns how many changes those were."""
+        async with self._database.transaction() as driver:
+            return await stored.forget_changes(driver, now - windows.LONGEST_HORIZON - _KEPT)
+
+    async def _look_at(self, organization_id: int, rules: Sequence[KeptRule], now: datetime) -> None:
+        """Looks at rules of one organization. Whatever goes wrong is a fault of theirs alone."""
+        try:
+            async with self._database.query() as driver:
+                tenant = await organizations.by_id(driver, organization_id)
+            if tenant is None or tenant.state is not OrganizationState.ACTIVE:
+                await self._let_go(rules, now + _LATER)
+                return
+            principal = principals.of_service(organization_id, tenant.settings)
+            for seen in await self._read(principal, await self._due(principal, rules, now), now):
+                await self._record(seen, now)
+        except errors.StorageUnavailable as error:
+            _log.warning("rules of alerts wait for the database", organization_id=organization_id, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, other organizations have their turn
+            _log.error(
+                "rules of alerts cannot be looked at", organization_id=organization_id, reason=errors.describe(error)
+            )
+            await self._let_go(rules, now + _LATER)
+
+    async def _let_go(self, rules: Sequence[KeptRule], next_run_at: datetime) -> None:
+        async with self._database.transaction() as driver:
+            for rule in rules:
+                await stored.let_go(driver, rule, next_run_at)
+
+    async def _due(self, principal: Principal, rules: Sequence[KeptRule], now: datetime) -> list[_Due]:
+        """Returns which windows of rules are to be looked at, and lets go of those that have none."""
+        names = [name for rule in rules for name in backtesting.names(rule.draft)]
+        catalogue = await custom_metrics.catalogue(self._queries, principal, names)
+        async with self._database.snapshot() as driver:
+            also = await stored.open_values(driver, principal.organization_id, [one.rule_id for one in rules])
+            firsts = [await _first_end(driver, rule, now) for rule in rules]
+        due = []
+        for rule, first in zip(rules, firsts, strict=True):
+            gauge = backtesting.gauge_of(catalogue, self._limits, principal, rule.draft)
+            one = _windows(rule, gauge, first, now, also.get(rule.rule_id, ()))
+            if one is None:
+                await self._let_go([rule], windows.next_run_at(rule.draft, rule.evaluated_until))
+            else:
+                due.append(one)
+        return due
+
+    async def _read(self, principal: Principal, due: Sequence[_Due], now: datetime) -> list[_Seen]:
+        """Reads the windows of rules together; where that is refused, of each for itself."""
+        if not due:
+            return []
+        try:
+            for one in due:
+                backtesting.check(one.gauge)
+            found = await reading.read(self._queries, principal, [one.asked for one in due])
+        except Refused as refusal:
+            if len(due) > 1:
+                return [seen for one in due for seen in await self._read(principal, [one], now)]
+            return await self._refused(principal, due[0], refusal, now)
+        return [
+            _Seen(
+                due=one,
+                watched=await backtesting.watched(one.asked, values, found.first_event),
+                revision=found.as_of.revision,
+            )
+            for one, values in zip(due, found.values, strict=True)
+        ]
+
+    async def _refused(self, principal: Principal, due: _Due, refusal: Refused, now: datetime) -> list[_Seen]:
+        """Reads fewer windows where these were too many, and else takes the refusal for what they came to."""
+        half = due.first_half() if refusal.reason in _TOO_MUCH else None
+        if half is not None:
+            return await self._read(principal, [half], now)
+        if refusal.retry_after is not None or not due.ends:
+            await self._let_go([due.rule], now + _LATER)
+            return []
+        return [_Seen(due=due, watched=(), revision=due.rule.evaluated_revision, refusal=refusal.message)]
+
+    async def _record(self, seen: _Seen, now: datetime) -> None:
+        """Records what windows came to, with how far the rule was looked at, and queues what is to be told."""
+        due = seen.due
+        async with self._database.transaction() as driver:
+            rule = await stored.still_held(driver, due.rule)
+            if rule is None:
+                return
+            since = due.asked.ends[0]
+            before = await stored.standings_before(driver, rule, since)
+            runs = _runs(seen, before)
+            if runs:
+                look = Look(
+                    rule=rule, gauge=due.gauge, since=since, until=due.until, known_until=rule.evaluated_until, now=now
+                )
+                incident_ids = await recording.record(driver, look, runs)
+                await stored.change_standings(driver, rule, since, {one: run.standings for one, run in runs.items()})
+                await stored.save_standings(driver, rule, _standings(runs, incident_ids))
+            await stored.finish(
+                driver,
+                rule,
+                until=due.until,
+                revision=seen.revision,
+                looked_at=now,
+                next_run_at=windows.next_run_at(rule.draft, due.until),
+            )
+            failpoints.reach("alert_before_commit")
+        failpoints.reach("alert_after_commit")
+        self._on_queued()
+
+
+async def _first_end(driver: Driver, rule: KeptRule, now: datetime) -> datetime:
+    """Returns the end of the first window that is to be looked at: the one after the last that was, or the first one
+    that events have changed which came later. What is older than the horizon of the rule stays as it is.
+    """
+    draft, step = rule.draft, rule.draft.step
+    horizon = windows.horizon(draft)
+    oldest = max(rule.begun_at, windows.last_end(draft, now) - horizon) + step
+    first = max(rule.evaluated_until + step, oldest)
+    since = rule.evaluated_until - horizon - windows.longest(draft)
+    news = await stored.earliest_news(
+        driver, rule.organization_id, rule.evaluated_revision, rule.evaluated_until, since
+    )
+    if news is not None and news < rule.evaluated_until:
+        first = min(first, max(windows.floor(news, step) + step, oldest))
+    return first
+
+
+def _windows(rule: KeptRule, gauge: Gauge, first: datetime, now: datetime, also: Sequence[str]) -> _Due | None:
+    """Returns the windows of a rule from one on; None where none of them is to be looked at."""
+    draft, step = rule.draft, rule.draft.step
+    last = windows.last_end(draft, now)
+    ends = windows.ends(first - step, last, step)[:MOST_ENDS]
+    early: list[datetime] = []
+    if windows.is_early(draft, gauge.catalogue) and (not ends or ends[-1] == last):
+        early = windows.ends(max(last, rule.evaluated_until), now + step, step)[:_MOST_EARLY]
+    if not ends and not early:
+        return None
+    return _Due(rule=rule, asked=Asked(gauge=gauge, ends=[*ends, *early], also=also), early=len(early))
+
+
+def _runs(seen: _Seen, before: Mapping[str, Standing]) -> dict[str, Run]:
+    """Returns what windows of each value came to; none where nothing is new."""
+    due, draft = seen.due, seen.due.rule.draft
+    if seen.refusal:
+        failed = [Observation(at=at, error=seen.refusal) for at in due.ends]
+        values = list(before) or [""]
+        return {one: machine.run(draft, before.get(one, machine.first(due.ends[0])), failed) for one in values}
+    runs = {}
+    for one in seen.watched:
+        start = before.get(one.value, machine.first(due.asked.ends[0] - draft.step))
+        final = one.first(len(one.observations) - due.early)
+        found = final.run(draft, start)
+        for observation in one.observations[len(final.observations) :]:
+            sooner = one.with_one(final, observation).run(draft, start)
+            if sooner.last.state.rank > found.last.state.rank:
+                found = sooner
+                break
+        if due.ends or (found.observation is not None and found.observation.at > due.until):
+            runs[one.value] = found
+    return runs
+
+
+def _standings(
+    runs: Mapping[str, Run], incident_ids: Mapping[str, str]
+) -> dict[str, tuple[Standing, Observation, str]]:
+    return {
+        value: (run.last, run.observation, incident_ids.get(value, ""))
+        for value, run in runs.items()
+        if run.observation is not None
+    }
