@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from server.catalog import funnels
 from server.errors import Reason, Refused
 from server.events import rules
+from server.organizations import alerts
 
 MAX_QUESTION_BYTES = 64 * 1024  # the longest that make sense are realtime filters of 100 values
 MAX_BYTES_BESIDE_EVENTS = 4 * 1024
@@ -117,6 +118,18 @@ DESTINATIONS = Most(
     message="a schedule names at most 20 destinations",
     field="schedule.destination_ids",
 )
+RULE_DESTINATIONS = Most(
+    count=alerts.MOST_DESTINATIONS,
+    reason=Reason.TOO_MANY_VALUES,
+    message=f"a rule names at most {alerts.MOST_DESTINATIONS} destinations",
+    field="rule.destination_ids",
+)
+MUTE_WINDOWS = Most(
+    count=alerts.MOST_MUTES,
+    reason=Reason.TOO_MANY_VALUES,
+    message=f"a rule has at most {alerts.MOST_MUTES} mute windows",
+    field="rule.mute_windows",
+)
 LISTED_PROPERTIES = Most(
     count=10, reason=Reason.TOO_MANY_FILTERS, message="a list names at most ten properties", field="filter.properties"
 )
@@ -195,6 +208,8 @@ REPEATED: Mapping[str, Most] = {
     "tallywire.v1.ReportSchedule.formats": FORMATS,
     "tallywire.v1.ReportSchedule.destination_ids": DESTINATIONS,
     "tallywire.v1.ReportSchedule.next_runs": NEXT_RUNS,
+    "tallywire.v1.AlertRule.destination_ids": RULE_DESTINATIONS,
+    "tallywire.v1.AlertRule.mute_windows": MUTE_WINDOWS,
     "tallywire.v1.Destination.topics": TOPICS,
     "tallywire.v1.Destination.unsubscribed": ADDRESSES,
     "tallywire.v1.MailTarget.addresses": ADDRESSES,

@@ -21,8 +21,6 @@ from server.events import rules
 from server.organizations.alerts import (
     LONGEST,
     MINUTE,
-    MOST_DESTINATIONS,
-    MOST_MUTES,
     MOST_VALUES,
     STEPS,
     Condition,
@@ -53,10 +51,6 @@ def checked(draft: RuleDraft, catalogue: Catalogue) -> RuleDraft:
     _check_metric(draft, catalogue)
     _check_group(draft, catalogue)
     _check_kind(draft, catalogue)
-    if len(draft.destinations) > MOST_DESTINATIONS:
-        raise _limited("destination_ids", len(draft.destinations), MOST_DESTINATIONS)
-    if len(draft.mutes) > MOST_MUTES:
-        raise _limited("mute_windows", len(draft.mutes), MOST_MUTES)
     for mute in draft.mutes:
         _check_mute(mute)
     return draft
@@ -266,9 +260,3 @@ def _duration(field: str, why: str) -> Refused:
 def _range(field: str, least: int, most: int) -> Refused:
     metadata = {"minimum": str(least), "maximum": str(most)}
     return Refused(Reason.VALUE_OUT_OF_RANGE, f"must be from {least} to {most}", field=field, metadata=metadata)
-
-
-def _limited(field: str, found: int, most: int) -> Refused:
-    return Refused(
-        Reason.TOO_MANY_VALUES, f"{found} of them, of at most {most}", field=field, metadata={"limit": str(most)}
-    )

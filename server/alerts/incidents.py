@@ -5,11 +5,10 @@ from typing import Final
 
 from server.admission.query_slots import QuerySlots
 from server.errors import Reason, Refused
-from server.organizations.alerts import MOST_COMMENTS, EntryKind, IncidentEntry, KeptIncident
+from server.organizations.alerts import MOST_COMMENTS, EntryKind, IncidentEntry, KeptIncident, WantedIncidents
 from server.organizations.audit_trail import Actor, Entry
 from server.store import incidents as stored
 from server.store.database import Database, Driver
-from server.store.incidents import Wanted
 from server.tenancy import audit_trail
 from server.tenancy.principal import Principal
 
@@ -23,7 +22,7 @@ class Incidents:
         self._database = database
         self._slots = slots
 
-    async def listed(self, principal: Principal, wanted: Wanted, size: int) -> Sequence[KeptIncident]:
+    async def listed(self, principal: Principal, wanted: WantedIncidents, size: int) -> Sequence[KeptIncident]:
         """Returns incidents, newest first."""
         async with self._slots.slot(principal), self._database.query() as driver:
             return await stored.listed(driver, principal.organization_id, wanted, size)

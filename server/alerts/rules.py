@@ -2,29 +2,27 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from server import timerange
 from server.admission.query_slots import QuerySlots
-from server.alerts import checking
+from server.alerts import checking, windows
 from server.catalog.catalogue import Catalogue
 from server.catalog.filters import Filter
 from server.clock import Clock
 from server.errors import Reason, Refused
-from server.organizations.alerts import LONGEST, MOST_RULES, KeptRule, KeptStanding, RuleDraft
+from server.organizations.alerts import LONGEST, MOST_RULES, KeptRule, KeptStanding, RuleDraft, RuleSummary
 from server.organizations.audit_trail import Actor, Entry
 from server.query import pairs
 from server.store import alert_rules as stored
 from server.store import destinations
-from server.store.alert_rules import RuleSummary
 from server.store.database import Database, Driver
 from server.tenancy import audit_trail
 from server.tenancy.principal import Principal
 from server.timerange import Span
 
 _SHOWN: Final = 64  # characters of what was given, in a refusal
-_QUARTER: Final = timedelta(minutes=15)
 
 
 class AlertRules:
@@ -58,7 +56,8 @@ class AlertRules:
                     metadata={"limit": str(MOST_RULES)},
                 )
             await self._check_known(driver, principal, draft, catalogue, draft.destinations)
-            await stored.add(driver, organization_id, rule_id, principal.subject, draft, is_early=False)
+            is_early = windows.is_early(draft, catalogue)
+            await stored.add(driver, organization_id, rule_id, principal.subject, draft, is_early=is_early)
             made = await _found(driver, principal, rule_id)
             await _record(driver, principal, by, "alert_rule.created", rule_id, after=_told(draft))
             return made
@@ -76,7 +75,14 @@ class AlertRules:
             await self._check_known(driver, principal, draft, catalogue, added)
             was, becomes = before.draft, draft
             begins_anew = (was.asks, was.is_disabled) != (becomes.asks, becomes.is_disabled)
-            await stored.update(driver, before, principal.subject, draft, is_early=False, begins_anew=begins_anew)
+            await stored.update(
+                driver,
+                before,
+                principal.subject,
+                draft,
+                is_early=windows.is_early(draft, catalogue),
+                begins_anew=begins_anew,
+            )
             made = await _found(driver, principal, rule_id)
             told = {"before": _told(was), "after": _told(draft)}
             await _record(driver, principal, by, "alert_rule.updated", rule_id, **told)
@@ -126,7 +132,9 @@ class AlertRules:
         if found is not None and found.sides is not None:
             now = timerange.floor_bucket(self._clock.now())
             part = Filter(dimension=found, value=draft.value)
-            await pairs.checked_from(driver, principal.organization_id, part, Span(now, now + 1), field="rule.filter")
+            await pairs.checked_from(
+                driver, principal.organization_id, part, Span(start=now, end=now + 1), field="rule.filter"
+            )
 
 
 async def _found(driver: Driver, principal: Principal, rule_id: str, *, lock: bool = False) -> KeptRule:

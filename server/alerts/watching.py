@@ -16,10 +16,10 @@ import structlog
 from server import errors, telemetry
 from server.broadcast import Broadcast
 from server.errors import Reason, Refused
+from server.organizations.alerts import AlertsOverview
 from server.realtime import lookup_slots
 from server.realtime.lookup_slots import Lookups
 from server.store import incidents as stored
-from server.store.incidents import Overview
 from server.tally import Tally
 
 PULSE_SECONDS: Final = 1.0
@@ -53,7 +53,9 @@ class Watched:
 class AlertWatch:
     """The watched organizations of a server. encode makes the message of what is read, once for all who get it."""
 
-    def __init__(self, lookups: Lookups, encode: Callable[[Overview], bytes], *, limit: int, limit_each: int) -> None:
+    def __init__(
+        self, lookups: Lookups, encode: Callable[[AlertsOverview], bytes], *, limit: int, limit_each: int
+    ) -> None:
         self._lookups = lookups
         self._encode = encode
         self._limit = limit
@@ -64,7 +66,7 @@ class AlertWatch:
 
     @contextlib.asynccontextmanager
     async def watching(self, organization_id: int) -> AsyncIterator[Watched]:
-        """Gives an organization for as long as the block lasts, read at least once; refuses too many watchers."""
+        """Gives an organization that has been read, while the block lasts; refuses watchers over the limits."""
         self._check(organization_id)
         self.subscriptions.add(organization_id)  # before anything is waited for
         telemetry.SUBSCRIPTIONS.inc()
@@ -109,7 +111,7 @@ class AlertWatch:
             mark = (await stored.marks(driver, [one.organization_id])).get(one.organization_id)
             found = await stored.overview(driver, one.organization_id, SHOWN_INCIDENTS)
         one.mark, one.read_at, one.encoded = mark, time.monotonic(), self._encode(found)
-        shown = (frozenset(found.states), tuple(found.incidents), found.open_incidents)
+        shown = (dict(found.states), list(found.incidents), found.open_incidents)
         if shown != one.shown:
             one.shown = shown
             one.version += 1

@@ -2,7 +2,7 @@
 
 import enum
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -303,6 +303,42 @@ class KeptIncident:
     acknowledged_at: datetime | None
     is_restated: bool
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSummary:
+    """A rule, how it or the worst of its dimension's values stands, None before it was looked at, and how many open
+    incidents it has.
+    """
+
+    rule: KeptRule
+    worst: KeptStanding | None
+    open_incidents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedIncidents:
+    """Which incidents are wanted; what is None does not matter. start and end leave out those that were open at no
+    instant between them. after is the opening and the id of the last one of the page before.
+    """
+
+    rule_id: str | None = None
+    only_open: bool = False
+    start: datetime | None = None
+    end: datetime | None = None
+    after: tuple[datetime, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertsOverview:
+    """How an organization's rules and the values of their dimensions stand, as people see it, and its newest open
+    incidents. at is the database's time.
+    """
+
+    states: Mapping[State, int]
+    incidents: Sequence[KeptIncident]
+    open_incidents: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

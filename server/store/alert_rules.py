@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from server.organizations.alerts import (
     Mute,
     NoData,
     RuleDraft,
+    RuleSummary,
     Severity,
     State,
 )
@@ -44,22 +45,9 @@ _SPANS = {"window", "step", "hold_for", "close_after", "remind_after", "delay", 
 # is acknowledged by then.
 _BEGINS = "to_timestamp(floor(extract(epoch FROM now()) / extract(epoch FROM {step})) * extract(epoch FROM {step}))"
 _REVISION = "coalesce((SELECT revision FROM revisions WHERE organization_id = $1), 0)"
-_RANK = (
-    "CASE s.standing->>'state' "
-    + " ".join(f"WHEN '{one.value}' THEN {one.rank}" for one in State if one is not State.OK)
-    + " ELSE 0 END"
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleSummary:
-    """A rule, how it or the worst of its dimension's values stands, None before it was looked at, and how many open
-    incidents it has.
-    """
-
-    rule: KeptRule
-    worst: KeptStanding | None
-    open_incidents: int
+# The state as people see it: see Standing.shown.
+SHOWN: Final = "CASE WHEN s.standing ? 'failing_from' THEN 'error' ELSE s.standing->>'state' END"
+_RANK = f"CASE {SHOWN} " + " ".join(f"WHEN '{one}' THEN {one.rank}" for one in State) + " END"
 
 
 def to_json(draft: RuleDraft) -> str:

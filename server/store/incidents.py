@@ -1,50 +1,27 @@
 """Incidents of alerts as people see them: lists, what has happened to each, and what people say of them."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime
+from collections.abc import Collection
+from dataclasses import fields
 
 import asyncpg
 
 from server.organizations.alerts import (
+    AlertsOverview,
     CloseReason,
     EntryKind,
     IncidentEntry,
     KeptIncident,
     Severity,
     State,
+    WantedIncidents,
 )
+from server.store.alert_rules import SHOWN
 from server.store.database import Driver
 
 COLUMNS = ", ".join(one.name for one in fields(KeptIncident))
 _ENTRY = ", ".join(one.name for one in fields(IncidentEntry))
 _READ = f"SELECT {COLUMNS} FROM incidents WHERE organization_id = $1"  # noqa: S608 - our columns
 _NEWEST_FIRST = "ORDER BY opened_at DESC, incident_id DESC"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which incidents are wanted; what is None does not matter. start and end leave out those that were open at no
-    instant between them. after is the opening and the id of the last one of the page before.
-    """
-
-    rule_id: str | None = None
-    only_open: bool = False
-    start: datetime | None = None
-    end: datetime | None = None
-    after: tuple[datetime, str] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
-    """How an organization's rules and the values of their dimensions stand, and its newest open incidents. at is the
-    database's time.
-    """
-
-    states: Sequence[tuple[State, int]]
-    incidents: Sequence[KeptIncident]
-    open_incidents: int
-    at: datetime
 
 
 def incident(row: asyncpg.Record) -> KeptIncident:
@@ -59,7 +36,7 @@ def _entry(row: asyncpg.Record) -> IncidentEntry:
     return IncidentEntry(**{**dict(row.items()), "kind": EntryKind(row["kind"]), "state": State(row["state"])})
 
 
-async def listed(driver: Driver, organization_id: int, wanted: Wanted, size: int) -> list[KeptIncident]:
+async def listed(driver: Driver, organization_id: int, wanted: WantedIncidents, size: int) -> list[KeptIncident]:
     """Returns a page of incidents, newest first."""
     conditions, values = list[str](), list[object]([organization_id])
 
@@ -140,10 +117,10 @@ async def add_entry(
     return _entry(row)
 
 
-async def overview(driver: Driver, organization_id: int, most: int) -> Overview:
+async def overview(driver: Driver, organization_id: int, most: int) -> AlertsOverview:
     """Returns how an organization stands, with at most so many incidents. In a snapshot its parts belong together."""
     states = await driver.fetch(
-        "SELECT standing->>'state', count(*) FROM alert_standings WHERE organization_id = $1 GROUP BY 1",
+        f"SELECT {SHOWN}, count(*) FROM alert_standings AS s WHERE organization_id = $1 GROUP BY 1",  # noqa: S608 - ours
         organization_id,
     )
     rows = await driver.fetch(f"{_READ} AND closed_at IS NULL {_NEWEST_FIRST} LIMIT $2", organization_id, most)
@@ -152,8 +129,8 @@ async def overview(driver: Driver, organization_id: int, most: int) -> Overview:
         " WHERE organization_id = $1 AND closed_at IS NULL",
         organization_id,
     )
-    return Overview(
-        states=[(State(state), number) for state, number in states],
+    return AlertsOverview(
+        states={State(state): number for state, number in states},
         incidents=[incident(row) for row in rows],
         open_incidents=total["number"],
         at=total["at"],

@@ -110,13 +110,14 @@ func (v AlertRule) RunbookURL() string {
 	return v.message.GetRunbookUrl()
 }
 
-// DestinationIDs are told of each change, at most 20 (DESTINATION_NOT_FOUND). Empty: the destinations that ask
-// for alerts (see Destination.topics).
+// DestinationIDs are told of each change, at most 20 (TOO_MANY_VALUES, DESTINATION_NOT_FOUND). Empty: the
+// destinations that ask for alerts (see Destination.topics).
 func (v AlertRule) DestinationIDs() []string {
 	return v.message.GetDestinationIds()
 }
 
-// MuteWindows are times in which nobody is told, at most 20. What still holds at their end is told then.
+// MuteWindows are times in which nobody is told, at most 20 (TOO_MANY_VALUES). What still holds at their end is
+// told then.
 func (v AlertRule) MuteWindows() []MuteWindow {
 	return list(v.message.GetMuteWindows(), NewMuteWindow)
 }

@@ -499,10 +499,11 @@ type AlertRule struct {
 	Severity AlertSeverity `protobuf:"varint,16,opt,name=severity,proto3,enum=tallywire.v1.AlertSeverity" json:"severity,omitempty"`
 	// runbook_url says where it is written what to do: http or https, at most 2,000 characters (INVALID_VALUE).
 	RunbookUrl string `protobuf:"bytes,17,opt,name=runbook_url,json=runbookUrl,proto3" json:"runbook_url,omitempty"`
-	// destination_ids are told of each change, at most 20 (DESTINATION_NOT_FOUND). Empty: the destinations that ask for
-	// alerts (see Destination.topics).
+	// destination_ids are told of each change, at most 20 (TOO_MANY_VALUES, DESTINATION_NOT_FOUND). Empty: the
+	// destinations that ask for alerts (see Destination.topics).
 	DestinationIds []string `protobuf:"bytes,18,rep,name=destination_ids,json=destinationIds,proto3" json:"destination_ids,omitempty"`
-	// mute_windows are times in which nobody is told, at most 20. What still holds at their end is told then.
+	// mute_windows are times in which nobody is told, at most 20 (TOO_MANY_VALUES). What still holds at their end is told
+	// then.
 	MuteWindows []*MuteWindow `protobuf:"bytes,19,rep,name=mute_windows,json=muteWindows,proto3" json:"mute_windows,omitempty"`
 	// time_zone is whose hours and days are compared, budgets' months, and those of texts. Unset: the organization's.
 	TimeZone string `protobuf:"bytes,20,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`

@@ -70,8 +70,8 @@ type AlertServiceClient interface {
 	TestAlertRule(ctx context.Context, in *TestAlertRuleRequest, opts ...grpc.CallOption) (*TestAlertRuleResponse, error)
 	// BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
 	// at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
-	// fails with FAILED_PRECONDITION (RAW_EVENTS_GONE) or OUT_OF_RANGE (TOO_MANY_RAW_EVENTS) where windows within quarter
-	// hours cannot be counted, and with OUT_OF_RANGE (TOO_MANY_POINTS) for more than 30,000 windows.
+	// fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be
+	// counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
 	BacktestAlertRule(ctx context.Context, in *BacktestAlertRuleRequest, opts ...grpc.CallOption) (*BacktestAlertRuleResponse, error)
 	// ListIncidents returns a page of incidents, newest first.
 	ListIncidents(ctx context.Context, in *ListIncidentsRequest, opts ...grpc.CallOption) (*ListIncidentsResponse, error)
@@ -271,8 +271,8 @@ type AlertServiceServer interface {
 	TestAlertRule(context.Context, *TestAlertRuleRequest) (*TestAlertRuleResponse, error)
 	// BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
 	// at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
-	// fails with FAILED_PRECONDITION (RAW_EVENTS_GONE) or OUT_OF_RANGE (TOO_MANY_RAW_EVENTS) where windows within quarter
-	// hours cannot be counted, and with OUT_OF_RANGE (TOO_MANY_POINTS) for more than 30,000 windows.
+	// fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be
+	// counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
 	BacktestAlertRule(context.Context, *BacktestAlertRuleRequest) (*BacktestAlertRuleResponse, error)
 	// ListIncidents returns a page of incidents, newest first.
 	ListIncidents(context.Context, *ListIncidentsRequest) (*ListIncidentsResponse, error)

@@ -324,15 +324,17 @@ const (
 	// RESOURCE_EXHAUSTED with RetryInfo. The organization has sent as many test messages in a minute as it may. Metadata:
 	// limit.
 	ErrorReason_ERROR_REASON_TEST_RATE ErrorReason = 226
-	// FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
-	// command.
-	ErrorReason_ERROR_REASON_FORECAST_NOT_INSTALLED ErrorReason = 260
-	// FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the
-	// unit that the message names.
-	ErrorReason_ERROR_REASON_HISTORY_TOO_SHORT ErrorReason = 261
-	// INVALID_ARGUMENT. What the metric has changed by is no sum over the values of a dimension: it is a distinct count, a
-	// percentile, or a ratio of such. Metadata: metric.
-	ErrorReason_ERROR_REASON_METRIC_NOT_ADDITIVE ErrorReason = 268
+	// NOT_FOUND. The organization has no such alert rule. Metadata: rule.
+	ErrorReason_ERROR_REASON_ALERT_RULE_NOT_FOUND ErrorReason = 230
+	// RESOURCE_EXHAUSTED without RetryInfo. The organization has as many alert rules as it may have, or the incident as
+	// many comments. Metadata: limit.
+	ErrorReason_ERROR_REASON_ALERT_RULE_LIMIT ErrorReason = 231
+	// NOT_FOUND. The organization has no such incident. Metadata: incident.
+	ErrorReason_ERROR_REASON_INCIDENT_NOT_FOUND ErrorReason = 232
+	// OUT_OF_RANGE. The instant is farther ahead than it may be. Metadata: latest.
+	ErrorReason_ERROR_REASON_TIME_IN_FUTURE ErrorReason = 233
+	// FAILED_PRECONDITION. This deployment makes no forecasts: its operator has not installed what they are made with.
+	ErrorReason_ERROR_REASON_FORECAST_NOT_INSTALLED ErrorReason = 240
 )
 
 // Enum value maps for ErrorReason.
@@ -455,9 +457,11 @@ var (
 		224: "ERROR_REASON_DELIVERY_UNDER_WAY",
 		225: "ERROR_REASON_LINK_INVALID",
 		226: "ERROR_REASON_TEST_RATE",
-		260: "ERROR_REASON_FORECAST_NOT_INSTALLED",
-		261: "ERROR_REASON_HISTORY_TOO_SHORT",
-		268: "ERROR_REASON_METRIC_NOT_ADDITIVE",
+		230: "ERROR_REASON_ALERT_RULE_NOT_FOUND",
+		231: "ERROR_REASON_ALERT_RULE_LIMIT",
+		232: "ERROR_REASON_INCIDENT_NOT_FOUND",
+		233: "ERROR_REASON_TIME_IN_FUTURE",
+		240: "ERROR_REASON_FORECAST_NOT_INSTALLED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":               0,
@@ -577,9 +581,11 @@ var (
 		"ERROR_REASON_DELIVERY_UNDER_WAY":        224,
 		"ERROR_REASON_LINK_INVALID":              225,
 		"ERROR_REASON_TEST_RATE":                 226,
-		"ERROR_REASON_FORECAST_NOT_INSTALLED":    260,
-		"ERROR_REASON_HISTORY_TOO_SHORT":         261,
-		"ERROR_REASON_METRIC_NOT_ADDITIVE":       268,
+		"ERROR_REASON_ALERT_RULE_NOT_FOUND":      230,
+		"ERROR_REASON_ALERT_RULE_LIMIT":          231,
+		"ERROR_REASON_INCIDENT_NOT_FOUND":        232,
+		"ERROR_REASON_TIME_IN_FUTURE":            233,
+		"ERROR_REASON_FORECAST_NOT_INSTALLED":    240,
 	}
 )
 
@@ -614,7 +620,7 @@ var File_tallywire_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\x8e!\n" +
+	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xd6!\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x1eERROR_REASON_MALFORMED_MESSAGE\x10\x01\x12\x1f\n" +
@@ -733,10 +739,12 @@ const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\x1fERROR_REASON_DELIVERY_NOT_FOUND\x10\xdf\x01\x12$\n" +
 	"\x1fERROR_REASON_DELIVERY_UNDER_WAY\x10\xe0\x01\x12\x1e\n" +
 	"\x19ERROR_REASON_LINK_INVALID\x10\xe1\x01\x12\x1b\n" +
-	"\x16ERROR_REASON_TEST_RATE\x10\xe2\x01\x12(\n" +
-	"#ERROR_REASON_FORECAST_NOT_INSTALLED\x10\x84\x02\x12#\n" +
-	"\x1eERROR_REASON_HISTORY_TOO_SHORT\x10\x85\x02\x12%\n" +
-	" ERROR_REASON_METRIC_NOT_ADDITIVE\x10\x8c\x02Bo\n" +
+	"\x16ERROR_REASON_TEST_RATE\x10\xe2\x01\x12&\n" +
+	"!ERROR_REASON_ALERT_RULE_NOT_FOUND\x10\xe6\x01\x12\"\n" +
+	"\x1dERROR_REASON_ALERT_RULE_LIMIT\x10\xe7\x01\x12$\n" +
+	"\x1fERROR_REASON_INCIDENT_NOT_FOUND\x10\xe8\x01\x12 \n" +
+	"\x1bERROR_REASON_TIME_IN_FUTURE\x10\xe9\x01\x12(\n" +
+	"#ERROR_REASON_FORECAST_NOT_INSTALLED\x10\xf0\x01Bo\n" +
 	"\x16io.github.tallywire.v1B\x10ErrorReasonProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3"
 
 var (

@@ -5007,11 +5007,12 @@ pub struct AlertRule {
     /// runbook_url says where it is written what to do: http or https, at most 2,000 characters (INVALID_VALUE).
     #[prost(string, tag = "17")]
     pub runbook_url: ::prost::alloc::string::String,
-    /// destination_ids are told of each change, at most 20 (DESTINATION_NOT_FOUND). Empty: the destinations that ask for
-    /// alerts (see Destination.topics).
+    /// destination_ids are told of each change, at most 20 (TOO_MANY_VALUES, DESTINATION_NOT_FOUND). Empty: the
+    /// destinations that ask for alerts (see Destination.topics).
     #[prost(string, repeated, tag = "18")]
     pub destination_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// mute_windows are times in which nobody is told, at most 20. What still holds at their end is told then.
+    /// mute_windows are times in which nobody is told, at most 20 (TOO_MANY_VALUES). What still holds at their end is told
+    /// then.
     #[prost(message, repeated, tag = "19")]
     pub mute_windows: ::prost::alloc::vec::Vec<MuteWindow>,
     /// time_zone is whose hours and days are compared, budgets' months, and those of texts. Unset: the organization's.
@@ -6142,8 +6143,8 @@ pub mod alert_service_client {
         }
         /// BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
         /// at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
-        /// fails with FAILED_PRECONDITION (RAW_EVENTS_GONE) or OUT_OF_RANGE (TOO_MANY_RAW_EVENTS) where windows within quarter
-        /// hours cannot be counted, and with OUT_OF_RANGE (TOO_MANY_POINTS) for more than 30,000 windows.
+        /// fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be
+        /// counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
         pub async fn backtest_alert_rule(
             &mut self,
             request: impl tonic::IntoRequest<super::BacktestAlertRuleRequest>,
@@ -13024,15 +13025,17 @@ pub enum ErrorReason {
     /// RESOURCE_EXHAUSTED with RetryInfo. The organization has sent as many test messages in a minute as it may. Metadata:
     /// limit.
     TestRate = 226,
-    /// FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
-    /// command.
-    ForecastNotInstalled = 260,
-    /// FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the
-    /// unit that the message names.
-    HistoryTooShort = 261,
-    /// INVALID_ARGUMENT. What the metric has changed by is no sum over the values of a dimension: it is a distinct count, a
-    /// percentile, or a ratio of such. Metadata: metric.
-    MetricNotAdditive = 268,
+    /// NOT_FOUND. The organization has no such alert rule. Metadata: rule.
+    AlertRuleNotFound = 230,
+    /// RESOURCE_EXHAUSTED without RetryInfo. The organization has as many alert rules as it may have, or the incident as
+    /// many comments. Metadata: limit.
+    AlertRuleLimit = 231,
+    /// NOT_FOUND. The organization has no such incident. Metadata: incident.
+    IncidentNotFound = 232,
+    /// OUT_OF_RANGE. The instant is farther ahead than it may be. Metadata: latest.
+    TimeInFuture = 233,
+    /// FAILED_PRECONDITION. This deployment makes no forecasts: its operator has not installed what they are made with.
+    ForecastNotInstalled = 240,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -13158,6 +13161,10 @@ impl ErrorReason {
             Self::DeliveryUnderWay => "ERROR_REASON_DELIVERY_UNDER_WAY",
             Self::LinkInvalid => "ERROR_REASON_LINK_INVALID",
             Self::TestRate => "ERROR_REASON_TEST_RATE",
+            Self::AlertRuleNotFound => "ERROR_REASON_ALERT_RULE_NOT_FOUND",
+            Self::AlertRuleLimit => "ERROR_REASON_ALERT_RULE_LIMIT",
+            Self::IncidentNotFound => "ERROR_REASON_INCIDENT_NOT_FOUND",
+            Self::TimeInFuture => "ERROR_REASON_TIME_IN_FUTURE",
             Self::ForecastNotInstalled => "ERROR_REASON_FORECAST_NOT_INSTALLED",
             Self::HistoryTooShort => "ERROR_REASON_HISTORY_TOO_SHORT",
             Self::MetricNotAdditive => "ERROR_REASON_METRIC_NOT_ADDITIVE",
@@ -13285,6 +13292,10 @@ impl ErrorReason {
             "ERROR_REASON_DELIVERY_UNDER_WAY" => Some(Self::DeliveryUnderWay),
             "ERROR_REASON_LINK_INVALID" => Some(Self::LinkInvalid),
             "ERROR_REASON_TEST_RATE" => Some(Self::TestRate),
+            "ERROR_REASON_ALERT_RULE_NOT_FOUND" => Some(Self::AlertRuleNotFound),
+            "ERROR_REASON_ALERT_RULE_LIMIT" => Some(Self::AlertRuleLimit),
+            "ERROR_REASON_INCIDENT_NOT_FOUND" => Some(Self::IncidentNotFound),
+            "ERROR_REASON_TIME_IN_FUTURE" => Some(Self::TimeInFuture),
             "ERROR_REASON_FORECAST_NOT_INSTALLED" => Some(Self::ForecastNotInstalled),
             "ERROR_REASON_HISTORY_TOO_SHORT" => Some(Self::HistoryTooShort),
             "ERROR_REASON_METRIC_NOT_ADDITIVE" => Some(Self::MetricNotAdditive),

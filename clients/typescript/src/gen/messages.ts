@@ -4144,11 +4144,14 @@ export interface AlertRule {
   /** runbook_url says where it is written what to do: http or https, at most 2,000 characters (INVALID_VALUE). */
   runbookUrl: string;
   /**
-   * destination_ids are told of each change, at most 20 (DESTINATION_NOT_FOUND). Empty: the destinations that ask for
-   * alerts (see Destination.topics).
+   * destination_ids are told of each change, at most 20 (TOO_MANY_VALUES, DESTINATION_NOT_FOUND). Empty: the
+   * destinations that ask for alerts (see Destination.topics).
    */
   destinationIds: string[];
-  /** mute_windows are times in which nobody is told, at most 20. What still holds at their end is told then. */
+  /**
+   * mute_windows are times in which nobody is told, at most 20 (TOO_MANY_VALUES). What still holds at their end is told
+   * then.
+   */
   muteWindows: MuteWindow[];
   /** time_zone is whose hours and days are compared, budgets' months, and those of texts. Unset: the organization's. */
   timeZone: string;
@@ -4236,11 +4239,14 @@ export interface AlertRuleInit {
   /** runbook_url says where it is written what to do: http or https, at most 2,000 characters (INVALID_VALUE). */
   runbookUrl?: string | undefined;
   /**
-   * destination_ids are told of each change, at most 20 (DESTINATION_NOT_FOUND). Empty: the destinations that ask for
-   * alerts (see Destination.topics).
+   * destination_ids are told of each change, at most 20 (TOO_MANY_VALUES, DESTINATION_NOT_FOUND). Empty: the
+   * destinations that ask for alerts (see Destination.topics).
    */
   destinationIds?: readonly string[] | undefined;
-  /** mute_windows are times in which nobody is told, at most 20. What still holds at their end is told then. */
+  /**
+   * mute_windows are times in which nobody is told, at most 20 (TOO_MANY_VALUES). What still holds at their end is told
+   * then.
+   */
   muteWindows?: readonly MuteWindowInit[] | undefined;
   /** time_zone is whose hours and days are compared, budgets' months, and those of texts. Unset: the organization's. */
   timeZone?: string | undefined;
@@ -8407,9 +8413,11 @@ export interface GetLeadResponse {
  * - `DELIVERY_UNDER_WAY`: FAILED_PRECONDITION. The delivery is still under way. Metadata: delivery.
  * - `LINK_INVALID`: NOT_FOUND. The link is damaged or has expired, or what it opens is not there any more.
  * - `TEST_RATE`: RESOURCE_EXHAUSTED with RetryInfo. The organization has sent as many test messages in a minute as it may. Metadata: limit.
- * - `FORECAST_NOT_INSTALLED`: FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata: command.
- * - `HISTORY_TOO_SHORT`: FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the unit that the message names.
- * - `METRIC_NOT_ADDITIVE`: INVALID_ARGUMENT. What the metric has changed by is no sum over the values of a dimension: it is a distinct count, a percentile, or a ratio of such. Metadata: metric.
+ * - `ALERT_RULE_NOT_FOUND`: NOT_FOUND. The organization has no such alert rule. Metadata: rule.
+ * - `ALERT_RULE_LIMIT`: RESOURCE_EXHAUSTED without RetryInfo. The organization has as many alert rules as it may have, or the incident as many comments. Metadata: limit.
+ * - `INCIDENT_NOT_FOUND`: NOT_FOUND. The organization has no such incident. Metadata: incident.
+ * - `TIME_IN_FUTURE`: OUT_OF_RANGE. The instant is farther ahead than it may be. Metadata: latest.
+ * - `FORECAST_NOT_INSTALLED`: FAILED_PRECONDITION. This deployment makes no forecasts: its operator has not installed what they are made with.
  */
 export type ErrorReason =
   | "MALFORMED_MESSAGE"
@@ -8528,6 +8536,10 @@ export type ErrorReason =
   | "DELIVERY_UNDER_WAY"
   | "LINK_INVALID"
   | "TEST_RATE"
+  | "ALERT_RULE_NOT_FOUND"
+  | "ALERT_RULE_LIMIT"
+  | "INCIDENT_NOT_FOUND"
+  | "TIME_IN_FUTURE"
   | "FORECAST_NOT_INSTALLED"
   | "HISTORY_TOO_SHORT"
   | "METRIC_NOT_ADDITIVE"

@@ -363,13 +363,15 @@ class AlertRule(google.protobuf.message.Message):
 
     @property
     def destination_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """destination_ids are told of each change, at most 20 (DESTINATION_NOT_FOUND). Empty: the destinations that ask for
-        alerts (see Destination.topics).
+        """destination_ids are told of each change, at most 20 (TOO_MANY_VALUES, DESTINATION_NOT_FOUND). Empty: the
+        destinations that ask for alerts (see Destination.topics).
         """
 
     @property
     def mute_windows(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___MuteWindow]:
-        """mute_windows are times in which nobody is told, at most 20. What still holds at their end is told then."""
+        """mute_windows are times in which nobody is told, at most 20 (TOO_MANY_VALUES). What still holds at their end is told
+        then.
+        """
 
     @property
     def delay(self) -> google.protobuf.duration_pb2.Duration:

@@ -88,8 +88,8 @@ class AlertServiceStub:
     ]
     """BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
     at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
-    fails with FAILED_PRECONDITION (RAW_EVENTS_GONE) or OUT_OF_RANGE (TOO_MANY_RAW_EVENTS) where windows within quarter
-    hours cannot be counted, and with OUT_OF_RANGE (TOO_MANY_POINTS) for more than 30,000 windows.
+    fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be
+    counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
     """
 
     ListIncidents: grpc.UnaryUnaryMultiCallable[
@@ -198,8 +198,8 @@ class AlertServiceAsyncStub:
     ]
     """BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
     at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
-    fails with FAILED_PRECONDITION (RAW_EVENTS_GONE) or OUT_OF_RANGE (TOO_MANY_RAW_EVENTS) where windows within quarter
-    hours cannot be counted, and with OUT_OF_RANGE (TOO_MANY_POINTS) for more than 30,000 windows.
+    fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be
+    counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
     """
 
     ListIncidents: grpc.aio.UnaryUnaryMultiCallable[
@@ -324,8 +324,8 @@ class AlertServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[tallywire.v1.alert_service_pb2.BacktestAlertRuleResponse, collections.abc.Awaitable[tallywire.v1.alert_service_pb2.BacktestAlertRuleResponse]]:
         """BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
         at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
-        fails with FAILED_PRECONDITION (RAW_EVENTS_GONE) or OUT_OF_RANGE (TOO_MANY_RAW_EVENTS) where windows within quarter
-        hours cannot be counted, and with OUT_OF_RANGE (TOO_MANY_POINTS) for more than 30,000 windows.
+        fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be
+        counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
         """
 
     @abc.abstractmethod

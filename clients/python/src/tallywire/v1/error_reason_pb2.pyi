@@ -367,18 +367,18 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """RESOURCE_EXHAUSTED with RetryInfo. The organization has sent as many test messages in a minute as it may. Metadata:
     limit.
     """
-    ERROR_REASON_FORECAST_NOT_INSTALLED: _ErrorReason.ValueType  # 260
-    """FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
-    command.
+    ERROR_REASON_ALERT_RULE_NOT_FOUND: _ErrorReason.ValueType  # 230
+    """NOT_FOUND. The organization has no such alert rule. Metadata: rule."""
+    ERROR_REASON_ALERT_RULE_LIMIT: _ErrorReason.ValueType  # 231
+    """RESOURCE_EXHAUSTED without RetryInfo. The organization has as many alert rules as it may have, or the incident as
+    many comments. Metadata: limit.
     """
-    ERROR_REASON_HISTORY_TOO_SHORT: _ErrorReason.ValueType  # 261
-    """FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the
-    unit that the message names.
-    """
-    ERROR_REASON_METRIC_NOT_ADDITIVE: _ErrorReason.ValueType  # 268
-    """INVALID_ARGUMENT. What the metric has changed by is no sum over the values of a dimension: it is a distinct count, a
-    percentile, or a ratio of such. Metadata: metric.
-    """
+    ERROR_REASON_INCIDENT_NOT_FOUND: _ErrorReason.ValueType  # 232
+    """NOT_FOUND. The organization has no such incident. Metadata: incident."""
+    ERROR_REASON_TIME_IN_FUTURE: _ErrorReason.ValueType  # 233
+    """OUT_OF_RANGE. The instant is farther ahead than it may be. Metadata: latest."""
+    ERROR_REASON_FORECAST_NOT_INSTALLED: _ErrorReason.ValueType  # 240
+    """FAILED_PRECONDITION. This deployment makes no forecasts: its operator has not installed what they are made with."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -732,16 +732,16 @@ ERROR_REASON_TEST_RATE: ErrorReason.ValueType  # 226
 """RESOURCE_EXHAUSTED with RetryInfo. The organization has sent as many test messages in a minute as it may. Metadata:
 limit.
 """
-ERROR_REASON_FORECAST_NOT_INSTALLED: ErrorReason.ValueType  # 260
-"""FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
-command.
+ERROR_REASON_ALERT_RULE_NOT_FOUND: ErrorReason.ValueType  # 230
+"""NOT_FOUND. The organization has no such alert rule. Metadata: rule."""
+ERROR_REASON_ALERT_RULE_LIMIT: ErrorReason.ValueType  # 231
+"""RESOURCE_EXHAUSTED without RetryInfo. The organization has as many alert rules as it may have, or the incident as
+many comments. Metadata: limit.
 """
-ERROR_REASON_HISTORY_TOO_SHORT: ErrorReason.ValueType  # 261
-"""FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the
-unit that the message names.
-"""
-ERROR_REASON_METRIC_NOT_ADDITIVE: ErrorReason.ValueType  # 268
-"""INVALID_ARGUMENT. What the metric has changed by is no sum over the values of a dimension: it is a distinct count, a
-percentile, or a ratio of such. Metadata: metric.
-"""
+ERROR_REASON_INCIDENT_NOT_FOUND: ErrorReason.ValueType  # 232
+"""NOT_FOUND. The organization has no such incident. Metadata: incident."""
+ERROR_REASON_TIME_IN_FUTURE: ErrorReason.ValueType  # 233
+"""OUT_OF_RANGE. The instant is farther ahead than it may be. Metadata: latest."""
+ERROR_REASON_FORECAST_NOT_INSTALLED: ErrorReason.ValueType  # 240
+"""FAILED_PRECONDITION. This deployment makes no forecasts: its operator has not installed what they are made with."""
 global___ErrorReason = ErrorReason

@@ -152,15 +152,16 @@ export type AlertRule = Message<"tallywire.v1.AlertRule"> & {
   runbookUrl: string;
 
   /**
-   * destination_ids are told of each change, at most 20 (DESTINATION_NOT_FOUND). Empty: the destinations that ask for
-   * alerts (see Destination.topics).
+   * destination_ids are told of each change, at most 20 (TOO_MANY_VALUES, DESTINATION_NOT_FOUND). Empty: the
+   * destinations that ask for alerts (see Destination.topics).
    *
    * @generated from field: repeated string destination_ids = 18;
    */
   destinationIds: string[];
 
   /**
-   * mute_windows are times in which nobody is told, at most 20. What still holds at their end is told then.
+   * mute_windows are times in which nobody is told, at most 20 (TOO_MANY_VALUES). What still holds at their end is told
+   * then.
    *
    * @generated from field: repeated tallywire.v1.MuteWindow mute_windows = 19;
    */
@@ -2103,8 +2104,8 @@ export const AlertService: GenService<{
   /**
    * BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
    * at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
-   * fails with FAILED_PRECONDITION (RAW_EVENTS_GONE) or OUT_OF_RANGE (TOO_MANY_RAW_EVENTS) where windows within quarter
-   * hours cannot be counted, and with OUT_OF_RANGE (TOO_MANY_POINTS) for more than 30,000 windows.
+   * fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be
+   * counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
    *
    * @generated from rpc tallywire.v1.AlertService.BacktestAlertRule
    */

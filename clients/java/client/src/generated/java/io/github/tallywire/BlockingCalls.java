@@ -867,9 +867,9 @@ abstract class BlockingCalls {
   /**
    * BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period:
    * those that looking at it all the time would have found, had each event come when it occurred.
-   * It stores and tells nothing. The call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE) or
-   * OUT_OF_RANGE (TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be counted, and
-   * with OUT_OF_RANGE (TOO_MANY_POINTS) for more than 30,000 windows.
+   * It stores and tells nothing. The call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or
+   * TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be counted, and with
+   * INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
    *
    * @param request the request
    * @return the answer
@@ -882,9 +882,9 @@ abstract class BlockingCalls {
   /**
    * BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period:
    * those that looking at it all the time would have found, had each event come when it occurred.
-   * It stores and tells nothing. The call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE) or
-   * OUT_OF_RANGE (TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be counted, and
-   * with OUT_OF_RANGE (TOO_MANY_POINTS) for more than 30,000 windows.
+   * It stores and tells nothing. The call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or
+   * TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be counted, and with
+   * INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
    *
    * @param request fills the request in
    * @return the answer

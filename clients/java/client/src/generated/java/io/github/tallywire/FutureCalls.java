@@ -776,9 +776,9 @@ abstract class FutureCalls {
   /**
    * BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period:
    * those that looking at it all the time would have found, had each event come when it occurred.
-   * It stores and tells nothing. The call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE) or
-   * OUT_OF_RANGE (TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be counted, and
-   * with OUT_OF_RANGE (TOO_MANY_POINTS) for more than 30,000 windows.
+   * It stores and tells nothing. The call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or
+   * TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be counted, and with
+   * INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
    *
    * @param request the request
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
@@ -790,9 +790,9 @@ abstract class FutureCalls {
   /**
    * BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period:
    * those that looking at it all the time would have found, had each event come when it occurred.
-   * It stores and tells nothing. The call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE) or
-   * OUT_OF_RANGE (TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be counted, and
-   * with OUT_OF_RANGE (TOO_MANY_POINTS) for more than 30,000 windows.
+   * It stores and tells nothing. The call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or
+   * TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be counted, and with
+   * INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
    *
    * @param request fills the request in
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call

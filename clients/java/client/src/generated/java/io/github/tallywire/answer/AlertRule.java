@@ -188,8 +188,8 @@ public final class AlertRule extends Answer<io.github.tallywire.v1.AlertRule> {
   }
 
   /**
-   * destination_ids are told of each change, at most 20 (DESTINATION_NOT_FOUND). Empty: the
-   * destinations that ask for alerts (see Destination.topics).
+   * destination_ids are told of each change, at most 20 (TOO_MANY_VALUES, DESTINATION_NOT_FOUND).
+   * Empty: the destinations that ask for alerts (see Destination.topics).
    *
    * @return the value
    */
@@ -198,8 +198,8 @@ public final class AlertRule extends Answer<io.github.tallywire.v1.AlertRule> {
   }
 
   /**
-   * mute_windows are times in which nobody is told, at most 20. What still holds at their end is
-   * told then.
+   * mute_windows are times in which nobody is told, at most 20 (TOO_MANY_VALUES). What still holds
+   * at their end is told then.
    *
    * @return the value
    */
