@@ -14,6 +14,9 @@ from server.admission.memory_shortage import Shortage
 from server.admission.pressure import Pressure
 from server.admission.query_slots import QuerySlots
 from server.admission.rates import Rates
+from server.alerts.incidents import Incidents
+from server.alerts.rules import AlertRules
+from server.alerts.watching import AlertWatch
 from server.clock import Clock
 from server.delivery import setup as delivery
 from server.delivery.stores import Files, StoredFiles
@@ -43,9 +46,9 @@ from server.reports.runs import ReportRuns
 from server.reports.saved import SavedReports
 from server.reports.timetables import ReportTimetables
 from server.rollups.member_numbers import Limits
-from server.rpc import realtime_conversion, transport
+from server.rpc import incident_conversion, realtime_conversion, transport
 from server.rpc.account_service import AccountService
-from server.rpc.anomaly_service import AnomalyService
+from server.rpc.alert_service import AlertService
 from server.rpc.asking import Asking
 from server.rpc.audit_service import AuditService
 from server.rpc.campaign_service import CampaignService
@@ -212,6 +215,7 @@ class Running:
             directory=DirectoryService(asking, GapChanges(self.database, queries)),
             funnels=FunnelService(asking, FunnelDefinitions(self.database, queries)),
             reports=self._make_reports(ReportQuestions(asking), kept),
+            alerts=self._make_alerts(queries, limits_of, kept, max_seconds=limits.age),
             custom_metrics=CustomMetricService(CustomDefinitions(self.database, queries)),
             audit=AuditService(queries, tokens, verifications, max_seconds=limits.age),
             privacy=PrivacyService(
@@ -268,6 +272,19 @@ class Running:
         timetables = ReportTimetables(self.database, kept, self._clock, runs, questions)
         return ReportService(SavedReports(self.database, kept), runs, timetables)
 
+    def _make_alerts(
+        self, queries: Queries, limits: DefaultLimits, kept: QuerySlots, *, max_seconds: float
+    ) -> AlertService:
+        settings = self._settings
+        watch = AlertWatch(
+            self.hubs.lookups,
+            incident_conversion.watched,
+            limit=settings.max_subscriptions,
+            limit_each=settings.max_subscriptions_per_organization,
+        )
+        rules, incidents = AlertRules(self.database, kept, self._clock), Incidents(self.database, kept)
+        return AlertService(queries, rules, incidents, watch, limits, self._secrets, max_seconds=max_seconds)
+
     def _make_server(self) -> grpc.aio.Server:
         gate = Gate(
             self._authenticator,
@@ -313,6 +330,7 @@ class Running:
         await self._arrivals.let_calls_in(min(_TAKE_IN_SECONDS, self._settings.drain_seconds))
         self.services.events.drain()
         self.services.realtime.drain()
+        self.services.alerts.drain()
         self.services.audit.drain()
         self.services.exports.drain()
         await self._server.stop(self._settings.drain_seconds)

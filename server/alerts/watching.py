@@ -29,7 +29,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Watched:
+class WatchedAlerts:
     """An organization that somebody watches. encoded is how it stood when it was last read; version grows with each
     reading that shows something new, from 1 for the first one.
     """
@@ -60,17 +60,17 @@ class AlertWatch:
         self._encode = encode
         self._limit = limit
         self._limit_each = limit_each
-        self._watched: dict[int, Watched] = {}
+        self._watched: dict[int, WatchedAlerts] = {}
         self._pulse: asyncio.Task[None] | None = None
         self.subscriptions = Tally()  # by organization
 
     @contextlib.asynccontextmanager
-    async def watching(self, organization_id: int) -> AsyncIterator[Watched]:
+    async def watching(self, organization_id: int) -> AsyncIterator[WatchedAlerts]:
         """Gives an organization that has been read, while the block lasts; refuses watchers over the limits."""
         self._check(organization_id)
         self.subscriptions.add(organization_id)  # before anything is waited for
         telemetry.SUBSCRIPTIONS.inc()
-        one = self._watched.setdefault(organization_id, Watched(organization_id=organization_id))
+        one = self._watched.setdefault(organization_id, WatchedAlerts(organization_id=organization_id))
         one.users += 1
         try:
             async with one.first:
@@ -105,7 +105,7 @@ class AlertWatch:
                     retry_after=5.0,
                 )
 
-    async def _read(self, one: Watched) -> None:
+    async def _read(self, one: WatchedAlerts) -> None:
         """Reads how an organization stands, and wakes those who watch it if that is news."""
         async with self._lookups.snapshot(one.organization_id) as driver:
             mark = (await stored.marks(driver, [one.organization_id])).get(one.organization_id)

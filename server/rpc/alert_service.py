@@ -1,7 +1,6 @@
 """AlertService: rules that look at figures again and again, and what they have found."""
 
 import asyncio
-from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -9,7 +8,7 @@ import grpc
 from server.alerts import backtesting, checking
 from server.alerts.incidents import Incidents
 from server.alerts.rules import AlertRules
-from server.alerts.watching import AlertWatch, Watched
+from server.alerts.watching import AlertWatch, WatchedAlerts
 from server.catalog.catalogue import Catalogue
 from server.errors import Reason, Refused
 from server.events import rules as event_rules
@@ -23,6 +22,7 @@ from server.rpc.endings import Lifetime
 from server.rpc.questions import shared
 from server.rpc.subscription import Draining, Guard
 from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.limits import DefaultLimits
 from server.tenancy.principal import Principal
 from tallywire.v1 import alert_service_pb2 as pb
 from tallywire.v1 import alert_service_pb2_grpc
@@ -30,10 +30,8 @@ from tallywire.v1 import alert_service_pb2_grpc
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 HEARTBEAT_SECONDS: Final = 15.0
 WRITE_SECONDS: Final = 60.0  # in which a watcher has to read a message
-TESTED_WINDOWS: Final = 120
 _CHECK_SECONDS: Final = 3.0  # between two looks at the key of a watcher that nothing is sent to
 _LONGEST_TOKEN: Final = 1024
-_LONGEST_BACKTEST: Final = timedelta(days=400)
 
 
 class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
@@ -45,6 +43,7 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         rules: AlertRules,
         incidents: Incidents,
         watch: AlertWatch,
+        limits: DefaultLimits,
         secrets: KeyedHashes,
         *,
         max_seconds: float = 0,
@@ -54,7 +53,8 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         self._queries = queries
         self._rules = rules
         self._incidents = incidents
-        self._watch = watch
+        self.watch = watch
+        self._limits = limits
         self._pages = incident_conversion.IncidentPages(SignedTokens(secrets, "incidents", longest=_LONGEST_TOKEN))
         self._max_seconds = max_seconds  # of a subscription; 0: no limit
         self.heartbeat_seconds = heartbeat_seconds
@@ -64,7 +64,7 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
     def drain(self) -> None:
         """Ends every subscription."""
         self._draining.begin()
-        self._watch.wake()
+        self.watch.wake()
 
     async def CreateAlertRule(  # noqa: N802 - the name in the contract
         self, request: pb.CreateAlertRuleRequest, context: _Context
@@ -124,7 +124,7 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         """Looks at a rule now."""
         principal = gate.caller().principal
         draft, _ = await self._draft(principal, request)
-        found = await backtesting.tested(self._queries, principal, draft, windows=TESTED_WINDOWS)
+        found = await backtesting.tested(self._queries, self._limits, principal, draft)
         return incident_conversion.tested(*found)
 
     async def BacktestAlertRule(  # noqa: N802 - the name in the contract
@@ -135,13 +135,13 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         draft, _ = await self._draft(principal, request)
         if not request.HasField("time_range"):
             raise event_rules.required("time_range")
-        period = shared.period(request.time_range)
-        if period.end <= period.start:
-            raise Refused(Reason.INVALID_TIME_RANGE, "end must be later than start", field="time_range.end")
-        if period.end - period.start > _LONGEST_BACKTEST:
-            raise Refused(Reason.TIME_RANGE_TOO_LARGE, "longer than 400 days", field="time_range")
         counted, found = await backtesting.backtest(
-            self._queries, principal, draft, period, with_observations=request.include_observations
+            self._queries,
+            self._limits,
+            principal,
+            draft,
+            shared.period(request.time_range),
+            with_observations=request.include_observations,
         )
         return incident_conversion.backtest(counted, draft, found)
 
@@ -202,13 +202,13 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         """Sends how the organization stands: at once, whenever that changes, and now and then."""
         self._draining.check()
         lifetime, unread = Lifetime(context, self._max_seconds), None
-        async with self._watch.watching(gate.caller().principal.organization_id) as watched:
+        async with self.watch.watching(gate.caller().principal.organization_id) as watched:
             unread = await self._send(context, lifetime, watched)
         if unread is not None:
             await unread
             raise Refused(Reason.SLOW_CONSUMER, "the messages are not being read")
 
-    async def _send(self, context: _Context, lifetime: Lifetime, watched: Watched) -> "asyncio.Future[None] | None":
+    async def _send(self, context: _Context, lifetime: Lifetime, watched: WatchedAlerts) -> "asyncio.Future[None] | None":
         """Sends messages until the subscription ends. Returns the write of one that is not read."""
         guard, loop, version, heartbeat_at = Guard(), asyncio.get_running_loop(), 0, 0.0
         while True:

@@ -7,7 +7,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from server.rpc import reflection, trace_requests
 from server.rpc.account_service import AccountService
-from server.rpc.anomaly_service import AnomalyService
+from server.rpc.alert_service import AlertService
 from server.rpc.audit_service import AuditService
 from server.rpc.campaign_service import CampaignService
 from server.rpc.custom_metric_service import CustomMetricService
@@ -28,8 +28,8 @@ from server.tenancy.principal import Scope
 from tallywire.v1 import (
     account_service_pb2,
     account_service_pb2_grpc,
-    anomaly_service_pb2,
-    anomaly_service_pb2_grpc,
+    alert_service_pb2,
+    alert_service_pb2_grpc,
     audit_service_pb2,
     audit_service_pb2_grpc,
     campaign_service_pb2,
@@ -76,6 +76,7 @@ _ACCOUNTS = account_service_pb2.DESCRIPTOR.services_by_name["AccountService"]
 _DASHBOARDS = dashboard_service_pb2.DESCRIPTOR.services_by_name["DashboardService"]
 _DELIVERIES = delivery_service_pb2.DESCRIPTOR.services_by_name["DeliveryService"]
 _REPORTS = report_service_pb2.DESCRIPTOR.services_by_name["ReportService"]
+_ALERTS = alert_service_pb2.DESCRIPTOR.services_by_name["AlertService"]
 _EXPORTS = export_service_pb2.DESCRIPTOR.services_by_name["ExportService"]
 _FORECASTS = forecast_service_pb2.DESCRIPTOR.services_by_name["ForecastService"]
 _REALTIME = realtime_service_pb2.DESCRIPTOR.services_by_name["RealtimeService"]
@@ -208,6 +209,24 @@ SCOPES = {
         ),
         (_FORECASTS, {"GetForecast": Scope.READ, "GetChurn": Scope.READ, "ListUsersAtRisk": Scope.EVENTS}),
         (
+            _ALERTS,
+            {
+                "CreateAlertRule": Scope.EDIT,
+                "GetAlertRule": Scope.READ,
+                "ListAlertRules": Scope.READ,
+                "UpdateAlertRule": Scope.EDIT,
+                "DeleteAlertRule": Scope.EDIT,
+                "SnoozeAlertRule": Scope.EDIT,
+                "TestAlertRule": Scope.READ,
+                "BacktestAlertRule": Scope.READ,
+                "ListIncidents": Scope.READ,
+                "GetIncident": Scope.READ,
+                "AcknowledgeIncident": Scope.EDIT,
+                "CommentIncident": Scope.EDIT,
+                "WatchAlerts": Scope.READ,
+            },
+        ),
+        (
             _REALTIME,
             {"GetRealtimeMetrics": Scope.READ, "WatchMetrics": Scope.READ, "WatchUpdates": Scope.READ},
         ),
@@ -246,6 +265,7 @@ _NAMES = (
             _DASHBOARDS,
             _DELIVERIES,
             _REPORTS,
+            _ALERTS,
             _EXPORTS,
             _FORECASTS,
             _REALTIME,
@@ -272,6 +292,7 @@ class Services:
     dashboards: DashboardService
     deliveries: DeliveryService
     reports: ReportService
+    alerts: AlertService
     exports: ExportService
     forecasts: ForecastService
     realtime: RealtimeService
@@ -294,6 +315,7 @@ class Services:
         dashboard_service_pb2_grpc.add_DashboardServiceServicer_to_server(self.dashboards, server)
         delivery_service_pb2_grpc.add_DeliveryServiceServicer_to_server(self.deliveries, server)
         report_service_pb2_grpc.add_ReportServiceServicer_to_server(self.reports, server)
+        alert_service_pb2_grpc.add_AlertServiceServicer_to_server(self.alerts, server)
         export_service_pb2_grpc.add_ExportServiceServicer_to_server(self.exports, server)
         forecast_service_pb2_grpc.add_ForecastServiceServicer_to_server(self.forecasts, server)
         realtime_service_pb2_grpc.add_RealtimeServiceServicer_to_server(self.realtime, server)

@@ -1,0 +1,446 @@
+"""AlertService: rules and incidents as callers see them, and who may do what."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+
+from server.app import Running
+from server.organizations.alerts import MOST_COMMENTS, MOST_RULES, State
+from server.store.database import Database
+from server.tenancy.principal import Scope
+from tallywire.v1 import alert_service_pb2 as pb
+from tallywire.v1 import alert_service_pb2_grpc
+from tests.support import alerting, serving
+from tests.support.alerting import RULE, VALUE, made, one
+from tests.support.rpcs import answers
+from tests.support.serving import Accounts, Caller
+from tests.support.waiting import PATIENCE
+
+EDITOR = (Scope.READ, Scope.EDIT)
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FULL = {
+    "name": "Cost of Ada über 5 €",
+    "description": "Look at the prompts.\nThen call Ada.",
+    "metric": "cost_micros",
+    "filter": {"agent_id": "ada", "dimensions": [{"dimension": "channel", "value": "web"}]},
+    "max_values": 7,
+    "window": {"seconds": 3600},
+    "step": {"seconds": 900},
+    "condition": {
+        "change": {"baseline": 3},
+        "direction": 3,
+        "warning": 10.0,
+        "critical": 20.0,
+        "low_warning": -10.0,
+        "low_critical": -20.0,
+        "hysteresis": 1.5,
+    },
+    "hold_for": {"seconds": 1800},
+    "minimum_samples": 3,
+    "no_data": 2,
+    "close_after": {"seconds": 86400},
+    "remind_after": {"seconds": 3600},
+    "severity": 3,
+    "runbook_url": "https://example.org/runbook",
+    "mute_windows": [{"cron": "0 22 * * mon-fri", "duration": {"seconds": 28800}, "time_zone": "europe/berlin"}],
+    "time_zone": "asia/tokyo",
+    "disabled": True,
+    "delay": {"seconds": 0},
+}
+
+
+@pytest.fixture
+async def editor(accounts: Accounts) -> Caller:
+    """Somebody who may change the rules of an organization."""
+    return await accounts.caller(scopes=EDITOR, settings=serving.UTC_SETTINGS)
+
+
+async def why(caller: Caller, rpc: str, fields: Mapping[str, Any] | None = None) -> tuple[str, str]:
+    """The reason and the field of a refusal."""
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await one(caller, rpc, fields)
+    found = serving.refusal(refused.value)
+    return found.reason, found.field
+
+
+async def test_a_rule_is_made_read_changed_and_deleted(accounts: Accounts, editor: Caller) -> None:
+    before = serving.now()
+    rule = await made(editor)
+    assert (rule.version, rule.owner, rule.minimum_samples) == (1, f"key:{editor.key.key_id}", 1)
+    assert (rule.window.seconds, rule.step.seconds, rule.delay.seconds, rule.max_values) == (300, 60, 10, 20)
+    assert (rule.condition.direction, rule.severity, rule.no_data) == (1, 2, 1)
+    assert before - timedelta(minutes=1) < rule.created_at.ToDatetime(UTC)
+    other = await made(editor, name="an earlier one")
+    listed = (await one(editor, "ListAlertRules")).rules
+    assert [found.rule for found in listed] == [other, rule]
+    assert [(found.open_incidents, found.HasField("worst")) for found in listed] == [(0, False)] * 2
+    named = {"rule_id": rule.rule_id}
+    assert (await one(editor, "GetAlertRule", named)) == pb.GetAlertRuleResponse(rule=rule)
+
+    change = {**RULE, **named, "name": "Renamed", "etag": rule.etag}
+    changed = (await one(editor, "UpdateAlertRule", {"rule": change})).rule
+    assert (changed.name, changed.version, changed.created_at) == ("Renamed", 2, rule.created_at)
+    assert changed.etag != rule.etag
+    assert await why(editor, "UpdateAlertRule", {"rule": change}) == ("ETAG_MISMATCH", "rule.etag")
+    assert await why(editor, "DeleteAlertRule", {**named, "etag": rule.etag}) == ("ETAG_MISMATCH", "etag")
+    await one(editor, "UpdateAlertRule", {"rule": {**change, "etag": ""}})
+    await one(editor, "DeleteAlertRule", named)
+    assert await why(editor, "GetAlertRule", named) == ("ALERT_RULE_NOT_FOUND", "rule_id")
+    admin = await accounts.another(editor, scopes=(Scope.ADMIN,))
+    (entries,) = await answers(admin, "AuditService/ListAuditEntries", {"action_prefix": "alert_rule."})
+    actions = ["deleted", "updated", "updated", "created", "created"]
+    assert [entry.action for entry in entries.entries] == [f"alert_rule.{name}" for name in actions]
+
+
+async def test_a_rule_comes_back_as_it_was_given(accounts: Accounts) -> None:
+    editor = await accounts.caller(scopes=EDITOR, settings=serving.settings(pairs=("agent,channel",)))
+    rule = await made(editor, **FULL)
+    wanted = pb.AlertRule(**FULL)
+    wanted.mute_windows[0].time_zone, wanted.time_zone = "Europe/Berlin", "Asia/Tokyo"
+    service = {"rule_id", "owner", "version", "etag", "created_at", "updated_at", "updated_by"}
+    for name in service:
+        rule.ClearField(name)
+    assert rule == wanted
+    (again,) = (await one(editor, "ListAlertRules")).rules
+    copy = (await one(editor, "CreateAlertRule", {"rule": again.rule})).rule
+    assert copy.rule_id != again.rule.rule_id
+    assert copy.condition == wanted.condition
+
+
+@pytest.mark.parametrize(
+    ("reason", "field", "change"),
+    [
+        ("REQUIRED_FIELD", "rule.condition", {"condition": None}),
+        ("REQUIRED_FIELD", "rule.condition.kind", {"condition": {"direction": 1, "critical": 5.0}}),
+        ("REQUIRED_FIELD", "rule.condition.direction", {"condition": {"value": {}, "critical": 5.0}}),
+        ("REQUIRED_FIELD", "rule.condition.critical", {"condition": {"value": {}, "direction": 1}}),
+        ("INVALID_VALUE", "rule.condition.direction", {"metric": "", "condition": {"absence": {}, "direction": 1}}),
+        ("INVALID_ENUM", "rule.condition.direction", {"condition": {**VALUE, "direction": 9}}),
+        ("INVALID_ENUM", "rule.condition.change.baseline", {"condition": {"change": {"baseline": 9}, "direction": 1}}),
+        ("INVALID_ENUM", "rule.no_data", {"no_data": 9}),
+        ("INVALID_ENUM", "rule.severity", {"severity": -1}),
+        ("INVALID_DURATION", "rule.window", {"window": {"seconds": 1, "nanos": -1}}),
+        ("INVALID_DURATION", "rule.window", {"window": {}}),
+        ("INVALID_DURATION", "rule.step", {"step": {"seconds": 90}}),
+        ("INVALID_DURATION", "rule.hold_for", {"hold_for": {"seconds": 315_576_000_000}}),
+        ("INVALID_DURATION", "rule.close_after", {"close_after": {}}),
+        ("INVALID_DURATION", "rule.condition.forecast.within", {"condition": {"forecast": {"within": {"nanos": -(10**9)}}, "direction": 1}}),
+        ("VALUE_OUT_OF_RANGE", "rule.max_values", {"max_values": 101}),
+        ("INVALID_TIME_ZONE", "rule.time_zone", {"time_zone": "Mars/Olympus"}),
+        ("INVALID_TIME_ZONE", "rule.mute_windows.time_zone", {"mute_windows": [{"cron": "0 9 * * *", "time_zone": "../etc"}]}),
+        ("INVALID_VALUE", "rule.mute_windows.cron", {"mute_windows": [{"cron": "sometimes"}]}),
+        ("TOO_MANY_VALUES", "rule.mute_windows", {"mute_windows": [{}] * 21}),
+        ("TOO_MANY_VALUES", "rule.destination_ids", {"destination_ids": ["dst"] * 21}),
+        ("REQUIRED_FIELD", "rule.destination_ids", {"destination_ids": [""]}),
+        ("DESTINATION_NOT_FOUND", "rule.destination_ids", {"destination_ids": ["dst_0123456789abcdef"]}),
+        ("UNKNOWN_METRIC", "rule.metric", {"metric": "custom.of_somebody"}),
+        ("INVALID_CHARACTER", "rule.metric", {"metric": "a\nb"}),
+        ("UNKNOWN_DIMENSION", "rule.filter.dimensions.dimension", {"filter": {"dimensions": [{"dimension": "user", "value": "u"}]}}),
+        ("TOO_MANY_FILTERS", "rule.filter", {"filter": {"agent_id": "a", "channel": "b", "team_id": "c"}}),
+        ("PAIR_NOT_KEPT", "rule.filter", {"filter": {"agent_id": "a", "channel": "b"}}),
+        ("UNKNOWN_DIMENSION", "rule.group_by", {"group_by": "weather"}),
+    ],
+)  # fmt: skip
+async def test_what_makes_no_rule_is_refused(editor: Caller, reason: str, field: str, change: dict[str, Any]) -> None:
+    assert await why(editor, "CreateAlertRule", {"rule": {**RULE, **change}}) == (reason, field)
+    assert not (await one(editor, "ListAlertRules")).rules
+
+
+async def test_requests_without_a_rule_or_an_id_are_refused(editor: Caller) -> None:
+    for rpc in ("CreateAlertRule", "TestAlertRule", "BacktestAlertRule"):
+        assert await why(editor, rpc) == ("REQUIRED_FIELD", "rule")
+    assert await why(editor, "UpdateAlertRule", {"rule": RULE}) == ("REQUIRED_FIELD", "rule.rule_id")
+    for rpc in ("GetAlertRule", "DeleteAlertRule", "SnoozeAlertRule"):
+        assert await why(editor, rpc) == ("REQUIRED_FIELD", "rule_id")
+        assert await why(editor, rpc, {"rule_id": "r" * 65}) == ("FIELD_TOO_LONG", "rule_id")
+    for rpc in ("GetIncident", "AcknowledgeIncident", "CommentIncident"):
+        named = {"text": "x"} if rpc == "CommentIncident" else {}
+        assert await why(editor, rpc, named) == ("REQUIRED_FIELD", "incident_id")
+        assert await why(editor, rpc, {**named, "incident_id": "none"}) == ("INCIDENT_NOT_FOUND", "incident_id")
+
+
+async def test_readers_look_and_editors_change(accounts: Accounts, editor: Caller, database: Database) -> None:
+    reader = await accounts.another(editor, scopes=(Scope.READ,))
+    sender = await accounts.another(editor, scopes=(Scope.INGEST,))
+    rule = await made(editor)
+    incident_id = await alerting.happen(database, editor.organization_id, rule.rule_id, AT)
+    named, of = {"rule_id": rule.rule_id}, {"incident_id": incident_id}
+    for rpc, fields in (
+        ("CreateAlertRule", {"rule": RULE}),
+        ("UpdateAlertRule", {"rule": {**RULE, **named}}),
+        ("DeleteAlertRule", named),
+        ("SnoozeAlertRule", named),
+        ("AcknowledgeIncident", of),
+        ("CommentIncident", {**of, "text": "x"}),
+    ):
+        assert (await why(reader, rpc, fields))[0] == "SCOPE_MISSING"
+    for rpc, fields in (
+        ("GetAlertRule", named),
+        ("ListAlertRules", {}),
+        ("ListIncidents", {}),
+        ("GetIncident", of),
+        ("WatchAlerts", {}),
+    ):
+        assert await one(reader, rpc, fields)
+        assert (await why(sender, rpc, fields))[0] == "SCOPE_MISSING"
+
+
+async def test_the_number_of_rules_has_an_end(editor: Caller, database: Database) -> None:
+    rule = await made(editor)
+    async with database.transaction() as driver:
+        await driver.execute(
+            "INSERT INTO alert_rules SELECT (r).* FROM (SELECT jsonb_populate_record(a, jsonb_build_object('rule_id',"
+            " 'copy_' || n)) AS r FROM alert_rules AS a, generate_series(2, $2::integer) AS n"
+            " WHERE organization_id = $1) AS copies",
+            editor.organization_id,
+            MOST_RULES,
+        )
+    assert (await why(editor, "CreateAlertRule", {"rule": RULE}))[0] == "ALERT_RULE_LIMIT"
+    assert len((await one(editor, "ListAlertRules")).rules) == MOST_RULES
+    await one(editor, "DeleteAlertRule", {"rule_id": rule.rule_id})
+    await made(editor)
+
+
+async def test_a_rule_shows_the_worst_of_how_it_stands(editor: Caller, database: Database) -> None:
+    rule, organization = await made(editor, group_by="agent"), editor.organization_id
+    stand = {"database": database, "organization_id": organization, "rule_id": rule.rule_id, "at": AT}
+    await alerting.stand(**stand, state=State.OK, value="a")
+    await alerting.stand(**stand, state=State.WARNING, value="b", warning_from=AT, silent_from=AT)
+    await alerting.stand(**stand, state=State.ALERT, value="c")
+    await alerting.stand(**stand, state=State.ALERT, value="d", failing_from=AT + timedelta(minutes=1))
+    for value in ("c", "b"):
+        await alerting.happen(database, organization, rule.rule_id, AT, value=value)
+    await alerting.happen(database, organization, rule.rule_id, AT, value="a", until=AT + timedelta(hours=1))
+    (found,) = (await one(editor, "ListAlertRules")).rules
+    assert (found.worst.value, found.worst.state, found.open_incidents) == ("c", pb.ALERT_STATE_ALERT, 2)
+    assert (found.worst.observation.measured, found.worst.observation.samples, found.worst.reason) == (7.5, 4, "why")
+    assert found.worst.observation.level == pb.ALERT_STATE_ALERT
+    standings = (await one(editor, "GetAlertRule", {"rule_id": rule.rule_id})).standings
+    assert [(one.value, one.state) for one in standings] == [("c", 3), ("b", 2), ("d", 5), ("a", 1)]
+    assert standings[1].no_data_since.ToDatetime(UTC) == AT
+    assert standings[2].since.ToDatetime(UTC) == AT + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "begins_anew"),
+    [
+        ({"name": "Renamed", "severity": 3, "description": "d", "delay": {"seconds": 60}}, False),
+        ({"condition": {**VALUE, "critical": 6.0}}, True),
+        ({"window": {"seconds": 600}}, True),
+        ({"disabled": True}, True),
+    ],
+)
+async def test_a_rule_that_asks_something_else_begins_anew(
+    editor: Caller, database: Database, change: dict[str, Any], begins_anew: bool
+) -> None:
+    rule, organization = await made(editor), editor.organization_id
+    incident_id = await alerting.happen(database, organization, rule.rule_id, AT)
+    await alerting.stand(database, organization, rule.rule_id, State.ALERT, AT)
+    await one(editor, "UpdateAlertRule", {"rule": {**RULE, **change, "rule_id": rule.rule_id}})
+    assert len((await one(editor, "GetAlertRule", {"rule_id": rule.rule_id})).standings) == (not begins_anew)
+    found = await one(editor, "GetIncident", {"incident_id": incident_id})
+    if begins_anew:
+        assert found.incident.close_reason == pb.INCIDENT_CLOSE_REASON_RULE_CHANGED
+        assert found.incident.state == pb.ALERT_STATE_OK
+        assert found.incident.closed_at.ToDatetime(UTC) > AT
+        assert [entry.kind for entry in found.entries] == [1, pb.INCIDENT_ENTRY_KIND_CLOSED]
+    else:
+        assert not found.incident.HasField("closed_at")
+        assert len(found.entries) == 1
+
+
+async def test_the_incidents_of_a_deleted_rule_stay(editor: Caller, database: Database) -> None:
+    rule = await made(editor)
+    incident_id = await alerting.happen(database, editor.organization_id, rule.rule_id, AT)
+    await alerting.stand(database, editor.organization_id, rule.rule_id, State.ALERT, AT)
+    await one(editor, "DeleteAlertRule", {"rule_id": rule.rule_id})
+    (found,) = (await one(editor, "ListIncidents", {"rule_id": rule.rule_id})).incidents
+    assert (found.incident_id, found.close_reason) == (incident_id, pb.INCIDENT_CLOSE_REASON_RULE_CHANGED)
+    assert not (await one(editor, "ListIncidents", {"only_open": True})).incidents
+
+
+async def test_a_rule_is_snoozed_for_a_while(editor: Caller) -> None:
+    rule = await made(editor)
+    named, until = {"rule_id": rule.rule_id}, serving.now() + timedelta(hours=2)
+    snoozed = (await one(editor, "SnoozeAlertRule", {**named, "until": serving.stamp(until)})).rule
+    assert snoozed.snoozed_until.ToDatetime(UTC) == until
+    assert snoozed.etag != rule.etag
+    renamed = {**RULE, **named, "name": "Renamed", "etag": snoozed.etag}
+    assert (await one(editor, "UpdateAlertRule", {"rule": renamed})).rule.snoozed_until == snoozed.snoozed_until
+    far = {**named, "until": serving.stamp(serving.now() + timedelta(days=32))}
+    assert await why(editor, "SnoozeAlertRule", far) == ("TIME_IN_FUTURE", "until")
+    assert not (await one(editor, "SnoozeAlertRule", named)).rule.HasField("snoozed_until")
+    past = {**named, "until": serving.stamp(AT)}
+    assert not (await one(editor, "SnoozeAlertRule", past)).rule.HasField("snoozed_until")
+
+
+async def test_incidents_come_in_pages(accounts: Accounts, editor: Caller, database: Database) -> None:
+    rule, other = await made(editor), await made(editor, name="Other")
+    expected = []
+    for hour in range(5):
+        at = AT + timedelta(hours=hour // 2)  # two at the same instant
+        until = None if hour == 4 else at + timedelta(minutes=30)
+        expected.append((at, await alerting.happen(database, editor.organization_id, rule.rule_id, at, until=until)))
+    await alerting.happen(database, editor.organization_id, other.rule_id, AT)
+    newest_first = [incident_id for _, incident_id in sorted(expected, reverse=True)]
+    asked: dict[str, Any] = {"rule_id": rule.rule_id, "page_size": 2}
+    found, token = list[str](), ""
+    for _ in range(3):
+        page = await one(editor, "ListIncidents", {**asked, "page_token": token})
+        found += [incident.incident_id for incident in page.incidents]
+        previous, token = token, page.next_page_token
+    assert (found, token) == (newest_first, "")
+    invalid = ("PAGE_TOKEN_INVALID", "page_token")
+    assert await why(editor, "ListIncidents", {"page_token": previous}) == invalid
+    assert await why(editor, "ListIncidents", {**asked, "page_token": previous[:-2] + "AA"}) == invalid
+    stranger = await accounts.caller(scopes=EDITOR)
+    assert await why(stranger, "ListIncidents", {**asked, "page_token": previous}) == invalid
+    assert await why(editor, "ListIncidents", {"page_size": 501}) == ("VALUE_OUT_OF_RANGE", "page_size")
+
+    async def within(start: datetime, end: datetime) -> int:
+        time_range = serving.period(start, end)
+        return len((await one(editor, "ListIncidents", {"rule_id": rule.rule_id, "time_range": time_range})).incidents)
+
+    half = timedelta(minutes=30)
+    assert await within(AT - half, AT) == 0
+    assert await within(AT, AT + half) == 2
+    assert await within(AT + half, AT + 2 * half) == 0
+    assert await within(AT + timedelta(days=9), AT + timedelta(days=10)) == 1
+    backwards = {"time_range": serving.period(AT, AT)}
+    assert await why(editor, "ListIncidents", backwards) == ("INVALID_TIME_RANGE", "time_range.end")
+
+
+async def test_an_incident_is_acknowledged_once_and_commented(
+    accounts: Accounts, editor: Caller, database: Database
+) -> None:
+    rule = await made(editor)
+    of = {"incident_id": await alerting.happen(database, editor.organization_id, rule.rule_id, AT)}
+    mine = (await one(editor, "AcknowledgeIncident", {**of, "comment": "on it\nnow"})).incident
+    assert mine.acknowledged_by == f"key:{editor.key.key_id}"
+    colleague = await accounts.another(editor, scopes=EDITOR)
+    assert (await one(colleague, "AcknowledgeIncident", {**of, "comment": "me too"})).incident == mine
+    entry = (await one(colleague, "CommentIncident", {**of, "text": " it was the model "})).entry
+    assert (entry.number, entry.text, entry.by) == (3, "it was the model", f"key:{colleague.key.key_id}")
+    found = await one(editor, "GetIncident", of)
+    assert found.incident == mine
+    assert [(entry.kind, entry.text) for entry in found.entries] == [
+        (pb.INCIDENT_ENTRY_KIND_OPENED, "why"),
+        (pb.INCIDENT_ENTRY_KIND_ACKNOWLEDGED, "on it\nnow"),
+        (pb.INCIDENT_ENTRY_KIND_COMMENTED, "it was the model"),
+    ]
+    assert await why(editor, "CommentIncident", {**of, "text": " "}) == ("REQUIRED_FIELD", "text")
+    assert await why(editor, "CommentIncident", {**of, "text": "x" * 2_001}) == ("FIELD_TOO_LONG", "text")
+    assert await why(editor, "AcknowledgeIncident", {**of, "comment": "\0"}) == ("NUL_CHARACTER", "comment")
+    async with database.transaction() as driver:
+        await driver.execute(
+            "INSERT INTO incident_entries (organization_id, incident_id, number, kind, state, text, by, is_restated,"
+            " is_muted) SELECT $1, $2, n, 'commented', 'alert', 'x', 'y', false, false"
+            " FROM generate_series(4, $3::integer) AS n",
+            editor.organization_id,
+            of["incident_id"],
+            MOST_COMMENTS + 2,
+        )
+    assert await why(editor, "CommentIncident", {**of, "text": "too much"}) == ("ALERT_RULE_LIMIT", "")
+
+
+async def test_what_others_have_is_as_what_nobody_has(accounts: Accounts, editor: Caller, database: Database) -> None:
+    stranger, rule = await accounts.caller(scopes=EDITOR), await made(editor)
+    incident_id = await alerting.happen(database, editor.organization_id, rule.rule_id, AT)
+
+    async def said(rpc: str, fields: dict[str, Any], name: str) -> str:
+        try:
+            return str(await one(stranger, rpc, fields))
+        except grpc.aio.AioRpcError as error:
+            told = serving.refusal(error), error.code(), error.details(), sorted(serving.info(error).items())
+            return str(told).replace(name, "…")
+
+    for rpc, field, name, more in (
+        ("GetAlertRule", "rule_id", rule.rule_id, {}),
+        ("DeleteAlertRule", "rule_id", rule.rule_id, {"etag": rule.etag}),
+        ("SnoozeAlertRule", "rule_id", rule.rule_id, {}),
+        ("ListIncidents", "rule_id", rule.rule_id, {}),
+        ("GetIncident", "incident_id", incident_id, {}),
+        ("AcknowledgeIncident", "incident_id", incident_id, {}),
+        ("CommentIncident", "incident_id", incident_id, {"text": "x"}),
+    ):
+        theirs = await said(rpc, {field: name, **more}, name)
+        assert theirs == await said(rpc, {field: f"{name[:-1]}?", **more}, f"{name[:-1]}?")
+    changed = {**RULE, "etag": rule.etag}
+    theirs = await said("UpdateAlertRule", {"rule": {**changed, "rule_id": rule.rule_id}}, rule.rule_id)
+    assert theirs == await said("UpdateAlertRule", {"rule": {**changed, "rule_id": "none"}}, "none")
+    assert not (await one(stranger, "ListAlertRules")).rules
+    assert not (await one(stranger, "ListIncidents")).incidents
+    watched = await one(stranger, "WatchAlerts")
+    assert (watched.ok, watched.alert, watched.open_incidents) == (0, 0, 0)
+    assert (await one(editor, "GetAlertRule", {"rule_id": rule.rule_id})).rule == rule
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Somebody who watches the alerts of an organization."""
+
+    call: Any
+
+    async def next(self) -> pb.WatchAlertsResponse:
+        """The next message."""
+        async with asyncio.timeout(PATIENCE):
+            return await self.call.read()  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+async def watcher(editor: Caller) -> AsyncIterator[Watcher]:
+    """Somebody who watches the alerts of the editor's organization."""
+    stub = alert_service_pb2_grpc.AlertServiceStub(editor.channel)
+    call = stub.WatchAlerts(pb.WatchAlertsRequest(), metadata=editor.metadata)
+    yield Watcher(call)
+    call.cancel()
+
+
+async def test_watchers_are_told_at_once_and_of_each_change(
+    editor: Caller, database: Database, watcher: Watcher
+) -> None:
+    first = await watcher.next()
+    assert (first.ok, first.alert, first.open_incidents, len(first.incidents)) == (0, 0, 0, 0)
+    rule, organization = await made(editor), editor.organization_id
+    await alerting.stand(database, organization, rule.rule_id, State.OK, AT)
+    assert (await watcher.next()).ok == 1
+    incident_id = await alerting.happen(database, organization, rule.rule_id, AT)
+    told = await watcher.next()
+    assert (told.open_incidents, [one.incident_id for one in told.incidents]) == (1, [incident_id])
+    await alerting.stand(database, organization, rule.rule_id, State.ALERT, AT)
+    told = await watcher.next()
+    assert (told.ok, told.alert) == (0, 1)
+    await one(editor, "AcknowledgeIncident", {"incident_id": incident_id})
+    assert (await watcher.next()).incidents[0].acknowledged_by == f"key:{editor.key.key_id}"
+    await one(editor, "DeleteAlertRule", {"rule_id": rule.rule_id})
+    told = await watcher.next()
+    assert (told.alert, told.open_incidents) == (0, 0)
+
+
+async def test_watchers_have_limits_and_are_let_go(
+    server: Running, editor: Caller, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = server.services.alerts
+    await watcher.next()
+    assert service.watch.subscriptions[editor.organization_id] == 1
+    monkeypatch.setattr(service.watch, "_limit_each", 1)
+    assert (await why(editor, "WatchAlerts"))[0] == "SUBSCRIPTION_LIMIT"
+    watcher.call.cancel()
+    async with asyncio.timeout(PATIENCE):
+        while service.watch.subscriptions[editor.organization_id]:
+            await asyncio.sleep(0.02)
+    assert (await one(editor, "WatchAlerts")).ok == 0
+
+
+async def test_watchers_are_told_now_and_then(
+    server: Running, editor: Caller, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.services.alerts, "heartbeat_seconds", 0.05)
+    first = await watcher.next()
+    for _ in range(3):
+        assert await watcher.next() == first
