@@ -15,19 +15,18 @@ from server.store.database import Database
 from server.tenancy.principal import Scope
 from tallywire.v1 import alert_service_pb2 as pb
 from tallywire.v1 import alert_service_pb2_grpc
-from tests.support import alerting, serving
+from tests.support import alerting, serving, waiting
 from tests.support.alerting import RULE, VALUE, made, one
 from tests.support.rpcs import answers
 from tests.support.serving import Accounts, Caller
-from tests.support.waiting import PATIENCE
 
 EDITOR = (Scope.READ, Scope.EDIT)
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-FULL = {
+FULL: dict[str, Any] = {
     "name": "Cost of Ada über 5 €",
     "description": "Look at the prompts.\nThen call Ada.",
-    "metric": "cost_micros",
-    "filter": {"agent_id": "ada", "dimensions": [{"dimension": "channel", "value": "web"}]},
+    "metric": "avg_quality_overall",
+    "filter": {"agent_id": "ada", "dimensions": [{"dimension": "rubric", "value": "v1"}]},
     "max_values": 7,
     "window": {"seconds": 3600},
     "step": {"seconds": 900},
@@ -52,6 +51,10 @@ FULL = {
     "disabled": True,
     "delay": {"seconds": 0},
 }
+
+
+FAR = {"forecast": {"within": {"nanos": -(10**9)}}, "direction": 1}
+OF_A_USER = {"dimension": "user", "value": "u"}
 
 
 @pytest.fixture
@@ -97,8 +100,7 @@ async def test_a_rule_is_made_read_changed_and_deleted(accounts: Accounts, edito
     assert [entry.action for entry in entries.entries] == [f"alert_rule.{name}" for name in actions]
 
 
-async def test_a_rule_comes_back_as_it_was_given(accounts: Accounts) -> None:
-    editor = await accounts.caller(scopes=EDITOR, settings=serving.settings(pairs=("agent,channel",)))
+async def test_a_rule_comes_back_as_it_was_given(editor: Caller) -> None:
     rule = await made(editor, **FULL)
     wanted = pb.AlertRule(**FULL)
     wanted.mute_windows[0].time_zone, wanted.time_zone = "Europe/Berlin", "Asia/Tokyo"
@@ -129,10 +131,10 @@ async def test_a_rule_comes_back_as_it_was_given(accounts: Accounts) -> None:
         ("INVALID_DURATION", "rule.step", {"step": {"seconds": 90}}),
         ("INVALID_DURATION", "rule.hold_for", {"hold_for": {"seconds": 315_576_000_000}}),
         ("INVALID_DURATION", "rule.close_after", {"close_after": {}}),
-        ("INVALID_DURATION", "rule.condition.forecast.within", {"condition": {"forecast": {"within": {"nanos": -(10**9)}}, "direction": 1}}),
+        ("INVALID_DURATION", "rule.condition.forecast.within", {"condition": FAR}),
         ("VALUE_OUT_OF_RANGE", "rule.max_values", {"max_values": 101}),
         ("INVALID_TIME_ZONE", "rule.time_zone", {"time_zone": "Mars/Olympus"}),
-        ("INVALID_TIME_ZONE", "rule.mute_windows.time_zone", {"mute_windows": [{"cron": "0 9 * * *", "time_zone": "../etc"}]}),
+        ("INVALID_TIME_ZONE", "rule.mute_windows.time_zone", {"mute_windows": [{"time_zone": "../etc"}]}),
         ("INVALID_VALUE", "rule.mute_windows.cron", {"mute_windows": [{"cron": "sometimes"}]}),
         ("TOO_MANY_VALUES", "rule.mute_windows", {"mute_windows": [{}] * 21}),
         ("TOO_MANY_VALUES", "rule.destination_ids", {"destination_ids": ["dst"] * 21}),
@@ -140,9 +142,9 @@ async def test_a_rule_comes_back_as_it_was_given(accounts: Accounts) -> None:
         ("DESTINATION_NOT_FOUND", "rule.destination_ids", {"destination_ids": ["dst_0123456789abcdef"]}),
         ("UNKNOWN_METRIC", "rule.metric", {"metric": "custom.of_somebody"}),
         ("INVALID_CHARACTER", "rule.metric", {"metric": "a\nb"}),
-        ("UNKNOWN_DIMENSION", "rule.filter.dimensions.dimension", {"filter": {"dimensions": [{"dimension": "user", "value": "u"}]}}),
+        ("UNKNOWN_DIMENSION", "rule.filter.dimensions.dimension", {"filter": {"dimensions": [OF_A_USER]}}),
         ("TOO_MANY_FILTERS", "rule.filter", {"filter": {"agent_id": "a", "channel": "b", "team_id": "c"}}),
-        ("PAIR_NOT_KEPT", "rule.filter", {"filter": {"agent_id": "a", "channel": "b"}}),
+        ("PAIR_NOT_KEPT", "rule.filter", {"filter": {"channel": "a", "team_id": "b"}}),
         ("UNKNOWN_DIMENSION", "rule.group_by", {"group_by": "weather"}),
     ],
 )  # fmt: skip
@@ -289,7 +291,7 @@ async def test_incidents_come_in_pages(accounts: Accounts, editor: Caller, datab
     await alerting.happen(database, editor.organization_id, other.rule_id, AT)
     newest_first = [incident_id for _, incident_id in sorted(expected, reverse=True)]
     asked: dict[str, Any] = {"rule_id": rule.rule_id, "page_size": 2}
-    found, token = list[str](), ""
+    found, token, previous = list[str](), "", ""
     for _ in range(3):
         page = await one(editor, "ListIncidents", {**asked, "page_token": token})
         found += [incident.incident_id for incident in page.incidents]
@@ -388,7 +390,7 @@ class Watcher:
 
     async def next(self) -> pb.WatchAlertsResponse:
         """The next message."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(waiting.PATIENCE):
             return await self.call.read()  # type: ignore[no-any-return]
 
 
@@ -431,9 +433,7 @@ async def test_watchers_have_limits_and_are_let_go(
     monkeypatch.setattr(service.watch, "_limit_each", 1)
     assert (await why(editor, "WatchAlerts"))[0] == "SUBSCRIPTION_LIMIT"
     watcher.call.cancel()
-    async with asyncio.timeout(PATIENCE):
-        while service.watch.subscriptions[editor.organization_id]:
-            await asyncio.sleep(0.02)
+    await waiting.until(lambda: not service.watch.subscriptions[editor.organization_id])
     assert (await one(editor, "WatchAlerts")).ok == 0
 
 
