@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server.forecasts import extras
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ahead:
@@ -18,6 +16,9 @@ def expected(
     values: Sequence[float | None], *, horizon: int, is_hourly: bool, lower: float | None, upper: float | None
 ) -> Ahead:
     """Returns what the next values of a series of hours or days are expected to be; refuses where numpy is missing."""
+    # Here, since it takes numpy, which not every worker has: who has no such rule needs none.
+    from server.forecasts import extras
+
     extras.check()
     from server.forecasts import series_forecast
     from server.forecasts.arrays import Season

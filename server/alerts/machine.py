@@ -160,9 +160,7 @@ class Episode:
     def see(self, condition: Condition, observation: Observation) -> None:
         """Takes in a window in which it is open."""
         measured = observation.measured
-        if measured is not None and (
-            self.peak is None or _badness(condition, measured) > _badness(condition, self.peak)
-        ):
+        if measured is not None and is_worse(condition, measured, self.peak):
             self.peak, self.peak_at = measured, observation.at
 
 
@@ -230,6 +228,11 @@ def _seen(
         return None
     current.see(draft.condition, observation)
     return current
+
+
+def is_worse(condition: Condition, measured: float, than: float | None) -> bool:
+    """Returns whether something is farther beyond the limits than something else, or there is nothing else."""
+    return than is None or _badness(condition, measured) > _badness(condition, than)
 
 
 def _badness(condition: Condition, measured: float) -> float:

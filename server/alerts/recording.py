@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from server import timerange
-from server.alerts import wording
+from server.alerts import machine, wording
 from server.alerts.machine import Episode, Run, Turn
 from server.alerts.measuring import Gauge
 from server.delivery import queueing
 from server.organizations.alerts import (
     CloseReason,
+    Condition,
     EntryKind,
     KeptIncident,
     KeptRule,
@@ -137,7 +138,7 @@ def _begun(look: Look, value: str, episode: Episode) -> _Change:
     )
     change = _Change(incident=incident, told=None, told_at=None, before=State.OK, number=0)
     _add(look, change, episode.turns)
-    _settle(change, episode)
+    _settle(look.rule.draft.condition, change, episode)
     return change
 
 
@@ -154,7 +155,7 @@ def _continued(look: Look, known: OpenIncident, episode: Episode, run: Run) -> _
     was = known.turns[-1][1] if known.turns else known.incident.state
     if left and not new and was is not episode.state and run.observation is not None:
         _add(look, change, [_correction(episode.state, run.observation)])
-    _settle(change, episode)
+    _settle(look.rule.draft.condition, change, episode)
     if any(at <= look.known_until for at, _ in left):  # what was told early may have become worse by the window's end
         change.incident = replace(change.incident, is_restated=True)
     return change
@@ -218,21 +219,24 @@ def _add(look: Look, change: _Change, turns: Sequence[Turn]) -> None:
             change.incident = replace(change.incident, is_restated=True)
 
 
-def _settle(change: _Change, episode: Episode) -> None:
+def _settle(condition: Condition, change: _Change, episode: Episode) -> None:
     """Makes an incident what windows have it be."""
     closed, known = episode.closed, change.incident
     last = change.entries[-1] if change.entries else None
     is_closed = episode.state is State.OK
     closed_at = closed.at if closed is not None else (last.at if is_closed and last is not None else known.closed_at)
     why = closed.close_reason if closed is not None else CloseReason.RESTATED
+    peak, peak_at = known.peak, known.peak_at
+    if episode.peak is not None and (not episode.is_continued or machine.is_worse(condition, episode.peak, peak)):
+        peak, peak_at = episode.peak, episode.peak_at
     change.incident = replace(
         known,
         state=episode.state,
         worst=max(known.worst, episode.worst, key=lambda one: one.rank),
         closed_at=closed_at if is_closed else None,
         close_reason=why if is_closed else None,
-        peak=known.peak if episode.peak is None else episode.peak,
-        peak_at=known.peak_at if episode.peak is None else episode.peak_at,
+        peak=peak,
+        peak_at=peak_at,
     )
 
 
