@@ -20,7 +20,7 @@ from server.alerts.reading import Asked
 from server.alerts.recording import Look
 from server.clock import Clock
 from server.errors import Reason, Refused
-from server.organizations.alerts import KeptRule, Observation, Standing
+from server.organizations.alerts import KeptRule, KeptStanding, Observation, Standing
 from server.organizations.organization import OrganizationState
 from server.query import custom_metrics
 from server.query.queries import Queries
@@ -83,6 +83,25 @@ class _Seen:
     revision: int
     refusal: str = ""
 
+    def look(self, rule: KeptRule, now: datetime) -> Look:
+        """Returns the look at the rule, which is as it is now."""
+        due = self.due
+        return Look(
+            rule=rule,
+            gauge=due.gauge,
+            since=due.asked.ends[0],
+            until=due.until,
+            known_until=rule.evaluated_until,
+            now=now,
+        )
+
+    def looked(self, look: Look) -> stored.Looked:
+        """Returns how far the rule has been looked at then."""
+        next_run_at = windows.next_run_at(look.rule.draft, look.until)
+        return stored.Looked(
+            rule_id=look.rule.rule_id, until=look.until, revision=self.revision, next_run_at=next_run_at
+        )
+
 
 class Evaluating:
     """Looks at rules in this process. clock is that of queries; on_queued is called after something is to be told."""
@@ -136,8 +155,8 @@ class Evaluating:
                 await self._let_go(rules, now + _LATER)
                 return
             principal = principals.of_service(organization_id, tenant.settings)
-            for seen in await self._read(principal, await self._due(principal, rules, now), now):
-                await self._record(seen, now)
+            due = await self._due(principal, rules, now)
+            await self._record_each(await self._read(principal, due, now), now)
         except errors.StorageUnavailable as error:
             _log.warning("rules of alerts wait for the database", organization_id=organization_id, reason=str(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, other organizations have their turn
@@ -157,7 +176,7 @@ class Evaluating:
         catalogue = await custom_metrics.catalogue(self._queries, principal, names)
         async with self._database.snapshot() as driver:
             also = await stored.open_values(driver, principal.organization_id, [one.rule_id for one in rules])
-            firsts = [await _first_end(driver, rule, now) for rule in rules]
+            firsts = await _first_ends(driver, rules, now)
         due = []
         for rule, first in zip(rules, firsts, strict=True):
             gauge = backtesting.gauge_of(catalogue, self._limits, principal, rule.draft)
@@ -199,51 +218,65 @@ class Evaluating:
             return []
         return [_Seen(due=due, watched=(), revision=due.rule.evaluated_revision, refusal=refusal.message)]
 
-    async def _record(self, seen: _Seen, now: datetime) -> None:
-        """Records what windows came to, with how far the rule was looked at, and queues what is to be told."""
-        due = seen.due
-        async with self._database.transaction() as driver:
-            rule = await stored.still_held(driver, due.rule)
-            if rule is None:
-                return
-            since = due.asked.ends[0]
-            before = await stored.standings_before(driver, rule, since)
-            runs = _runs(seen, before)
-            if runs:
-                look = Look(
-                    rule=rule, gauge=due.gauge, since=since, until=due.until, known_until=rule.evaluated_until, now=now
-                )
-                incident_ids = await recording.record(driver, look, runs)
-                await stored.change_standings(driver, rule, since, {one: run.standings for one, run in runs.items()})
-                await stored.save_standings(driver, rule, _standings(runs, incident_ids))
-            await stored.finish(
-                driver,
-                rule,
-                until=due.until,
-                revision=seen.revision,
-                looked_at=now,
-                next_run_at=windows.next_run_at(rule.draft, due.until),
-            )
-            failpoints.reach("alert_before_commit")
-        failpoints.reach("alert_after_commit")
+    async def _record_each(self, seen: Sequence[_Seen], now: datetime) -> None:
+        """Records what was seen of rules: of all together, or, where that fails, of each for itself."""
+        if not seen:
+            return
+        try:
+            await self._record(seen, now)
+        except errors.StorageUnavailable:
+            raise
+        except Exception:
+            if len(seen) == 1:
+                raise
+            for one in seen:
+                await self._record([one], now)
         self._on_queued()
 
+    async def _record(self, seen: Sequence[_Seen], now: datetime) -> None:
+        """Records what windows of rules came to, with how far these were looked at, and queues what is to be told."""
+        async with self._database.transaction() as driver:
+            organization_id = seen[0].due.rule.organization_id
+            held = await stored.still_held(driver, [one.due.rule for one in seen])
+            looks = {
+                one.due.rule.rule_id: (one, one.look(held[one.due.rule.rule_id], now))
+                for one in seen
+                if one.due.rule.rule_id in held
+            }
+            since = {rule_id: look.since for rule_id, (_, look) in looks.items()}
+            before = await stored.standings_before(driver, organization_id, since)
+            known = await stored.incidents_since(driver, organization_id, since)
+            standings, changes = list[KeptStanding](), list[tuple[str, str, datetime, Standing]]()
+            for rule_id, (one, look) in looks.items():
+                runs = _runs(one, before.get(rule_id, {}))
+                if not runs:
+                    del since[rule_id]
+                    continue
+                incident_ids = await recording.record(driver, look, runs, known.get(rule_id, {}))
+                standings += _standings(rule_id, runs, incident_ids)
+                changes += [(rule_id, value, *change) for value, run in runs.items() for change in run.standings]
+            await stored.change_standings(driver, organization_id, since, changes)
+            await stored.save_standings(driver, organization_id, standings)
+            await stored.finish(driver, organization_id, [one.looked(look) for one, look in looks.values()], now)
+            failpoints.reach("alert_before_commit")
+        failpoints.reach("alert_after_commit")
 
-async def _first_end(driver: Driver, rule: KeptRule, now: datetime) -> datetime:
-    """Returns the end of the first window that is to be looked at: the one after the last that was, or the first one
-    that events have changed which came later. What is older than the horizon of the rule stays as it is.
+
+async def _first_ends(driver: Driver, rules: Sequence[KeptRule], now: datetime) -> list[datetime]:
+    """Returns for each rule the end of the first window that is to be looked at: the one after the last that was, or
+    the first one that events have changed which came later. What is older than the horizon of a rule stays as it is.
     """
-    draft, step = rule.draft, rule.draft.step
-    horizon = windows.horizon(draft)
-    oldest = max(rule.begun_at, windows.last_end(draft, now) - horizon) + step
-    first = max(rule.evaluated_until + step, oldest)
-    since = rule.evaluated_until - horizon - windows.longest(draft)
-    news = await stored.earliest_news(
-        driver, rule.organization_id, rule.evaluated_revision, rule.evaluated_until, since
-    )
-    if news is not None and news < rule.evaluated_until:
-        first = min(first, max(windows.floor(news, step) + step, oldest))
-    return first
+    since = [one.evaluated_until - windows.horizon(one.draft) - windows.longest(one.draft) for one in rules]
+    news = await stored.earliest_news(driver, rules[0].organization_id, list(zip(rules, since, strict=True)))
+    firsts = []
+    for rule, earliest in zip(rules, news, strict=True):
+        step = rule.draft.step
+        oldest = max(rule.begun_at, windows.last_end(rule.draft, now) - windows.horizon(rule.draft)) + step
+        first = max(rule.evaluated_until + step, oldest)
+        if earliest is not None and earliest < rule.evaluated_until:
+            first = min(first, max(windows.floor(earliest, step) + step, oldest))
+        firsts.append(first)
+    return firsts
 
 
 def _windows(rule: KeptRule, gauge: Gauge, first: datetime, now: datetime, also: Sequence[str]) -> _Due | None:
@@ -281,11 +314,15 @@ def _runs(seen: _Seen, before: Mapping[str, Standing]) -> dict[str, Run]:
     return runs
 
 
-def _standings(
-    runs: Mapping[str, Run], incident_ids: Mapping[str, str]
-) -> dict[str, tuple[Standing, Observation, str]]:
-    return {
-        value: (run.last, run.observation, incident_ids.get(value, ""))
+def _standings(rule_id: str, runs: Mapping[str, Run], incident_ids: Mapping[str, str]) -> list[KeptStanding]:
+    return [
+        KeptStanding(
+            rule_id=rule_id,
+            value=value,
+            standing=run.last,
+            observation=run.observation,
+            incident_id=incident_ids.get(value, ""),
+        )
         for value, run in runs.items()
         if run.observation is not None
-    }
+    ]

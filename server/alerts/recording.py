@@ -70,11 +70,12 @@ class _Change:
     entries: list[NewEntry] = field(default_factory=list)
 
 
-async def record(driver: Driver, look: Look, runs: Mapping[str, Run]) -> dict[str, str]:
-    """Records what windows of each value came to, and queues what is to be told of it; returns the ids of the open
-    incidents by value. The rule is locked.
+async def record(
+    driver: Driver, look: Look, runs: Mapping[str, Run], known: Mapping[str, Sequence[OpenIncident]]
+) -> dict[str, str]:
+    """Records what windows of each value came to, beside what is known of it, and queues what is to be told; returns
+    the ids of the open incidents by value. The rule is locked.
     """
-    known = await stored.incidents_since(driver, look.rule, look.since)
     changes = [
         change
         for value in sorted({*runs, *known})

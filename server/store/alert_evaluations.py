@@ -9,7 +9,7 @@ from server.organizations.alerts import (
     EntryKind,
     KeptIncident,
     KeptRule,
-    Observation,
+    KeptStanding,
     Standing,
     State,
 )
@@ -18,6 +18,7 @@ from server.store.database import Driver
 
 _BEFORE_IT_OCCURS = timedelta(days=1)  # as in events: more than an event may be ahead of its receipt
 _CLAIM = statements.load("claim_alert_rules")
+_INCIDENT = ", ".join(f"i.{one}" for one in incidents.COLUMNS.split(", "))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,16 @@ class NewEntry:
     is_muted: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """How far a rule has been looked at, with what had been acknowledged by then, and when it is next."""
+
+    rule_id: str
+    until: datetime
+    revision: int
+    next_run_at: datetime
+
+
 async def claim(driver: Driver, now: datetime | None, lease: timedelta, most: int) -> tuple[datetime, list[KeptRule]]:
     """Takes rules that are due at an instant, the database's if it is None, and holds them for so long; returns that
     instant, too.
@@ -68,22 +79,33 @@ async def let_go(driver: Driver, rule: KeptRule, next_run_at: datetime) -> None:
 
 
 async def earliest_news(
-    driver: Driver, organization_id: int, revision: int, received_after: datetime, since: datetime
-) -> datetime | None:
-    """Returns when the earliest event since an instant occurred that came, or was corrected or retracted, with a
-    revision after one; None where there is none. None of these was received before received_after.
+    driver: Driver, organization_id: int, rules: Sequence[tuple[KeptRule, datetime]]
+) -> list[datetime | None]:
+    """Returns for each rule when the earliest event since an instant occurred that has come, or was corrected or
+    retracted, since the rule was looked at; None where there is none.
     """
-    found: datetime | None = await driver.fetchval(
-        "SELECT least((SELECT min(occurred_at) FROM events WHERE organization_id = $1 AND revision > $2"
-        " AND received_at >= $3 AND occurred_at >= $4),"
-        " (SELECT min(occurred_at) FROM replaced_events WHERE organization_id = $1 AND revision > $2"
-        " AND occurred_at >= $4))",
+    rows = await driver.fetch(
+        _NEWS,
         organization_id,
-        revision,
-        received_after - _BEFORE_IT_OCCURS,
-        since,
+        [one.evaluated_revision for one, _ in rules],
+        [one.evaluated_until - _BEFORE_IT_OCCURS for one, _ in rules],
+        [since for _, since in rules],
     )
-    return found
+    return [row[0] for row in rows]
+
+
+# What has come since was received after the end of the last window, or not much before.
+_NEWS = """
+    SELECT least(
+        (SELECT min(e.occurred_at) FROM events AS e WHERE e.organization_id = $1 AND e.revision > s.revision
+            AND e.received_at >= s.received_after AND e.occurred_at >= s.since),
+        (SELECT min(r.occurred_at) FROM replaced_events AS r WHERE r.organization_id = $1 AND r.revision > s.revision
+            AND r.occurred_at >= s.since)
+    )
+    FROM unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[]) WITH ORDINALITY
+        AS s(revision, received_after, since, place)
+    ORDER BY s.place
+"""
 
 
 async def open_values(driver: Driver, organization_id: int, rule_ids: Sequence[str]) -> dict[str, list[str]]:
@@ -99,96 +121,118 @@ async def open_values(driver: Driver, organization_id: int, rule_ids: Sequence[s
     return found
 
 
-async def still_held(driver: Driver, rule: KeptRule) -> KeptRule | None:
-    """Locks a rule until COMMIT and returns it as it is now; None where it was deleted, has begun anew, or was looked
-    at by somebody else.
+async def still_held(driver: Driver, rules: Sequence[KeptRule]) -> dict[str, KeptRule]:
+    """Locks rules of one organization until COMMIT and returns them as they are now, by id: those that were neither
+    deleted, nor have begun anew, nor were looked at by somebody else.
     """
-    now = await alert_rules.by_id(driver, rule.organization_id, rule.rule_id, lock=True)
-    if now is None or _looked_at(now) != _looked_at(rule):
-        return None
-    return None if now.draft.is_disabled else now
+    rows = await driver.fetch(
+        f"SELECT {alert_rules.COLUMNS} FROM alert_rules AS r WHERE r.organization_id = $1"  # noqa: S608 - our columns
+        " AND r.rule_id = ANY($2::text[]) AND NOT r.is_disabled ORDER BY r.rule_id FOR UPDATE",
+        rules[0].organization_id,
+        [one.rule_id for one in rules],
+    )
+    now = {one.rule_id: one for one in map(alert_rules.kept, rows)}
+    return {
+        one.rule_id: now[one.rule_id]
+        for one in rules
+        if one.rule_id in now and _looked_at(now[one.rule_id]) == _looked_at(one)
+    }
 
 
 def _looked_at(rule: KeptRule) -> tuple[object, ...]:
     return rule.generation, rule.evaluated_until, rule.evaluated_revision
 
 
-async def standings_before(driver: Driver, rule: KeptRule, at: datetime) -> dict[str, Standing]:
-    """Returns how values of a rule stood before the window that ends at an instant."""
+async def standings_before(
+    driver: Driver, organization_id: int, since: Mapping[str, datetime]
+) -> dict[str, dict[str, Standing]]:
+    """Returns how values of rules stood before the windows that end at some instants, by rule and value."""
     rows = await driver.fetch(
-        "SELECT DISTINCT ON (value) value, standing::text FROM alert_changes WHERE organization_id = $1"
-        " AND rule_id = $2 AND at < $3 ORDER BY value, at DESC",
-        rule.organization_id,
-        rule.rule_id,
-        at,
+        "SELECT DISTINCT ON (c.rule_id, c.value) c.rule_id, c.value, c.standing::text"
+        " FROM unnest($2::text[], $3::timestamptz[]) AS s(rule_id, at) JOIN alert_changes AS c"
+        " ON c.organization_id = $1 AND c.rule_id = s.rule_id AND c.at < s.at ORDER BY c.rule_id, c.value, c.at DESC",
+        organization_id,
+        list(since),
+        list(since.values()),
     )
-    return {row[0]: alert_values.standing(row[1]) for row in rows}
+    found: dict[str, dict[str, Standing]] = {}
+    for rule_id, value, standing in rows:
+        found.setdefault(rule_id, {})[value] = alert_values.standing(standing)
+    return found
 
 
 async def change_standings(
-    driver: Driver, rule: KeptRule, since: datetime, changes: Mapping[str, Sequence[tuple[datetime, Standing]]]
+    driver: Driver,
+    organization_id: int,
+    since: Mapping[str, datetime],
+    changes: Sequence[tuple[str, str, datetime, Standing]],
 ) -> None:
-    """Stores from which windows on values stood how, in place of what was stored from an instant on."""
+    """Stores from which windows on values of rules stood how, in place of what was stored from some instants on."""
     await driver.execute(
-        "DELETE FROM alert_changes WHERE organization_id = $1 AND rule_id = $2 AND at >= $3",
-        rule.organization_id,
-        rule.rule_id,
-        since,
+        "DELETE FROM alert_changes AS c USING unnest($2::text[], $3::timestamptz[]) AS s(rule_id, at)"
+        " WHERE c.organization_id = $1 AND c.rule_id = s.rule_id AND c.at >= s.at",
+        organization_id,
+        list(since),
+        list(since.values()),
     )
-    rows = [(value, at, alert_values.standing_json(one)) for value, some in changes.items() for at, one in some]
-    if rows:
+    if changes:
         await driver.execute(
             "INSERT INTO alert_changes (organization_id, rule_id, value, at, standing)"
-            " SELECT $1, $2, value, at, standing::jsonb FROM unnest($3::text[], $4::timestamptz[], $5::text[])"
-            " AS t(value, at, standing)",
-            rule.organization_id,
-            rule.rule_id,
-            *map(list, zip(*rows, strict=True)),
+            " SELECT $1, rule_id, value, at, standing::jsonb FROM unnest($2::text[], $3::text[], $4::timestamptz[],"
+            " $5::text[]) AS t(rule_id, value, at, standing)",
+            organization_id,
+            [one[0] for one in changes],
+            [one[1] for one in changes],
+            [one[2] for one in changes],
+            [alert_values.standing_json(one[3]) for one in changes],
         )
 
 
-async def save_standings(
-    driver: Driver, rule: KeptRule, found: Mapping[str, tuple[Standing, Observation, str]]
-) -> None:
-    """Stores how values stand after the last window, with the ids of their open incidents, and removes the others."""
-    values = sorted(found)
+async def save_standings(driver: Driver, organization_id: int, found: Sequence[KeptStanding]) -> None:
+    """Stores how values of rules stand after the last window, and removes other values of these rules."""
+    rules, values = [one.rule_id for one in found], [one.value for one in found]
     await driver.execute(
-        "DELETE FROM alert_standings WHERE organization_id = $1 AND rule_id = $2 AND value <> ALL($3::text[])",
-        rule.organization_id,
-        rule.rule_id,
+        "DELETE FROM alert_standings AS s WHERE s.organization_id = $1 AND s.rule_id = ANY($2::text[]) AND NOT EXISTS"
+        " (SELECT FROM unnest($2::text[], $3::text[]) AS t(rule_id, value) WHERE t.rule_id = s.rule_id"
+        " AND t.value = s.value)",
+        organization_id,
+        rules,
         values,
     )
     await driver.execute(
         "INSERT INTO alert_standings (organization_id, rule_id, value, standing, observation, incident_id)"
-        " SELECT $1, $2, value, standing::jsonb, observation::jsonb, incident_id FROM unnest($3::text[], $4::text[],"
-        " $5::text[], $6::text[]) AS t(value, standing, observation, incident_id)"
+        " SELECT $1, rule_id, value, standing::jsonb, observation::jsonb, incident_id FROM unnest($2::text[],"
+        " $3::text[], $4::text[], $5::text[], $6::text[]) AS t(rule_id, value, standing, observation, incident_id)"
         " ON CONFLICT (organization_id, rule_id, value) DO UPDATE SET standing = excluded.standing,"
         " observation = excluded.observation, incident_id = excluded.incident_id",
-        rule.organization_id,
-        rule.rule_id,
+        organization_id,
+        rules,
         values,
-        [alert_values.standing_json(found[one][0]) for one in values],
-        [alert_values.observation_json(found[one][1]) for one in values],
-        [found[one][2] for one in values],
+        [alert_values.standing_json(one.standing) for one in found],
+        [alert_values.observation_json(one.observation) for one in found],
+        [one.incident_id for one in found],
     )
 
 
-async def incidents_since(driver: Driver, rule: KeptRule, since: datetime) -> dict[str, list[OpenIncident]]:
-    """Returns the incidents of a rule that are open, or have begun or ended with a window since an instant, by value,
+async def incidents_since(
+    driver: Driver, organization_id: int, since: Mapping[str, datetime]
+) -> dict[str, dict[str, list[OpenIncident]]]:
+    """Returns the incidents of rules that are open, or have ended with a window since some instants, by rule and value,
     oldest first; each with what windows since then have decided.
     """
     rows = await driver.fetch(
-        f"SELECT {incidents.COLUMNS}, told_state, told_at,"  # noqa: S608 - our columns
-        " (SELECT coalesce(max(number), 0) FROM incident_entries e WHERE e.organization_id = i.organization_id"
-        " AND e.incident_id = i.incident_id) AS entries FROM incidents i WHERE organization_id = $1 AND rule_id = $2"
-        f" AND (closed_at IS NULL OR (closed_at >= $3 AND close_reason <> '{CloseReason.RULE_CHANGED}'))"
-        " ORDER BY value, opened_at, incident_id FOR UPDATE",
-        rule.organization_id,
-        rule.rule_id,
-        since,
+        f"SELECT {_INCIDENT}, told_state, told_at, s.since, (SELECT coalesce(max(number), 0)"  # noqa: S608 - our columns
+        " FROM incident_entries e WHERE e.organization_id = i.organization_id AND e.incident_id = i.incident_id)"
+        " AS entries FROM unnest($2::text[], $3::timestamptz[]) AS s(of_rule, since) JOIN incidents i"
+        " ON i.organization_id = $1 AND i.rule_id = s.of_rule"
+        f" WHERE closed_at IS NULL OR (closed_at >= s.since AND close_reason <> '{CloseReason.RULE_CHANGED}')"
+        " ORDER BY rule_id, value, opened_at, incident_id",
+        organization_id,
+        list(since),
+        list(since.values()),
     )
-    turns = await _turns(driver, rule.organization_id, [row["incident_id"] for row in rows], since)
-    found: dict[str, list[OpenIncident]] = {}
+    turns = await _turns(driver, organization_id, {row["incident_id"]: row["since"] for row in rows})
+    found: dict[str, dict[str, list[OpenIncident]]] = {}
     for row in rows:
         one = incidents.incident(row)
         told = row["told_state"]
@@ -199,23 +243,24 @@ async def incidents_since(driver: Driver, rule: KeptRule, since: datetime) -> di
             turns=turns.get(one.incident_id, ()),
             entries=row["entries"],
         )
-        found.setdefault(one.value, []).append(kept)
+        found.setdefault(one.rule_id, {}).setdefault(one.value, []).append(kept)
     return found
 
 
 async def _turns(
-    driver: Driver, organization_id: int, incident_ids: Sequence[str], since: datetime
+    driver: Driver, organization_id: int, since: Mapping[str, datetime]
 ) -> dict[str, list[tuple[datetime, State]]]:
     found: dict[str, list[tuple[datetime, State]]] = {}
-    if not incident_ids:
+    if not since:
         return found
     kinds = [EntryKind.OPENED, EntryKind.CHANGED, EntryKind.CLOSED]
     for incident_id, at, state in await driver.fetch(
-        "SELECT incident_id, at, state FROM incident_entries WHERE organization_id = $1"
-        " AND incident_id = ANY($2::text[]) AND at >= $3 AND kind = ANY($4::text[]) ORDER BY incident_id, number",
+        "SELECT e.incident_id, e.at, e.state FROM unnest($2::text[], $3::timestamptz[]) AS s(incident_id, since)"
+        " JOIN incident_entries AS e ON e.organization_id = $1 AND e.incident_id = s.incident_id AND e.at >= s.since"
+        " AND e.kind = ANY($4::text[]) ORDER BY e.incident_id, e.number",
         organization_id,
-        list(incident_ids),
-        since,
+        list(since),
+        list(since.values()),
         kinds,
     ):
         found.setdefault(incident_id, []).append((at, State(state)))
@@ -280,19 +325,19 @@ async def note_told(driver: Driver, organization_id: int, incident_id: str, stat
     )
 
 
-async def finish(
-    driver: Driver, rule: KeptRule, *, until: datetime, revision: int, looked_at: datetime, next_run_at: datetime
-) -> None:
-    """Notes how far a rule has been looked at, and lets go of it."""
+async def finish(driver: Driver, organization_id: int, looks: Sequence[Looked], looked_at: datetime) -> None:
+    """Notes how far rules have been looked at, and lets go of them."""
     await driver.execute(
-        "UPDATE alert_rules SET evaluated_until = $3, evaluated_revision = $4, looked_at = $5, next_run_at = $6,"
-        " leased_until = '-infinity' WHERE organization_id = $1 AND rule_id = $2",
-        rule.organization_id,
-        rule.rule_id,
-        until,
-        revision,
+        "UPDATE alert_rules AS r SET evaluated_until = t.until, evaluated_revision = t.revision, looked_at = $2,"
+        " next_run_at = t.next_run_at, leased_until = '-infinity' FROM unnest($3::text[], $4::timestamptz[],"
+        " $5::bigint[], $6::timestamptz[]) AS t(rule_id, until, revision, next_run_at)"
+        " WHERE r.organization_id = $1 AND r.rule_id = t.rule_id",
+        organization_id,
         looked_at,
-        next_run_at,
+        [one.rule_id for one in looks],
+        [one.until for one in looks],
+        [one.revision for one in looks],
+        [one.next_run_at for one in looks],
     )
 
 

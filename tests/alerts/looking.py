@@ -15,7 +15,15 @@ from server.alerts.evaluating import Evaluating
 from server.catalog.catalogue import BUILT_IN
 from server.clock import Clock
 from server.events.event import Event, key_of
-from server.organizations.alerts import Backtest, Condition, ConditionKind, KeptIncident, KeptRule, RuleDraft
+from server.organizations.alerts import (
+    Backtest,
+    Condition,
+    ConditionKind,
+    KeptIncident,
+    KeptRule,
+    RuleDraft,
+    WantedIncidents,
+)
 from server.organizations.delivery import Channel, DestinationDraft, Topic
 from server.organizations.settings import OrganizationSettings
 from server.projections.projector import Projector
@@ -81,7 +89,7 @@ class Looking:
     async def incidents(self, rule: KeptRule) -> Sequence[KeptIncident]:
         """Returns the incidents of a rule, oldest first."""
         async with self.database.query() as driver:
-            wanted = incidents.Wanted(rule_id=rule.rule_id)
+            wanted = WantedIncidents(rule_id=rule.rule_id)
             found = await incidents.listed(driver, self.organization, wanted, 1_000)
         return found[::-1]
 
