@@ -282,7 +282,8 @@ class Running:
             limit=settings.max_subscriptions,
             limit_each=settings.max_subscriptions_per_organization,
         )
-        rules, incidents = AlertRules(self.database, kept, self._clock), Incidents(self.database, kept)
+        rules = AlertRules(self.database, kept, self._clock, limits, on_task=self._wakeups.tasks)
+        incidents = Incidents(self.database, kept)
         return AlertService(queries, rules, incidents, watch, limits, self._secrets, max_seconds=max_seconds)
 
     def _make_server(self) -> grpc.aio.Server:

@@ -23,6 +23,7 @@ from server.organizations.alerts import (
     MINUTE,
     MOST_VALUES,
     STEPS,
+    Baseline,
     Condition,
     ConditionKind,
     Mute,
@@ -36,7 +37,9 @@ MAX_TEXT: Final = 2_000
 _EVENTS: Final = "events"
 _SHOWN: Final = 64  # characters of what was given, in a refusal
 _MAX_CRON: Final = 200
+_QUARTER: Final = timedelta(minutes=15)
 _HOUR: Final = timedelta(hours=1)
+_ANOMALY_WINDOWS: Final = (_QUARTER, 2 * _QUARTER, _HOUR)
 _DAY: Final = timedelta(days=1)
 _LONGEST_HOLD: Final = timedelta(days=7)
 _SHORTEST_REMINDER: Final = timedelta(minutes=5)
@@ -193,12 +196,27 @@ def _check_kind(draft: RuleDraft, catalogue: Catalogue) -> None:
     condition = draft.condition
     match condition.kind:
         case ConditionKind.BUDGET:
+            _check_quarters(draft)
             _check_budget(draft, condition, catalogue)
+        case ConditionKind.CHANGE if condition.baseline is not Baseline.PREVIOUS:
+            _check_quarters(draft)
         case ConditionKind.FORECAST:
             _check_forecast(draft, condition)
         case ConditionKind.ANOMALY:
+            if draft.window not in _ANOMALY_WINDOWS:
+                raise _duration("window", "is 15, 30 or 60 minutes for anomalies")
+            if draft.step != draft.window:
+                raise _duration("step", "is as long as the window for anomalies")
             if not (math.isfinite(condition.minimum_effect) and condition.minimum_effect >= 0):
                 raise _invalid("condition.anomaly.minimum_effect", "must be a number, not below 0")
+
+
+def _check_quarters(draft: RuleDraft) -> None:
+    """Refuses windows that end within quarter hours, where those are compared with that are long gone: figures of whole
+    quarter hours are kept for good, those of minutes are counted from raw events.
+    """
+    if draft.step < _QUARTER:
+        raise _duration("step", "is at least 15 minutes where a window is compared with a day, a week or a month")
 
 
 def _check_budget(draft: RuleDraft, condition: Condition, catalogue: Catalogue) -> None:

@@ -29,6 +29,10 @@ def check(condition: Condition) -> None:
         raise rules.required("condition.critical")
     if condition.kind is ConditionKind.BUDGET and condition.direction is not Direction.ABOVE:
         raise _invalid("direction", "is ALERT_DIRECTION_ABOVE for a budget")
+    if condition.kind is ConditionKind.BUDGET:
+        for name, limit in given.items():
+            if limit <= 0:
+                raise _invalid(name, f"{limit:g} is no share that can be used: it is above 0")
     _check_order(condition)
     if condition.direction is Direction.OUTSIDE:
         _check_band(condition)

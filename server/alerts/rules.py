@@ -1,14 +1,14 @@
 """Rules of alerts as callers see them: made, changed, snoozed and deleted. Changes are in the audit trail."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from server import timerange
 from server.admission.query_slots import QuerySlots
-from server.alerts import checking, windows
-from server.catalog.catalogue import Catalogue
+from server.alerts import backtesting, checking, closing, windows
+from server.catalog.catalogue import BUILT_IN, Catalogue
 from server.catalog.filters import Filter
 from server.clock import Clock
 from server.errors import Reason, Refused
@@ -19,6 +19,7 @@ from server.store import alert_rules as stored
 from server.store import destinations
 from server.store.database import Database, Driver
 from server.tenancy import audit_trail
+from server.tenancy.limits import DefaultLimits
 from server.tenancy.principal import Principal
 from server.timerange import Span
 
@@ -26,12 +27,23 @@ _SHOWN: Final = 64  # characters of what was given, in a refusal
 
 
 class AlertRules:
-    """The rules of organizations. Those who add rules to one organization take turns."""
+    """The rules of organizations. Those who add rules to one organization take turns; on_task is called once tasks are
+    queued.
+    """
 
-    def __init__(self, database: Database, slots: QuerySlots, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        slots: QuerySlots,
+        clock: Clock,
+        limits: DefaultLimits,
+        on_task: Callable[[], None],
+    ) -> None:
         self._database = database
         self._slots = slots
         self._clock = clock
+        self._limits = limits
+        self._on_task = on_task
 
     async def listed(self, principal: Principal) -> Sequence[RuleSummary]:
         """Returns all rules and how they stand, by name."""
@@ -75,6 +87,8 @@ class AlertRules:
             await self._check_known(driver, principal, draft, catalogue, added)
             was, becomes = before.draft, draft
             begins_anew = (was.asks, was.is_disabled) != (becomes.asks, becomes.is_disabled)
+            if begins_anew:
+                await self._end_incidents(driver, principal, before)
             await stored.update(
                 driver,
                 before,
@@ -86,15 +100,18 @@ class AlertRules:
             made = await _found(driver, principal, rule_id)
             told = {"before": _told(was), "after": _told(draft)}
             await _record(driver, principal, by, "alert_rule.updated", rule_id, **told)
-            return made
+        self._on_task()
+        return made
 
     async def delete(self, principal: Principal, rule_id: str, etag: str, by: Actor) -> None:
         """Deletes a rule, and ends its incidents; refuses as update does."""
         async with self._slots.slot(principal), self._database.transaction() as driver:
             before = await _found(driver, principal, rule_id, lock=True)
             _check_etag(before, etag, "etag")
+            await self._end_incidents(driver, principal, before)
             await stored.delete(driver, principal.organization_id, rule_id)
             await _record(driver, principal, by, "alert_rule.deleted", rule_id, before=_told(before.draft))
+        self._on_task()
 
     async def snooze(self, principal: Principal, rule_id: str, until: datetime | None, by: Actor) -> KeptRule:
         """Keeps a rule from telling anybody until an instant, None: it tells again. Returns it as it is then."""
@@ -114,6 +131,11 @@ class AlertRules:
             told = {"before": _snoozed(before), "after": _snoozed(made)}
             await _record(driver, principal, by, "alert_rule.snoozed", rule_id, **told)
             return made
+
+    async def _end_incidents(self, driver: Driver, principal: Principal, rule: KeptRule) -> None:
+        # What is told of an end names the metric, and nothing else of it: it may be one that is not there any more.
+        gauge = backtesting.gauge_of(BUILT_IN, self._limits, principal, rule.draft)
+        await closing.end(driver, rule, gauge, self._clock.now())
 
     async def _check_known(
         self, driver: Driver, principal: Principal, draft: RuleDraft, catalogue: Catalogue, added: Sequence[str]

@@ -9,7 +9,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from server import timerange
 from server.admission import request_limits
-from server.alerts import machine
+from server.alerts import machine, wording
+from server.alerts.measuring import Gauge
 from server.catalog import cells, dimensions
 from server.catalog.catalogue import Catalogue
 from server.errors import Reason, Refused
@@ -36,6 +37,7 @@ from tallywire.v1 import alert_service_pb2 as pb
 from tallywire.v1 import answer_pb2
 
 _MAX_ID: Final = 64
+_QUARTER: Final = timedelta(minutes=15)
 _HOUR: Final = timedelta(hours=1)
 _KINDS = {one.value: one for one in ConditionKind}
 _DIRECTIONS = {pb.AlertDirection.Value(f"ALERT_DIRECTION_{one.name}"): one for one in Direction}
@@ -110,11 +112,21 @@ def draft(message: pb.AlertRule, catalogue: Catalogue) -> RuleDraft:
 
 
 def _window_and_step(message: pb.AlertRule, condition: Condition) -> tuple[timedelta, timedelta]:
-    is_forecast = condition.kind is ConditionKind.FORECAST
-    window = _HOUR if is_forecast else alerts.DEFAULT_WINDOW
+    """Returns how much time a figure is about and how often it is looked at, by default as suits the condition."""
+    is_far = condition.kind is ConditionKind.CHANGE and condition.baseline is not Baseline.PREVIOUS
+    if condition.kind in (ConditionKind.FORECAST, ConditionKind.ANOMALY) or is_far:
+        window = _HOUR
+    else:
+        window = _QUARTER if condition.kind is ConditionKind.BUDGET else alerts.DEFAULT_WINDOW
     if message.HasField("window"):
         window = _span("window", message.window)
-    step = _HOUR if is_forecast else alerts.default_step(window)
+    step = alerts.default_step(window)
+    if condition.kind is ConditionKind.FORECAST:
+        step = _HOUR
+    elif condition.kind is ConditionKind.ANOMALY:
+        step = window
+    elif is_far or condition.kind is ConditionKind.BUDGET:
+        step = max(step, _QUARTER)
     return window, _span("step", message.step) if message.HasField("step") else step
 
 
@@ -263,27 +275,34 @@ def _condition_message(condition: Condition) -> pb.AlertCondition:
     return message
 
 
-def summary(found: RuleSummary) -> pb.AlertRuleSummary:
+def summary(found: RuleSummary, gauge: Gauge) -> pb.AlertRuleSummary:
     """Returns the message of a rule and how it stands."""
     return pb.AlertRuleSummary(
         rule=rule(found.rule),
-        worst=None if found.worst is None else standing(found.rule.draft, found.worst),
+        worst=None if found.worst is None else standing(gauge, found.worst),
         open_incidents=found.open_incidents,
     )
 
 
-def standing(of: RuleDraft, kept: KeptStanding) -> pb.AlertStanding:
+def standing(gauge: Gauge, kept: KeptStanding) -> pb.AlertStanding:
     """Returns the message of how a rule, or a value of its dimension, stands."""
     silent_from = kept.standing.silent_from
     return pb.AlertStanding(
         value=kept.value,
         state=STATES[kept.standing.shown],
         since=shared.instant(kept.standing.failing_from or kept.standing.since),
-        reason=kept.observation.error or kept.observation.reason,
-        observation=observation(kept.observation, machine.shown_level(of, kept.observation)),
+        reason=_reason(gauge, kept),
+        observation=observation(kept.observation, machine.shown_level(gauge.draft, kept.observation)),
         incident_id=kept.incident_id,
         no_data_since=None if silent_from is None else shared.instant(silent_from),
     )
+
+
+def _reason(gauge: Gauge, kept: KeptStanding) -> str:
+    """Returns why a rule stands so. Of a metric that is not there any more what was said of the last window."""
+    if gauge.name not in gauge.catalogue.metrics:
+        return kept.observation.error or kept.observation.reason
+    return wording.reason(gauge, kept.observation, kept.standing.shown)
 
 
 def observation(found: Observation, level: State) -> pb.AlertObservation:

@@ -1,12 +1,14 @@
 """AlertService: rules that look at figures again and again, and what they have found."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 import grpc
 
 from server.alerts import backtesting, checking
 from server.alerts.incidents import Incidents
+from server.alerts.measuring import Gauge
 from server.alerts.rules import AlertRules
 from server.alerts.watching import AlertWatch, WatchedAlerts
 from server.catalog.catalogue import Catalogue
@@ -80,17 +82,21 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
     ) -> pb.GetAlertRuleResponse:
         """Returns a rule and how it stands."""
         rule_id = conversion.identifier("rule_id", request.rule_id)
-        found, standings = await self._rules.get(gate.caller().principal, rule_id)
+        principal = gate.caller().principal
+        found, standings = await self._rules.get(principal, rule_id)
+        (gauge,) = await self._gauges(principal, [found.draft])
         return pb.GetAlertRuleResponse(
-            rule=conversion.rule(found), standings=[conversion.standing(found.draft, one) for one in standings]
+            rule=conversion.rule(found), standings=[conversion.standing(gauge, one) for one in standings]
         )
 
     async def ListAlertRules(  # noqa: N802 - the name in the contract
         self, request: pb.ListAlertRulesRequest, context: _Context
     ) -> pb.ListAlertRulesResponse:
         """Returns all rules and how they stand."""
-        found = await self._rules.listed(gate.caller().principal)
-        return pb.ListAlertRulesResponse(rules=map(conversion.summary, found))
+        principal = gate.caller().principal
+        found = await self._rules.listed(principal)
+        gauges = await self._gauges(principal, [one.rule.draft for one in found])
+        return pb.ListAlertRulesResponse(rules=map(conversion.summary, found, gauges))
 
     async def UpdateAlertRule(  # noqa: N802 - the name in the contract
         self, request: pb.UpdateAlertRuleRequest, context: _Context
@@ -208,7 +214,9 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
             await unread
             raise Refused(Reason.SLOW_CONSUMER, "the messages are not being read")
 
-    async def _send(self, context: _Context, lifetime: Lifetime, watched: WatchedAlerts) -> "asyncio.Future[None] | None":
+    async def _send(
+        self, context: _Context, lifetime: Lifetime, watched: WatchedAlerts
+    ) -> "asyncio.Future[None] | None":
         """Sends messages until the subscription ends. Returns the write of one that is not read."""
         guard, loop, version, heartbeat_at = Guard(), asyncio.get_running_loop(), 0, 0.0
         while True:
@@ -223,6 +231,12 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
             self._draining.check()
             lifetime.check()
             await guard.check()
+
+    async def _gauges(self, principal: Principal, drafts: Sequence[RuleDraft]) -> list[Gauge]:
+        """Returns how windows of rules are measured."""
+        names = [name for draft in drafts for name in backtesting.names(draft)]
+        catalogue = await custom_metrics.catalogue(self._queries, principal, names)
+        return [backtesting.gauge_of(catalogue, self._limits, principal, one) for one in drafts]
 
     async def _draft(self, principal: Principal, request: Any) -> tuple[RuleDraft, Catalogue]:
         """Returns the rule of a request, checked, and the catalogue that has what it names."""

@@ -10,11 +10,9 @@ import asyncpg
 
 from server.organizations.alerts import (
     Baseline,
-    CloseReason,
     Condition,
     ConditionKind,
     Direction,
-    EntryKind,
     KeptRule,
     KeptStanding,
     Mute,
@@ -189,7 +187,7 @@ _LISTED = (
 async def update(
     driver: Driver, before: KeptRule, subject: str, draft: RuleDraft, *, is_early: bool, begins_anew: bool
 ) -> None:
-    """Stores what a rule is from now on. One that begins anew has not been looked at, and its incidents end."""
+    """Stores what a rule is from now on. One that begins anew has not been looked at yet."""
     organization_id, rule_id = before.organization_id, before.rule_id
     if begins_anew:
         await _forget(driver, organization_id, rule_id)
@@ -216,32 +214,17 @@ async def update(
 
 
 async def _forget(driver: Driver, organization_id: int, rule_id: str) -> None:
-    """Forgets how a rule stood, and ends its incidents."""
+    """Forgets how a rule stood."""
     for table in ("alert_standings", "alert_changes"):
         await driver.execute(
             f"DELETE FROM {table} WHERE organization_id = $1 AND rule_id = $2",  # noqa: S608 - ours
             organization_id,
             rule_id,
         )
-    await driver.execute(_END_INCIDENTS, organization_id, rule_id)
-
-
-# A window that is told early ends after now; nothing ends before it has begun.
-_END_INCIDENTS = (
-    "WITH ended AS (UPDATE incidents SET state = 'ok', closed_at = greatest(now(), opened_at),"  # noqa: S608 - ours
-    f" close_reason = '{CloseReason.RULE_CHANGED}' WHERE organization_id = $1 AND rule_id = $2 AND closed_at IS NULL"
-    " RETURNING incident_id)"
-    " INSERT INTO incident_entries (organization_id, incident_id, number, recorded_at, kind, state, text, by,"
-    " is_restated, is_muted)"
-    " SELECT $1, e.incident_id, 1 + coalesce((SELECT max(number) FROM incident_entries AS before"
-    " WHERE before.organization_id = $1 AND before.incident_id = e.incident_id), 0), clock_timestamp(),"
-    f" '{EntryKind.CLOSED}', 'ok', 'the rule was changed, disabled or deleted', '', false, false FROM ended AS e"
-)
 
 
 async def delete(driver: Driver, organization_id: int, rule_id: str) -> None:
-    """Deletes a rule, and ends its incidents, which stay."""
-    await _forget(driver, organization_id, rule_id)
+    """Deletes a rule with how it stands. Its incidents stay."""
     await driver.execute(
         "DELETE FROM alert_rules WHERE organization_id = $1 AND rule_id = $2", organization_id, rule_id
     )

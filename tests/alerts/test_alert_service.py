@@ -220,7 +220,8 @@ async def test_a_rule_shows_the_worst_of_how_it_stands(editor: Caller, database:
     await alerting.happen(database, organization, rule.rule_id, AT, value="a", until=AT + timedelta(hours=1))
     (found,) = (await one(editor, "ListAlertRules")).rules
     assert (found.worst.value, found.worst.state, found.open_incidents) == ("c", pb.ALERT_STATE_ALERT, 2)
-    assert (found.worst.observation.measured, found.worst.observation.samples, found.worst.reason) == (7.5, 4, "why")
+    assert (found.worst.observation.measured, found.worst.observation.samples) == (7.5, 4)
+    assert found.worst.reason == "Error rate was 750.00% in the 5 minutes until 2026-03-01 12:00 UTC, above 500.00%"
     assert found.worst.observation.level == pb.ALERT_STATE_ALERT
     standings = (await one(editor, "GetAlertRule", {"rule_id": rule.rule_id})).standings
     assert [(one.value, one.state) for one in standings] == [("c", 3), ("b", 2), ("d", 5), ("a", 1)]
@@ -256,13 +257,26 @@ async def test_a_rule_that_asks_something_else_begins_anew(
         assert len(found.entries) == 1
 
 
-async def test_the_incidents_of_a_deleted_rule_stay(editor: Caller, database: Database) -> None:
-    rule = await made(editor)
-    incident_id = await alerting.happen(database, editor.organization_id, rule.rule_id, AT)
+async def test_the_incidents_of_a_deleted_rule_stay_and_their_end_is_told(
+    accounts: Accounts, editor: Caller, database: Database
+) -> None:
+    admin = await accounts.another(editor, scopes=(Scope.ADMIN,))
+    hook = {"name": "Hook", "webhook": {"url": "https://example.org/"}}
+    (destination,) = await answers(admin, "DeliveryService/CreateDestination", {"destination": hook})
+    rule = await made(editor, destination_ids=[destination.destination.destination_id])
+    secret = await alerting.happen(
+        database, editor.organization_id, rule.rule_id, AT - timedelta(hours=1), value="never told"
+    )
+    incident_id = await alerting.happen(database, editor.organization_id, rule.rule_id, AT, told="alert")
     await alerting.stand(database, editor.organization_id, rule.rule_id, State.ALERT, AT)
     await one(editor, "DeleteAlertRule", {"rule_id": rule.rule_id})
-    (found,) = (await one(editor, "ListIncidents", {"rule_id": rule.rule_id})).incidents
-    assert (found.incident_id, found.close_reason) == (incident_id, pb.INCIDENT_CLOSE_REASON_RULE_CHANGED)
+    found = (await one(editor, "ListIncidents", {"rule_id": rule.rule_id})).incidents
+    why = pb.INCIDENT_CLOSE_REASON_RULE_CHANGED
+    assert [(one.incident_id, one.close_reason) for one in found] == [(incident_id, why), (secret, why)]
+    (sent,) = await answers(admin, "DeliveryService/ListDeliveries", {})
+    assert [(one.kind, one.subject_id, one.title) for one in sent.deliveries] == [
+        ("alert.closed", incident_id, "OK again: Errors")
+    ]
     assert not (await one(editor, "ListIncidents", {"only_open": True})).incidents
 
 

@@ -58,14 +58,17 @@ async def happen(
     *,
     value: str = "",
     until: datetime | None = None,
+    told: str | None = None,
 ) -> str:
-    """Stores an incident, open unless it says until when, with the entry of its beginning; returns its id."""
+    """Stores an incident, open unless it says until when, with the entry of its beginning; returns its id. told is the
+    state that destinations were told of.
+    """
     incident_id = f"inc_{secrets.token_hex(8)}"
     async with database.transaction() as driver:
         await driver.execute(
             "INSERT INTO incidents (organization_id, incident_id, rule_id, rule_name, value, state, worst, severity,"
-            " opened_at, detected_at, closed_at, close_reason, peak, peak_at, reason)"
-            " VALUES ($1, $2, $3, 'Errors', $4, $5, 'alert', 'high', $6, $6, $7, $8, 7.5, $6, 'why')",
+            " opened_at, detected_at, closed_at, close_reason, peak, peak_at, reason, told_state, told_at)"
+            " VALUES ($1, $2, $3, 'Errors', $4, $5, 'alert', 'high', $6, $6, $7, $8, 7.5, $6, 'why', $9, $6)",
             organization_id,
             incident_id,
             rule_id,
@@ -74,6 +77,7 @@ async def happen(
             at,
             until,
             None if until is None else "recovered",
+            told,
         )
         await driver.execute(
             "INSERT INTO incident_entries (organization_id, incident_id, number, kind, state, at, measured, text, by,"

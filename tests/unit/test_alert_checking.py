@@ -16,6 +16,8 @@ from server.organizations.alerts import Baseline, Condition, ConditionKind, Dire
 _MINUTES: dict[str, Any] = {"window": timedelta(minutes=10), "step": timedelta(minutes=5)}
 _VALUE = Condition(kind=ConditionKind.VALUE, direction=Direction.ABOVE, critical=5.0)
 _DRAFT = RuleDraft(name="Errors", metric="error_rate", condition=_VALUE)
+_QUARTERS: dict[str, Any] = {"window": timedelta(minutes=15), "step": timedelta(minutes=15)}
+_ANOMALY = Condition(kind=ConditionKind.ANOMALY, direction=Direction.OUTSIDE, critical=3.0)
 _BUDGET = Condition(kind=ConditionKind.BUDGET, critical=0.9, budget=1_000.0)
 _FORECAST = Condition(kind=ConditionKind.FORECAST, critical=5.0, within=timedelta(hours=6))
 _HOURLY: dict[str, Any] = {"window": timedelta(hours=1), "step": timedelta(hours=1)}
@@ -87,28 +89,41 @@ def _outside(**limits: Any) -> dict[str, Any]:
         (
             "condition.anomaly.minimum_effect",
             Reason.INVALID_VALUE,
-            {"condition": Condition(kind=ConditionKind.ANOMALY, critical=3.0, minimum_effect=-1.0)},
+            {**_QUARTERS, "condition": replace(_ANOMALY, minimum_effect=-1.0)},
         ),
+        ("window", Reason.INVALID_DURATION, {"condition": _ANOMALY}),
+        ("step", Reason.INVALID_DURATION, {**_QUARTERS, "step": timedelta(minutes=5), "condition": _ANOMALY}),
+        ("step", Reason.INVALID_DURATION, {"condition": Condition(kind=ConditionKind.CHANGE, critical=10.0)}),
+        ("step", Reason.INVALID_DURATION, {"metric": "events", "condition": _BUDGET}),
         ("metric", Reason.INVALID_VALUE, {"condition": Condition(kind=ConditionKind.ABSENCE)}),
         (
             "condition.critical",
             Reason.INVALID_VALUE,
             {"metric": "", "condition": Condition(kind=ConditionKind.ABSENCE, critical=1.0)},
         ),
-        ("condition.direction", Reason.INVALID_VALUE, {"condition": replace(_BUDGET, direction=Direction.BELOW)}),
-        ("condition.budget.budget", Reason.INVALID_VALUE, {"condition": replace(_BUDGET, budget=-1.0)}),
-        ("condition.budget.budget", Reason.INVALID_VALUE, {"condition": replace(_BUDGET, budget=math.inf)}),
-        ("metric", Reason.INVALID_VALUE, {"condition": replace(_BUDGET, budget=0.0)}),
-        ("metric", Reason.INVALID_VALUE, {"condition": _BUDGET}),
+        (
+            "condition.direction",
+            Reason.INVALID_VALUE,
+            {**_QUARTERS, "condition": replace(_BUDGET, direction=Direction.BELOW)},
+        ),
+        ("condition.budget.budget", Reason.INVALID_VALUE, {**_QUARTERS, "condition": replace(_BUDGET, budget=-1.0)}),
+        (
+            "condition.budget.budget",
+            Reason.INVALID_VALUE,
+            {**_QUARTERS, "condition": replace(_BUDGET, budget=math.inf)},
+        ),
+        ("metric", Reason.INVALID_VALUE, {**_QUARTERS, "condition": replace(_BUDGET, budget=0.0)}),
+        ("condition.critical", Reason.INVALID_VALUE, {"condition": replace(_BUDGET, critical=0.0)}),
+        ("metric", Reason.INVALID_VALUE, {**_QUARTERS, "condition": _BUDGET}),
         (
             "filter",
             Reason.INVALID_VALUE,
-            {"metric": "", "condition": replace(_BUDGET, budget=0.0), "dimension": "agent", "value": "a"},
+            {**_QUARTERS, "metric": "", "condition": replace(_BUDGET, budget=0.0), "dimension": "agent", "value": "a"},
         ),
         (
             "group_by",
             Reason.INVALID_VALUE,
-            {"metric": "events", "condition": replace(_BUDGET, budget=0.0), "group_by": "agent"},
+            {**_QUARTERS, "metric": "events", "condition": replace(_BUDGET, budget=0.0), "group_by": "agent"},
         ),
         ("mute_windows.cron", Reason.REQUIRED_FIELD, {"mutes": (Mute(cron="", duration=timedelta(hours=1)),)}),
         ("mute_windows.cron", Reason.INVALID_VALUE, {"mutes": (Mute(cron="* *", duration=timedelta(hours=1)),)}),
@@ -138,10 +153,11 @@ def test_what_makes_no_rule_is_refused(field: str, reason: Reason, changes: dict
         _value(warning=5.0, critical=5.0),
         _value(direction=Direction.BELOW, warning=5.0, critical=4.0),
         _outside(critical=5.0, low_warning=1.0, hysteresis=3.9),
-        {"condition": Condition(kind=ConditionKind.ANOMALY, direction=Direction.OUTSIDE, critical=3.0)},
-        {"condition": Condition(kind=ConditionKind.CHANGE, warning=20.0, baseline=Baseline.FOUR_WEEKS)},
+        {**_QUARTERS, "condition": _ANOMALY},
+        {**_QUARTERS, "condition": Condition(kind=ConditionKind.CHANGE, warning=20.0, baseline=Baseline.FOUR_WEEKS)},
+        {"condition": Condition(kind=ConditionKind.CHANGE, warning=20.0, baseline=Baseline.PREVIOUS)},
         {"metric": "", "condition": Condition(kind=ConditionKind.ABSENCE), "group_by": "agent"},
-        {"metric": "cost_micros", "condition": _BUDGET, "dimension": "agent", "value": "a"},
+        {**_QUARTERS, "metric": "cost_micros", "condition": _BUDGET, "dimension": "agent", "value": "a"},
         {"mutes": (Mute(cron="0 22 * * mon-fri", duration=timedelta(hours=9), time_zone="Europe/Berlin"),)},
     ],
 )
@@ -161,7 +177,7 @@ def test_figures_that_are_absent_without_events_need_one(metric: str, samples: i
 
 
 def test_a_share_of_the_quota_is_one_of_events() -> None:
-    draft = replace(_DRAFT, metric="", condition=replace(_BUDGET, budget=0.0))
+    draft = replace(_DRAFT, metric="", condition=replace(_BUDGET, budget=0.0), **_QUARTERS)
     assert checking.checked(draft, BUILT_IN).metric == "events"
 
 
