@@ -55,14 +55,14 @@ func (v AlertRule) MaxValues() int32 {
 }
 
 // Window is how much time a figure is about: 1 minute to 31 days, in whole steps (INVALID_DURATION). Unset: 5
-// minutes.
+// minutes, an hour for changes since a day or weeks before, anomalies and forecasts, and 15 minutes for budgets.
 func (v AlertRule) Window() Optional[time.Duration] {
 	return span(v.message.GetWindow())
 }
 
 // Step is how often it is looked at: 1, 5, 15, 30 or 60 minutes (INVALID_DURATION), at most the window. Windows
 // end at its multiples. Unset: a minute for windows up to 15 minutes, 5 minutes up to an hour, 15 minutes up to
-// a day, and else an hour.
+// a day, and else an hour; longer where the condition wants that.
 func (v AlertRule) Step() Optional[time.Duration] {
 	return span(v.message.GetStep())
 }
@@ -257,7 +257,8 @@ func NewValueCondition(message *tallywirev1.ValueCondition) ValueCondition {
 }
 
 // ChangeCondition compares a figure with that of a comparable window, in percent of that. Without such a figure,
-// or where that is 0, there is no data.
+// or where that is 0, there is no data. With another baseline than the window before steps are of at least 15
+// minutes (INVALID_DURATION).
 type ChangeCondition struct {
 	view[tallywirev1.ChangeCondition]
 }
@@ -273,7 +274,8 @@ func (v ChangeCondition) Baseline() tallywirev1.AlertBaseline {
 }
 
 // AnomalyCondition compares by how many standard deviations a figure is beside what is usual at this time of the
-// week, as AnomalyService does. It has no data until there are enough earlier weeks or days.
+// week, as AnomalyService does. It has no data until there are enough earlier weeks or days. Its windows are of
+// 15, 30 or 60 minutes, and its steps as long as they are (INVALID_DURATION).
 type AnomalyCondition struct {
 	view[tallywirev1.AnomalyCondition]
 }
@@ -283,7 +285,9 @@ func NewAnomalyCondition(message *tallywirev1.AnomalyCondition) AnomalyCondition
 	return AnomalyCondition{of(message)}
 }
 
-// MinimumEffect is the least difference from what is usual that counts, in units of the metric.
+// MinimumEffect is the least difference from what is usual that counts: a share of it (0.1 is a tenth), or for
+// metrics that are fractions themselves a distance (0.05 is five points). Not negative (INVALID_VALUE). Unset:
+// 0.
 func (v AnomalyCondition) MinimumEffect() float64 {
 	return v.message.GetMinimumEffect()
 }
@@ -316,7 +320,7 @@ func NewAbsenceCondition(message *tallywirev1.AbsenceCondition) AbsenceCondition
 }
 
 // BudgetCondition compares which share of a budget is used since the month began, in the rule's zone: 0.8 is 80
-// %. The window is of no account.
+// %. The window is of no account; steps are of at least 15 minutes (INVALID_DURATION). Its limits are above 0.
 type BudgetCondition struct {
 	view[tallywirev1.BudgetCondition]
 }

@@ -474,11 +474,12 @@ type AlertRule struct {
 	// max_values is how many values are looked at, those with most events of the last 7 days: 1 to 100
 	// (VALUE_OUT_OF_RANGE). Unset: 20.
 	MaxValues int32 `protobuf:"varint,7,opt,name=max_values,json=maxValues,proto3" json:"max_values,omitempty"`
-	// window is how much time a figure is about: 1 minute to 31 days, in whole steps (INVALID_DURATION). Unset: 5 minutes.
+	// window is how much time a figure is about: 1 minute to 31 days, in whole steps (INVALID_DURATION). Unset: 5 minutes,
+	// an hour for changes since a day or weeks before, anomalies and forecasts, and 15 minutes for budgets.
 	Window *durationpb.Duration `protobuf:"bytes,8,opt,name=window,proto3" json:"window,omitempty"`
 	// step is how often it is looked at: 1, 5, 15, 30 or 60 minutes (INVALID_DURATION), at most the window. Windows end at
 	// its multiples. Unset: a minute for windows up to 15 minutes, 5 minutes up to an hour, 15 minutes up to a day, and
-	// else an hour.
+	// else an hour; longer where the condition wants that.
 	Step *durationpb.Duration `protobuf:"bytes,9,opt,name=step,proto3" json:"step,omitempty"`
 	// condition is what is wrong. Required.
 	Condition *AlertCondition `protobuf:"bytes,10,opt,name=condition,proto3" json:"condition,omitempty"`
@@ -1012,7 +1013,8 @@ func (*ValueCondition) Descriptor() ([]byte, []int) {
 }
 
 // ChangeCondition compares a figure with that of a comparable window, in percent of that. Without such a figure, or
-// where that is 0, there is no data.
+// where that is 0, there is no data. With another baseline than the window before steps are of at least 15 minutes
+// (INVALID_DURATION).
 type ChangeCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// baseline is the window that is compared with. Unset: the same time of the week before.
@@ -1059,10 +1061,12 @@ func (x *ChangeCondition) GetBaseline() AlertBaseline {
 }
 
 // AnomalyCondition compares by how many standard deviations a figure is beside what is usual at this time of the week,
-// as AnomalyService does. It has no data until there are enough earlier weeks or days.
+// as AnomalyService does. It has no data until there are enough earlier weeks or days. Its windows are of 15, 30 or 60
+// minutes, and its steps as long as they are (INVALID_DURATION).
 type AnomalyCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// minimum_effect is the least difference from what is usual that counts, in units of the metric.
+	// minimum_effect is the least difference from what is usual that counts: a share of it (0.1 is a tenth), or for metrics
+	// that are fractions themselves a distance (0.05 is five points). Not negative (INVALID_VALUE). Unset: 0.
 	MinimumEffect float64 `protobuf:"fixed64,1,opt,name=minimum_effect,json=minimumEffect,proto3" json:"minimum_effect,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1191,7 +1195,7 @@ func (*AbsenceCondition) Descriptor() ([]byte, []int) {
 }
 
 // BudgetCondition compares which share of a budget is used since the month began, in the rule's zone: 0.8 is 80 %. The
-// window is of no account.
+// window is of no account; steps are of at least 15 minutes (INVALID_DURATION). Its limits are above 0.
 type BudgetCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// budget is what may be used in a month, in units of the metric. Unset: the organization's quota of events, and the

@@ -4972,12 +4972,13 @@ pub struct AlertRule {
     /// (VALUE_OUT_OF_RANGE). Unset: 20.
     #[prost(int32, tag = "7")]
     pub max_values: i32,
-    /// window is how much time a figure is about: 1 minute to 31 days, in whole steps (INVALID_DURATION). Unset: 5 minutes.
+    /// window is how much time a figure is about: 1 minute to 31 days, in whole steps (INVALID_DURATION). Unset: 5 minutes,
+    /// an hour for changes since a day or weeks before, anomalies and forecasts, and 15 minutes for budgets.
     #[prost(message, optional, tag = "8")]
     pub window: ::core::option::Option<::prost_types::Duration>,
     /// step is how often it is looked at: 1, 5, 15, 30 or 60 minutes (INVALID_DURATION), at most the window. Windows end at
     /// its multiples. Unset: a minute for windows up to 15 minutes, 5 minutes up to an hour, 15 minutes up to a day, and
-    /// else an hour.
+    /// else an hour; longer where the condition wants that.
     #[prost(message, optional, tag = "9")]
     pub step: ::core::option::Option<::prost_types::Duration>,
     /// condition is what is wrong. Required.
@@ -5103,7 +5104,8 @@ pub mod alert_condition {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ValueCondition {}
 /// ChangeCondition compares a figure with that of a comparable window, in percent of that. Without such a figure, or
-/// where that is 0, there is no data.
+/// where that is 0, there is no data. With another baseline than the window before steps are of at least 15 minutes
+/// (INVALID_DURATION).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ChangeCondition {
     /// baseline is the window that is compared with. Unset: the same time of the week before.
@@ -5111,10 +5113,12 @@ pub struct ChangeCondition {
     pub baseline: i32,
 }
 /// AnomalyCondition compares by how many standard deviations a figure is beside what is usual at this time of the week,
-/// as AnomalyService does. It has no data until there are enough earlier weeks or days.
+/// as AnomalyService does. It has no data until there are enough earlier weeks or days. Its windows are of 15, 30 or 60
+/// minutes, and its steps as long as they are (INVALID_DURATION).
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct AnomalyCondition {
-    /// minimum_effect is the least difference from what is usual that counts, in units of the metric.
+    /// minimum_effect is the least difference from what is usual that counts: a share of it (0.1 is a tenth), or for metrics
+    /// that are fractions themselves a distance (0.05 is five points). Not negative (INVALID_VALUE). Unset: 0.
     #[prost(double, tag = "1")]
     pub minimum_effect: f64,
 }
@@ -5131,7 +5135,7 @@ pub struct ForecastCondition {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AbsenceCondition {}
 /// BudgetCondition compares which share of a budget is used since the month began, in the rule's zone: 0.8 is 80 %. The
-/// window is of no account.
+/// window is of no account; steps are of at least 15 minutes (INVALID_DURATION). Its limits are above 0.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct BudgetCondition {
     /// budget is what may be used in a month, in units of the metric. Unset: the organization's quota of events, and the

@@ -4109,13 +4109,14 @@ export interface AlertRule {
    */
   maxValues: number;
   /**
-   * window is how much time a figure is about: 1 minute to 31 days, in whole steps (INVALID_DURATION). Unset: 5 minutes.
+   * window is how much time a figure is about: 1 minute to 31 days, in whole steps (INVALID_DURATION). Unset: 5 minutes,
+   * an hour for changes since a day or weeks before, anomalies and forecasts, and 15 minutes for budgets.
    */
   window?: Milliseconds;
   /**
    * step is how often it is looked at: 1, 5, 15, 30 or 60 minutes (INVALID_DURATION), at most the window. Windows end at
    * its multiples. Unset: a minute for windows up to 15 minutes, 5 minutes up to an hour, 15 minutes up to a day, and
-   * else an hour.
+   * else an hour; longer where the condition wants that.
    */
   step?: Milliseconds;
   /** condition is what is wrong. Required. */
@@ -4204,13 +4205,14 @@ export interface AlertRuleInit {
    */
   maxValues?: number | undefined;
   /**
-   * window is how much time a figure is about: 1 minute to 31 days, in whole steps (INVALID_DURATION). Unset: 5 minutes.
+   * window is how much time a figure is about: 1 minute to 31 days, in whole steps (INVALID_DURATION). Unset: 5 minutes,
+   * an hour for changes since a day or weeks before, anomalies and forecasts, and 15 minutes for budgets.
    */
   window?: Milliseconds | undefined;
   /**
    * step is how often it is looked at: 1, 5, 15, 30 or 60 minutes (INVALID_DURATION), at most the window. Windows end at
    * its multiples. Unset: a minute for windows up to 15 minutes, 5 minutes up to an hour, 15 minutes up to a day, and
-   * else an hour.
+   * else an hour; longer where the condition wants that.
    */
   step?: Milliseconds | undefined;
   /** condition is what is wrong. Required. */
@@ -4358,7 +4360,8 @@ export type ValueConditionInit = Readonly<Record<string, never>>;
 
 /**
  * ChangeCondition compares a figure with that of a comparable window, in percent of that. Without such a figure, or
- * where that is 0, there is no data.
+ * where that is 0, there is no data. With another baseline than the window before steps are of at least 15 minutes
+ * (INVALID_DURATION).
  */
 export interface ChangeCondition {
   /** baseline is the window that is compared with. Unset: the same time of the week before. */
@@ -4367,7 +4370,8 @@ export interface ChangeCondition {
 
 /**
  * ChangeCondition compares a figure with that of a comparable window, in percent of that. Without such a figure, or
- * where that is 0, there is no data.
+ * where that is 0, there is no data. With another baseline than the window before steps are of at least 15 minutes
+ * (INVALID_DURATION).
  */
 export interface ChangeConditionInit {
   /** baseline is the window that is compared with. Unset: the same time of the week before. */
@@ -4376,19 +4380,27 @@ export interface ChangeConditionInit {
 
 /**
  * AnomalyCondition compares by how many standard deviations a figure is beside what is usual at this time of the week,
- * as AnomalyService does. It has no data until there are enough earlier weeks or days.
+ * as AnomalyService does. It has no data until there are enough earlier weeks or days. Its windows are of 15, 30 or 60
+ * minutes, and its steps as long as they are (INVALID_DURATION).
  */
 export interface AnomalyCondition {
-  /** minimum_effect is the least difference from what is usual that counts, in units of the metric. */
+  /**
+   * minimum_effect is the least difference from what is usual that counts: a share of it (0.1 is a tenth), or for metrics
+   * that are fractions themselves a distance (0.05 is five points). Not negative (INVALID_VALUE). Unset: 0.
+   */
   minimumEffect: number;
 }
 
 /**
  * AnomalyCondition compares by how many standard deviations a figure is beside what is usual at this time of the week,
- * as AnomalyService does. It has no data until there are enough earlier weeks or days.
+ * as AnomalyService does. It has no data until there are enough earlier weeks or days. Its windows are of 15, 30 or 60
+ * minutes, and its steps as long as they are (INVALID_DURATION).
  */
 export interface AnomalyConditionInit {
-  /** minimum_effect is the least difference from what is usual that counts, in units of the metric. */
+  /**
+   * minimum_effect is the least difference from what is usual that counts: a share of it (0.1 is a tenth), or for metrics
+   * that are fractions themselves a distance (0.05 is five points). Not negative (INVALID_VALUE). Unset: 0.
+   */
   minimumEffect?: number | undefined;
 }
 
@@ -4420,7 +4432,7 @@ export type AbsenceConditionInit = Readonly<Record<string, never>>;
 
 /**
  * BudgetCondition compares which share of a budget is used since the month began, in the rule's zone: 0.8 is 80 %. The
- * window is of no account.
+ * window is of no account; steps are of at least 15 minutes (INVALID_DURATION). Its limits are above 0.
  */
 export interface BudgetCondition {
   /**
@@ -4432,7 +4444,7 @@ export interface BudgetCondition {
 
 /**
  * BudgetCondition compares which share of a budget is used since the month began, in the rule's zone: 0.8 is 80 %. The
- * window is of no account.
+ * window is of no account; steps are of at least 15 minutes (INVALID_DURATION). Its limits are above 0.
  */
 export interface BudgetConditionInit {
   /**

@@ -332,13 +332,15 @@ class AlertRule(google.protobuf.message.Message):
 
     @property
     def window(self) -> google.protobuf.duration_pb2.Duration:
-        """window is how much time a figure is about: 1 minute to 31 days, in whole steps (INVALID_DURATION). Unset: 5 minutes."""
+        """window is how much time a figure is about: 1 minute to 31 days, in whole steps (INVALID_DURATION). Unset: 5 minutes,
+        an hour for changes since a day or weeks before, anomalies and forecasts, and 15 minutes for budgets.
+        """
 
     @property
     def step(self) -> google.protobuf.duration_pb2.Duration:
         """step is how often it is looked at: 1, 5, 15, 30 or 60 minutes (INVALID_DURATION), at most the window. Windows end at
         its multiples. Unset: a minute for windows up to 15 minutes, 5 minutes up to an hour, 15 minutes up to a day, and
-        else an hour.
+        else an hour; longer where the condition wants that.
         """
 
     @property
@@ -533,7 +535,8 @@ global___ValueCondition = ValueCondition
 @typing.final
 class ChangeCondition(google.protobuf.message.Message):
     """ChangeCondition compares a figure with that of a comparable window, in percent of that. Without such a figure, or
-    where that is 0, there is no data.
+    where that is 0, there is no data. With another baseline than the window before steps are of at least 15 minutes
+    (INVALID_DURATION).
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -553,14 +556,17 @@ global___ChangeCondition = ChangeCondition
 @typing.final
 class AnomalyCondition(google.protobuf.message.Message):
     """AnomalyCondition compares by how many standard deviations a figure is beside what is usual at this time of the week,
-    as AnomalyService does. It has no data until there are enough earlier weeks or days.
+    as AnomalyService does. It has no data until there are enough earlier weeks or days. Its windows are of 15, 30 or 60
+    minutes, and its steps as long as they are (INVALID_DURATION).
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     MINIMUM_EFFECT_FIELD_NUMBER: builtins.int
     minimum_effect: builtins.float
-    """minimum_effect is the least difference from what is usual that counts, in units of the metric."""
+    """minimum_effect is the least difference from what is usual that counts: a share of it (0.1 is a tenth), or for metrics
+    that are fractions themselves a distance (0.05 is five points). Not negative (INVALID_VALUE). Unset: 0.
+    """
     def __init__(
         self,
         *,
@@ -609,7 +615,7 @@ global___AbsenceCondition = AbsenceCondition
 @typing.final
 class BudgetCondition(google.protobuf.message.Message):
     """BudgetCondition compares which share of a budget is used since the month began, in the rule's zone: 0.8 is 80 %. The
-    window is of no account.
+    window is of no account; steps are of at least 15 minutes (INVALID_DURATION). Its limits are above 0.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor

@@ -77,7 +77,8 @@ export type AlertRule = Message<"tallywire.v1.AlertRule"> & {
   maxValues: number;
 
   /**
-   * window is how much time a figure is about: 1 minute to 31 days, in whole steps (INVALID_DURATION). Unset: 5 minutes.
+   * window is how much time a figure is about: 1 minute to 31 days, in whole steps (INVALID_DURATION). Unset: 5 minutes,
+   * an hour for changes since a day or weeks before, anomalies and forecasts, and 15 minutes for budgets.
    *
    * @generated from field: google.protobuf.Duration window = 8;
    */
@@ -86,7 +87,7 @@ export type AlertRule = Message<"tallywire.v1.AlertRule"> & {
   /**
    * step is how often it is looked at: 1, 5, 15, 30 or 60 minutes (INVALID_DURATION), at most the window. Windows end at
    * its multiples. Unset: a minute for windows up to 15 minutes, 5 minutes up to an hour, 15 minutes up to a day, and
-   * else an hour.
+   * else an hour; longer where the condition wants that.
    *
    * @generated from field: google.protobuf.Duration step = 9;
    */
@@ -376,7 +377,8 @@ export const ValueConditionSchema: GenMessage<ValueCondition> = /*@__PURE__*/
 
 /**
  * ChangeCondition compares a figure with that of a comparable window, in percent of that. Without such a figure, or
- * where that is 0, there is no data.
+ * where that is 0, there is no data. With another baseline than the window before steps are of at least 15 minutes
+ * (INVALID_DURATION).
  *
  * @generated from message tallywire.v1.ChangeCondition
  */
@@ -398,13 +400,15 @@ export const ChangeConditionSchema: GenMessage<ChangeCondition> = /*@__PURE__*/
 
 /**
  * AnomalyCondition compares by how many standard deviations a figure is beside what is usual at this time of the week,
- * as AnomalyService does. It has no data until there are enough earlier weeks or days.
+ * as AnomalyService does. It has no data until there are enough earlier weeks or days. Its windows are of 15, 30 or 60
+ * minutes, and its steps as long as they are (INVALID_DURATION).
  *
  * @generated from message tallywire.v1.AnomalyCondition
  */
 export type AnomalyCondition = Message<"tallywire.v1.AnomalyCondition"> & {
   /**
-   * minimum_effect is the least difference from what is usual that counts, in units of the metric.
+   * minimum_effect is the least difference from what is usual that counts: a share of it (0.1 is a tenth), or for metrics
+   * that are fractions themselves a distance (0.05 is five points). Not negative (INVALID_VALUE). Unset: 0.
    *
    * @generated from field: double minimum_effect = 1;
    */
@@ -458,7 +462,7 @@ export const AbsenceConditionSchema: GenMessage<AbsenceCondition> = /*@__PURE__*
 
 /**
  * BudgetCondition compares which share of a budget is used since the month began, in the rule's zone: 0.8 is 80 %. The
- * window is of no account.
+ * window is of no account; steps are of at least 15 minutes (INVALID_DURATION). Its limits are above 0.
  *
  * @generated from message tallywire.v1.BudgetCondition
  */

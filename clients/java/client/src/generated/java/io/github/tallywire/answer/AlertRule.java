@@ -90,7 +90,8 @@ public final class AlertRule extends Answer<io.github.tallywire.v1.AlertRule> {
 
   /**
    * window is how much time a figure is about: 1 minute to 31 days, in whole steps
-   * (INVALID_DURATION). Unset: 5 minutes.
+   * (INVALID_DURATION). Unset: 5 minutes, an hour for changes since a day or weeks before,
+   * anomalies and forecasts, and 15 minutes for budgets.
    *
    * @return the value, empty if it is absent
    */
@@ -101,7 +102,7 @@ public final class AlertRule extends Answer<io.github.tallywire.v1.AlertRule> {
   /**
    * step is how often it is looked at: 1, 5, 15, 30 or 60 minutes (INVALID_DURATION), at most the
    * window. Windows end at its multiples. Unset: a minute for windows up to 15 minutes, 5 minutes
-   * up to an hour, 15 minutes up to a day, and else an hour.
+   * up to an hour, 15 minutes up to a day, and else an hour; longer where the condition wants that.
    *
    * @return the value, empty if it is absent
    */

@@ -4,7 +4,8 @@ package io.github.tallywire.answer;
 /**
  * AnomalyCondition compares by how many standard deviations a figure is beside what is usual at
  * this time of the week, as AnomalyService does. It has no data until there are enough earlier
- * weeks or days.
+ * weeks or days. Its windows are of 15, 30 or 60 minutes, and its steps as long as they are
+ * (INVALID_DURATION).
  */
 public final class AnomalyCondition extends Answer<io.github.tallywire.v1.AnomalyCondition> {
   private AnomalyCondition(io.github.tallywire.v1.AnomalyCondition message) {
@@ -22,7 +23,9 @@ public final class AnomalyCondition extends Answer<io.github.tallywire.v1.Anomal
   }
 
   /**
-   * minimum_effect is the least difference from what is usual that counts, in units of the metric.
+   * minimum_effect is the least difference from what is usual that counts: a share of it (0.1 is a
+   * tenth), or for metrics that are fractions themselves a distance (0.05 is five points). Not
+   * negative (INVALID_VALUE). Unset: 0.
    *
    * @return the value
    */

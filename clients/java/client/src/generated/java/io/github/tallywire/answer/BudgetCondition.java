@@ -3,7 +3,8 @@ package io.github.tallywire.answer;
 
 /**
  * BudgetCondition compares which share of a budget is used since the month began, in the rule's
- * zone: 0.8 is 80 %. The window is of no account.
+ * zone: 0.8 is 80 %. The window is of no account; steps are of at least 15 minutes
+ * (INVALID_DURATION). Its limits are above 0.
  */
 public final class BudgetCondition extends Answer<io.github.tallywire.v1.BudgetCondition> {
   private BudgetCondition(io.github.tallywire.v1.BudgetCondition message) {

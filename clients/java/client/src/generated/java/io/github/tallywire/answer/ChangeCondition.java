@@ -3,7 +3,8 @@ package io.github.tallywire.answer;
 
 /**
  * ChangeCondition compares a figure with that of a comparable window, in percent of that. Without
- * such a figure, or where that is 0, there is no data.
+ * such a figure, or where that is 0, there is no data. With another baseline than the window before
+ * steps are of at least 15 minutes (INVALID_DURATION).
  */
 public final class ChangeCondition extends Answer<io.github.tallywire.v1.ChangeCondition> {
   private ChangeCondition(io.github.tallywire.v1.ChangeCondition message) {
