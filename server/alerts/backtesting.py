@@ -9,19 +9,19 @@ from server import timerange
 from server.alerts import machine, reading, windows
 from server.alerts.machine import Episode, Run
 from server.alerts.measuring import EVENTS, Gauge
-from server.alerts.reading import Asked, Found, Values
+from server.alerts.reading import AskedWindows, Found, ReadValues
 from server.anomalies.judging import Sample
 from server.catalog import figures
 from server.catalog.catalogue import Catalogue
 from server.errors import Reason, Refused
 from server.organizations.alerts import (
     MOST_WINDOWS,
-    Backtest,
+    AlertStanding,
     ConditionKind,
     FoundIncident,
     Observation,
+    RuleBacktest,
     RuleDraft,
-    Standing,
     TestedValue,
 )
 from server.query import custom_metrics
@@ -105,13 +105,13 @@ class Watched:
             is_active=[*before.is_active, True],
         )
 
-    def run(self, draft: RuleDraft, before: Standing) -> Run:
+    def run(self, draft: RuleDraft, before: AlertStanding) -> Run:
         """Looks at them one after the other."""
         active = {one.at for one, is_active in zip(self.observations, self.is_active, strict=True) if is_active}
         return machine.run(draft, before, self.observations, active.__contains__)
 
 
-async def watched(asked: Asked, values: Values, first_event: datetime | None) -> list[Watched]:
+async def watched(asked: AskedWindows, values: ReadValues, first_event: datetime | None) -> list[Watched]:
     """Measures the windows of every value of a rule."""
     found = []
     for value in values.sources:
@@ -122,7 +122,9 @@ async def watched(asked: Asked, values: Values, first_event: datetime | None) ->
     return found
 
 
-async def _observed(asked: Asked, values: Values, value: str, first_event: datetime | None) -> list[Observation]:
+async def _observed(
+    asked: AskedWindows, values: ReadValues, value: str, first_event: datetime | None
+) -> list[Observation]:
     known: dict[datetime, Sample] = {}
     source, measure = values.sources[value], asked.gauge
 
@@ -138,7 +140,7 @@ async def _observed(asked: Asked, values: Values, value: str, first_event: datet
     return found
 
 
-def _is_active(measure: Gauge, values: Values, value: str, days: set[datetime], at: datetime) -> bool:
+def _is_active(measure: Gauge, values: ReadValues, value: str, days: set[datetime], at: datetime) -> bool:
     """Returns whether a value had events on the day of a window's end, up to there, or on the days before."""
     day = windows.floor(at, _DAY)
     if any(day - back * _DAY in days for back in range(1, windows.ACTIVE_DAYS + 1)):
@@ -153,7 +155,7 @@ async def tested(
     measure = await gauge(queries, limits, principal, draft)
     last = windows.last_end(draft, queries.now())
     number = 1 if draft.condition.kind is ConditionKind.FORECAST else TESTED_WINDOWS
-    asked = Asked(gauge=measure, ends=windows.ends(last - number * draft.step, last, draft.step))
+    asked = AskedWindows(gauge=measure, ends=windows.ends(last - number * draft.step, last, draft.step))
     found = await reading.read(queries, principal, [asked])
     values = []
     for one in await watched(asked, found.values[0], found.first_event):
@@ -171,10 +173,10 @@ async def backtest(
     period: Period,
     *,
     with_observations: bool,
-) -> tuple[Context, Backtest]:
+) -> tuple[Context, RuleBacktest]:
     """Looks at the windows of a rule that end in a period, up to the last one that live evaluation would know."""
     measure = await gauge(queries, limits, principal, draft)
-    asked = Asked(gauge=measure, ends=_ends(draft, period, windows.last_end(draft, queries.now())))
+    asked = AskedWindows(gauge=measure, ends=_ends(draft, period, windows.last_end(draft, queries.now())))
     found = await reading.read(queries, principal, [asked])
     _check_number(draft, len(asked.ends) * len(found.values[0].sources))
     return found.context, await _backtest(draft, asked, found, with_observations=with_observations)
@@ -214,7 +216,7 @@ def _check_number(draft: RuleDraft, number: int) -> None:
         )
 
 
-async def _backtest(draft: RuleDraft, asked: Asked, found: Found, *, with_observations: bool) -> Backtest:
+async def _backtest(draft: RuleDraft, asked: AskedWindows, found: Found, *, with_observations: bool) -> RuleBacktest:
     incidents: list[FoundIncident] = []
     silent = looked = 0
     worst: Watched | None = None
@@ -228,7 +230,7 @@ async def _backtest(draft: RuleDraft, asked: Asked, found: Found, *, with_observ
             worst, most = one, len(episodes)
     incidents.sort(key=lambda each: (each.opened_at, each.value))
     shown = _shown(draft, worst.observations) if worst is not None and with_observations else ()
-    return Backtest(
+    return RuleBacktest(
         incidents=incidents[:MOST_INCIDENTS],
         total=len(incidents),
         open_time=_open_time(incidents, asked.ends[-1]),

@@ -23,8 +23,8 @@ from server.organizations.alerts import (
     MINUTE,
     MOST_VALUES,
     STEPS,
-    Baseline,
-    Condition,
+    AlertBaseline,
+    AlertCondition,
     ConditionKind,
     Mute,
     RuleDraft,
@@ -198,7 +198,7 @@ def _check_kind(draft: RuleDraft, catalogue: Catalogue) -> None:
         case ConditionKind.BUDGET:
             _check_quarters(draft)
             _check_budget(draft, condition, catalogue)
-        case ConditionKind.CHANGE if condition.baseline is not Baseline.PREVIOUS:
+        case ConditionKind.CHANGE if condition.baseline is not AlertBaseline.PREVIOUS:
             _check_quarters(draft)
         case ConditionKind.FORECAST:
             _check_forecast(draft, condition)
@@ -219,7 +219,7 @@ def _check_quarters(draft: RuleDraft) -> None:
         raise _duration("step", "is at least 15 minutes where a window is compared with a day, a week or a month")
 
 
-def _check_budget(draft: RuleDraft, condition: Condition, catalogue: Catalogue) -> None:
+def _check_budget(draft: RuleDraft, condition: AlertCondition, catalogue: Catalogue) -> None:
     field = "condition.budget.budget"
     if not (math.isfinite(condition.budget) and condition.budget >= 0):
         raise _invalid(field, "must be a number above 0, or unset for the quota of events")
@@ -233,7 +233,7 @@ def _check_budget(draft: RuleDraft, condition: Condition, catalogue: Catalogue) 
         raise _invalid("metric", f"{draft.metric} is used up by no month: its figures do not add up")
 
 
-def _check_forecast(draft: RuleDraft, condition: Condition) -> None:
+def _check_forecast(draft: RuleDraft, condition: AlertCondition) -> None:
     if importlib.util.find_spec("numpy") is None:
         raise Refused(
             Reason.FORECAST_NOT_INSTALLED,

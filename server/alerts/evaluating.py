@@ -16,11 +16,11 @@ from server.alerts import backtesting, machine, reading, recording, windows
 from server.alerts.backtesting import Watched
 from server.alerts.machine import Run
 from server.alerts.measuring import Gauge
-from server.alerts.reading import Asked
+from server.alerts.reading import AskedWindows
 from server.alerts.recording import Look
 from server.clock import Clock
 from server.errors import Reason, Refused
-from server.organizations.alerts import KeptRule, KeptStanding, Observation, Standing
+from server.organizations.alerts import AlertStanding, KeptRule, KeptStanding, Observation
 from server.organizations.organization import OrganizationState
 from server.query import custom_metrics
 from server.query.queries import Queries
@@ -47,7 +47,7 @@ class _Due:
     """A rule that is due: its windows from one instant on, the last ones of which may not be final yet."""
 
     rule: KeptRule
-    asked: Asked
+    asked: AskedWindows
     early: int  # so many of the windows are not
 
     @property
@@ -70,7 +70,7 @@ class _Due:
         ends = self.ends
         if len(ends) < 2:
             return None
-        asked = Asked(gauge=self.gauge, ends=ends[: len(ends) // 2], also=self.asked.also)
+        asked = AskedWindows(gauge=self.gauge, ends=ends[: len(ends) // 2], also=self.asked.also)
         return _Due(rule=self.rule, asked=asked, early=0)
 
 
@@ -246,7 +246,7 @@ class Evaluating:
             since = {rule_id: look.since for rule_id, (_, look) in looks.items()}
             before = await stored.standings_before(driver, organization_id, since)
             known = await stored.incidents_since(driver, organization_id, since)
-            standings, changes = list[KeptStanding](), list[tuple[str, str, datetime, Standing]]()
+            standings, changes = list[KeptStanding](), list[tuple[str, str, datetime, AlertStanding]]()
             for rule_id, (one, look) in looks.items():
                 runs = _runs(one, before.get(rule_id, {}))
                 if not runs:
@@ -289,10 +289,10 @@ def _windows(rule: KeptRule, gauge: Gauge, first: datetime, now: datetime, also:
         early = windows.ends(max(last, rule.evaluated_until), now + step, step)[:_MOST_EARLY]
     if not ends and not early:
         return None
-    return _Due(rule=rule, asked=Asked(gauge=gauge, ends=[*ends, *early], also=also), early=len(early))
+    return _Due(rule=rule, asked=AskedWindows(gauge=gauge, ends=[*ends, *early], also=also), early=len(early))
 
 
-def _runs(seen: _Seen, before: Mapping[str, Standing]) -> dict[str, Run]:
+def _runs(seen: _Seen, before: Mapping[str, AlertStanding]) -> dict[str, Run]:
     """Returns what windows of each value came to; none where nothing is new."""
     due, draft = seen.due, seen.due.rule.draft
     if seen.refusal:

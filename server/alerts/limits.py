@@ -5,7 +5,7 @@ from typing import Final
 
 from server.errors import Reason, Refused
 from server.events import rules
-from server.organizations.alerts import Condition, ConditionKind, Direction
+from server.organizations.alerts import AlertCondition, AlertDirection, ConditionKind
 
 _ALL: Final = ("warning", "critical", "low_warning", "low_critical")
 _LOW: Final = ("low_warning", "low_critical")
@@ -13,7 +13,7 @@ _LOW: Final = ("low_warning", "low_critical")
 _MIRRORED: Final = (ConditionKind.CHANGE, ConditionKind.ANOMALY)
 
 
-def check(condition: Condition) -> None:
+def check(condition: AlertCondition) -> None:
     """Refuses limits that are missing, do not go with the condition, or leave no room to be OK."""
     given = {name: limit for name in _ALL if (limit := getattr(condition, name)) is not None}
     for name in (*given, "hysteresis"):
@@ -27,14 +27,14 @@ def check(condition: Condition) -> None:
         return
     if condition.warning is None and condition.critical is None:
         raise rules.required("condition.critical")
-    if condition.kind is ConditionKind.BUDGET and condition.direction is not Direction.ABOVE:
+    if condition.kind is ConditionKind.BUDGET and condition.direction is not AlertDirection.ABOVE:
         raise _invalid("direction", "is ALERT_DIRECTION_ABOVE for a budget")
     if condition.kind is ConditionKind.BUDGET:
         for name, limit in given.items():
             if limit <= 0:
                 raise _invalid(name, f"{limit:g} is no share that can be used: it is above 0")
     _check_order(condition)
-    if condition.direction is Direction.OUTSIDE:
+    if condition.direction is AlertDirection.OUTSIDE:
         _check_band(condition)
         return
     for name in _LOW:
@@ -42,9 +42,9 @@ def check(condition: Condition) -> None:
             raise _invalid(name, "goes with ALERT_DIRECTION_OUTSIDE alone")
 
 
-def _check_order(condition: Condition) -> None:
+def _check_order(condition: AlertCondition) -> None:
     """Refuses a critical limit that is on the milder side of the warning."""
-    mildest_first = -1 if condition.direction is Direction.BELOW else 1
+    mildest_first = -1 if condition.direction is AlertDirection.BELOW else 1
     for warning, critical, name, sign in (
         (condition.warning, condition.critical, "critical", mildest_first),
         (condition.low_warning, condition.low_critical, "low_critical", -1),
@@ -54,7 +54,7 @@ def _check_order(condition: Condition) -> None:
             raise _invalid(name, f"{critical:g} is {side} the warning at {warning:g}: it would never be reached second")
 
 
-def _check_band(condition: Condition) -> None:
+def _check_band(condition: AlertCondition) -> None:
     """Refuses a band between lower and upper limits in which there is no room."""
     lows = [limit for limit in (condition.low_warning, condition.low_critical) if limit is not None]
     highs = [limit for limit in (condition.warning, condition.critical) if limit is not None]

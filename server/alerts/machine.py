@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from server.organizations.alerts import (
+    AlertCondition,
+    AlertDirection,
+    AlertStanding,
     CloseReason,
-    Condition,
     ConditionKind,
-    Direction,
     EntryKind,
     NoData,
     Observation,
     RuleDraft,
-    Standing,
     State,
 )
 
@@ -22,7 +22,7 @@ _SYMMETRIC = (ConditionKind.CHANGE, ConditionKind.ANOMALY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class LevelLimits:
     """The limits of a level: above the upper one and below the lower one it is reached; None: there is none."""
 
     upper: float | None
@@ -36,23 +36,23 @@ class Limits:
         return max(found) if found else None
 
 
-def limits(condition: Condition, state: State) -> Limits:
+def limits(condition: AlertCondition, state: State) -> LevelLimits:
     """Returns the limits of WARNING or ALERT."""
     is_warning = state is State.WARNING
     upper = condition.warning if is_warning else condition.critical
     lower = condition.low_warning if is_warning else condition.low_critical
     match condition.direction:
-        case Direction.ABOVE:
-            return Limits(upper=upper, lower=None)
-        case Direction.BELOW:
-            return Limits(upper=None, lower=upper)
-        case Direction.OUTSIDE:
+        case AlertDirection.ABOVE:
+            return LevelLimits(upper=upper, lower=None)
+        case AlertDirection.BELOW:
+            return LevelLimits(upper=None, lower=upper)
+        case AlertDirection.OUTSIDE:
             if lower is None and upper is not None and condition.kind in _SYMMETRIC:
                 lower = -upper
-            return Limits(upper=upper, lower=lower)
+            return LevelLimits(upper=upper, lower=lower)
 
 
-def level(condition: Condition, measured: float, held: State = State.OK) -> State:
+def level(condition: AlertCondition, measured: float, held: State = State.OK) -> State:
     """Returns how a window stands for itself: OK, WARNING or ALERT. A state that is held is left once the figure is on
     the other side of its limit by the hysteresis.
     """
@@ -82,12 +82,12 @@ def shown_level(draft: RuleDraft, observation: Observation) -> State:
     return level(draft.condition, observation.measured)
 
 
-def first(at: datetime) -> Standing:
+def first(at: datetime) -> AlertStanding:
     """Returns how everything stands before its first window."""
-    return Standing(state=State.OK, since=at)
+    return AlertStanding(state=State.OK, since=at)
 
 
-def after(draft: RuleDraft, before: Standing, observation: Observation) -> Standing:
+def after(draft: RuleDraft, before: AlertStanding, observation: Observation) -> AlertStanding:
     """Returns how a rule stands after one more window. It is the same for the same window again."""
     at = observation.at
     if observation.error:
@@ -95,24 +95,24 @@ def after(draft: RuleDraft, before: Standing, observation: Observation) -> Stand
     if observation.measured is None or is_silent(draft, observation):
         silent_from = before.silent_from or at
         state = _silent(draft, before.state, at, silent_from)
-        return Standing(state=state, since=_since(before, state, at), silent_from=silent_from)
+        return AlertStanding(state=state, since=_since(before, state, at), silent_from=silent_from)
     base = State.OK if before.state is State.NO_DATA else before.state
     found = level(draft.condition, observation.measured, base)
     warning_from = (before.warning_from or at) if found.rank >= State.WARNING.rank else None
     alert_from = (before.alert_from or at) if found is State.ALERT else None
     state = min(found, base, key=_rank)
     for wanted, since in ((State.WARNING, warning_from), (State.ALERT, alert_from)):
-        has_limits = wanted is State.ALERT or limits(draft.condition, wanted) != Limits(upper=None, lower=None)
+        has_limits = wanted is State.ALERT or limits(draft.condition, wanted) != LevelLimits(upper=None, lower=None)
         if since is not None and has_limits and at - since >= draft.hold_for and wanted.rank > state.rank:
             state = wanted
-    return Standing(state=state, since=_since(before, state, at), warning_from=warning_from, alert_from=alert_from)
+    return AlertStanding(state=state, since=_since(before, state, at), warning_from=warning_from, alert_from=alert_from)
 
 
 def _rank(state: State) -> int:
     return state.rank
 
 
-def _since(before: Standing, state: State, at: datetime) -> datetime:
+def _since(before: AlertStanding, state: State, at: datetime) -> datetime:
     return before.since if state is before.state else at
 
 
@@ -157,7 +157,7 @@ class Episode:
         """Returns what has ended it."""
         return self.turns[-1] if self.turns and self.turns[-1].kind is EntryKind.CLOSED else None
 
-    def see(self, condition: Condition, observation: Observation) -> None:
+    def see(self, condition: AlertCondition, observation: Observation) -> None:
         """Takes in a window in which it is open."""
         measured = observation.measured
         if measured is not None and is_worse(condition, measured, self.peak):
@@ -168,20 +168,20 @@ class Episode:
 class Run:
     """What a run of windows came to. standings has each change, the first of which may be how it stood before."""
 
-    standings: list[tuple[datetime, Standing]]
+    standings: list[tuple[datetime, AlertStanding]]
     episodes: list[Episode]
-    last: Standing
+    last: AlertStanding
     observation: Observation | None
 
 
 def run(
     draft: RuleDraft,
-    before: Standing,
+    before: AlertStanding,
     observations: Iterable[Observation],
     is_active: Callable[[datetime], bool] = lambda _: True,
 ) -> Run:
     """Looks at windows one after the other, but for those that are not active while it is OK."""
-    standing, changes, last = before, list[tuple[datetime, Standing]](), None
+    standing, changes, last = before, list[tuple[datetime, AlertStanding]](), None
     episodes: list[Episode] = []
     current = None
     if before.state is not State.OK:
@@ -203,7 +203,7 @@ def _seen(
     episodes: list[Episode],
     current: Episode | None,
     before: State,
-    standing: Standing,
+    standing: AlertStanding,
     observation: Observation,
 ) -> Episode | None:
     """Takes a window into the open incident, or begins one; returns the one that is open then."""
@@ -230,12 +230,12 @@ def _seen(
     return current
 
 
-def is_worse(condition: Condition, measured: float, than: float | None) -> bool:
+def is_worse(condition: AlertCondition, measured: float, than: float | None) -> bool:
     """Returns whether something is farther beyond the limits than something else, or there is nothing else."""
     return than is None or _badness(condition, measured) > _badness(condition, than)
 
 
-def _badness(condition: Condition, measured: float) -> float:
+def _badness(condition: AlertCondition, measured: float) -> float:
     """Returns how far something is beyond the limits, greater for worse."""
     if condition.kind is ConditionKind.ABSENCE:
         return -measured

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from server import histogram
 from server.alerts import ahead, unusual, windows
-from server.alerts.sources import Source
+from server.alerts.sources import FigureSource
 from server.anomalies.judging import Kind, Sample
 from server.catalog import cells, dimensions, figures, metrics, registry
 from server.catalog.catalogue import Catalogue
@@ -16,7 +16,7 @@ from server.catalog.dimensions import Dimension
 from server.catalog.filters import Filter
 from server.catalog.metrics import Metric, Quantile, Ratio, Unit
 from server.catalog.selections import Wanted
-from server.organizations.alerts import ConditionKind, Direction, Observation, RuleDraft
+from server.organizations.alerts import AlertDirection, ConditionKind, Observation, RuleDraft
 from server.timerange import Interval
 
 EVENTS = registry.MEASURES["events"]
@@ -76,7 +76,11 @@ class Gauge:
         ]
 
     def observe(
-        self, source: Source, at: datetime, first_event: datetime | None, known: dict[datetime, Sample] | None = None
+        self,
+        source: FigureSource,
+        at: datetime,
+        first_event: datetime | None,
+        known: dict[datetime, Sample] | None = None,
     ) -> Observation:
         """Returns what the window that ends at an instant comes to. first_event is the organization's. known keeps what
         was measured before of the same source.
@@ -116,7 +120,7 @@ class Gauge:
             return int(self.figure(cell) or 0)
         return int(figures.figure(EVENTS, cell) or 0)
 
-    def _change(self, source: Source, seen: Observation, first_event: datetime | None) -> Observation:
+    def _change(self, source: FigureSource, seen: Observation, first_event: datetime | None) -> Observation:
         compared = windows.baselines(self.draft, self.zone, seen.at)
         kept = [one for one in compared if first_event is not None and one.start >= first_event]
         found = [figure for one in kept if (figure := self.figure(source.cell(one))) is not None]
@@ -134,7 +138,7 @@ class Gauge:
         return replace(seen, measured=None if seen.figure is None else seen.figure / budget)
 
     def _unusual(
-        self, source: Source, seen: Observation, first_event: datetime | None, known: dict[datetime, Sample]
+        self, source: FigureSource, seen: Observation, first_event: datetime | None, known: dict[datetime, Sample]
     ) -> Observation:
         def sample(start: datetime) -> Sample:
             found = known.get(start)
@@ -152,7 +156,7 @@ class Gauge:
             return replace(seen, measured=None, reason="" if seen.figure is None else "there is too little history")
         return replace(seen, measured=found.score, low=found.low, high=found.high, reason=found.reason)
 
-    def _sample(self, source: Source, start: datetime) -> Sample:
+    def _sample(self, source: FigureSource, start: datetime) -> Sample:
         cell = source.cell(Interval(start=start, end=start + self.draft.window))
         trials = self.samples(cell) if self.kind is Kind.FRACTION else None
         return Sample(at=start, value=self.figure(cell), trials=trials)
@@ -165,7 +169,7 @@ class Gauge:
             return Kind.COUNT if metric.unit == Unit.COUNT else Kind.VALUE
         return Kind.FRACTION if metric.unit == Unit.FRACTION else Kind.VALUE
 
-    def _ahead(self, source: Source, seen: Observation, first_event: datetime | None) -> Observation:
+    def _ahead(self, source: FigureSource, seen: Observation, first_event: datetime | None) -> Observation:
         past = [
             self.figure(source.cell(one))
             for one in windows.history(self.draft, self.zone, seen.at)
@@ -181,7 +185,7 @@ class Gauge:
         )
         if not found.points:
             return replace(seen, measured=None, reason=found.reason)
-        choose = min if self.draft.condition.direction is Direction.BELOW else max
+        choose = min if self.draft.condition.direction is AlertDirection.BELOW else max
         return replace(seen, measured=choose(found.points), low=min(found.points), high=max(found.points))
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from server import timerange
 from server.alerts import sources, windows
 from server.alerts.measuring import EVENTS, Gauge
-from server.alerts.sources import Buckets, Source, Windows
+from server.alerts.sources import Buckets, FigureSource, Windows
 from server.catalog import figures
 from server.catalog.selections import AsOf, Selection, Wanted
 from server.errors import Reason, Refused
@@ -30,7 +30,7 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class AskedWindows:
     """Windows of a rule: those that end at some instants, oldest first. also are values of its dimension that are
     looked at whether or not they have had events lately.
     """
@@ -78,12 +78,12 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Values:
+class ReadValues:
     """The source of each value of a rule, "" without a dimension; and for each value on which days of UTC it had
     events, if many windows were asked for: None says that all windows of it count.
     """
 
-    sources: Mapping[str, Source]
+    sources: Mapping[str, FigureSource]
     days: Mapping[str, set[datetime]] | None
 
 
@@ -94,14 +94,14 @@ class Found:
     context: Context
     as_of: AsOf
     first_event: datetime | None
-    values: Sequence[Values]
+    values: Sequence[ReadValues]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
     """What is read for a value of a rule: its windows or buckets, and its days."""
 
-    asked: Asked
+    asked: AskedWindows
     value: str
     intervals: Sequence[Interval]
     days: Sequence[Interval]
@@ -133,7 +133,7 @@ class _Plan:
             yield from map(part.day, part.days)
 
 
-async def read(queries: Queries, principal: Principal, asked: Sequence[Asked]) -> Found:
+async def read(queries: Queries, principal: Principal, asked: Sequence[AskedWindows]) -> Found:
     """Reads what it takes to measure windows; refuses what QueryMetrics refuses of the same metric and filter, windows
     within quarter hours where there are too many events or none are kept any more, and more than can be read.
     """
@@ -171,7 +171,7 @@ async def read(queries: Queries, principal: Principal, asked: Sequence[Asked]) -
     return _found(asked, found)
 
 
-async def _check(reader: Reader, asked: Asked) -> None:
+async def _check(reader: Reader, asked: AskedWindows) -> None:
     """Refuses a part of the organization of which there are no figures, or not over all of the time."""
     gauge = asked.gauge
     part = gauge.part("")
@@ -182,7 +182,7 @@ async def _check(reader: Reader, asked: Asked) -> None:
         custom_metrics.checked_from(gauge.catalogue, asked.bounds.span)
 
 
-def _wanted(asked: Iterable[Asked]) -> Wanted:
+def _wanted(asked: Iterable[AskedWindows]) -> Wanted:
     each = [one.gauge.wanted for one in asked]
     return Wanted(
         counters=sorted({key for one in each for key in one.counters}),
@@ -205,7 +205,7 @@ def _check_raw(period: TimeRange, first: datetime) -> None:
     )
 
 
-async def _parts(reader: Reader, asked: Asked) -> list[_Part]:
+async def _parts(reader: Reader, asked: AskedWindows) -> list[_Part]:
     intervals, gauge = asked.intervals, asked.gauge
     if not gauge.draft.group_by:
         return [_Part(asked=asked, value="", intervals=intervals, days=())]
@@ -219,7 +219,7 @@ def _whole_days(active: Interval) -> Interval:
     return Interval(start=active.start, end=active.end + (timerange.EPOCH - active.end) % _DAY)
 
 
-async def _active(reader: Reader, asked: Asked) -> Sequence[str]:
+async def _active(reader: Reader, asked: AskedWindows) -> Sequence[str]:
     """Returns the values with most events lately."""
     gauge = asked.gauge
     dimension, span = gauge.dimension(), asked.active.span
@@ -231,16 +231,16 @@ async def _active(reader: Reader, asked: Asked) -> Sequence[str]:
     return found
 
 
-def _found(asked: Sequence[Asked], read: Read[_Plan]) -> Found:
+def _found(asked: Sequence[AskedWindows], read: Read[_Plan]) -> Found:
     cells = read.found.cells
     first = None if read.found.first_event is None else timerange.instant(read.found.first_event)
-    by_rule: list[dict[str, Source]] = [{} for _ in asked]
+    by_rule: list[dict[str, FigureSource]] = [{} for _ in asked]
     days: list[dict[str, set[datetime]]] = [{} for _ in asked]
     places = {id(one): place for place, one in enumerate(asked)}
     for part in read.plan.parts:
         place = places[id(part.asked)]
         mine = [cells[part.selection(one)] for one in part.intervals]
-        source: Source
+        source: FigureSource
         if part.asked.is_many:
             source = Buckets(part.intervals[0].start, part.asked.width, mine)
         else:
@@ -252,11 +252,11 @@ def _found(asked: Sequence[Asked], read: Read[_Plan]) -> Found:
         as_of=read.found.as_of,
         first_event=first,
         values=[
-            Values(sources=some, days=days[place] if _has_days(one, read.plan) else None)
+            ReadValues(sources=some, days=days[place] if _has_days(one, read.plan) else None)
             for place, (one, some) in enumerate(zip(asked, by_rule, strict=True))
         ],
     )
 
 
-def _has_days(asked: Asked, plan: _Plan) -> bool:
+def _has_days(asked: AskedWindows, plan: _Plan) -> bool:
     return any(part.days for part in plan.parts if part.asked is asked)

@@ -15,8 +15,8 @@ from server.alerts.machine import Episode, Run, Turn
 from server.alerts.measuring import Gauge
 from server.delivery import queueing
 from server.organizations.alerts import (
+    AlertCondition,
     CloseReason,
-    Condition,
     EntryKind,
     KeptIncident,
     KeptRule,
@@ -220,7 +220,7 @@ def _add(look: Look, change: _Change, turns: Sequence[Turn]) -> None:
             change.incident = replace(change.incident, is_restated=True)
 
 
-def _settle(condition: Condition, change: _Change, episode: Episode) -> None:
+def _settle(condition: AlertCondition, change: _Change, episode: Episode) -> None:
     """Makes an incident what windows have it be."""
     closed, known = episode.closed, change.incident
     last = change.entries[-1] if change.entries else None

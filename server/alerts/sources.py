@@ -15,7 +15,7 @@ from server.catalog.cells import Cell, add_into
 from server.timerange import QUARTER, Interval
 
 
-class Source(Protocol):
+class FigureSource(Protocol):
     """Gives cells of windows of one part of the organization."""
 
     def cell(self, window: Interval) -> Cell:

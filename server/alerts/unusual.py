@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from server.anomalies import judging
 from server.anomalies.judging import Direction, Kind, Sample, Sensitivity
-from server.organizations.alerts import Condition
+from server.organizations.alerts import AlertCondition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,13 @@ class Unusual:
 
 
 def judged(
-    condition: Condition, history: Sequence[Sample], current: Sample, *, kind: Kind, zone: ZoneInfo, width: timedelta
+    condition: AlertCondition,
+    history: Sequence[Sample],
+    current: Sample,
+    *,
+    kind: Kind,
+    zone: ZoneInfo,
+    width: timedelta,
 ) -> Unusual | None:
     """Returns how unusual a window is; None where there is too little history. One that differs from what was expected
     by less than the least effect is not unusual at all.
@@ -44,7 +50,7 @@ def judged(
     return Unusual(score=score, low=found.low, high=found.high, reason=judging.describe(found, current, kind=kind))
 
 
-def _least(condition: Condition) -> float:
+def _least(condition: AlertCondition) -> float:
     """Returns the limit that is reached first."""
     given = (condition.warning, condition.critical, condition.low_warning, condition.low_critical)
     return min((abs(one) for one in given if one is not None), default=Sensitivity.MEDIUM.sigmas) or 1.0

@@ -9,7 +9,7 @@ from server import timerange
 from server.catalog import figures
 from server.catalog.catalogue import Catalogue
 from server.catalog.metrics import Aggregation, Measure, Quantile, Unit
-from server.organizations.alerts import Baseline, ConditionKind, Direction, RuleDraft
+from server.organizations.alerts import AlertBaseline, AlertDirection, ConditionKind, RuleDraft
 from server.timerange import EPOCH, Interval
 
 ANOMALY_DAYS = 58  # that an anomaly is judged by: the eight weeks before each of the last two days
@@ -59,10 +59,14 @@ def baselines(draft: RuleDraft, zone: ZoneInfo, at: datetime) -> Sequence[Interv
     """Returns the windows that a change is measured from, the latest first; none for other conditions."""
     if draft.condition.kind is not ConditionKind.CHANGE:
         return ()
-    if draft.condition.baseline is Baseline.PREVIOUS:
+    if draft.condition.baseline is AlertBaseline.PREVIOUS:
         moved = [at - draft.window]
     else:
-        days = {Baseline.DAY: [1], Baseline.WEEK: [7], Baseline.FOUR_WEEKS: [7 * one for one in range(1, _WEEKS + 1)]}
+        days = {
+            AlertBaseline.DAY: [1],
+            AlertBaseline.WEEK: [7],
+            AlertBaseline.FOUR_WEEKS: [7 * one for one in range(1, _WEEKS + 1)],
+        }
         moved = [days_before(at, one, zone) for one in days[draft.condition.baseline]]
     return [Interval(start=one - draft.window, end=one) for one in moved]
 
@@ -108,7 +112,7 @@ def reach(draft: RuleDraft) -> timedelta:
         case ConditionKind.FORECAST:
             return timedelta(days=HOURLY_DAYS + 2 if draft.window < _DAY else DAILY_DAYS + 3)
         case ConditionKind.CHANGE:
-            far = {Baseline.PREVIOUS: draft.window, Baseline.DAY: _DAY, Baseline.WEEK: 7 * _DAY}
+            far = {AlertBaseline.PREVIOUS: draft.window, AlertBaseline.DAY: _DAY, AlertBaseline.WEEK: 7 * _DAY}
             return draft.window + far.get(draft.condition.baseline, 7 * _WEEKS * _DAY) + _DAY
         case _:
             return draft.window
@@ -131,7 +135,10 @@ def is_early(draft: RuleDraft, catalogue: Catalogue) -> bool:
     its limit already.
     """
     condition = draft.condition
-    if condition.kind not in (ConditionKind.VALUE, ConditionKind.BUDGET) or condition.direction is not Direction.ABOVE:
+    if (
+        condition.kind not in (ConditionKind.VALUE, ConditionKind.BUDGET)
+        or condition.direction is not AlertDirection.ABOVE
+    ):
         return False
     metric = catalogue.metrics.get(draft.metric or "events")
     if metric is None or isinstance(metric, Quantile) or not grows(draft.metric or "events", catalogue):

@@ -7,8 +7,8 @@ from server.alerts import machine
 from server.alerts.measuring import Gauge
 from server.catalog.metrics import Unit
 from server.organizations.alerts import (
+    AlertDirection,
     ConditionKind,
-    Direction,
     KeptIncident,
     KeptRule,
     Observation,
@@ -75,7 +75,7 @@ def _limit(gauge: Gauge, observation: Observation, state: State) -> str:
     if found.upper is None and found.lower is None:
         found = machine.limits(condition, State.ALERT)
     is_beyond = state in (State.ALERT, State.WARNING)
-    if condition.direction is Direction.BELOW or (found.lower is not None and measured < found.lower):
+    if condition.direction is AlertDirection.BELOW or (found.lower is not None and measured < found.lower):
         word, limit = ("below" if is_beyond else "not below"), found.lower
     else:
         word, limit = ("above" if is_beyond else "not above"), found.upper

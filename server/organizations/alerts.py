@@ -33,7 +33,7 @@ class ConditionKind(enum.StrEnum):
     BUDGET = "budget"  # a share of what may be used in a month
 
 
-class Direction(enum.StrEnum):
+class AlertDirection(enum.StrEnum):
     """The side of the limits on which a figure is wrong."""
 
     ABOVE = "above"
@@ -41,7 +41,7 @@ class Direction(enum.StrEnum):
     OUTSIDE = "outside"
 
 
-class Baseline(enum.StrEnum):
+class AlertBaseline(enum.StrEnum):
     """The window that a change is measured from."""
 
     WEEK = "week"
@@ -106,20 +106,20 @@ class EntryKind(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class AlertCondition:
     """What is wrong with a figure. Limits are in what is compared: units of the metric, percent, standard deviations or
     a share. low_warning and low_critical are the lower limits of OUTSIDE; with CHANGE and ANOMALY these are the
     negative upper ones unless they are given.
     """
 
     kind: ConditionKind
-    direction: Direction = Direction.ABOVE
+    direction: AlertDirection = AlertDirection.ABOVE
     warning: float | None = None
     critical: float | None = None
     low_warning: float | None = None
     low_critical: float | None = None
     hysteresis: float = 0.0
-    baseline: Baseline = Baseline.WEEK
+    baseline: AlertBaseline = AlertBaseline.WEEK
     minimum_effect: float = 0.0
     within: timedelta = timedelta(0)  # of a forecast
     budget: float = 0.0  # 0: the organization's quota of events
@@ -152,7 +152,7 @@ class RuleDraft:
     max_values: int = DEFAULT_VALUES
     window: timedelta = DEFAULT_WINDOW
     step: timedelta = MINUTE
-    condition: Condition
+    condition: AlertCondition
     hold_for: timedelta = timedelta(0)
     minimum_samples: int = 0
     no_data: NoData = NoData.KEEP
@@ -230,7 +230,7 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class AlertStanding:
     """How a rule, or one value of its dimension, stands after a window. It stays the same for as long as windows come
     to the same.
 
@@ -259,7 +259,7 @@ class KeptStanding:
 
     rule_id: str
     value: str
-    standing: Standing
+    standing: AlertStanding
     observation: Observation
     incident_id: str
 
@@ -372,7 +372,7 @@ class TestedValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backtest:
+class RuleBacktest:
     """What a rule would have found. incidents are the first of all, oldest first; observations are of observed_value,
     with how each alone would stand.
     """

@@ -17,10 +17,10 @@ from server.errors import Reason, Refused
 from server.events import rules
 from server.organizations import alerts
 from server.organizations.alerts import (
-    Baseline,
-    Condition,
+    AlertBaseline,
+    AlertCondition,
+    AlertDirection,
     ConditionKind,
-    Direction,
     KeptRule,
     KeptStanding,
     Mute,
@@ -40,8 +40,8 @@ _MAX_ID: Final = 64
 _QUARTER: Final = timedelta(minutes=15)
 _HOUR: Final = timedelta(hours=1)
 _KINDS = {one.value: one for one in ConditionKind}
-_DIRECTIONS = {pb.AlertDirection.Value(f"ALERT_DIRECTION_{one.name}"): one for one in Direction}
-_BASELINES = {pb.AlertBaseline.Value(f"ALERT_BASELINE_{one.name}"): one for one in Baseline}
+_DIRECTIONS = {pb.AlertDirection.Value(f"ALERT_DIRECTION_{one.name}"): one for one in AlertDirection}
+_BASELINES = {pb.AlertBaseline.Value(f"ALERT_BASELINE_{one.name}"): one for one in AlertBaseline}
 _NO_DATA = {pb.NoDataPolicy.Value(f"NO_DATA_POLICY_{one.name}"): one for one in NoData}
 _SEVERITIES = {pb.AlertSeverity.Value(f"ALERT_SEVERITY_{one.name}"): one for one in Severity}
 STATES: Mapping[State, pb.AlertState.ValueType] = {one: pb.AlertState.Value(f"ALERT_STATE_{one.name}") for one in State}
@@ -111,9 +111,9 @@ def draft(message: pb.AlertRule, catalogue: Catalogue) -> RuleDraft:
     )
 
 
-def _window_and_step(message: pb.AlertRule, condition: Condition) -> tuple[timedelta, timedelta]:
+def _window_and_step(message: pb.AlertRule, condition: AlertCondition) -> tuple[timedelta, timedelta]:
     """Returns how much time a figure is about and how often it is looked at, by default as suits the condition."""
-    is_far = condition.kind is ConditionKind.CHANGE and condition.baseline is not Baseline.PREVIOUS
+    is_far = condition.kind is ConditionKind.CHANGE and condition.baseline is not AlertBaseline.PREVIOUS
     if condition.kind in (ConditionKind.FORECAST, ConditionKind.ANOMALY) or is_far:
         window = _HOUR
     else:
@@ -130,7 +130,7 @@ def _window_and_step(message: pb.AlertRule, condition: Condition) -> tuple[timed
     return window, _span("step", message.step) if message.HasField("step") else step
 
 
-def _condition(message: pb.AlertRule) -> Condition:
+def _condition(message: pb.AlertRule) -> AlertCondition:
     asked = message.condition
     which = asked.WhichOneof("kind")
     if which is None:
@@ -142,11 +142,11 @@ def _condition(message: pb.AlertRule) -> Condition:
     if kind is ConditionKind.ABSENCE and asked.direction:
         raise Refused(Reason.INVALID_VALUE, "absence has no direction", field="condition.direction")
     limits = {name: getattr(asked, name) for name in _LIMITS if asked.HasField(name)}
-    return Condition(
+    return AlertCondition(
         kind=kind,
-        direction=_known("condition.direction", asked.direction, _DIRECTIONS, Direction.ABOVE),
+        direction=_known("condition.direction", asked.direction, _DIRECTIONS, AlertDirection.ABOVE),
         hysteresis=asked.hysteresis,
-        baseline=_known("condition.change.baseline", asked.change.baseline, _BASELINES, Baseline.WEEK),
+        baseline=_known("condition.change.baseline", asked.change.baseline, _BASELINES, AlertBaseline.WEEK),
         minimum_effect=asked.anomaly.minimum_effect,
         within=_span("condition.forecast.within", asked.forecast.within),
         budget=asked.budget.budget,
@@ -255,7 +255,7 @@ def _filter(dimension: str, value: str) -> answer_pb2.Filter:
     return message
 
 
-def _condition_message(condition: Condition) -> pb.AlertCondition:
+def _condition_message(condition: AlertCondition) -> pb.AlertCondition:
     message = pb.AlertCondition(hysteresis=condition.hysteresis)
     for name in _LIMITS:
         if (limit := getattr(condition, name)) is not None:

@@ -9,13 +9,13 @@ from server.errors import Reason, Refused
 from server.events import rules
 from server.organizations.alerts import (
     AlertsOverview,
-    Backtest,
     CloseReason,
     EntryKind,
     FoundIncident,
     IncidentEntry,
     KeptIncident,
     Observation,
+    RuleBacktest,
     RuleDraft,
     State,
     TestedValue,
@@ -155,7 +155,7 @@ def tested(context: Context, values: Sequence[TestedValue]) -> pb.TestAlertRuleR
     )
 
 
-def backtest(context: Context, draft: RuleDraft, found: Backtest) -> pb.BacktestAlertRuleResponse:
+def backtest(context: Context, draft: RuleDraft, found: RuleBacktest) -> pb.BacktestAlertRuleResponse:
     """Returns the message of what a rule would have found."""
     message = pb.BacktestAlertRuleResponse(
         context=shared.context(context),

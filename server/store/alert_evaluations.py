@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from server.organizations.alerts import (
+    AlertStanding,
     CloseReason,
     EntryKind,
     KeptIncident,
     KeptRule,
     KeptStanding,
-    Standing,
     State,
 )
 from server.store import alert_rules, alert_values, incidents, statements
@@ -145,7 +145,7 @@ def _looked_at(rule: KeptRule) -> tuple[object, ...]:
 
 async def standings_before(
     driver: Driver, organization_id: int, since: Mapping[str, datetime]
-) -> dict[str, dict[str, Standing]]:
+) -> dict[str, dict[str, AlertStanding]]:
     """Returns how values of rules stood before the windows that end at some instants, by rule and value."""
     rows = await driver.fetch(
         "SELECT DISTINCT ON (c.rule_id, c.value) c.rule_id, c.value, c.standing::text"
@@ -155,7 +155,7 @@ async def standings_before(
         list(since),
         list(since.values()),
     )
-    found: dict[str, dict[str, Standing]] = {}
+    found: dict[str, dict[str, AlertStanding]] = {}
     for rule_id, value, standing in rows:
         found.setdefault(rule_id, {})[value] = alert_values.standing(standing)
     return found
@@ -165,7 +165,7 @@ async def change_standings(
     driver: Driver,
     organization_id: int,
     since: Mapping[str, datetime],
-    changes: Sequence[tuple[str, str, datetime, Standing]],
+    changes: Sequence[tuple[str, str, datetime, AlertStanding]],
 ) -> None:
     """Stores from which windows on values of rules stood how, in place of what was stored from some instants on."""
     await driver.execute(

@@ -9,10 +9,10 @@ from typing import Any, Final
 import asyncpg
 
 from server.organizations.alerts import (
-    Baseline,
-    Condition,
+    AlertBaseline,
+    AlertCondition,
+    AlertDirection,
     ConditionKind,
-    Direction,
     KeptRule,
     KeptStanding,
     Mute,
@@ -33,8 +33,8 @@ _OF_THE_ROW = tuple(one.name for one in fields(KeptRule) if one.name != "draft")
 _STANDING = "rule_id, value, standing::text AS standing, observation::text AS observation, incident_id"
 _ENUMS: Mapping[str, Any] = {
     "kind": ConditionKind,
-    "direction": Direction,
-    "baseline": Baseline,
+    "direction": AlertDirection,
+    "baseline": AlertBaseline,
     "no_data": NoData,
     "severity": Severity,
 }
@@ -58,7 +58,7 @@ def from_json(text: str) -> RuleDraft:
     newer versions write more.
     """
     found = json.loads(text)
-    found["condition"] = Condition(**_known(Condition, found["condition"]))
+    found["condition"] = AlertCondition(**_known(AlertCondition, found["condition"]))
     found["mutes"] = tuple(Mute(**_known(Mute, one)) for one in found.get("mutes", ()))
     found["destinations"] = tuple(found.get("destinations", ()))
     return RuleDraft(**_known(RuleDraft, found))

@@ -7,13 +7,13 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
-from server.organizations.alerts import Observation, Standing, State
+from server.organizations.alerts import AlertStanding, Observation, State
 
 _STANDING_INSTANTS = ("since", "warning_from", "alert_from", "silent_from", "failing_from")
 _FIGURES = ("figure", "measured", "low", "high")
 
 
-def standing_json(standing: Standing) -> str:
+def standing_json(standing: AlertStanding) -> str:
     """Returns a standing as JSON."""
     found: dict[str, object] = {"state": standing.state.value}
     for name in _STANDING_INSTANTS:
@@ -23,11 +23,11 @@ def standing_json(standing: Standing) -> str:
     return _text(found)
 
 
-def standing(text: str) -> Standing:
+def standing(text: str) -> AlertStanding:
     """Returns the standing that standing_json has made this text of."""
     found: Mapping[str, str] = json.loads(text)
     instants = {name: datetime.fromisoformat(found[name]) for name in _STANDING_INSTANTS if name in found}
-    return Standing(state=State(found["state"]), **instants)
+    return AlertStanding(state=State(found["state"]), **instants)
 
 
 def observation_json(observation: Observation) -> str:

@@ -16,11 +16,11 @@ from server.catalog.catalogue import BUILT_IN
 from server.clock import Clock
 from server.events.event import Event, key_of
 from server.organizations.alerts import (
-    Backtest,
-    Condition,
+    AlertCondition,
     ConditionKind,
     KeptIncident,
     KeptRule,
+    RuleBacktest,
     RuleDraft,
     WantedIncidents,
 )
@@ -38,8 +38,8 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 _numbers = itertools.count(1)
 
 
-def above(critical: float, **more: Any) -> Condition:
-    return Condition(kind=ConditionKind.VALUE, critical=critical, **more)
+def above(critical: float, **more: Any) -> AlertCondition:
+    return AlertCondition(kind=ConditionKind.VALUE, critical=critical, **more)
 
 
 @dataclass(slots=True)
@@ -125,7 +125,7 @@ class Looking:
             )
         return [(row[0], row[1]) for row in rows]
 
-    async def backtest(self, draft: RuleDraft, start: datetime, end: datetime) -> Backtest:
+    async def backtest(self, draft: RuleDraft, start: datetime, end: datetime) -> RuleBacktest:
         """Returns what a rule would have found."""
         principal = principals.of_service(self.organization, self.settings)
         _, found = await backtesting.backtest(

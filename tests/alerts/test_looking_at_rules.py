@@ -8,10 +8,10 @@ import pytest
 
 from server.events.event import Event
 from server.organizations.alerts import (
-    Baseline,
-    Condition,
+    AlertBaseline,
+    AlertCondition,
+    AlertDirection,
     ConditionKind,
-    Direction,
     FoundIncident,
     KeptIncident,
     NoData,
@@ -69,7 +69,7 @@ RULES = [
         metric="messages_sent",
         window=15 * MINUTE,
         step=5 * MINUTE,
-        condition=Condition(kind=VALUE, direction=Direction.BELOW, critical=10, warning=15),
+        condition=AlertCondition(kind=VALUE, direction=AlertDirection.BELOW, critical=10, warning=15),
     ),
     RuleDraft(
         name="errors",
@@ -92,11 +92,11 @@ RULES = [
         metric="unique_users",
         window=HOUR,
         step=5 * MINUTE,
-        condition=Condition(
-            kind=VALUE, direction=Direction.OUTSIDE, warning=7, critical=8, low_warning=5, low_critical=4
+        condition=AlertCondition(
+            kind=VALUE, direction=AlertDirection.OUTSIDE, warning=7, critical=8, low_warning=5, low_critical=4
         ),
     ),
-    RuleDraft(name="silence", window=4 * MINUTE, condition=Condition(kind=ConditionKind.ABSENCE)),
+    RuleDraft(name="silence", window=4 * MINUTE, condition=AlertCondition(kind=ConditionKind.ABSENCE)),
     RuleDraft(
         name="by agent",
         metric="messages_sent",
@@ -110,8 +110,12 @@ RULES = [
         metric="messages_sent",
         window=10 * MINUTE,
         step=5 * MINUTE,
-        condition=Condition(
-            kind=ConditionKind.CHANGE, baseline=Baseline.PREVIOUS, direction=Direction.OUTSIDE, critical=80, warning=50
+        condition=AlertCondition(
+            kind=ConditionKind.CHANGE,
+            baseline=AlertBaseline.PREVIOUS,
+            direction=AlertDirection.OUTSIDE,
+            critical=80,
+            warning=50,
         ),
     ),
     RuleDraft(
@@ -119,7 +123,7 @@ RULES = [
         metric="messages_sent",
         window=HOUR,
         step=15 * MINUTE,
-        condition=Condition(kind=ConditionKind.BUDGET, budget=400, warning=0.5, critical=0.9),
+        condition=AlertCondition(kind=ConditionKind.BUDGET, budget=400, warning=0.5, critical=0.9),
     ),
 ]
 

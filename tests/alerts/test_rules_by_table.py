@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from server.organizations.alerts import (
-    Baseline,
+    AlertBaseline,
+    AlertCondition,
+    AlertDirection,
     CloseReason,
-    Condition,
     ConditionKind,
-    Direction,
     Mute,
     NoData,
     RuleDraft,
@@ -23,7 +23,7 @@ from tests.support import worlds
 
 SOON = timedelta(seconds=11)
 MANY = RuleDraft(name="many", metric="messages_sent", window=MINUTE, condition=above(3))
-BELOW = Condition(kind=ConditionKind.VALUE, direction=Direction.BELOW, critical=1)
+BELOW = AlertCondition(kind=ConditionKind.VALUE, direction=AlertDirection.BELOW, critical=1)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ async def test_several_workers_at_once_tell_each_transition_once(here: Looking) 
 async def test_data_that_stops_is_told(here: Looking) -> None:
     start = days_ago(1)
     gone = await here.rule(
-        RuleDraft(name="gone", window=5 * MINUTE, condition=Condition(kind=ConditionKind.ABSENCE)), since=start
+        RuleDraft(name="gone", window=5 * MINUTE, condition=AlertCondition(kind=ConditionKind.ABSENCE)), since=start
     )
     rate = RuleDraft(name="rate", metric="error_rate", condition=above(0.5), no_data=NoData.ALERT, hold_for=2 * MINUTE)
     without = await here.rule(rate, since=start)
@@ -189,7 +189,9 @@ async def test_a_change_is_measured_from_the_same_hour_of_the_week_across_a_chan
         window=15 * MINUTE,
         step=15 * MINUTE,
         time_zone="Europe/Berlin",
-        condition=Condition(kind=ConditionKind.CHANGE, direction=Direction.BELOW, critical=-50, baseline=Baseline.WEEK),
+        condition=AlertCondition(
+            kind=ConditionKind.CHANGE, direction=AlertDirection.BELOW, critical=-50, baseline=AlertBaseline.WEEK
+        ),
     )
     rule = await here.rule(draft, since=monday - HOUR)
     await send(here, before - 14 * DAY, 1)  # the organization is older than that
@@ -208,10 +210,10 @@ async def test_the_month_so_far_counts_for_a_budget(here: Looking) -> None:
         metric="cost_micros",
         window=HOUR,
         step=15 * MINUTE,
-        condition=Condition(kind=ConditionKind.BUDGET, budget=1_000, warning=0.5, critical=0.9),
+        condition=AlertCondition(kind=ConditionKind.BUDGET, budget=1_000, warning=0.5, critical=0.9),
     )
     rule = await here.rule(draft, since=noon)
-    quota = RuleDraft(name="quota", condition=Condition(kind=ConditionKind.BUDGET, warning=0.5), step=15 * MINUTE)
+    quota = RuleDraft(name="quota", condition=AlertCondition(kind=ConditionKind.BUDGET, warning=0.5), step=15 * MINUTE)
     without = await here.rule(quota, since=noon)
     costs = [event(noon + minute * MINUTE, detail={"cost_micros": 200}) for minute in (1, 2, 20)]
     await worlds.store(here.database, here.organization, costs)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from server.organizations.alerts import Observation, Standing, State
+from server.organizations.alerts import AlertStanding, Observation, State
 from server.store import alert_values
 from server.store.database import Database
 from tests.support.rpcs import answers
@@ -30,7 +30,7 @@ async def stand(
     database: Database, organization_id: int, rule_id: str, state: State, at: datetime, value: str = "", **of: Any
 ) -> None:
     """Stores how a rule, or a value of its dimension, stands after a window."""
-    standing = alert_values.standing_json(Standing(state=state, since=at, **of))
+    standing = alert_values.standing_json(AlertStanding(state=state, since=at, **of))
     observation = alert_values.observation_json(Observation(at=at, figure=7.5, measured=7.5, samples=4, reason="why"))
     async with database.transaction() as driver:
         await driver.execute(

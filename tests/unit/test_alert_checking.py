@@ -11,15 +11,15 @@ import pytest
 from server.alerts import checking
 from server.catalog.catalogue import BUILT_IN
 from server.errors import Reason, Refused
-from server.organizations.alerts import Baseline, Condition, ConditionKind, Direction, Mute, RuleDraft
+from server.organizations.alerts import AlertBaseline, AlertCondition, AlertDirection, ConditionKind, Mute, RuleDraft
 
 _MINUTES: dict[str, Any] = {"window": timedelta(minutes=10), "step": timedelta(minutes=5)}
-_VALUE = Condition(kind=ConditionKind.VALUE, direction=Direction.ABOVE, critical=5.0)
+_VALUE = AlertCondition(kind=ConditionKind.VALUE, direction=AlertDirection.ABOVE, critical=5.0)
 _DRAFT = RuleDraft(name="Errors", metric="error_rate", condition=_VALUE)
 _QUARTERS: dict[str, Any] = {"window": timedelta(minutes=15), "step": timedelta(minutes=15)}
-_ANOMALY = Condition(kind=ConditionKind.ANOMALY, direction=Direction.OUTSIDE, critical=3.0)
-_BUDGET = Condition(kind=ConditionKind.BUDGET, critical=0.9, budget=1_000.0)
-_FORECAST = Condition(kind=ConditionKind.FORECAST, critical=5.0, within=timedelta(hours=6))
+_ANOMALY = AlertCondition(kind=ConditionKind.ANOMALY, direction=AlertDirection.OUTSIDE, critical=3.0)
+_BUDGET = AlertCondition(kind=ConditionKind.BUDGET, critical=0.9, budget=1_000.0)
+_FORECAST = AlertCondition(kind=ConditionKind.FORECAST, critical=5.0, within=timedelta(hours=6))
 _HOURLY: dict[str, Any] = {"window": timedelta(hours=1), "step": timedelta(hours=1)}
 
 
@@ -28,7 +28,7 @@ def _value(**limits: Any) -> dict[str, Any]:
 
 
 def _outside(**limits: Any) -> dict[str, Any]:
-    return _value(direction=Direction.OUTSIDE, **limits)
+    return _value(direction=AlertDirection.OUTSIDE, **limits)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def _outside(**limits: Any) -> dict[str, Any]:
         ("condition.critical", Reason.NOT_A_NUMBER, _value(critical=math.nan)),
         ("condition.warning", Reason.NOT_A_NUMBER, _value(warning=math.inf)),
         ("condition.critical", Reason.INVALID_VALUE, _value(warning=5.0, critical=4.0)),
-        ("condition.critical", Reason.INVALID_VALUE, _value(direction=Direction.BELOW, warning=5.0, critical=6.0)),
+        ("condition.critical", Reason.INVALID_VALUE, _value(direction=AlertDirection.BELOW, warning=5.0, critical=6.0)),
         ("condition.low_warning", Reason.INVALID_VALUE, _value(critical=5.0, low_warning=1.0)),
         ("condition.low_critical", Reason.INVALID_VALUE, _value(critical=5.0, low_critical=1.0)),
         ("condition.low_critical", Reason.REQUIRED_FIELD, _outside(critical=5.0)),
@@ -93,18 +93,18 @@ def _outside(**limits: Any) -> dict[str, Any]:
         ),
         ("window", Reason.INVALID_DURATION, {"condition": _ANOMALY}),
         ("step", Reason.INVALID_DURATION, {**_QUARTERS, "step": timedelta(minutes=5), "condition": _ANOMALY}),
-        ("step", Reason.INVALID_DURATION, {"condition": Condition(kind=ConditionKind.CHANGE, critical=10.0)}),
+        ("step", Reason.INVALID_DURATION, {"condition": AlertCondition(kind=ConditionKind.CHANGE, critical=10.0)}),
         ("step", Reason.INVALID_DURATION, {"metric": "events", "condition": _BUDGET}),
-        ("metric", Reason.INVALID_VALUE, {"condition": Condition(kind=ConditionKind.ABSENCE)}),
+        ("metric", Reason.INVALID_VALUE, {"condition": AlertCondition(kind=ConditionKind.ABSENCE)}),
         (
             "condition.critical",
             Reason.INVALID_VALUE,
-            {"metric": "", "condition": Condition(kind=ConditionKind.ABSENCE, critical=1.0)},
+            {"metric": "", "condition": AlertCondition(kind=ConditionKind.ABSENCE, critical=1.0)},
         ),
         (
             "condition.direction",
             Reason.INVALID_VALUE,
-            {**_QUARTERS, "condition": replace(_BUDGET, direction=Direction.BELOW)},
+            {**_QUARTERS, "condition": replace(_BUDGET, direction=AlertDirection.BELOW)},
         ),
         ("condition.budget.budget", Reason.INVALID_VALUE, {**_QUARTERS, "condition": replace(_BUDGET, budget=-1.0)}),
         (
@@ -151,12 +151,15 @@ def test_what_makes_no_rule_is_refused(field: str, reason: Reason, changes: dict
         {"runbook_url": "https://wiki.example.org/errors?of=agents#first"},
         {"description": "First look.\n\tThen act."},
         _value(warning=5.0, critical=5.0),
-        _value(direction=Direction.BELOW, warning=5.0, critical=4.0),
+        _value(direction=AlertDirection.BELOW, warning=5.0, critical=4.0),
         _outside(critical=5.0, low_warning=1.0, hysteresis=3.9),
         {**_QUARTERS, "condition": _ANOMALY},
-        {**_QUARTERS, "condition": Condition(kind=ConditionKind.CHANGE, warning=20.0, baseline=Baseline.FOUR_WEEKS)},
-        {"condition": Condition(kind=ConditionKind.CHANGE, warning=20.0, baseline=Baseline.PREVIOUS)},
-        {"metric": "", "condition": Condition(kind=ConditionKind.ABSENCE), "group_by": "agent"},
+        {
+            **_QUARTERS,
+            "condition": AlertCondition(kind=ConditionKind.CHANGE, warning=20.0, baseline=AlertBaseline.FOUR_WEEKS),
+        },
+        {"condition": AlertCondition(kind=ConditionKind.CHANGE, warning=20.0, baseline=AlertBaseline.PREVIOUS)},
+        {"metric": "", "condition": AlertCondition(kind=ConditionKind.ABSENCE), "group_by": "agent"},
         {**_QUARTERS, "metric": "cost_micros", "condition": _BUDGET, "dimension": "agent", "value": "a"},
         {"mutes": (Mute(cron="0 22 * * mon-fri", duration=timedelta(hours=9), time_zone="Europe/Berlin"),)},
     ],

@@ -12,10 +12,10 @@ from hypothesis import strategies
 
 from server.alerts import machine
 from server.organizations.alerts import (
+    AlertCondition,
+    AlertDirection,
     CloseReason,
-    Condition,
     ConditionKind,
-    Direction,
     EntryKind,
     NoData,
     Observation,
@@ -29,20 +29,20 @@ OK, WARNING, ALERT, NO_DATA = State.OK, State.WARNING, State.ALERT, State.NO_DAT
 MEASURED = strategies.one_of(strategies.none(), strategies.integers(0, 12).map(float), strategies.just("error"))
 
 
-def rule(condition: Condition, **more: Any) -> RuleDraft:
+def rule(condition: AlertCondition, **more: Any) -> RuleDraft:
     return RuleDraft(name="rule", metric="messages_sent", condition=condition, **more)
 
 
-def value(direction: Direction, **limits: Any) -> Condition:
-    return Condition(kind=ConditionKind.VALUE, direction=direction, **limits)
+def value(direction: AlertDirection, **limits: Any) -> AlertCondition:
+    return AlertCondition(kind=ConditionKind.VALUE, direction=direction, **limits)
 
 
-ABOVE = value(Direction.ABOVE, warning=5, critical=8)
-HELD = value(Direction.ABOVE, warning=5, critical=8, hysteresis=2)
-BELOW = value(Direction.BELOW, warning=5, critical=2)
-OUTSIDE = value(Direction.OUTSIDE, warning=8, critical=10, low_warning=3, low_critical=1)
-SYMMETRIC = Condition(kind=ConditionKind.CHANGE, direction=Direction.OUTSIDE, warning=20, critical=50)
-ABSENCE = Condition(kind=ConditionKind.ABSENCE)
+ABOVE = value(AlertDirection.ABOVE, warning=5, critical=8)
+HELD = value(AlertDirection.ABOVE, warning=5, critical=8, hysteresis=2)
+BELOW = value(AlertDirection.BELOW, warning=5, critical=2)
+OUTSIDE = value(AlertDirection.OUTSIDE, warning=8, critical=10, low_warning=3, low_critical=1)
+SYMMETRIC = AlertCondition(kind=ConditionKind.CHANGE, direction=AlertDirection.OUTSIDE, warning=20, critical=50)
+ABSENCE = AlertCondition(kind=ConditionKind.ABSENCE)
 
 
 def windows(measured: Sequence[float | str | None]) -> list[Observation]:
@@ -122,7 +122,12 @@ def test_a_run_has_its_incidents() -> None:
     close=strategies.one_of(strategies.none(), strategies.integers(1, 4)),
 )
 def test_a_run_in_two_parts_comes_to_the_same(
-    measured: list[float | str | None], cut: int, condition: Condition, hold: int, no_data: NoData, close: int | None
+    measured: list[float | str | None],
+    cut: int,
+    condition: AlertCondition,
+    hold: int,
+    no_data: NoData,
+    close: int | None,
 ) -> None:
     draft = rule(
         condition, hold_for=hold * MINUTE, no_data=no_data, close_after=None if close is None else close * MINUTE

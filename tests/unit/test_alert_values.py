@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from server.organizations.alerts import (
-    Baseline,
-    Condition,
+    AlertBaseline,
+    AlertCondition,
+    AlertDirection,
+    AlertStanding,
     ConditionKind,
-    Direction,
     Mute,
     NoData,
     Observation,
     RuleDraft,
     Severity,
-    Standing,
     State,
 )
 from server.store import alert_rules, alert_values
@@ -26,8 +26,8 @@ _AT = datetime(2026, 11, 30, 12, 5, tzinfo=UTC)
 @pytest.mark.parametrize(
     "standing",
     [
-        Standing(state=State.OK, since=_AT),
-        Standing(
+        AlertStanding(state=State.OK, since=_AT),
+        AlertStanding(
             state=State.ALERT,
             since=_AT,
             warning_from=_AT - timedelta(minutes=5),
@@ -36,7 +36,7 @@ _AT = datetime(2026, 11, 30, 12, 5, tzinfo=UTC)
         ),
     ],
 )
-def test_a_standing_comes_back_as_it_was(standing: Standing) -> None:
+def test_a_standing_comes_back_as_it_was(standing: AlertStanding) -> None:
     assert alert_values.standing(alert_values.standing_json(standing)) == standing
 
 
@@ -54,7 +54,7 @@ def test_an_observation_comes_back_as_it_was(observation: Observation) -> None:
 
 def test_names_of_newer_versions_are_passed_over() -> None:
     standing = '{"state": "ok", "since": "2026-11-30T12:05:00+00:00", "mood": "fine"}'
-    assert alert_values.standing(standing) == Standing(state=State.OK, since=_AT)
+    assert alert_values.standing(standing) == AlertStanding(state=State.OK, since=_AT)
     observation = '{"at": "2026-11-30T12:05:00+00:00", "samples": 3, "median": 4}'
     assert alert_values.observation(observation) == Observation(at=_AT, samples=3)
 
@@ -64,13 +64,13 @@ def test_figures_that_json_has_no_word_for_are_not_stored() -> None:
         alert_values.observation_json(Observation(at=_AT, figure=float("inf")))
 
 
-_CONDITION = Condition(kind=ConditionKind.ANOMALY, direction=Direction.OUTSIDE, critical=3.0)
+_CONDITION = AlertCondition(kind=ConditionKind.ANOMALY, direction=AlertDirection.OUTSIDE, critical=3.0)
 
 
 @pytest.mark.parametrize(
     "draft",
     [
-        RuleDraft(name="Silent", condition=Condition(kind=ConditionKind.ABSENCE)),
+        RuleDraft(name="Silent", condition=AlertCondition(kind=ConditionKind.ABSENCE)),
         RuleDraft(
             name="Kosten über 5 €",
             description="Two\nlines",
@@ -80,15 +80,15 @@ _CONDITION = Condition(kind=ConditionKind.ANOMALY, direction=Direction.OUTSIDE, 
             max_values=7,
             window=timedelta(hours=2),
             step=timedelta(minutes=15),
-            condition=Condition(
+            condition=AlertCondition(
                 kind=ConditionKind.CHANGE,
-                direction=Direction.OUTSIDE,
+                direction=AlertDirection.OUTSIDE,
                 warning=0.1,
                 critical=1e300,
                 low_warning=-0.1,
                 low_critical=-5.0,
                 hysteresis=0.05,
-                baseline=Baseline.DAY,
+                baseline=AlertBaseline.DAY,
                 minimum_effect=2.0,
                 within=timedelta(hours=3),
                 budget=12.5,

@@ -12,7 +12,14 @@ from pyroaring import BitMap
 from server.alerts import sources, windows
 from server.catalog.catalogue import BUILT_IN
 from server.catalog.cells import Cell
-from server.organizations.alerts import Baseline, Condition, ConditionKind, Direction, RuleDraft, default_step
+from server.organizations.alerts import (
+    AlertBaseline,
+    AlertCondition,
+    AlertDirection,
+    ConditionKind,
+    RuleDraft,
+    default_step,
+)
 from server.timerange import Interval
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -20,8 +27,8 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BERLIN, LORD_HOWE = ZoneInfo("Europe/Berlin"), ZoneInfo("Australia/Lord_Howe")
 
 
-def change(baseline: Baseline, **more: Any) -> RuleDraft:
-    condition = Condition(kind=ConditionKind.CHANGE, baseline=baseline, critical=10)
+def change(baseline: AlertBaseline, **more: Any) -> RuleDraft:
+    condition = AlertCondition(kind=ConditionKind.CHANGE, baseline=baseline, critical=10)
     return RuleDraft(name="rule", metric="messages_sent", condition=condition, **more)
 
 
@@ -42,21 +49,23 @@ def test_windows_end_at_multiples_of_the_step() -> None:
     ],
 )
 def test_the_week_before_is_the_same_time_by_the_clock(zone: ZoneInfo, at: datetime, expected: datetime) -> None:
-    (found,) = windows.baselines(change(Baseline.WEEK, window=HOUR), zone, at)
+    (found,) = windows.baselines(change(AlertBaseline.WEEK, window=HOUR), zone, at)
     assert (found.start, found.end) == (expected - HOUR, expected)
 
 
 def test_comparable_windows_are_whole() -> None:
-    draft = change(Baseline.FOUR_WEEKS, window=15 * MINUTE)
+    draft = change(AlertBaseline.FOUR_WEEKS, window=15 * MINUTE)
     found = windows.baselines(draft, BERLIN, START)
     assert [one.end for one in found] == [START - week * 7 * DAY for week in (1, 2, 3, 4)]
     assert all(one.end - one.start == 15 * MINUTE for one in found)
-    (before,) = windows.baselines(change(Baseline.PREVIOUS, window=15 * MINUTE), BERLIN, START)
+    (before,) = windows.baselines(change(AlertBaseline.PREVIOUS, window=15 * MINUTE), BERLIN, START)
     assert before == Interval(start=START - 30 * MINUTE, end=START - 15 * MINUTE)
 
 
 def test_a_budget_is_of_the_month_of_the_zone() -> None:
-    draft = RuleDraft(name="rule", metric="cost_micros", condition=Condition(kind=ConditionKind.BUDGET, critical=1))
+    draft = RuleDraft(
+        name="rule", metric="cost_micros", condition=AlertCondition(kind=ConditionKind.BUDGET, critical=1)
+    )
     in_april = datetime(2026, 3, 31, 22, 15, tzinfo=UTC)  # a quarter past midnight in Berlin
     assert windows.window(draft, BERLIN, in_april).start == in_april - 15 * MINUTE
     assert windows.window(draft, BERLIN, in_april - 15 * MINUTE).start == datetime(2026, 2, 28, 23, tzinfo=UTC)
@@ -65,18 +74,18 @@ def test_a_budget_is_of_the_month_of_the_zone() -> None:
 @pytest.mark.parametrize(
     ("metric", "direction", "expected"),
     [
-        ("messages_sent", Direction.ABOVE, True),
-        ("cost_micros", Direction.ABOVE, True),
-        ("unique_users", Direction.ABOVE, True),
-        ("messages_sent", Direction.BELOW, False),
-        ("error_rate", Direction.ABOVE, False),
-        ("p95_response_time_ms", Direction.ABOVE, False),
-        ("conversations_escalated", Direction.ABOVE, False),  # a hand-over can be taken back
-        ("storage_change_bytes", Direction.ABOVE, False),
+        ("messages_sent", AlertDirection.ABOVE, True),
+        ("cost_micros", AlertDirection.ABOVE, True),
+        ("unique_users", AlertDirection.ABOVE, True),
+        ("messages_sent", AlertDirection.BELOW, False),
+        ("error_rate", AlertDirection.ABOVE, False),
+        ("p95_response_time_ms", AlertDirection.ABOVE, False),
+        ("conversations_escalated", AlertDirection.ABOVE, False),  # a hand-over can be taken back
+        ("storage_change_bytes", AlertDirection.ABOVE, False),
     ],
 )
-def test_what_can_only_grow_is_known_early(metric: str, direction: Direction, expected: bool) -> None:
-    condition = Condition(kind=ConditionKind.VALUE, direction=direction, critical=1)
+def test_what_can_only_grow_is_known_early(metric: str, direction: AlertDirection, expected: bool) -> None:
+    condition = AlertCondition(kind=ConditionKind.VALUE, direction=direction, critical=1)
     assert windows.is_early(RuleDraft(name="rule", metric=metric, condition=condition), BUILT_IN) is expected
 
 
