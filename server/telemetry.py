@@ -77,6 +77,18 @@ DESTINATIONS_PAUSED = Counter(
 DOWNLOADS = Counter(
     "tallywire_downloads", "Reads of files by links, by what came of them: served or refused.", ["result"]
 )
+ALERT_RULES = Counter(
+    "tallywire_alert_rules",
+    "Looks at rules of alerts by outcome: looked, failed (it cannot be looked at, or not now) or lost (another worker"
+    " was there before).",
+    ["outcome"],
+)
+ALERT_LAG_SECONDS = Histogram(
+    "tallywire_alert_lag_seconds",
+    "Seconds between the time at which a rule of alerts was due and the commit of what was found.",
+    buckets=(0.1, 0.25, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10, 30, 60, 300),
+)
+INCIDENTS = Counter("tallywire_incidents", "Incidents of alerts by what became of them: opened or closed.", ["what"])
 PROJECTED_EVENTS = Counter("tallywire_projected_events", "Events that projections have taken in.", ["projection"])
 PROJECTION_SECONDS = Histogram(
     "tallywire_projection_step_seconds", "Duration of steps of projections.", ["projection"], buckets=_SECONDS

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from server import errors, failpoints
+from server import errors, failpoints, telemetry
 from server.alerts import backtesting, machine, reading, recording, windows
 from server.alerts.backtesting import Watched
 from server.alerts.machine import Run
@@ -260,6 +260,12 @@ class Evaluating:
             await stored.finish(driver, organization_id, [one.looked(look) for one, look in looks.values()], now)
             failpoints.reach("alert_before_commit")
         failpoints.reach("alert_after_commit")
+        telemetry.ALERT_RULES.labels("lost").inc(len(seen) - len(looks))
+        for one, look in looks.values():
+            telemetry.ALERT_RULES.labels("failed" if one.refusal else "looked").inc()
+            if one.due.ends:
+                lag = self._clock.now() - (look.until + look.rule.draft.delay)
+                telemetry.ALERT_LAG_SECONDS.observe(max(0.0, lag.total_seconds()))
 
 
 async def _first_ends(driver: Driver, rules: Sequence[KeptRule], now: datetime) -> list[datetime]:

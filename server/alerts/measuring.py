@@ -1,6 +1,7 @@
 """Measuring: what a window of a rule comes to."""
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from server.catalog.catalogue import Catalogue
 from server.catalog.cells import Cell
 from server.catalog.dimensions import Dimension
 from server.catalog.filters import Filter
-from server.catalog.metrics import Metric, Quantile, Ratio, Unit
+from server.catalog.metrics import Aggregation, Measure, Metric, Quantile, Ratio, Unit
 from server.catalog.selections import Wanted
 from server.organizations.alerts import AlertDirection, ConditionKind, Observation, RuleDraft
 from server.timerange import Interval
@@ -47,8 +48,24 @@ class Gauge:
 
     @property
     def wanted(self) -> Wanted:
-        """Returns what is read of each window."""
-        return figures.wanted([self.name], EVENTS.name, catalogue=self.catalogue)
+        """Returns what is read of each window: events, too, where these decide which values are looked at."""
+        more = [EVENTS.name] if self.draft.group_by else []
+        return figures.wanted([self.name], *more, *self._counted, catalogue=self.catalogue)
+
+    @property
+    def _counted(self) -> Sequence[str]:
+        """Returns what says of how many values a sum is made; nothing for what is no sum."""
+        metric = self.metric
+        is_sum = isinstance(metric, Measure) and metric.aggregation in (Aggregation.SUM, Aggregation.HISTOGRAM)
+        return [f"{metric.name}.count"] if is_sum else []
+
+    @property
+    def event_types(self) -> set[str] | None:
+        """Returns the types of events that windows are counted from; None: all of them."""
+        measures = self.catalogue.measures_of(self.name)
+        if self.draft.group_by or not all(one.event_types for one in measures):
+            return None
+        return {name for one in measures for name in one.event_types}
 
     @property
     def needs_bins(self) -> bool:
@@ -107,8 +124,8 @@ class Gauge:
         return None if found is None else float(metrics.shown(self.metric, found))
 
     def samples(self, cell: Cell) -> int:
-        """Returns of how many events or values a figure is made: of a rate its denominator, of a percentile its values,
-        and of all else the events.
+        """Returns of how many events or values a figure is made: of a rate its denominator, of a percentile or sum its
+        values, and of a count what was counted.
         """
         metric = self.metric
         if isinstance(metric, Quantile):
@@ -116,9 +133,8 @@ class Gauge:
             return sum(count for key, count in cell.bins.items() if first <= key < first + histogram.BIN_COUNT)
         if isinstance(metric, Ratio) and metric.denominators:
             return figures.added_up(cell, metric.denominators, (), self.catalogue)
-        if not figures.is_kept(EVENTS.name, self.dimension(), self.catalogue):
-            return int(self.figure(cell) or 0)
-        return int(figures.figure(EVENTS, cell) or 0)
+        counted = self._counted
+        return figures.added_up(cell, counted, (), self.catalogue) if counted else int(self.figure(cell) or 0)
 
     def _change(self, source: FigureSource, seen: Observation, first_event: datetime | None) -> Observation:
         compared = windows.baselines(self.draft, self.zone, seen.at)

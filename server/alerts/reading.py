@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from server import timerange
-from server.alerts import sources, windows
+from server.alerts import raw_buckets, sources, windows
 from server.alerts.measuring import EVENTS, Gauge
 from server.alerts.sources import Buckets, FigureSource, Windows
 from server.catalog import figures
+from server.catalog.cells import OTHER, Cell
 from server.catalog.selections import AsOf, Selection, Wanted
 from server.errors import Reason, Refused
 from server.organizations.alerts import ConditionKind
@@ -99,27 +100,20 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """What is read for a value of a rule: its windows or buckets, and its days."""
+    """What is read for a value of a rule: its windows or buckets, unless these are counted from raw events, and its
+    days.
+    """
 
     asked: AskedWindows
     value: str
     intervals: Sequence[Interval]
-    days: Sequence[Interval]
+    selections: Sequence[Selection]
+    days: Sequence[Selection]
 
-    def selection(self, interval: Interval) -> Selection:
-        gauge = self.asked.gauge
-        wanted = gauge.wanted
-        return Selection(
-            dimension=gauge.dimension(),
-            value=gauge.part(self.value).value,
-            span=interval.span,
-            bins=gauge.needs_bins,
-            sets=bool(wanted.sets),
-            edges=interval.edges,
-        )
-
-    def day(self, interval: Interval) -> Selection:
-        return Selection.of(self.asked.gauge.part(self.value), interval.span, bins=False, sets=False)
+    @property
+    def is_counted(self) -> bool:
+        """Returns whether its buckets are counted from raw events."""
+        return not self.selections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +123,8 @@ class _Plan:
 
     def selections(self) -> Iterator[Selection]:
         for part in self.parts:
-            yield from map(part.selection, part.intervals)
-            yield from map(part.day, part.days)
+            yield from part.selections
+            yield from part.days
 
 
 async def read(queries: Queries, principal: Principal, asked: Sequence[AskedWindows]) -> Found:
@@ -149,7 +143,7 @@ async def read(queries: Queries, principal: Principal, asked: Sequence[AskedWind
         if starts:
             _check_raw(resolved, min(starts))
         parts = [part for one in asked for part in await _parts(reader, one)]
-        if sum(len(part.intervals) + len(part.days) for part in parts) > MOST_SELECTIONS:
+        if sum(len(part.days) + len(part.selections) for part in parts) > MOST_SELECTIONS:
             raise Refused(
                 Reason.TOO_MANY_POINTS,
                 "these are too many windows to look at together: take a shorter period, a longer step or fewer values",
@@ -168,7 +162,19 @@ async def read(queries: Queries, principal: Principal, asked: Sequence[AskedWind
     async with reading as (driver, found):
         for one in asked:
             await _check(Reader(driver, principal.organization_id, one.gauge.wanted, None), one)
-    return _found(asked, found)
+        counted = {
+            place: await raw_buckets.counted(
+                driver,
+                principal.organization_id,
+                part.asked.gauge.part(part.value),
+                part.intervals,
+                part.asked.gauge.event_types,
+                part.asked.gauge.wanted,
+            )
+            for place, part in enumerate(found.plan.parts)
+            if part.is_counted
+        }
+    return _found(asked, found, counted)
 
 
 async def _check(reader: Reader, asked: AskedWindows) -> None:
@@ -208,11 +214,39 @@ def _check_raw(period: TimeRange, first: datetime) -> None:
 async def _parts(reader: Reader, asked: AskedWindows) -> list[_Part]:
     intervals, gauge = asked.intervals, asked.gauge
     if not gauge.draft.group_by:
-        return [_Part(asked=asked, value="", intervals=intervals, days=())]
+        return [_part(asked, "", intervals, ())]
     has_events = figures.is_kept(EVENTS.name, gauge.dimension(), gauge.catalogue)
     days = sources.buckets(_whole_days(asked.active), _DAY) if asked.is_many and has_events else ()
     values = dict.fromkeys([*await _active(reader, asked), *asked.also])
-    return [_Part(asked=asked, value=value, intervals=intervals, days=days) for value in values]
+    return [_part(asked, value, intervals, days) for value in values]
+
+
+def _part(asked: Asked, value: str, intervals: Sequence[Interval], days: Sequence[Interval]) -> _Part:
+    """Returns what is read for a value. Buckets within quarter hours are counted from raw events where these alone
+    decide what is in them.
+    """
+    gauge = asked.gauge
+    wanted, part = gauge.wanted, gauge.part(value)
+    is_fine = asked.is_many and asked.width < timerange.QUARTER
+    is_counted = is_fine and not wanted.projections and part.value != OTHER
+
+    def selection(interval: Interval) -> Selection:
+        return Selection(
+            dimension=part.dimension,
+            value=part.value,
+            span=interval.span,
+            bins=gauge.needs_bins,
+            sets=bool(wanted.sets),
+            edges=interval.edges,
+        )
+
+    return _Part(
+        asked=asked,
+        value=value,
+        intervals=intervals,
+        selections=() if is_counted else list(map(selection, intervals)),
+        days=[Selection.of(part, one.span, bins=False, sets=False) for one in days],
+    )
 
 
 def _whole_days(active: Interval) -> Interval:
@@ -231,22 +265,24 @@ async def _active(reader: Reader, asked: AskedWindows) -> Sequence[str]:
     return found
 
 
-def _found(asked: Sequence[AskedWindows], read: Read[_Plan]) -> Found:
+def _found(asked: Sequence[Asked], read: Read[_Plan], counted: Mapping[int, Sequence[Cell]]) -> Found:
     cells = read.found.cells
     first = None if read.found.first_event is None else timerange.instant(read.found.first_event)
     by_rule: list[dict[str, FigureSource]] = [{} for _ in asked]
     days: list[dict[str, set[datetime]]] = [{} for _ in asked]
     places = {id(one): place for place, one in enumerate(asked)}
-    for part in read.plan.parts:
+    for number, part in enumerate(read.plan.parts):
         place = places[id(part.asked)]
-        mine = [cells[part.selection(one)] for one in part.intervals]
-        source: FigureSource
+        mine = counted[number] if part.is_counted else [cells[one] for one in part.selections]
+        source: Source
         if part.asked.is_many:
             source = Buckets(part.intervals[0].start, part.asked.width, mine)
         else:
             source = Windows(dict(zip(part.intervals, mine, strict=True)))
         by_rule[place][part.value] = source
-        days[place][part.value] = {one.start for one in part.days if figures.figure(EVENTS, cells[part.day(one)])}
+        days[place][part.value] = {
+            timerange.instant(one.span.start) for one in part.days if figures.figure(EVENTS, cells[one])
+        }
     return Found(
         context=read.context([one.gauge.name for one in asked], asked[0].gauge.catalogue),
         as_of=read.found.as_of,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from server import timerange
+from server import telemetry, timerange
 from server.alerts import machine, wording
 from server.alerts.machine import Episode, Run, Turn
 from server.alerts.measuring import Gauge
@@ -245,6 +245,9 @@ async def _store(driver: Driver, look: Look, change: _Change) -> None:
     """Stores an incident with what is added to it, and queues what is to be told."""
     organization_id = look.rule.organization_id
     await stored.save_incident(driver, organization_id, change.incident)
+    for entry in change.entries:
+        if entry.kind in (EntryKind.OPENED, EntryKind.CLOSED):
+            telemetry.INCIDENTS.labels(entry.kind.value).inc()
     state = change.before
     for entry in change.entries:
         if _is_told(change, entry):

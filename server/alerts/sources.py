@@ -61,7 +61,9 @@ class Buckets:
         self._moving: dict[int, tuple[int, dict[int, int]]] = {}  # by length: the first bucket, and the histogram
 
     def cell(self, window: Interval) -> Cell:
-        """Returns what a window adds up to; what of it lies before the first bucket is left out."""
+        """Returns what a window adds up to, which holds until the next one is asked for. What lies before the first
+        bucket is left out.
+        """
         last = len(self._cells)
         first = min(last, max(0, (window.start - self._start) // self._width))
         end = min(last, max(first, (window.end - self._start) // self._width))
@@ -81,9 +83,9 @@ class Buckets:
             for cell in come:
                 add_into(bins, cell.bins.items())
             for cell in gone:
-                add_into(bins, [(key, -count) for key, count in cell.bins.items()])
+                _take_from(bins, cell.bins)
         self._moving[end - first] = first, bins
-        return {key: count for key, count in bins.items() if count}
+        return bins
 
     def _sets(self, first: int, end: int) -> dict[int, BitMap]:
         found = {}
@@ -92,3 +94,13 @@ class Buckets:
             if some:
                 found[key] = BitMap.union(*some)
         return found
+
+
+def _take_from(bins: dict[int, int], gone: Mapping[int, int]) -> None:
+    """Takes a histogram from one that holds it."""
+    for key, count in gone.items():
+        left = bins[key] - count
+        if left:
+            bins[key] = left
+        else:
+            del bins[key]

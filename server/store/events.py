@@ -5,7 +5,7 @@ import itertools
 import json
 import operator
 import struct
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -180,14 +180,18 @@ async def occurred_between(
     end: datetime,
     *,
     where: Mapping[str, str] | None = None,
+    event_types: Collection[str] | None = None,
     portion: int = 5000,
 ) -> AsyncIterator[list[tuple[int, Event]]]:
     """Yields the raw events that occurred in [start, end), each with its revision, in portions; needs an open
-    transaction. where has the values that events must have in some of ID_FIELDS.
+    transaction. where has the values that events must have in some of ID_FIELDS; event_types leaves other types out.
 
     No event is received much before it occurs: partitions of earlier days are not looked at.
     """
     conditions = "".join(f" AND {name} = ${place}" for place, name in enumerate(where or {}, start=5))
+    values = list((where or {}).values())
+    if event_types is not None:
+        conditions += f" AND event_type = ANY(${len(values) + 5}::text[])"
     cursor = await driver.cursor(
         f"SELECT {SELECTED} FROM events"  # noqa: S608 - constants of this file, and names of dimensions
         f" WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3 AND received_at >= $4{conditions}"
@@ -196,7 +200,8 @@ async def occurred_between(
         start,
         end,
         max(timerange.EPOCH, start - _BEFORE_IT_OCCURS),
-        *(where or {}).values(),
+        *values,
+        *([] if event_types is None else [sorted(event_types)]),
     )
     while rows := await cursor.fetch(portion):
         yield [(row["revision"], read(tuple(row))) for row in rows]
