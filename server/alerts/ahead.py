@@ -22,11 +22,12 @@ def expected(
     extras.check()
     from server.forecasts import series_forecast
     from server.forecasts.arrays import Season
+    from server.forecasts.values import TooShortError
 
     seasons = [Season.regular(period, len(values) + horizon) for period in ((24, 168) if is_hourly else (7,))]
     try:
         found = series_forecast.forecast(values, horizon=horizon, seasons=seasons, lower=lower, upper=upper)
-    except series_forecast.TooShortError as error:
+    except TooShortError as error:
         unit = "hours" if is_hourly else "days"
         return Ahead(reason=f"a forecast takes {error.needed} {unit} with data, and there are {error.found}")
     return Ahead(points=[one.point for one in found.points])
