@@ -221,7 +221,7 @@ async def _parts(reader: Reader, asked: AskedWindows) -> list[_Part]:
     return [_part(asked, value, intervals, days) for value in values]
 
 
-def _part(asked: Asked, value: str, intervals: Sequence[Interval], days: Sequence[Interval]) -> _Part:
+def _part(asked: AskedWindows, value: str, intervals: Sequence[Interval], days: Sequence[Interval]) -> _Part:
     """Returns what is read for a value. Buckets within quarter hours are counted from raw events where these alone
     decide what is in them.
     """
@@ -265,7 +265,7 @@ async def _active(reader: Reader, asked: AskedWindows) -> Sequence[str]:
     return found
 
 
-def _found(asked: Sequence[Asked], read: Read[_Plan], counted: Mapping[int, Sequence[Cell]]) -> Found:
+def _found(asked: Sequence[AskedWindows], read: Read[_Plan], counted: Mapping[int, Sequence[Cell]]) -> Found:
     cells = read.found.cells
     first = None if read.found.first_event is None else timerange.instant(read.found.first_event)
     by_rule: list[dict[str, FigureSource]] = [{} for _ in asked]
@@ -274,7 +274,7 @@ def _found(asked: Sequence[Asked], read: Read[_Plan], counted: Mapping[int, Sequ
     for number, part in enumerate(read.plan.parts):
         place = places[id(part.asked)]
         mine = counted[number] if part.is_counted else [cells[one] for one in part.selections]
-        source: Source
+        source: FigureSource
         if part.asked.is_many:
             source = Buckets(part.intervals[0].start, part.asked.width, mine)
         else:

@@ -23,7 +23,7 @@ from pathlib import Path
 from server.alerts import windows
 from server.catalog.catalogue import BUILT_IN
 from server.local import embedded
-from server.organizations.alerts import Condition, ConditionKind, Direction, RuleDraft
+from server.organizations.alerts import AlertCondition, AlertDirection, ConditionKind, RuleDraft
 from server.organizations.settings import OrganizationSettings
 from server.store import alert_rules, migrate, partitions
 from server.store.database import Database
@@ -38,7 +38,7 @@ DRAFTS = (
     RuleDraft(name="many", metric="messages_sent", condition=above(5)),
     RuleDraft(name="errors", metric="error_rate", condition=above(0.2, warning=0.1), minimum_samples=5),
     RuleDraft(name="slow", metric="p95_response_time_ms", condition=above(5_000), window=15 * MINUTE),
-    RuleDraft(name="silence", condition=Condition(kind=ConditionKind.ABSENCE), window=HOUR, step=5 * MINUTE),
+    RuleDraft(name="silence", condition=AlertCondition(kind=ConditionKind.ABSENCE), window=HOUR, step=5 * MINUTE),
     RuleDraft(name="users", metric="unique_users", condition=above(1_000), window=HOUR, step=15 * MINUTE),
     RuleDraft(name="cost", metric="cost_micros", condition=above(1_000_000), window=24 * HOUR, step=15 * MINUTE),
     RuleDraft(name="agents", metric="messages_sent", group_by="agent", condition=above(5)),
@@ -46,7 +46,7 @@ DRAFTS = (
     RuleDraft(
         name="few",
         metric="messages_received",
-        condition=Condition(kind=ConditionKind.VALUE, direction=Direction.BELOW, critical=-1),
+        condition=AlertCondition(kind=ConditionKind.VALUE, direction=AlertDirection.BELOW, critical=-1),
         window=15 * MINUTE,
         step=MINUTE,
     ),
