@@ -5,7 +5,6 @@ requests have in front of them.
 """
 
 import dataclasses
-import importlib.util
 import math
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,6 +17,7 @@ from server.catalog.catalogue import Catalogue
 from server.catalog.dimensions import Dimension
 from server.errors import Reason, Refused
 from server.events import rules
+from server.forecasts import extras
 from server.organizations.alerts import (
     LONGEST,
     MINUTE,
@@ -234,12 +234,10 @@ def _check_budget(draft: RuleDraft, condition: AlertCondition, catalogue: Catalo
 
 
 def _check_forecast(draft: RuleDraft, condition: AlertCondition) -> None:
-    if importlib.util.find_spec("numpy") is None:
-        raise Refused(
-            Reason.FORECAST_NOT_INSTALLED,
-            "this deployment makes no forecasts: numpy is not installed",
-            field="condition.forecast",
-        )
+    try:
+        extras.check()
+    except Refused as why:
+        raise Refused(why.reason, why.message, field="condition.forecast", metadata=why.metadata) from None
     if draft.step != _HOUR:
         raise _duration("step", "is an hour for forecasts")
     if draft.window not in (_HOUR, _DAY):

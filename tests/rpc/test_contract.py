@@ -130,6 +130,7 @@ def test_every_rpc_has_a_scope() -> None:
         "DashboardService",
         "DeliveryService",
         "ReportService",
+        "AlertService",
         "ExportService",
         "ForecastService",
         "RealtimeService",

@@ -125,6 +125,9 @@ def test_durations_are_taken_in_questions_alone() -> None:
         "dashboard.tiles.funnel.definition.window",
         "report.blocks.funnel.definition.window",
         "overlap",
+        *(f"rule.{name}" for name in ("window", "step", "hold_for", "close_after", "remind_after", "delay")),
+        "rule.condition.forecast.within",
+        "rule.mute_windows.duration",
     }
     for method in services.SCOPES.keys() - set(_QUESTIONS):
         assert all(path[-1].message_type.full_name != _DURATION for path in messages_in(input_of(method)) if path)

@@ -18,9 +18,10 @@ from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 
 from server.rpc import services
 from server.rpc.exports import places
+from server.store.database import Database
 from server.tenancy.principal import Scope
 from tallywire.v1 import custom_metric_service_pb2, event_pb2, export_service_pb2, funnel_service_pb2
-from tests.support import serving
+from tests.support import alerting, serving
 from tests.support.rpcs import METHODS, answers
 from tests.support.serving import Accounts, Caller
 from tests.support.tiny_worlds import DAY, THE_DAY
@@ -79,9 +80,12 @@ FIRST_PAGES: Mapping[str, dict[str, Any]] = {
     "AuditService/ListAuditEntries": {"page_size": 1},
     "DeliveryService/ListDeliveries": {"page_size": 1},
     "ReportService/ListReportRuns": {"page_size": 1},
+    "AlertService/ListIncidents": {"page_size": 1},
 }
 HOOK = {"name": "Hook", "webhook": {"url": "https://example.org/"}}
 REPORT = {"title": "Weekly", "blocks": [{"kind": "text", "note": "Nothing."}], "visibility": 2}
+RULE = {"name": "Errors", "metric": "events", "condition": {"value": {}, "direction": 1, "critical": 5.0}}
+HOURLY = {**RULE, "window": {"seconds": 3600}, "step": {"seconds": 3600}}
 NAMELESS = "takes no name of anything that an organization has"
 ROWS = {
     "leads": "leads_generated",
@@ -349,6 +353,43 @@ TABLE: Mapping[str, Sequence[Case] | str] = {
     ],
     "RealtimeService/GetRealtimeMetrics": [case("agent of now", lambda name: {"filter": {"agent_ids": [name]}})],
     "RealtimeService/WatchMetrics": [case("agent of now", lambda name: {"filter": {"agent_ids": [name]}})],
+    "AlertService/CreateAlertRule": [
+        case("destination", lambda name: {"rule": {**RULE, "destination_ids": [name]}}),
+        case("agent", lambda name: {"rule": {**RULE, "filter": {"agent_id": name}}}, is_told=False),
+        case("rule", lambda name: {"rule": {**RULE, "rule_id": name, "owner": name}}, is_told=False),
+    ],
+    "AlertService/GetAlertRule": [case("rule", lambda name: {"rule_id": name})],
+    "AlertService/ListAlertRules": NAMELESS,
+    "AlertService/UpdateAlertRule": [
+        case("rule", lambda name: {"rule": {**RULE, "rule_id": name}}),
+        case(
+            "destination", lambda name: {"rule": {**RULE, "rule_id": "none", "destination_ids": [name]}}, is_told=False
+        ),
+    ],
+    "AlertService/DeleteAlertRule": [case("doomed rule", lambda name: {"rule_id": name})],
+    "AlertService/SnoozeAlertRule": [case("rule", lambda name: {"rule_id": name})],
+    "AlertService/TestAlertRule": [
+        case("agent", lambda name: {"rule": {**RULE, "filter": {"agent_id": name}}}, is_told=False),
+        case("destination", lambda name: {"rule": {**RULE, "destination_ids": [name]}}, is_told=False),
+    ],
+    "AlertService/BacktestAlertRule": [
+        case("agent", lambda name: {"rule": {**HOURLY, "filter": {"agent_id": name}}, "time_range": THE_DAY}),
+        case(
+            "destination",
+            lambda name: {"rule": {**HOURLY, "destination_ids": [name]}, "time_range": THE_DAY},
+            is_told=False,
+        ),
+    ],
+    "AlertService/ListIncidents": [
+        case("rule", lambda name: {"rule_id": name}),
+        paged("AlertService/ListIncidents"),
+    ],
+    "AlertService/GetIncident": [case("incident", lambda name: {"incident_id": name})],
+    "AlertService/AcknowledgeIncident": [
+        case("incident", lambda name: {"incident_id": name, "comment": "mine"})
+    ],
+    "AlertService/CommentIncident": [case("incident", lambda name: {"incident_id": name, "text": "seen"})],
+    "AlertService/WatchAlerts": NAMELESS,
     "RealtimeService/WatchUpdates": [case("resume token", lambda token: {"resume_after": token})],
 }
 
@@ -369,7 +410,7 @@ def metric(name: str, aggregation: str = "COUNT") -> custom_metric_service_pb2.C
 _OF_THE_MOMENT = re.compile(
     r'\n *"(as_of_revision|as_of_time|revision|created_at|requested_at|erasure_id|received_at|committed_at|seconds|'
     r"resume_token|updated_at|kept_from|epoch|now|etag|dashboard_id|report_id|run_id|schedule_id|"
-    r'destination_id|secret|old_secret_until)": [^\n]*'
+    r'destination_id|secret|old_secret_until|rule_id|acknowledged_at|recorded_at|window_end|start|end)": [^\n]*'
 )
 
 
@@ -462,6 +503,18 @@ async def _reports_of(owner: Caller) -> dict[str, str]:
     return names | {"request of a run": "request-of-run-a"}
 
 
+async def _alerts_of(owner: Caller, database: Database) -> dict[str, str]:
+    """Two rules of the organization, and two incidents of the first."""
+    names = {}
+    for thing in ("rule", "doomed rule"):
+        (made,) = await answers(owner, "AlertService/CreateAlertRule", {"rule": RULE})
+        names[thing] = made.rule.rule_id
+    for value in ("a", "b"):
+        at = DAY + timedelta(hours=1)
+        names["incident"] = await alerting.happen(database, owner.organization_id, names["rule"], at, value=value)
+    return names
+
+
 @pytest.fixture(scope="module")
 async def things(accounts: Accounts) -> Things:
     """Two organizations that have as much as the other."""
@@ -493,6 +546,7 @@ async def things(accounts: Accounts) -> Things:
         (tested,) = await answers(owner, "DeliveryService/TestDestination", {"destination_id": names["destination"]})
     names["delivery"] = tested.delivery_ids[0]
     names |= await _reports_of(owner)
+    names |= await _alerts_of(owner, accounts.database)
     for rpc, fields in FIRST_PAGES.items():
         (page,) = await answers(owner, rpc, fields)
         assert page.next_page_token, rpc

@@ -333,8 +333,9 @@ const (
 	ErrorReason_ERROR_REASON_INCIDENT_NOT_FOUND ErrorReason = 232
 	// OUT_OF_RANGE. The instant is farther ahead than it may be. Metadata: latest.
 	ErrorReason_ERROR_REASON_TIME_IN_FUTURE ErrorReason = 233
-	// FAILED_PRECONDITION. This deployment makes no forecasts: its operator has not installed what they are made with.
-	ErrorReason_ERROR_REASON_FORECAST_NOT_INSTALLED ErrorReason = 240
+	// FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
+	// command.
+	ErrorReason_ERROR_REASON_FORECAST_NOT_INSTALLED ErrorReason = 260
 )
 
 // Enum value maps for ErrorReason.
@@ -461,7 +462,7 @@ var (
 		231: "ERROR_REASON_ALERT_RULE_LIMIT",
 		232: "ERROR_REASON_INCIDENT_NOT_FOUND",
 		233: "ERROR_REASON_TIME_IN_FUTURE",
-		240: "ERROR_REASON_FORECAST_NOT_INSTALLED",
+		260: "ERROR_REASON_FORECAST_NOT_INSTALLED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":               0,
@@ -585,7 +586,7 @@ var (
 		"ERROR_REASON_ALERT_RULE_LIMIT":          231,
 		"ERROR_REASON_INCIDENT_NOT_FOUND":        232,
 		"ERROR_REASON_TIME_IN_FUTURE":            233,
-		"ERROR_REASON_FORECAST_NOT_INSTALLED":    240,
+		"ERROR_REASON_FORECAST_NOT_INSTALLED":    260,
 	}
 )
 
@@ -744,7 +745,7 @@ const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\x1dERROR_REASON_ALERT_RULE_LIMIT\x10\xe7\x01\x12$\n" +
 	"\x1fERROR_REASON_INCIDENT_NOT_FOUND\x10\xe8\x01\x12 \n" +
 	"\x1bERROR_REASON_TIME_IN_FUTURE\x10\xe9\x01\x12(\n" +
-	"#ERROR_REASON_FORECAST_NOT_INSTALLED\x10\xf0\x01Bo\n" +
+	"#ERROR_REASON_FORECAST_NOT_INSTALLED\x10\x84\x02Bo\n" +
 	"\x16io.github.tallywire.v1B\x10ErrorReasonProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3"
 
 var (

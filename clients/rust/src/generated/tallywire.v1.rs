@@ -13038,8 +13038,9 @@ pub enum ErrorReason {
     IncidentNotFound = 232,
     /// OUT_OF_RANGE. The instant is farther ahead than it may be. Metadata: latest.
     TimeInFuture = 233,
-    /// FAILED_PRECONDITION. This deployment makes no forecasts: its operator has not installed what they are made with.
-    ForecastNotInstalled = 240,
+    /// FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
+    /// command.
+    ForecastNotInstalled = 260,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.

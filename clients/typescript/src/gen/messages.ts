@@ -8429,7 +8429,7 @@ export interface GetLeadResponse {
  * - `ALERT_RULE_LIMIT`: RESOURCE_EXHAUSTED without RetryInfo. The organization has as many alert rules as it may have, or the incident as many comments. Metadata: limit.
  * - `INCIDENT_NOT_FOUND`: NOT_FOUND. The organization has no such incident. Metadata: incident.
  * - `TIME_IN_FUTURE`: OUT_OF_RANGE. The instant is farther ahead than it may be. Metadata: latest.
- * - `FORECAST_NOT_INSTALLED`: FAILED_PRECONDITION. This deployment makes no forecasts: its operator has not installed what they are made with.
+ * - `FORECAST_NOT_INSTALLED`: FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata: command.
  */
 export type ErrorReason =
   | "MALFORMED_MESSAGE"

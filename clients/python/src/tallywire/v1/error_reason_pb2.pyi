@@ -377,8 +377,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """NOT_FOUND. The organization has no such incident. Metadata: incident."""
     ERROR_REASON_TIME_IN_FUTURE: _ErrorReason.ValueType  # 233
     """OUT_OF_RANGE. The instant is farther ahead than it may be. Metadata: latest."""
-    ERROR_REASON_FORECAST_NOT_INSTALLED: _ErrorReason.ValueType  # 240
-    """FAILED_PRECONDITION. This deployment makes no forecasts: its operator has not installed what they are made with."""
+    ERROR_REASON_FORECAST_NOT_INSTALLED: _ErrorReason.ValueType  # 260
+    """FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
+    command.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -742,6 +744,8 @@ ERROR_REASON_INCIDENT_NOT_FOUND: ErrorReason.ValueType  # 232
 """NOT_FOUND. The organization has no such incident. Metadata: incident."""
 ERROR_REASON_TIME_IN_FUTURE: ErrorReason.ValueType  # 233
 """OUT_OF_RANGE. The instant is farther ahead than it may be. Metadata: latest."""
-ERROR_REASON_FORECAST_NOT_INSTALLED: ErrorReason.ValueType  # 240
-"""FAILED_PRECONDITION. This deployment makes no forecasts: its operator has not installed what they are made with."""
+ERROR_REASON_FORECAST_NOT_INSTALLED: ErrorReason.ValueType  # 260
+"""FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
+command.
+"""
 global___ErrorReason = ErrorReason
