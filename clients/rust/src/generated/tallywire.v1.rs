@@ -13041,6 +13041,9 @@ pub enum ErrorReason {
     /// FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
     /// command.
     ForecastNotInstalled = 260,
+    /// FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the
+    /// unit that the message names.
+    HistoryTooShort = 261,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.

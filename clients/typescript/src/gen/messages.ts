@@ -8430,6 +8430,7 @@ export interface GetLeadResponse {
  * - `INCIDENT_NOT_FOUND`: NOT_FOUND. The organization has no such incident. Metadata: incident.
  * - `TIME_IN_FUTURE`: OUT_OF_RANGE. The instant is farther ahead than it may be. Metadata: latest.
  * - `FORECAST_NOT_INSTALLED`: FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata: command.
+ * - `HISTORY_TOO_SHORT`: FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the unit that the message names.
  */
 export type ErrorReason =
   | "MALFORMED_MESSAGE"

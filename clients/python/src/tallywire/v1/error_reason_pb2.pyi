@@ -381,6 +381,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
     command.
     """
+    ERROR_REASON_HISTORY_TOO_SHORT: _ErrorReason.ValueType  # 261
+    """FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the
+    unit that the message names.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -747,5 +751,9 @@ ERROR_REASON_TIME_IN_FUTURE: ErrorReason.ValueType  # 233
 ERROR_REASON_FORECAST_NOT_INSTALLED: ErrorReason.ValueType  # 260
 """FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata:
 command.
+"""
+ERROR_REASON_HISTORY_TOO_SHORT: ErrorReason.ValueType  # 261
+"""FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the
+unit that the message names.
 """
 global___ErrorReason = ErrorReason
