@@ -18,7 +18,7 @@ from server.clock import Clock
 from server.errors import Refused
 from server.organizations.organization import Organization, OrganizationState
 from server.organizations.reports import ReportFile, ReportRun, RunAttempt, RunOutcome
-from server.reports import archive, blocks, extras, page, pdf, runs, workbook
+from server.reports import archive, blocks, extras, page, pdf, runs, telling, workbook
 from server.reports.blocks import ReportAnswers, RunPlan
 from server.reports.document import ReportDocument
 from server.reports.object_store import NoRoom, ObjectStore, sha256
