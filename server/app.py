@@ -49,6 +49,7 @@ from server.rollups.member_numbers import Limits
 from server.rpc import incident_conversion, realtime_conversion, transport
 from server.rpc.account_service import AccountService
 from server.rpc.alert_service import AlertService
+from server.rpc.anomaly_service import AnomalyService
 from server.rpc.asking import Asking
 from server.rpc.audit_service import AuditService
 from server.rpc.campaign_service import CampaignService

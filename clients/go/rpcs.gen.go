@@ -219,6 +219,32 @@ func (c *Client) WatchAlerts(ctx context.Context, request *tallywirev1.WatchAler
 	return serverStream[tallywirev1.WatchAlertsResponse](ctx, c, "/tallywire.v1.AlertService/WatchAlerts", request, answer.NewWatchAlertsResponse)
 }
 
+// ListAnomalies returns the buckets of series that are unusual beside what came before them: beside the same
+// hour of the week where there are three weeks of history, beside the same hour of working days or weekends with
+// less of it, and beside the same day of the week where buckets are days. A growing metric is compared at its
+// present level. Of small counts and fractions chance is taken into account, and of series that are often
+// unusual that they are. A bucket that is still running, or that the period cuts, is not judged.
+func (c *Client) ListAnomalies(ctx context.Context, request *tallywirev1.ListAnomaliesRequest) (answer.ListAnomaliesResponse, error) {
+	response := new(tallywirev1.ListAnomaliesResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AnomalyService/ListAnomalies", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListAnomaliesResponse{}, err
+	}
+	return answer.NewListAnomaliesResponse(response), nil
+}
+
+// ListChanges returns what metrics have changed by beside an earlier period, and what each value of dimensions
+// has contributed. Contributions add up: those of the rows, of rest and of other are the change. Of a ratio each
+// is split exactly into the effect of the mix (more or less of the value) and the effect of the rate (the
+// value's own ratio). Distinct counts and percentiles are not sums over values and are refused
+// (METRIC_NOT_ADDITIVE).
+func (c *Client) ListChanges(ctx context.Context, request *tallywirev1.ListChangesRequest) (answer.ListChangesResponse, error) {
+	response := new(tallywirev1.ListChangesResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AnomalyService/ListChanges", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListChangesResponse{}, err
+	}
+	return answer.NewListChangesResponse(response), nil
+}
+
 // VerifyMetrics counts the raw events of a period again and compares every stored figure with them: rollups,
 // what is not folded yet, recorded conversations, leads, agents, users and content gaps, and the realtime
 // figures of the last hour. It sends progress while it works and its result as the last message. It works in

@@ -21,10 +21,10 @@ def expected(
 
     extras.check()
     from server.forecasts import series_forecast
-    from server.forecasts.arrays import Season
+    from server.forecasts.arrays import SeasonPlaces
     from server.forecasts.values import TooShortError
 
-    seasons = [Season.regular(period, len(values) + horizon) for period in ((24, 168) if is_hourly else (7,))]
+    seasons = [SeasonPlaces.regular(period, len(values) + horizon) for period in ((24, 168) if is_hourly else (7,))]
     try:
         found = series_forecast.forecast(values, horizon=horizon, seasons=seasons, lower=lower, upper=upper)
     except TooShortError as error:

@@ -8,6 +8,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from server.rpc import reflection, trace_requests
 from server.rpc.account_service import AccountService
 from server.rpc.alert_service import AlertService
+from server.rpc.anomaly_service import AnomalyService
 from server.rpc.audit_service import AuditService
 from server.rpc.campaign_service import CampaignService
 from server.rpc.custom_metric_service import CustomMetricService
@@ -30,6 +31,8 @@ from tallywire.v1 import (
     account_service_pb2_grpc,
     alert_service_pb2,
     alert_service_pb2_grpc,
+    anomaly_service_pb2,
+    anomaly_service_pb2_grpc,
     audit_service_pb2,
     audit_service_pb2_grpc,
     campaign_service_pb2,

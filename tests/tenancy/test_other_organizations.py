@@ -385,9 +385,7 @@ TABLE: Mapping[str, Sequence[Case] | str] = {
         paged("AlertService/ListIncidents"),
     ],
     "AlertService/GetIncident": [case("incident", lambda name: {"incident_id": name})],
-    "AlertService/AcknowledgeIncident": [
-        case("incident", lambda name: {"incident_id": name, "comment": "mine"})
-    ],
+    "AlertService/AcknowledgeIncident": [case("incident", lambda name: {"incident_id": name, "comment": "mine"})],
     "AlertService/CommentIncident": [case("incident", lambda name: {"incident_id": name, "text": "seen"})],
     "AlertService/WatchAlerts": NAMELESS,
     "RealtimeService/WatchUpdates": [case("resume token", lambda token: {"resume_after": token})],

@@ -339,6 +339,9 @@ const (
 	// FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the
 	// unit that the message names.
 	ErrorReason_ERROR_REASON_HISTORY_TOO_SHORT ErrorReason = 261
+	// INVALID_ARGUMENT. What the metric has changed by is no sum over the values of a dimension: it is a distinct count, a
+	// percentile, or a ratio of such. Metadata: metric.
+	ErrorReason_ERROR_REASON_METRIC_NOT_ADDITIVE ErrorReason = 268
 )
 
 // Enum value maps for ErrorReason.
@@ -467,6 +470,7 @@ var (
 		233: "ERROR_REASON_TIME_IN_FUTURE",
 		260: "ERROR_REASON_FORECAST_NOT_INSTALLED",
 		261: "ERROR_REASON_HISTORY_TOO_SHORT",
+		268: "ERROR_REASON_METRIC_NOT_ADDITIVE",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":               0,
@@ -592,6 +596,7 @@ var (
 		"ERROR_REASON_TIME_IN_FUTURE":            233,
 		"ERROR_REASON_FORECAST_NOT_INSTALLED":    260,
 		"ERROR_REASON_HISTORY_TOO_SHORT":         261,
+		"ERROR_REASON_METRIC_NOT_ADDITIVE":       268,
 	}
 )
 
@@ -626,7 +631,7 @@ var File_tallywire_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xfb!\n" +
+	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xa2\"\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x1eERROR_REASON_MALFORMED_MESSAGE\x10\x01\x12\x1f\n" +
@@ -751,7 +756,8 @@ const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\x1fERROR_REASON_INCIDENT_NOT_FOUND\x10\xe8\x01\x12 \n" +
 	"\x1bERROR_REASON_TIME_IN_FUTURE\x10\xe9\x01\x12(\n" +
 	"#ERROR_REASON_FORECAST_NOT_INSTALLED\x10\x84\x02\x12#\n" +
-	"\x1eERROR_REASON_HISTORY_TOO_SHORT\x10\x85\x02Bo\n" +
+	"\x1eERROR_REASON_HISTORY_TOO_SHORT\x10\x85\x02\x12%\n" +
+	" ERROR_REASON_METRIC_NOT_ADDITIVE\x10\x8c\x02Bo\n" +
 	"\x16io.github.tallywire.v1B\x10ErrorReasonProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3"
 
 var (

@@ -6307,6 +6307,587 @@ pub mod alert_service_client {
         }
     }
 }
+/// ListAnomaliesRequest asks what is unusual.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListAnomaliesRequest {
+    /// time_range is the period whose buckets are judged. What came before it is read as history: up to eight weeks, of
+    /// weeks and months up to 26 buckets. Required.
+    #[prost(message, optional, tag = "1")]
+    pub time_range: ::core::option::Option<TimeRange>,
+    /// filter narrows the question to one value of a dimension. Unset: the whole organization.
+    #[prost(message, optional, tag = "2")]
+    pub filter: ::core::option::Option<Filter>,
+    /// metrics are the names of at most 20 metrics with a series (see ListMetrics). Required.
+    #[prost(string, repeated, tag = "3")]
+    pub metrics: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// group_by names a dimension each of whose values is judged, too, beside the whole. Empty: the whole alone.
+    #[prost(string, tag = "4")]
+    pub group_by: ::prost::alloc::string::String,
+    /// values is how many values of group_by are judged, those with the most of the first metric in the period: 1 to 20.
+    /// Unset: 10.
+    #[prost(int32, tag = "5")]
+    pub values: i32,
+    /// granularity is the width of buckets: quarters of an hour to months. Unset: hours up to 31 days, days up to 400
+    /// days, else weeks. The period and its history have at most 2,000 buckets, so that history becomes shorter as the
+    /// period becomes longer; and all series together at most 40,000 (TOO_MANY_POINTS).
+    #[prost(enumeration = "Granularity", tag = "6")]
+    pub granularity: i32,
+    /// sensitivity says how unusual a bucket must be. Unset: ANOMALY_SENSITIVITY_MEDIUM.
+    #[prost(enumeration = "AnomalySensitivity", tag = "7")]
+    pub sensitivity: i32,
+    /// sigmas is the same as a number of standard deviations, from 2 to 20, in place of sensitivity.
+    #[prost(double, optional, tag = "8")]
+    pub sigmas: ::core::option::Option<f64>,
+    /// minimum_effect leaves out what is unusual and yet small: the least distance from what was expected, as a share of
+    /// it (0.1: a tenth), and of fractions as a difference (0.05: five points). From 0 to 100. Unset: 0.
+    #[prost(double, tag = "9")]
+    pub minimum_effect: f64,
+    /// direction is which side is of interest. Unset: both.
+    #[prost(enumeration = "AnomalyDirection", tag = "10")]
+    pub direction: i32,
+    /// order is the order of the answer. Unset: ANOMALY_ORDER_NEWEST.
+    #[prost(enumeration = "AnomalyOrder", tag = "11")]
+    pub order: i32,
+    /// limit is the most anomalies of the answer: 1 to 1,000. Unset: 50.
+    #[prost(int32, tag = "12")]
+    pub limit: i32,
+}
+/// ListAnomaliesResponse holds anomalies.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListAnomaliesResponse {
+    /// context says what was judged.
+    #[prost(message, optional, tag = "1")]
+    pub context: ::core::option::Option<AnswerContext>,
+    /// anomalies are in the order asked for.
+    #[prost(message, repeated, tag = "2")]
+    pub anomalies: ::prost::alloc::vec::Vec<Anomaly>,
+    /// total is how many there are, those beyond the limit included.
+    #[prost(int32, tag = "3")]
+    pub total: i32,
+    /// granularity is the width of buckets.
+    #[prost(enumeration = "Granularity", tag = "4")]
+    pub granularity: i32,
+    /// history_start is where the history begins that was read.
+    #[prost(message, optional, tag = "5")]
+    pub history_start: ::core::option::Option<::prost_types::Timestamp>,
+    /// series is how many series were judged: one of each metric for the whole and for each value.
+    #[prost(int32, tag = "6")]
+    pub series: i32,
+    /// unjudged_series is how many of these could not be judged in any bucket: they have too little history, or no values.
+    #[prost(int32, tag = "7")]
+    pub unjudged_series: i32,
+}
+/// Anomaly is a run of buckets of one series that are unusual on the same side.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Anomaly {
+    /// metric is what is unusual.
+    #[prost(message, optional, tag = "1")]
+    pub metric: ::core::option::Option<MetricColumn>,
+    /// value is the value of group_by whose series this is. Empty: that of the whole.
+    #[prost(string, tag = "2")]
+    pub value: ::prost::alloc::string::String,
+    /// display_name is what people call the value, where that is known.
+    #[prost(string, tag = "3")]
+    pub display_name: ::prost::alloc::string::String,
+    /// start is the first instant of the first unusual bucket.
+    #[prost(message, optional, tag = "4")]
+    pub start: ::core::option::Option<::prost_types::Timestamp>,
+    /// end is the first instant after the last one.
+    #[prost(message, optional, tag = "5")]
+    pub end: ::core::option::Option<::prost_types::Timestamp>,
+    /// buckets is how many buckets between them are unusual. One bucket as usual between two of them does not end a run.
+    #[prost(int32, tag = "6")]
+    pub buckets: i32,
+    /// peak is the most unusual bucket, which the fields from here on are about.
+    #[prost(message, optional, tag = "7")]
+    pub peak: ::core::option::Option<Bucket>,
+    /// figure is its figure.
+    #[prost(message, optional, tag = "8")]
+    pub figure: ::core::option::Option<SeriesValue>,
+    /// expected is what was expected, in the unit of the metric.
+    #[prost(double, tag = "9")]
+    pub expected: f64,
+    /// low is the lower end of what is usual at the sensitivity asked for.
+    #[prost(double, tag = "10")]
+    pub low: f64,
+    /// high is the upper end.
+    #[prost(double, tag = "11")]
+    pub high: f64,
+    /// score is how unusual the bucket is in standard deviations, negative below the usual; from -99 to 99.
+    #[prost(double, tag = "12")]
+    pub score: f64,
+    /// direction is the side on which it is unusual.
+    #[prost(enumeration = "AnomalyDirection", tag = "13")]
+    pub direction: i32,
+    /// method is what told so.
+    #[prost(enumeration = "AnomalyMethod", tag = "14")]
+    pub method: i32,
+    /// basis is what it was compared with.
+    #[prost(message, optional, tag = "15")]
+    pub basis: ::core::option::Option<AnomalyBasis>,
+    /// explanation says the same in an English sentence: "5.2 σ above the usual 340–410 for Tuesdays 14:00".
+    #[prost(string, tag = "16")]
+    pub explanation: ::prost::alloc::string::String,
+}
+/// AnomalyBasis is what a bucket was compared with.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AnomalyBasis {
+    /// season says which buckets.
+    #[prost(enumeration = "AnomalySeason", tag = "1")]
+    pub season: i32,
+    /// buckets is how many these were.
+    #[prost(int32, tag = "2")]
+    pub buckets: i32,
+    /// weekday is the day of the week in the time zone, where season names one.
+    #[prost(enumeration = "Weekday", tag = "3")]
+    pub weekday: i32,
+    /// hour is the hour of the day in the time zone, 0 to 23, where season names one.
+    #[prost(int32, optional, tag = "4")]
+    pub hour: ::core::option::Option<i32>,
+}
+/// ListChangesRequest asks what has changed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListChangesRequest {
+    /// time_range is the period. Of one that is still running, as much as has passed is compared, in whole quarter hours.
+    /// Required.
+    #[prost(message, optional, tag = "1")]
+    pub time_range: ::core::option::Option<TimeRange>,
+    /// filter narrows the question to one value of a dimension. Unset: the whole organization.
+    #[prost(message, optional, tag = "2")]
+    pub filter: ::core::option::Option<Filter>,
+    /// metrics are the names of at most 20 metrics that add up, or ratios of such. Required.
+    #[prost(string, repeated, tag = "3")]
+    pub metrics: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// group_by names at most five dimensions, each of which is an account of the change of its own. What it names
+    /// together with filter must be kept (PAIR_NOT_KEPT). Required.
+    #[prost(string, repeated, tag = "4")]
+    pub group_by: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// comparison says with which earlier period. Unset: COMPARISON_MODE_PREVIOUS_PERIOD.
+    #[prost(message, optional, tag = "5")]
+    pub comparison: ::core::option::Option<Comparison>,
+    /// limit is the most rows of each account: 1 to 50. Unset: 5.
+    #[prost(int32, tag = "6")]
+    pub limit: i32,
+}
+/// ListChangesResponse holds changes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListChangesResponse {
+    /// context says what was counted. Its end is where what is compared ends, if the period is still running.
+    #[prost(message, optional, tag = "1")]
+    pub context: ::core::option::Option<AnswerContext>,
+    /// compared says which earlier period was compared. Where it has an absence_reason, there is nothing to compare with,
+    /// and metrics have no accounts.
+    #[prost(message, optional, tag = "2")]
+    pub compared: ::core::option::Option<ComparedPeriod>,
+    /// metrics are in the order asked for.
+    #[prost(message, repeated, tag = "3")]
+    pub metrics: ::prost::alloc::vec::Vec<MetricChange>,
+}
+/// MetricChange is what a metric has changed by.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MetricChange {
+    /// metric is what has changed.
+    #[prost(message, optional, tag = "1")]
+    pub metric: ::core::option::Option<MetricColumn>,
+    /// now is the figure of the period: that of QueryMetrics for the bounds in context.
+    #[prost(message, optional, tag = "2")]
+    pub now: ::core::option::Option<SeriesValue>,
+    /// before is the figure of the earlier period. Unset without one.
+    #[prost(message, optional, tag = "3")]
+    pub before: ::core::option::Option<SeriesValue>,
+    /// change is now less before. Unset where one of them is absent: then there are no accounts.
+    #[prost(message, optional, tag = "4")]
+    pub change: ::core::option::Option<SeriesValue>,
+    /// accounts are one for each dimension of group_by, in its order.
+    #[prost(message, repeated, tag = "5")]
+    pub accounts: ::prost::alloc::vec::Vec<ChangeAccount>,
+}
+/// ChangeAccount says what a change is made of, by the values of a dimension: the contributions of rows, rest and other
+/// add up to it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ChangeAccount {
+    /// dimension is the one of group_by.
+    #[prost(string, tag = "1")]
+    pub dimension: ::prost::alloc::string::String,
+    /// absence_reason says why there are no rows: ABSENCE_REASON_NOT_KEPT if the metric is not kept by the dimension.
+    #[prost(enumeration = "AbsenceReason", tag = "2")]
+    pub absence_reason: i32,
+    /// rows are the values that have contributed most, the greatest first whether up or down.
+    #[prost(message, repeated, tag = "3")]
+    pub rows: ::prost::alloc::vec::Vec<Contribution>,
+    /// rest is what values without a row have contributed, and what carries no value of the dimension.
+    #[prost(message, optional, tag = "4")]
+    pub rest: ::core::option::Option<Contribution>,
+    /// other is what values without figures of their own have contributed: those that were first seen after the
+    /// organization's limit of distinct values was reached. Unset where there are none.
+    #[prost(message, optional, tag = "5")]
+    pub other: ::core::option::Option<Contribution>,
+    /// complete is whether no value without a row has contributed more than one with a row. It is not certain where a
+    /// dimension has more than 400 values in both periods, and the greatest contributions are small beside the figures.
+    #[prost(bool, tag = "6")]
+    pub complete: bool,
+}
+/// Contribution is what a value, or several together, have contributed to a change.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Contribution {
+    /// value is the value of the dimension. Empty for rest and other.
+    #[prost(string, tag = "1")]
+    pub value: ::prost::alloc::string::String,
+    /// display_name is what people call it, where that is known.
+    #[prost(string, tag = "2")]
+    pub display_name: ::prost::alloc::string::String,
+    /// now is its own figure in the period. Absent where it cannot be computed.
+    #[prost(message, optional, tag = "3")]
+    pub now: ::core::option::Option<SeriesValue>,
+    /// before is its own figure in the earlier period.
+    #[prost(message, optional, tag = "4")]
+    pub before: ::core::option::Option<SeriesValue>,
+    /// change is what it has contributed, in the unit of the metric.
+    #[prost(message, optional, tag = "5")]
+    pub change: ::core::option::Option<SeriesValue>,
+    /// mix is the part of change that comes from how much of the whole it is: of its weight. Ratios alone.
+    #[prost(double, optional, tag = "6")]
+    pub mix: ::core::option::Option<f64>,
+    /// rate is the part of change that comes from its own ratio. mix and rate are change. Ratios alone.
+    #[prost(double, optional, tag = "7")]
+    pub rate: ::core::option::Option<f64>,
+    /// weight_now is its share of the ratio's denominator in the period. Ratios alone.
+    #[prost(double, optional, tag = "8")]
+    pub weight_now: ::core::option::Option<f64>,
+    /// weight_before is its share in the earlier period. Ratios alone.
+    #[prost(double, optional, tag = "9")]
+    pub weight_before: ::core::option::Option<f64>,
+}
+/// AnomalySensitivity is how unusual a bucket must be, in standard deviations of a normal distribution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AnomalySensitivity {
+    /// As ANOMALY_SENSITIVITY_MEDIUM.
+    Unspecified = 0,
+    /// Five: hardly ever by chance.
+    Low = 1,
+    /// Four: by chance in six of 100,000 buckets.
+    Medium = 2,
+    /// Three: by chance in three of 1,000 buckets.
+    High = 3,
+}
+impl AnomalySensitivity {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ANOMALY_SENSITIVITY_UNSPECIFIED",
+            Self::Low => "ANOMALY_SENSITIVITY_LOW",
+            Self::Medium => "ANOMALY_SENSITIVITY_MEDIUM",
+            Self::High => "ANOMALY_SENSITIVITY_HIGH",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ANOMALY_SENSITIVITY_UNSPECIFIED" => Some(Self::Unspecified),
+            "ANOMALY_SENSITIVITY_LOW" => Some(Self::Low),
+            "ANOMALY_SENSITIVITY_MEDIUM" => Some(Self::Medium),
+            "ANOMALY_SENSITIVITY_HIGH" => Some(Self::High),
+            _ => None,
+        }
+    }
+}
+/// AnomalyDirection is a side of what is usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AnomalyDirection {
+    /// In a request: both sides.
+    Unspecified = 0,
+    /// More than usual.
+    Above = 1,
+    /// Less than usual.
+    Below = 2,
+}
+impl AnomalyDirection {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ANOMALY_DIRECTION_UNSPECIFIED",
+            Self::Above => "ANOMALY_DIRECTION_ABOVE",
+            Self::Below => "ANOMALY_DIRECTION_BELOW",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ANOMALY_DIRECTION_UNSPECIFIED" => Some(Self::Unspecified),
+            "ANOMALY_DIRECTION_ABOVE" => Some(Self::Above),
+            "ANOMALY_DIRECTION_BELOW" => Some(Self::Below),
+            _ => None,
+        }
+    }
+}
+/// AnomalyOrder is an order of anomalies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AnomalyOrder {
+    /// As ANOMALY_ORDER_NEWEST.
+    Unspecified = 0,
+    /// The latest beginning first.
+    Newest = 1,
+    /// The greatest score first.
+    Strongest = 2,
+}
+impl AnomalyOrder {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ANOMALY_ORDER_UNSPECIFIED",
+            Self::Newest => "ANOMALY_ORDER_NEWEST",
+            Self::Strongest => "ANOMALY_ORDER_STRONGEST",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ANOMALY_ORDER_UNSPECIFIED" => Some(Self::Unspecified),
+            "ANOMALY_ORDER_NEWEST" => Some(Self::Newest),
+            "ANOMALY_ORDER_STRONGEST" => Some(Self::Strongest),
+            _ => None,
+        }
+    }
+}
+/// AnomalyMethod is a way to tell how unusual a bucket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AnomalyMethod {
+    /// Not used.
+    Unspecified = 0,
+    /// The distance to the median in standard deviations that are taken from median distances.
+    RobustZ = 1,
+    /// A count as rare events have it, after the mean of the ones before.
+    Poisson = 2,
+    /// A share of few trials, after the mean share of the ones before.
+    Binomial = 3,
+    /// A moving average of the latest buckets, which is unusual although none of them needs to be.
+    Ewma = 4,
+}
+impl AnomalyMethod {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ANOMALY_METHOD_UNSPECIFIED",
+            Self::RobustZ => "ANOMALY_METHOD_ROBUST_Z",
+            Self::Poisson => "ANOMALY_METHOD_POISSON",
+            Self::Binomial => "ANOMALY_METHOD_BINOMIAL",
+            Self::Ewma => "ANOMALY_METHOD_EWMA",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ANOMALY_METHOD_UNSPECIFIED" => Some(Self::Unspecified),
+            "ANOMALY_METHOD_ROBUST_Z" => Some(Self::RobustZ),
+            "ANOMALY_METHOD_POISSON" => Some(Self::Poisson),
+            "ANOMALY_METHOD_BINOMIAL" => Some(Self::Binomial),
+            "ANOMALY_METHOD_EWMA" => Some(Self::Ewma),
+            _ => None,
+        }
+    }
+}
+/// AnomalySeason is which earlier buckets stand for what is usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AnomalySeason {
+    /// Not used.
+    Unspecified = 0,
+    /// All before it.
+    All = 1,
+    /// The same hour of working days, Monday to Friday.
+    HourOfWorkingDays = 2,
+    /// The same hour of Saturdays and Sundays.
+    HourOfWeekends = 3,
+    /// The same day of the week.
+    DayOfWeek = 4,
+    /// The same hour of the same day of the week.
+    HourOfWeek = 5,
+}
+impl AnomalySeason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ANOMALY_SEASON_UNSPECIFIED",
+            Self::All => "ANOMALY_SEASON_ALL",
+            Self::HourOfWorkingDays => "ANOMALY_SEASON_HOUR_OF_WORKING_DAYS",
+            Self::HourOfWeekends => "ANOMALY_SEASON_HOUR_OF_WEEKENDS",
+            Self::DayOfWeek => "ANOMALY_SEASON_DAY_OF_WEEK",
+            Self::HourOfWeek => "ANOMALY_SEASON_HOUR_OF_WEEK",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ANOMALY_SEASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "ANOMALY_SEASON_ALL" => Some(Self::All),
+            "ANOMALY_SEASON_HOUR_OF_WORKING_DAYS" => Some(Self::HourOfWorkingDays),
+            "ANOMALY_SEASON_HOUR_OF_WEEKENDS" => Some(Self::HourOfWeekends),
+            "ANOMALY_SEASON_DAY_OF_WEEK" => Some(Self::DayOfWeek),
+            "ANOMALY_SEASON_HOUR_OF_WEEK" => Some(Self::HourOfWeek),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod anomaly_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// AnomalyService says what is unusual in the figures of the caller's organization, and what a change of them is made
+    /// of. It needs the scope read. All figures are those that QueryMetrics and GetUsageTrends give at the same revision.
+    #[derive(Debug, Clone)]
+    pub struct AnomalyServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> AnomalyServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> AnomalyServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            AnomalyServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// ListAnomalies returns the buckets of series that are unusual beside what came before them: beside the same hour of
+        /// the week where there are three weeks of history, beside the same hour of working days or weekends with less of it,
+        /// and beside the same day of the week where buckets are days. A growing metric is compared at its present level. Of
+        /// small counts and fractions chance is taken into account, and of series that are often unusual that they are. A
+        /// bucket that is still running, or that the period cuts, is not judged.
+        pub async fn list_anomalies(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListAnomaliesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAnomaliesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AnomalyService/ListAnomalies",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AnomalyService", "ListAnomalies"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListChanges returns what metrics have changed by beside an earlier period, and what each value of dimensions has
+        /// contributed. Contributions add up: those of the rows, of rest and of other are the change. Of a ratio each is split
+        /// exactly into the effect of the mix (more or less of the value) and the effect of the rate (the value's own ratio).
+        /// Distinct counts and percentiles are not sums over values and are refused (METRIC_NOT_ADDITIVE).
+        pub async fn list_changes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListChangesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListChangesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AnomalyService/ListChanges",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AnomalyService", "ListChanges"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
 /// VerifyMetricsRequest asks for a verification.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct VerifyMetricsRequest {
@@ -13044,6 +13625,9 @@ pub enum ErrorReason {
     /// FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the
     /// unit that the message names.
     HistoryTooShort = 261,
+    /// INVALID_ARGUMENT. What the metric has changed by is no sum over the values of a dimension: it is a distinct count, a
+    /// percentile, or a ratio of such. Metadata: metric.
+    MetricNotAdditive = 268,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.

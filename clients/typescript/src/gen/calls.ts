@@ -142,6 +142,8 @@ import type {
   ListAgentsResponse,
   ListAlertRulesRequest,
   ListAlertRulesResponse,
+  ListAnomaliesRequest,
+  ListAnomaliesResponse,
   ListAuditEntriesRequest,
   ListAuditEntriesResponse,
   ListCampaignsRequest,
@@ -259,6 +261,7 @@ import type {
 } from "./messages.js";
 import { AccountService } from "./tallywire/v1/account_service_pb.js";
 import { AlertService } from "./tallywire/v1/alert_service_pb.js";
+import { AnomalyService } from "./tallywire/v1/anomaly_service_pb.js";
 import { AuditService } from "./tallywire/v1/audit_service_pb.js";
 import { CampaignService } from "./tallywire/v1/campaign_service_pb.js";
 import { CustomMetricService } from "./tallywire/v1/custom_metric_service_pb.js";
@@ -547,6 +550,27 @@ export class Calls {
    */
   watchAlerts(request: WatchAlertsRequest = {}, options?: StreamOptions): AsyncGenerator<WatchAlertsResponse, void, undefined> {
     return this.#caller.serverStream<WatchAlertsResponse>({ method: AlertService.method.watchAlerts, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ListAnomalies returns the buckets of series that are unusual beside what came before them: beside the same hour of
+   * the week where there are three weeks of history, beside the same hour of working days or weekends with less of it,
+   * and beside the same day of the week where buckets are days. A growing metric is compared at its present level. Of
+   * small counts and fractions chance is taken into account, and of series that are often unusual that they are. A
+   * bucket that is still running, or that the period cuts, is not judged.
+   */
+  listAnomalies(request: ListAnomaliesRequest = {}, options?: CallOptions): Promise<ListAnomaliesResponse> {
+    return this.#caller.unary<ListAnomaliesResponse>({ method: AnomalyService.method.listAnomalies, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ListChanges returns what metrics have changed by beside an earlier period, and what each value of dimensions has
+   * contributed. Contributions add up: those of the rows, of rest and of other are the change. Of a ratio each is split
+   * exactly into the effect of the mix (more or less of the value) and the effect of the rate (the value's own ratio).
+   * Distinct counts and percentiles are not sums over values and are refused (METRIC_NOT_ADDITIVE).
+   */
+  listChanges(request: ListChangesRequest = {}, options?: CallOptions): Promise<ListChangesResponse> {
+    return this.#caller.unary<ListChangesResponse>({ method: AnomalyService.method.listChanges, kind: "question", attemptMs: 30_000 }, request, options);
   }
 
   /**

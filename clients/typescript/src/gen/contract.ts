@@ -2,6 +2,7 @@
 export * from "./tallywire/v1/account_service_pb.js";
 export * from "./tallywire/v1/agent_pb.js";
 export * from "./tallywire/v1/alert_service_pb.js";
+export * from "./tallywire/v1/anomaly_service_pb.js";
 export * from "./tallywire/v1/answer_pb.js";
 export * from "./tallywire/v1/api_usage_pb.js";
 export * from "./tallywire/v1/audit_service_pb.js";

@@ -4811,6 +4811,280 @@ export interface WatchAlertsResponse {
 }
 
 /**
+ * AnomalySensitivity is how unusual a bucket must be, in standard deviations of a normal distribution.
+ *
+ * - `LOW`: Five: hardly ever by chance.
+ * - `MEDIUM`: Four: by chance in six of 100,000 buckets.
+ * - `HIGH`: Three: by chance in three of 1,000 buckets.
+ */
+export type AnomalySensitivity =
+  | "LOW"
+  | "MEDIUM"
+  | "HIGH"
+  | `UNKNOWN_${number}`;
+
+/**
+ * AnomalyDirection is a side of what is usual.
+ *
+ * - `ABOVE`: More than usual.
+ * - `BELOW`: Less than usual.
+ */
+export type AnomalyDirection =
+  | "ABOVE"
+  | "BELOW"
+  | `UNKNOWN_${number}`;
+
+/**
+ * AnomalyOrder is an order of anomalies.
+ *
+ * - `NEWEST`: The latest beginning first.
+ * - `STRONGEST`: The greatest score first.
+ */
+export type AnomalyOrder =
+  | "NEWEST"
+  | "STRONGEST"
+  | `UNKNOWN_${number}`;
+
+/**
+ * AnomalyMethod is a way to tell how unusual a bucket is.
+ *
+ * - `ROBUST_Z`: The distance to the median in standard deviations that are taken from median distances.
+ * - `POISSON`: A count as rare events have it, after the mean of the ones before.
+ * - `BINOMIAL`: A share of few trials, after the mean share of the ones before.
+ * - `EWMA`: A moving average of the latest buckets, which is unusual although none of them needs to be.
+ */
+export type AnomalyMethod =
+  | "ROBUST_Z"
+  | "POISSON"
+  | "BINOMIAL"
+  | "EWMA"
+  | `UNKNOWN_${number}`;
+
+/**
+ * AnomalySeason is which earlier buckets stand for what is usual.
+ *
+ * - `ALL`: All before it.
+ * - `HOUR_OF_WORKING_DAYS`: The same hour of working days, Monday to Friday.
+ * - `HOUR_OF_WEEKENDS`: The same hour of Saturdays and Sundays.
+ * - `DAY_OF_WEEK`: The same day of the week.
+ * - `HOUR_OF_WEEK`: The same hour of the same day of the week.
+ */
+export type AnomalySeason =
+  | "ALL"
+  | "HOUR_OF_WORKING_DAYS"
+  | "HOUR_OF_WEEKENDS"
+  | "DAY_OF_WEEK"
+  | "HOUR_OF_WEEK"
+  | `UNKNOWN_${number}`;
+
+/** ListAnomaliesRequest asks what is unusual. */
+export interface ListAnomaliesRequest {
+  /**
+   * time_range is the period whose buckets are judged. What came before it is read as history: up to eight weeks, of
+   * weeks and months up to 26 buckets. Required.
+   */
+  timeRange?: TimeRangeInit | undefined;
+  /** filter narrows the question to one value of a dimension. Unset: the whole organization. */
+  filter?: FilterInit | undefined;
+  /** metrics are the names of at most 20 metrics with a series (see ListMetrics). Required. */
+  metrics?: readonly string[] | undefined;
+  /** group_by names a dimension each of whose values is judged, too, beside the whole. Empty: the whole alone. */
+  groupBy?: string | undefined;
+  /**
+   * values is how many values of group_by are judged, those with the most of the first metric in the period: 1 to 20.
+   * Unset: 10.
+   */
+  values?: number | undefined;
+  /**
+   * granularity is the width of buckets: quarters of an hour to months. Unset: hours up to 31 days, days up to 400
+   * days, else weeks. The period and its history have at most 2,000 buckets, so that history becomes shorter as the
+   * period becomes longer; and all series together at most 40,000 (TOO_MANY_POINTS).
+   */
+  granularity?: Granularity | undefined;
+  /** sensitivity says how unusual a bucket must be. Unset: ANOMALY_SENSITIVITY_MEDIUM. */
+  sensitivity?: AnomalySensitivity | undefined;
+  /** sigmas is the same as a number of standard deviations, from 2 to 20, in place of sensitivity. */
+  sigmas?: number | undefined;
+  /**
+   * minimum_effect leaves out what is unusual and yet small: the least distance from what was expected, as a share of
+   * it (0.1: a tenth), and of fractions as a difference (0.05: five points). From 0 to 100. Unset: 0.
+   */
+  minimumEffect?: number | undefined;
+  /** direction is which side is of interest. Unset: both. */
+  direction?: AnomalyDirection | undefined;
+  /** order is the order of the answer. Unset: ANOMALY_ORDER_NEWEST. */
+  order?: AnomalyOrder | undefined;
+  /** limit is the most anomalies of the answer: 1 to 1,000. Unset: 50. */
+  limit?: number | undefined;
+}
+
+/** ListAnomaliesResponse holds anomalies. */
+export interface ListAnomaliesResponse {
+  /** context says what was judged. */
+  context?: AnswerContext;
+  /** anomalies are in the order asked for. */
+  anomalies: Anomaly[];
+  /** total is how many there are, those beyond the limit included. */
+  total: number;
+  /** granularity is the width of buckets. */
+  granularity?: Granularity;
+  /** history_start is where the history begins that was read. */
+  historyStart?: Instant;
+  /** series is how many series were judged: one of each metric for the whole and for each value. */
+  series: number;
+  /**
+   * unjudged_series is how many of these could not be judged in any bucket: they have too little history, or no values.
+   */
+  unjudgedSeries: number;
+}
+
+/** Anomaly is a run of buckets of one series that are unusual on the same side. */
+export interface Anomaly {
+  /** metric is what is unusual. */
+  metric?: MetricColumn;
+  /** value is the value of group_by whose series this is. Empty: that of the whole. */
+  value: string;
+  /** display_name is what people call the value, where that is known. */
+  displayName: string;
+  /** start is the first instant of the first unusual bucket. */
+  start?: Instant;
+  /** end is the first instant after the last one. */
+  end?: Instant;
+  /**
+   * buckets is how many buckets between them are unusual. One bucket as usual between two of them does not end a run.
+   */
+  buckets: number;
+  /** peak is the most unusual bucket, which the fields from here on are about. */
+  peak?: Bucket;
+  /** figure is its figure. */
+  figure?: SeriesValue;
+  /** expected is what was expected, in the unit of the metric. */
+  expected: number;
+  /** low is the lower end of what is usual at the sensitivity asked for. */
+  low: number;
+  /** high is the upper end. */
+  high: number;
+  /** score is how unusual the bucket is in standard deviations, negative below the usual; from -99 to 99. */
+  score: number;
+  /** direction is the side on which it is unusual. */
+  direction?: AnomalyDirection;
+  /** method is what told so. */
+  method?: AnomalyMethod;
+  /** basis is what it was compared with. */
+  basis?: AnomalyBasis;
+  /** explanation says the same in an English sentence: "5.2 σ above the usual 340–410 for Tuesdays 14:00". */
+  explanation: string;
+}
+
+/** AnomalyBasis is what a bucket was compared with. */
+export interface AnomalyBasis {
+  /** season says which buckets. */
+  season?: AnomalySeason;
+  /** buckets is how many these were. */
+  buckets: number;
+  /** weekday is the day of the week in the time zone, where season names one. */
+  weekday?: Weekday;
+  /** hour is the hour of the day in the time zone, 0 to 23, where season names one. */
+  hour?: number;
+}
+
+/** ListChangesRequest asks what has changed. */
+export interface ListChangesRequest {
+  /**
+   * time_range is the period. Of one that is still running, as much as has passed is compared, in whole quarter hours.
+   * Required.
+   */
+  timeRange?: TimeRangeInit | undefined;
+  /** filter narrows the question to one value of a dimension. Unset: the whole organization. */
+  filter?: FilterInit | undefined;
+  /** metrics are the names of at most 20 metrics that add up, or ratios of such. Required. */
+  metrics?: readonly string[] | undefined;
+  /**
+   * group_by names at most five dimensions, each of which is an account of the change of its own. What it names
+   * together with filter must be kept (PAIR_NOT_KEPT). Required.
+   */
+  groupBy?: readonly string[] | undefined;
+  /** comparison says with which earlier period. Unset: COMPARISON_MODE_PREVIOUS_PERIOD. */
+  comparison?: ComparisonInit | undefined;
+  /** limit is the most rows of each account: 1 to 50. Unset: 5. */
+  limit?: number | undefined;
+}
+
+/** ListChangesResponse holds changes. */
+export interface ListChangesResponse {
+  /** context says what was counted. Its end is where what is compared ends, if the period is still running. */
+  context?: AnswerContext;
+  /**
+   * compared says which earlier period was compared. Where it has an absence_reason, there is nothing to compare with,
+   * and metrics have no accounts.
+   */
+  compared?: ComparedPeriod;
+  /** metrics are in the order asked for. */
+  metrics: MetricChange[];
+}
+
+/** MetricChange is what a metric has changed by. */
+export interface MetricChange {
+  /** metric is what has changed. */
+  metric?: MetricColumn;
+  /** now is the figure of the period: that of QueryMetrics for the bounds in context. */
+  now?: SeriesValue;
+  /** before is the figure of the earlier period. Unset without one. */
+  before?: SeriesValue;
+  /** change is now less before. Unset where one of them is absent: then there are no accounts. */
+  change?: SeriesValue;
+  /** accounts are one for each dimension of group_by, in its order. */
+  accounts: ChangeAccount[];
+}
+
+/**
+ * ChangeAccount says what a change is made of, by the values of a dimension: the contributions of rows, rest and other
+ * add up to it.
+ */
+export interface ChangeAccount {
+  /** dimension is the one of group_by. */
+  dimension: string;
+  /** absence_reason says why there are no rows: ABSENCE_REASON_NOT_KEPT if the metric is not kept by the dimension. */
+  absenceReason?: AbsenceReason;
+  /** rows are the values that have contributed most, the greatest first whether up or down. */
+  rows: Contribution[];
+  /** rest is what values without a row have contributed, and what carries no value of the dimension. */
+  rest?: Contribution;
+  /**
+   * other is what values without figures of their own have contributed: those that were first seen after the
+   * organization's limit of distinct values was reached. Unset where there are none.
+   */
+  other?: Contribution;
+  /**
+   * complete is whether no value without a row has contributed more than one with a row. It is not certain where a
+   * dimension has more than 400 values in both periods, and the greatest contributions are small beside the figures.
+   */
+  complete: boolean;
+}
+
+/** Contribution is what a value, or several together, have contributed to a change. */
+export interface Contribution {
+  /** value is the value of the dimension. Empty for rest and other. */
+  value: string;
+  /** display_name is what people call it, where that is known. */
+  displayName: string;
+  /** now is its own figure in the period. Absent where it cannot be computed. */
+  now?: SeriesValue;
+  /** before is its own figure in the earlier period. */
+  before?: SeriesValue;
+  /** change is what it has contributed, in the unit of the metric. */
+  change?: SeriesValue;
+  /** mix is the part of change that comes from how much of the whole it is: of its weight. Ratios alone. */
+  mix?: number;
+  /** rate is the part of change that comes from its own ratio. mix and rate are change. Ratios alone. */
+  rate?: number;
+  /** weight_now is its share of the ratio's denominator in the period. Ratios alone. */
+  weightNow?: number;
+  /** weight_before is its share in the earlier period. Ratios alone. */
+  weightBefore?: number;
+}
+
+/**
  * DifferenceKind is what does not agree with what.
  *
  * - `FIGURE`: A stored figure with the raw events.
@@ -8431,6 +8705,7 @@ export interface GetLeadResponse {
  * - `TIME_IN_FUTURE`: OUT_OF_RANGE. The instant is farther ahead than it may be. Metadata: latest.
  * - `FORECAST_NOT_INSTALLED`: FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata: command.
  * - `HISTORY_TOO_SHORT`: FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the unit that the message names.
+ * - `METRIC_NOT_ADDITIVE`: INVALID_ARGUMENT. What the metric has changed by is no sum over the values of a dimension: it is a distinct count, a percentile, or a ratio of such. Metadata: metric.
  */
 export type ErrorReason =
   | "MALFORMED_MESSAGE"

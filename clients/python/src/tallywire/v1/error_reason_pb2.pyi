@@ -385,6 +385,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the
     unit that the message names.
     """
+    ERROR_REASON_METRIC_NOT_ADDITIVE: _ErrorReason.ValueType  # 268
+    """INVALID_ARGUMENT. What the metric has changed by is no sum over the values of a dimension: it is a distinct count, a
+    percentile, or a ratio of such. Metadata: metric.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -755,5 +759,9 @@ command.
 ERROR_REASON_HISTORY_TOO_SHORT: ErrorReason.ValueType  # 261
 """FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the
 unit that the message names.
+"""
+ERROR_REASON_METRIC_NOT_ADDITIVE: ErrorReason.ValueType  # 268
+"""INVALID_ARGUMENT. What the metric has changed by is no sum over the values of a dimension: it is a distinct count, a
+percentile, or a ratio of such. Metadata: metric.
 """
 global___ErrorReason = ErrorReason

@@ -268,6 +268,20 @@ pub(crate) async fn call(
                 )
                 .await
         }
+        "tallywire.v1.AnomalyService/ListAnomalies" => {
+            answered(
+                "ListAnomaliesResponse",
+                client
+                    .list_anomalies(decoded::<v1::ListAnomaliesRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.AnomalyService/ListChanges" => {
+            answered(
+                "ListChangesResponse",
+                client.list_changes(decoded::<v1::ListChangesRequest>(request)?).await,
+            )
+        }
         "tallywire.v1.AuditService/VerifyMetrics" => {
             streamed(
                     "VerifyMetricsResponse",

@@ -63,6 +63,7 @@ import io.github.tallywire.answer.GetUserResponse;
 import io.github.tallywire.answer.GetUserRetentionResponse;
 import io.github.tallywire.answer.ListAgentsResponse;
 import io.github.tallywire.answer.ListAlertRulesResponse;
+import io.github.tallywire.answer.ListAnomaliesResponse;
 import io.github.tallywire.answer.ListAuditEntriesResponse;
 import io.github.tallywire.answer.ListCampaignsResponse;
 import io.github.tallywire.answer.ListChangesResponse;
@@ -883,6 +884,64 @@ abstract class FutureCalls {
    */
   public CompletableFuture<CommentIncidentResponse> commentIncident(Consumer<io.github.tallywire.v1.CommentIncidentRequest.Builder> request) {
     return commentIncident(Requests.filled(io.github.tallywire.v1.CommentIncidentRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListAnomalies returns the buckets of series that are unusual beside what came before them:
+   * beside the same hour of the week where there are three weeks of history, beside the same hour
+   * of working days or weekends with less of it, and beside the same day of the week where buckets
+   * are days. A growing metric is compared at its present level. Of small counts and fractions
+   * chance is taken into account, and of series that are often unusual that they are. A bucket that
+   * is still running, or that the period cuts, is not judged.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListAnomaliesResponse> listAnomalies(io.github.tallywire.v1.ListAnomaliesRequest request) {
+    return call(io.github.tallywire.v1.AnomalyServiceGrpc.getListAnomaliesMethod(), request, CallKind.QUESTION, ListAnomaliesResponse::of);
+  }
+
+  /**
+   * ListAnomalies returns the buckets of series that are unusual beside what came before them:
+   * beside the same hour of the week where there are three weeks of history, beside the same hour
+   * of working days or weekends with less of it, and beside the same day of the week where buckets
+   * are days. A growing metric is compared at its present level. Of small counts and fractions
+   * chance is taken into account, and of series that are often unusual that they are. A bucket that
+   * is still running, or that the period cuts, is not judged.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListAnomaliesResponse> listAnomalies(Consumer<io.github.tallywire.v1.ListAnomaliesRequest.Builder> request) {
+    return listAnomalies(Requests.filled(io.github.tallywire.v1.ListAnomaliesRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListChanges returns what metrics have changed by beside an earlier period, and what each value
+   * of dimensions has contributed. Contributions add up: those of the rows, of rest and of other
+   * are the change. Of a ratio each is split exactly into the effect of the mix (more or less of
+   * the value) and the effect of the rate (the value's own ratio). Distinct counts and percentiles
+   * are not sums over values and are refused (METRIC_NOT_ADDITIVE).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListChangesResponse> listChanges(io.github.tallywire.v1.ListChangesRequest request) {
+    return call(io.github.tallywire.v1.AnomalyServiceGrpc.getListChangesMethod(), request, CallKind.QUESTION, ListChangesResponse::of);
+  }
+
+  /**
+   * ListChanges returns what metrics have changed by beside an earlier period, and what each value
+   * of dimensions has contributed. Contributions add up: those of the rows, of rest and of other
+   * are the change. Of a ratio each is split exactly into the effect of the mix (more or less of
+   * the value) and the effect of the rate (the value's own ratio). Distinct counts and percentiles
+   * are not sums over values and are refused (METRIC_NOT_ADDITIVE).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListChangesResponse> listChanges(Consumer<io.github.tallywire.v1.ListChangesRequest.Builder> request) {
+    return listChanges(Requests.filled(io.github.tallywire.v1.ListChangesRequest.newBuilder(), request).build());
   }
 
   /**
