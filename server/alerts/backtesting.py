@@ -9,7 +9,7 @@ from server import timerange
 from server.alerts import machine, reading, windows
 from server.alerts.machine import Episode, Run
 from server.alerts.measuring import EVENTS, Gauge
-from server.alerts.reading import AskedWindows, Found, ReadValues
+from server.alerts.reading import AskedWindows, FoundWindows, ReadValues
 from server.anomalies.judging import Sample
 from server.catalog import figures
 from server.catalog.catalogue import Catalogue
@@ -216,7 +216,9 @@ def _check_number(draft: RuleDraft, number: int) -> None:
         )
 
 
-async def _backtest(draft: RuleDraft, asked: AskedWindows, found: Found, *, with_observations: bool) -> RuleBacktest:
+async def _backtest(
+    draft: RuleDraft, asked: AskedWindows, found: FoundWindows, *, with_observations: bool
+) -> RuleBacktest:
     incidents: list[FoundIncident] = []
     silent = looked = 0
     worst: Watched | None = None

@@ -89,7 +89,7 @@ class ReadValues:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundWindows:
     """What was read, for each rule that was asked about in their order."""
 
     context: Context
@@ -127,7 +127,7 @@ class _Plan:
             yield from part.days
 
 
-async def read(queries: Queries, principal: Principal, asked: Sequence[AskedWindows]) -> Found:
+async def read(queries: Queries, principal: Principal, asked: Sequence[AskedWindows]) -> FoundWindows:
     """Reads what it takes to measure windows; refuses what QueryMetrics refuses of the same metric and filter, windows
     within quarter hours where there are too many events or none are kept any more, and more than can be read.
     """
@@ -265,7 +265,7 @@ async def _active(reader: Reader, asked: AskedWindows) -> Sequence[str]:
     return found
 
 
-def _found(asked: Sequence[AskedWindows], read: Read[_Plan], counted: Mapping[int, Sequence[Cell]]) -> Found:
+def _found(asked: Sequence[AskedWindows], read: Read[_Plan], counted: Mapping[int, Sequence[Cell]]) -> FoundWindows:
     cells = read.found.cells
     first = None if read.found.first_event is None else timerange.instant(read.found.first_event)
     by_rule: list[dict[str, FigureSource]] = [{} for _ in asked]
@@ -283,7 +283,7 @@ def _found(asked: Sequence[AskedWindows], read: Read[_Plan], counted: Mapping[in
         days[place][part.value] = {
             timerange.instant(one.span.start) for one in part.days if figures.figure(EVENTS, cells[one])
         }
-    return Found(
+    return FoundWindows(
         context=read.context([one.gauge.name for one in asked], asked[0].gauge.catalogue),
         as_of=read.found.as_of,
         first_event=first,
