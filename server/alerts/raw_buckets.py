@@ -1,7 +1,7 @@
 """Buckets within quarter hours, counted from raw events as ingest counts them."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from server import timerange
@@ -50,28 +50,11 @@ async def counted(
         numbers = _numbers(portion) if view is None else await raw_counts.numbers(view, portion)
         mine = [one for _, one in portion if part.is_whole or _value_of(part.dimension, one) == part.value]
         places = [(one.occurred_at - first) // each for one in mine]
-        for place, cell in _cells(mine, places, numbers, part.dimension, wanted):
-            found.setdefault(place, Cell()).add(cell)
+        for place, cell in counting.of_groups(mine, places, numbers, part.dimension).items():
+            found.setdefault(place, Cell()).add(_only(wanted, cell))
         await asyncio.sleep(0)
     nothing = Cell()
     return [found.get(place, nothing) for place in range(len(buckets))]
-
-
-def _cells(
-    events: Sequence[Event], places: Sequence[int], numbers: Numbers, by: Dimension, wanted: Wanted
-) -> Iterator[tuple[int, Cell]]:
-    """Yields what events add to buckets, which have these places: of each event where counters are all that is wanted,
-    since columns of many events are made faster than those of a few.
-    """
-    if not wanted.histograms and not wanted.sets:
-        for place, counters in zip(places, counting.of_each(events, set(wanted.counters), by), strict=True):
-            yield place, Cell(counters=counters)
-        return
-    by_bucket: dict[int, list[Event]] = {}
-    for place, event in zip(places, events, strict=True):
-        by_bucket.setdefault(place, []).append(event)
-    for place, some in by_bucket.items():
-        yield place, _only(wanted, counting.of_group(some, numbers, by))
 
 
 def _only(wanted: Wanted, cell: Cell) -> Cell:

@@ -146,11 +146,21 @@ def of_events(events: Sequence[Event], numbers: Numbers, recency: Recency = slot
 
 def of_group(events: Sequence[Event], numbers: Numbers, by: Dimension) -> Cell:
     """Returns what events add up to in one cell of a dimension, whatever bucket that is of."""
+    return of_groups(events, [0] * len(events), numbers, by).get(0, Cell())
+
+
+def of_groups(events: Sequence[Event], groups: Sequence[int], numbers: Numbers, by: Dimension) -> dict[int, Cell]:
+    """Returns what events add up to in cells of a dimension, by the group that each event is in. Cells may be one
+    object, so that they must not be changed.
+    """
     tables: dict[str, list[int]] = {}
-    for number, event_type in enumerate(map(_type_of, events)):
-        tables.setdefault(event_type, []).append(number)
+    found: dict[int, _ByType] = {}
+    for number, (group, event_type) in enumerate(zip(groups, map(_type_of, events), strict=True)):
+        table = tables.setdefault(event_type, [])
+        found.setdefault(group, {}).setdefault(event_type, []).append(len(table))
+        table.append(number)
     batch = _Batch(events, (), tables, numbers)
-    return batch.cell({event_type: list(range(len(some))) for event_type, some in tables.items()}, _kept(by))
+    return {group: batch.cell(types, _kept(by)) for group, types in found.items()}
 
 
 def of_each(events: Sequence[Event], keys: AbstractSet[int], by: Dimension) -> list[dict[int, int]]:
