@@ -38,6 +38,7 @@ MOST_ENDS = 2_000  # windows of a rule in one look
 _LATER = timedelta(minutes=1)  # for what could not be looked at
 _TOO_MUCH = (Reason.TOO_MANY_RAW_EVENTS, Reason.TOO_MANY_POINTS)
 _KEPT = timedelta(days=1)
+KEPT_INCIDENTS = timedelta(days=400)
 _MOST_EARLY = 3  # windows that are not final yet
 _log = structlog.get_logger(__name__)
 
@@ -142,9 +143,12 @@ class Evaluating:
         return len(rules)
 
     async def tidy(self, now: datetime) -> int:
-        """Forgets how rules stood so long ago that no late event changes it; returns how many changes those were."""
+        """Forgets how rules stood so long ago that no late event changes it, and incidents that ended more than 400
+        days ago; returns how much that was.
+        """
         async with self._database.transaction() as driver:
-            return await stored.forget_changes(driver, now - windows.LONGEST_HORIZON - _KEPT)
+            changes = await stored.forget_changes(driver, now - windows.LONGEST_HORIZON - _KEPT)
+            return changes + await stored.forget_incidents(driver, now - KEPT_INCIDENTS)
 
     async def _look_at(self, organization_id: int, rules: Sequence[KeptRule], now: datetime) -> None:
         """Looks at rules of one organization. Whatever goes wrong is a fault of theirs alone."""

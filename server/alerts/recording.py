@@ -15,6 +15,7 @@ from server.alerts.machine import Episode, Run, Turn
 from server.alerts.measuring import Gauge
 from server.delivery import queueing
 from server.organizations.alerts import (
+    MOST_ENTRIES,
     AlertCondition,
     CloseReason,
     EntryKind,
@@ -200,8 +201,10 @@ def _refuted(look: Look, known: OpenIncident, run: Run) -> _Change:
 
 
 def _add(look: Look, change: _Change, turns: Sequence[Turn]) -> None:
-    """Adds turns to what has happened to an incident."""
+    """Adds turns to what has happened to an incident. Of one that goes to and fro for days the end alone is added."""
     for turn in turns:
+        if change.number >= MOST_ENTRIES and turn.kind is not EntryKind.CLOSED:
+            continue
         kind = turn.kind if turn.kind is not EntryKind.OPENED or not change.number else EntryKind.CHANGED
         change.number += 1
         is_restated = turn.at <= look.known_until

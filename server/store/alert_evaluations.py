@@ -351,3 +351,8 @@ async def forget_changes(driver: Driver, before: datetime) -> int:
             before,
         )
     )
+
+
+async def forget_incidents(driver: Driver, before: datetime) -> int:
+    """Removes incidents that ended before an instant, with all that has happened to them; returns how many."""
+    return statements.rows(await driver.execute("DELETE FROM incidents WHERE closed_at < $1", before))
