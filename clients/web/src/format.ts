@@ -157,6 +157,15 @@ export function changed(now: number | undefined, before: number | undefined, uni
   return { direction, text: `${number} ${inPoints ? t.card.points : "%"}` };
 }
 
+/** Writes a difference with its sign: that of rates in points. */
+export function signed(by: number, unit: Unit): string {
+  if (unit === "fraction") {
+    const points = Math.abs(by * 100) < LEAST ? 0 : by * 100;
+    return `${numbers({ maximumFractionDigits: 1, signDisplay: "exceptZero" }).format(points)} ${t.card.points}`;
+  }
+  return `${by > 0 ? "+" : by < 0 ? "−" : ""}${figure(Math.abs(by), unit, true)}`;
+}
+
 /** Tells whether a change is for the better, by which direction is; undefined where neither is, or nothing has changed. */
 export function isBetter(change: -1 | 0 | 1, better: string): boolean | undefined {
   if (better === "" || change === 0) return undefined;

@@ -62,6 +62,11 @@ function partialWord(bucket: Bucket | undefined): string {
   return bucket?.partial === "running" ? t.chart.running : bucket?.partial === "cut" ? t.chart.cut : "";
 }
 
+/** What is said about a bucket, of all series. */
+function remarksAt(props: ChartProps, index: number): string[] {
+  return props.series.flatMap((one) => one.remarks?.get(index) ?? []);
+}
+
 interface Row {
   key: string;
   label: string;
@@ -130,6 +135,11 @@ function Tooltip({
           ))}
         </tbody>
       </table>
+      {remarksAt(props, index).map((text) => (
+        <p key={text} class="remark">
+          {text}
+        </p>
+      ))}
       {props.onOpen !== undefined && <span class="muted">{t.chart.open}</span>}
     </div>
   );
@@ -161,6 +171,11 @@ function FigureTable({ props }: { props: ChartProps }): JSX.Element {
               <th scope="row">
                 {bucketName(bucket, props.zone)}{" "}
                 {partialWord(bucket) !== "" && <span class="so-far">{partialWord(bucket)}</span>}
+                {remarksAt(props, i).map((text) => (
+                  <span key={text} class="remark">
+                    {text}
+                  </span>
+                ))}
               </th>
               {props.series.map((one) => (
                 <td key={one.key} class="number">
@@ -235,7 +250,8 @@ function readingOf(props: ChartProps, active: number | undefined): string {
   const figures = rowsAt(props, active).map(
     (row) => `${row.label} ${row.text === ABSENT ? t.chart.noFigure : row.text}`,
   );
-  return `${bucketName(bucket, props.zone)} ${partialWord(bucket)}: ${figures.join(", ")}`;
+  const said = [figures.join(", "), ...remarksAt(props, active)].join(". ");
+  return `${bucketName(bucket, props.zone)} ${partialWord(bucket)}: ${said}`;
 }
 
 interface PictureProps {

@@ -22,6 +22,9 @@ function Line({ line }: { line: PreparedLine }): JSX.Element {
       {line.dots.map(({ x, y }) => (
         <circle key={x} class="dot" cx={round(x)} cy={round(y)} r="2.5" />
       ))}
+      {line.rings.map(({ x, y }) => (
+        <circle key={`r${String(x)}`} class="ring" cx={round(x)} cy={round(y)} r="6" />
+      ))}
       {line.hollow !== undefined && (
         <circle class="hollow" cx={round(line.hollow.x)} cy={round(line.hollow.y)} r="3.5" />
       )}

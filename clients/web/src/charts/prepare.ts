@@ -24,6 +24,8 @@ export interface ChartSeries {
   values: readonly (number | null)[];
   /** Figures of the earlier period, bucket by bucket. */
   earlier?: readonly (number | null)[] | undefined;
+  /** Points that something is said about, by the places of their buckets. */
+  remarks?: ReadonlyMap<number, string> | undefined;
 }
 
 export interface ChartInput {
@@ -56,6 +58,8 @@ export interface PreparedLine {
   dots: Point[];
   /** The end of what is still running: a hollow point. */
   hollow?: Point;
+  /** Points that something is said about: a ring around each. */
+  rings: Point[];
   /** Outline of the area below, of the only series of a chart from zero. */
   area: Point[][];
 }
@@ -140,6 +144,18 @@ export function course(
     }
   }
   return { parts, dots, ...(hollow === undefined ? {} : { hollow }) };
+}
+
+/** Returns the points of a series that something is said about; none where there is no figure. */
+function ringed(
+  { values, remarks }: ChartSeries,
+  buckets: readonly Bucket[],
+  at: (index: number, value: number) => Point,
+): Point[] {
+  return [...(remarks?.keys() ?? [])].flatMap((index) => {
+    const value = values[index];
+    return value === null || value === undefined || buckets[index] === undefined ? [] : [at(index, value)];
+  });
 }
 
 function areas(parts: readonly LinePart[], bottom: number): Point[][] {
@@ -236,12 +252,13 @@ export function prepare(input: ChartInput, labelWidth: number): Prepared {
           color: one.color,
           earlier: true,
           area: [],
+          rings: [],
           ...course(one.earlier, before, at, false),
         });
       }
       const made = course(one.values, buckets, at);
       const area = input.series.length === 1 ? areas(made.parts, plot.top + plot.height) : [];
-      lines.push({ key: one.key, color: one.color, earlier: false, area, ...made });
+      lines.push({ key: one.key, color: one.color, earlier: false, area, rings: ringed(one, buckets, at), ...made });
     }
   }
   return {

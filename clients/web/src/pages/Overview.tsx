@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { AbsenceReason } from "@contract/answer_pb.js";
+import { AnomalyService } from "@contract/anomaly_service_pb.js";
 import { MetricsService } from "@contract/metrics_service_pb.js";
 import type { GetOverviewResponse, GetUsageTrendsResponse, Overview as Figures } from "@contract/metrics_service_pb.js";
 import { useQuestion } from "../api/question";
@@ -27,6 +28,7 @@ import {
   rowsLink,
   selectBuckets,
 } from "./common";
+import { remarksOf } from "./anomalies";
 import { MetricChart, ResponseChart } from "./courses";
 import { TileMaker } from "./TileMaker";
 import { chartTile, tableTile } from "./tilesOfPages";
@@ -166,6 +168,26 @@ function FocusChoice({ metric }: { metric: string }): JSX.Element {
   );
 }
 
+/** The course of a metric with what is unusual in it. */
+function JudgedChart({
+  answer,
+  metric,
+  name,
+}: {
+  answer: GetUsageTrendsResponse;
+  metric: string;
+  name: string;
+}): JSX.Element {
+  const judged = useQuestion(AnomalyService.method.listAnomalies, {
+    timeRange: timeRange.value,
+    filter: filterAsked.value,
+    metrics: [metric],
+    granularity: answer.granularity,
+  });
+  const remarks = remarksOf(judged.data?.anomalies ?? [], answer.buckets.map(bucket), metric);
+  return <MetricChart answer={answer} metric={metric} name={name} height={240} remarks={remarks} />;
+}
+
 function FocusChart({ asked }: { asked: Asked<GetUsageTrendsResponse> }): JSX.Element {
   const metric = focused();
   const { title } = metricInfo(metric);
@@ -182,9 +204,7 @@ function FocusChart({ asked }: { asked: Asked<GetUsageTrendsResponse> }): JSX.El
       name="focus"
     >
       <Answered asked={asked} height={272}>
-        {(answer) => (
-          <MetricChart answer={answer} metric={metric} name={`${title}, ${caption(answer.granularity)}`} height={240} />
-        )}
+        {(answer) => <JudgedChart answer={answer} metric={metric} name={`${title}, ${caption(answer.granularity)}`} />}
       </Answered>
     </Tile>
   );

@@ -16,7 +16,13 @@ interface Props {
 }
 
 /** One metric, with the earlier period where there is one. */
-export function MetricChart({ answer, name, height, metric }: Props & { metric: string }): JSX.Element {
+export function MetricChart({
+  answer,
+  name,
+  height,
+  metric,
+  remarks,
+}: Props & { metric: string; remarks?: ReadonlyMap<number, string> | undefined }): JSX.Element {
   const { title, unit } = metricInfo(metric);
   const earlier = valuesOf(answer.earlierSeries, metric);
   return (
@@ -32,6 +38,7 @@ export function MetricChart({ answer, name, height, metric }: Props & { metric: 
           color: 1,
           values: valuesOf(answer.series, metric),
           earlier: earlier.length > 0 ? earlier : undefined,
+          remarks,
         },
       ]}
       unit={unit}
