@@ -71,15 +71,21 @@ class WallClock:
     a day, and asking the zone about each would take longer than all the rest.
     """
 
-    __slots__ = ("_offsets", "_zone")
+    __slots__ = ("_latest", "_offsets", "_zone")
 
     def __init__(self, zone: ZoneInfo) -> None:
         """Knows no day yet."""
         self._zone = zone
+        self._latest: tuple[datetime, int] | None = None
         self._offsets: dict[int, int | None] = {}
 
     def hour_of_week(self, at: datetime) -> int:
         """Returns 0 for the hour that begins with Monday, to 167."""
+        if self._latest is None or self._latest[0] is not at:
+            self._latest = at, self._hour_of_week(at)
+        return self._latest[1]
+
+    def _hour_of_week(self, at: datetime) -> int:
         seconds = int(at.timestamp())
         day = seconds // _DAY
         if day not in self._offsets:

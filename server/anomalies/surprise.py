@@ -3,6 +3,7 @@
 Every test here ends in that unit, so that one sensitivity means the same for counts, fractions and other values.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from statistics import NormalDist
@@ -13,6 +14,7 @@ _NORMAL = NormalDist()
 _LEAST = 1e-300
 _ENOUGH = 1e-12  # what a term may leave out of a tail
 _MOST_TERMS = 10_000
+_MOST_BOUNDED = 30.0  # bounds farther out are hardly a number that anybody reaches
 
 
 def of_tail(tail: float) -> float:
@@ -40,6 +42,7 @@ def _shrinking(freedom: float) -> float:
     return (8 * freedom + 1) / (8 * freedom + 3)
 
 
+@functools.lru_cache(maxsize=8_192)
 def of_count(count: float, rate: float, samples: int) -> float:
     """Returns the signed surprise of a count after a mean rate of so many samples.
 
@@ -113,8 +116,10 @@ def _signed(k: int, log_mass: float, step: _Step, above: bool) -> float:
     return min(MAX_SIGMAS, sigmas) * (1 if above else -1)
 
 
+@functools.lru_cache(maxsize=8_192)
 def count_bounds(rate: float, samples: int, sigmas: float) -> tuple[int, int]:
     """Returns the least and the greatest count whose surprise stays below so many sigmas."""
+    sigmas = min(sigmas, _MOST_BOUNDED)
     middle = round(rate)
     spread = math.sqrt(rate + 1) * (sigmas + 1) ** 2 + 10
     high = _last(middle, middle + math.ceil(spread), lambda k: of_count(k, rate, samples) < sigmas)
@@ -124,6 +129,7 @@ def count_bounds(rate: float, samples: int, sigmas: float) -> tuple[int, int]:
 
 def success_bounds(trials: int, probability: float, samples: int, sigmas: float) -> tuple[int, int]:
     """Returns the least and the greatest number of successes whose surprise stays below so many sigmas."""
+    sigmas = min(sigmas, _MOST_BOUNDED)
     middle = round(probability * trials)
     high = _last(middle, trials, lambda k: of_successes(k, trials, probability, samples) < sigmas)
     low = -_last(-middle, 0, lambda k: of_successes(-k, trials, probability, samples) > -sigmas)

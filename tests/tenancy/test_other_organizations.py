@@ -143,7 +143,8 @@ TABLE: Mapping[str, Sequence[Case] | str] = {
     "MetricsService/GetCosts": NAMELESS,
     "MetricsService/ListMetrics": NAMELESS,
     "AnomalyService/ListAnomalies": [
-        case("agent", within(metrics=["events"])),
+        # There is no history, so that nothing is unusual for anybody.
+        case("agent", within(metrics=["events"]), is_told=False),
         case("metric", lambda name: {"time_range": THE_DAY, "metrics": [f"custom.{name}"]}),
         case("metric", lambda name: {"time_range": THE_DAY, "metrics": ["events"], "group_by": name}, is_told=False),
     ],
