@@ -58,6 +58,8 @@ async def test_destinations_and_the_mail_that_was_caught(
     assert report["text"].strip()
     assert "https" in report["refusal"]
     assert report["secret"].startswith("whsec_")
+    chat = "A message for a chat (Slack, Mattermost, Rocket.Chat, Discord)"
+    assert {"Use of the quota", chat} <= set(report["facts"])
     assert report["rotated"].startswith("whsec_")
     assert report["rotated"] != report["secret"]
     assert "Add a destination" not in report["editorsList"]

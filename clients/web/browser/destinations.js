@@ -66,6 +66,8 @@ async function webhook(page, report) {
   await page.locator("form [role=alert]:not(:empty)").waitFor();
   report.refusal = await page.locator("form [role=alert]").textContent();
   await page.locator("#destination-url").fill("https://example.org/hooks");
+  await page.selectOption("#destination-format", "2");
+  await page.getByLabel("Use of the quota").check();
   await button(page, "Save").click();
   await page.locator("[data-secret]").waitFor();
   await settled(page);
@@ -75,6 +77,7 @@ async function webhook(page, report) {
   await page.locator("[data-secret]").waitFor({ state: "detached" });
   await page.getByRole("link", { name: "Orders" }).click();
   await settled(page);
+  report.facts = await page.locator("dl.pairs dd").allTextContents();
   await button(page, "New secret").click();
   await page.locator("#rotate button[type=submit]").click();
   await page.locator("[data-secret]").waitFor();
