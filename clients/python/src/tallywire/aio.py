@@ -12,6 +12,7 @@ import grpc.aio
 
 from tallywire import (
     aio_accounts,
+    aio_alerts,
     aio_anomalies,
     aio_audit,
     aio_content_gaps,
@@ -93,6 +94,7 @@ class AsyncClient(
         self.accounts = aio_accounts.AsyncAccounts(self._bound, self._call)
         self.dashboards = aio_dashboards.AsyncDashboards(self._bound, self._call)
         self.delivery = aio_delivery.AsyncDeliveryCalls(self._bound, self._call)
+        self.alerts = aio_alerts.AsyncAlertCalls(self._bound, self._call, self._connection.metadata)
         self.reports = aio_reports.AsyncClientReports(self._bound, self._connection.metadata, self._call)
         self.exports = aio_exports.AsyncExports(self._bound, self._connection.metadata)
 

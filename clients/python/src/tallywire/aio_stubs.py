@@ -8,6 +8,7 @@ import grpc.aio
 
 from tallywire.v1 import (
     account_service_pb2_grpc,
+    alert_service_pb2_grpc,
     anomaly_service_pb2_grpc,
     audit_service_pb2_grpc,
     campaign_service_pb2_grpc,
@@ -29,6 +30,7 @@ from tallywire.v1 import (
 if TYPE_CHECKING:
     # These classes exist in the stubs alone: at run time one stub class serves both kinds of channel.
     from tallywire.v1.account_service_pb2_grpc import AccountServiceAsyncStub
+    from tallywire.v1.alert_service_pb2_grpc import AlertServiceAsyncStub
     from tallywire.v1.anomaly_service_pb2_grpc import AnomalyServiceAsyncStub
     from tallywire.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
     from tallywire.v1.campaign_service_pb2_grpc import CampaignServiceAsyncStub
@@ -66,6 +68,7 @@ class Stubs:
     custom_metrics: "CustomMetricServiceAsyncStub"
     privacy: "PrivacyServiceAsyncStub"
     accounts: "AccountServiceAsyncStub"
+    alerts: "AlertServiceAsyncStub"
     dashboards: "DashboardServiceAsyncStub"
     delivery: "DeliveryServiceAsyncStub"
     reports: "ReportServiceAsyncStub"
@@ -92,6 +95,7 @@ def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
         ),
         privacy=cast("PrivacyServiceAsyncStub", privacy_service_pb2_grpc.PrivacyServiceStub(channel)),
         accounts=cast("AccountServiceAsyncStub", account_service_pb2_grpc.AccountServiceStub(channel)),
+        alerts=cast("AlertServiceAsyncStub", alert_service_pb2_grpc.AlertServiceStub(channel)),
         dashboards=cast("DashboardServiceAsyncStub", dashboard_service_pb2_grpc.DashboardServiceStub(channel)),
         delivery=cast("DeliveryServiceAsyncStub", delivery_service_pb2_grpc.DeliveryServiceStub(channel)),
         reports=cast("ReportServiceAsyncStub", report_service_pb2_grpc.ReportServiceStub(channel)),

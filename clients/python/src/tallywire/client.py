@@ -11,6 +11,7 @@ import grpc
 
 from tallywire import (
     accounts,
+    alerts,
     anomalies,
     audit,
     call_room,
@@ -110,6 +111,7 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
         self.dashboards = dashboards.Dashboards(self._channel, self._call)
         self.delivery = delivery.DeliveryCalls(self._channel, self._call)
         self.forecasts = forecasts.ClientForecasts(self._channel, self._call)
+        self.alerts = alerts.AlertCalls(self._channel, self._call, self._connection.metadata)
         self.reports = reports.ClientReports(self._channel, self._connection.metadata, self._call)
         self.exports = exports.Exports(self._channel, self._connection)
 

@@ -15,6 +15,7 @@ from tallywire import events, version
 from tallywire.cli import (
     agent_list,
     agents,
+    alerts,
     anomalies,
     api,
     audit,
@@ -35,6 +36,7 @@ from tallywire.cli import (
     exporting,
     forecast,
     funnel,
+    incidents,
     json_output,
     key_values,
     leaderboard,
@@ -240,6 +242,8 @@ application.command(name="gap")(content_gaps.gap)
 application.add_typer(content_gaps.app, name="gaps")
 application.add_typer(custom_metrics.app, name="custom-metrics")
 application.add_typer(corrections.app, name="corrections")
+application.add_typer(alerts.app, name="alerts")
+application.add_typer(incidents.app, name="incidents")
 application.add_typer(destinations.app, name="destinations")
 application.add_typer(deliveries.app, name="deliveries")
 

@@ -74,6 +74,10 @@ def explain(error: errors.TallywireError) -> str:
             return f"{error}. Add --by {name} to `query`, or --where {name}=VALUE (`tallywire values {name}`)"
         case errors.FailedPrecondition(reason="RAW_EVENTS_GONE") if "kept_from" in error.metadata:
             return f"{error}. Ask about a period from then on: --from {error.metadata['kept_from']}"
+        case errors.NotFound(reason="ALERT_RULE_NOT_FOUND"):
+            return f"{error}. `tallywire alerts list` lists those that there are"
+        case errors.NotFound(reason="INCIDENT_NOT_FOUND"):
+            return f"{error}. `tallywire incidents list` lists those that there are"
         case errors.NotFound(reason="CUSTOM_METRIC_NOT_FOUND"):
             return f"{error}. `tallywire custom-metrics list` lists those that there are"
         case errors.FailedPrecondition(reason="PAIR_INCOMPLETE" | "CUSTOM_METRIC_INCOMPLETE") if (
