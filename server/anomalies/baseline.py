@@ -43,23 +43,45 @@ _FLOOR = 0.001  # the least spread of values that are no counts, beside the usua
 _OF_DAYS = (Season.HOUR_OF_WORKING_DAYS, Season.HOUR_OF_WEEKENDS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usual:
-    """What is usual: the value to expect, and how far values are from it.
+_OF_HOURS = (*_OF_DAYS, Season.HOUR_OF_WEEK)
 
-    center is the median of its season, and expected what that comes to at the present level. mean is the season's mean
-    at that level, which for small counts and fractions says more than a median. least and most are values that were
-    seen twice at least, at that level. spread is the standard deviation, fall and rise are those below and above what
-    is expected, where one side may reach farther, and freedom says how well these are known (the degrees of freedom of
-    Student's t).
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What is expected of a bucket: a value, and its standard deviation.
+
+    window has the values of its season and center is their median; value is what that comes to at the present level,
+    and grown by how much spreads have grown with it.
     """
 
+    window: SortedWindow
+    season: Season
     center: float
+    level: float | None
+    value: float
+    spread: float
+    grown: float
+
+    def distance(self, value: float) -> float:
+        """Returns how far a value is from what is expected, in standard deviations."""
+        return (value - self.value) / self.spread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """What is usual for a bucket: the value to expect, and how far values are from it.
+
+    mean is the season's mean at the present level, which for small counts and fractions says more than a median. least
+    and most are values that were seen twice at least, at that level. fall and rise are the standard deviations below
+    and above what is expected, where one side may reach farther, and freedom says how well these are known (the degrees
+    of freedom of Student's t).
+    """
+
+    near: Expected
     expected: float
     mean: float
     least: float
     most: float
-    spread: float
     fall: float
     rise: float
     freedom: float
@@ -98,39 +120,49 @@ class Baseline:
             if sample.value is not None:
                 self._learn(sample.at, sample.value)
 
-    def observe(self, sample: Sample, usual: Usual | None) -> None:
-        """Takes in a bucket; usual is what was usual for it until now."""
+    def observe(self, sample: Sample, expected: Expected | None) -> None:
+        """Takes in a bucket; expected is what was expected of it until now."""
         if sample.value is None:
             return
-        if usual is not None:
-            self._compare(sample.value, usual)
+        if expected is not None:
+            self._compare(sample.value, expected)
         self._learn(sample.at, sample.value)
 
-    def usual(self, sample: Sample) -> Usual | None:
-        """Returns what is usual for a bucket; None where too few buckets have been seen."""
+    def expected(self, sample: Sample) -> Expected | None:
+        """Returns what is expected of a bucket; None where too few buckets have been seen."""
         found = self._similar(sample.at)
         if found is None:
             return None
-        window, basis = found
-        if basis.season.is_narrower(self._season):
-            self._begin(basis.season)
+        window, season = found
+        if season.is_narrower(self._season):
+            self._begin(season)
         center, level = window.median(), self._level()
-        mean = center if self._kind is SeriesKind.VALUE or center > _SMALL else window.trimmed_mean()
-        expected, mean = self._at_level(center, level), self._at_level(mean, level)
+        expected = self._at_level(center, level)
         spread, grown = self._spread(window, center, expected, sample.trials)
+        return Expected(
+            window=window, season=season, center=center, level=level, value=expected, spread=spread, grown=grown
+        )
+
+    def usual(self, sample: Sample) -> Usual | None:
+        """Returns what is usual for a bucket; None where too few buckets have been seen."""
+        expected = self.expected(sample)
+        if expected is None:
+            return None
+        window, level, center = expected.window, expected.level, expected.center
+        has_mean = self._kind is not SeriesKind.VALUE and center <= _SMALL
+        mean = self._at_level(window.trimmed_mean(), level) if has_mean else expected.value
         fall, rise = window.tails(center)
         least, most = window.seen(_SEEN)
         return Usual(
-            center=center,
-            expected=expected,
+            near=expected,
+            expected=expected.value,
             mean=mean,
             least=self._at_level(least, level),
             most=self._at_level(most, level),
-            spread=spread,
-            fall=max(spread, fall * grown),
-            rise=max(spread, rise * grown),
+            fall=max(expected.spread, fall * expected.grown),
+            rise=max(expected.spread, rise * expected.grown),
             freedom=self._freedom(window),
-            basis=basis,
+            basis=self._basis(expected, sample.at),
         )
 
     def drift(self, value: float, usual: Usual) -> float:
@@ -139,13 +171,13 @@ class Baseline:
         value is that of the bucket in question. It is 0 with too few buckets, and
         as long as a bucket is compared with those of other hours or days: every morning would be a drift.
         """
-        is_mixed = (self._has_hours or self._is_daily) and usual.basis.season is Season.ALL
+        is_mixed = (self._has_hours or self._is_daily) and usual.near.season is Season.ALL
         if is_mixed or len(self._latest) < _LEAST_RECENT:
             return 0.0
         kept = 1 - _DRIFT_WEIGHT
         alike = _correlation(self._latest) * kept
         deviation = math.sqrt(_DRIFT_WEIGHT / (1 + kept) * (1 + alike) / (1 - alike))
-        return _averaged(self._drift, (value - usual.expected) / usual.spread) / deviation
+        return _averaged(self._drift, usual.near.distance(value)) / deviation
 
     def _learn(self, at: datetime, value: float) -> None:
         self._all.add(value)
@@ -158,26 +190,32 @@ class Baseline:
         else:
             _window(self._by_week, hour // 24, _WEEKS).add(value)
 
-    def _similar(self, at: datetime) -> tuple[SortedWindow, Basis] | None:
+    def _similar(self, at: datetime) -> tuple[SortedWindow, Season] | None:
         """Returns the narrowest season with enough buckets."""
         if self._has_hours:
             hour = self._clock.hour_of_week(at)
             found = self._by_week.get(hour)
             if found is not None and len(found) >= _LEAST_WEEKS * self._per_hour:
-                basis = Basis(season=Season.HOUR_OF_WEEK, samples=len(found), weekday=hour // 24, hour=hour % 24)
-                return found, basis
+                return found, Season.HOUR_OF_WEEK
             found, is_weekend = self._by_day.get(_hour_of_day(hour)), hour >= _WEEKEND
             if found is not None and len(found) >= _LEAST_DAYS[is_weekend] * self._per_hour:
-                season = Season.HOUR_OF_WEEKENDS if is_weekend else Season.HOUR_OF_WORKING_DAYS
-                return found, Basis(season=season, samples=len(found), hour=hour % 24)
+                return found, Season.HOUR_OF_WEEKENDS if is_weekend else Season.HOUR_OF_WORKING_DAYS
         elif self._is_daily:
-            day = self._clock.hour_of_week(at) // 24
-            found = self._by_week.get(day)
+            found = self._by_week.get(self._clock.hour_of_week(at) // 24)
             if found is not None and len(found) >= _LEAST_WEEKS:
-                return found, Basis(season=Season.DAY_OF_WEEK, samples=len(found), weekday=day)
-        if len(self._all) >= self._least:
-            return self._all, Basis(season=Season.ALL, samples=len(self._all))
-        return None
+                return found, Season.DAY_OF_WEEK
+        return (self._all, Season.ALL) if len(self._all) >= self._least else None
+
+    def _basis(self, expected: Expected, at: datetime) -> Basis:
+        """Returns what a bucket is compared with, in words."""
+        hour = self._clock.hour_of_week(at)
+        has_day = expected.season in (Season.HOUR_OF_WEEK, Season.DAY_OF_WEEK)
+        return Basis(
+            season=expected.season,
+            samples=len(expected.window),
+            weekday=hour // 24 if has_day else None,
+            hour=hour % 24 if expected.season in _OF_HOURS else None,
+        )
 
     def _at_level(self, value: float, level: float | None) -> float:
         """Returns what a value of the past comes to at the present level."""
@@ -194,17 +232,17 @@ class Baseline:
         """
         return self._levels.median() if len(self._levels) >= _LEAST_RECENT else None
 
-    def _compare(self, value: float, usual: Usual) -> None:
-        if self._season.is_narrower(usual.basis.season):
+    def _compare(self, value: float, expected: Expected) -> None:
+        if self._season.is_narrower(expected.season):
             return
-        found = (value - usual.expected) / usual.spread
+        found = expected.distance(value)
         self._drift = _averaged(self._drift, found)
         self._latest.append(found)
-        self._noise.add((value - usual.expected) / self._scale(usual.expected))
+        self._noise.add((value - expected.value) / self._scale(expected.value))
         if self._kind is not SeriesKind.COUNT:
-            self._levels.add(value - usual.center)
-        elif usual.center >= _LEAST_LEVEL:
-            self._levels.add(value / usual.center)
+            self._levels.add(value - expected.center)
+        elif expected.center >= _LEAST_LEVEL:
+            self._levels.add(value / expected.center)
 
     def _begin(self, season: Season) -> None:
         """Forgets how buckets were beside a wider season, once there is a narrower one."""

@@ -90,7 +90,7 @@ def judge(
     usual = Baseline(kind=kind, zone=zone, width=width)
     usual.load(earlier[: -baseline.RECENT])
     for sample in earlier[-baseline.RECENT :]:
-        usual.observe(sample, usual.usual(sample))
+        usual.observe(sample, usual.expected(sample))
     return judged(
         usual, current, kind=kind, direction=direction, sensitivity=sensitivity, minimum_effect=minimum_effect
     )

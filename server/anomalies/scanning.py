@@ -84,7 +84,7 @@ class Scanner:
             self._surprises.add(surprise)
             self.surprise = surprise / restless
             found = replace(found, score=found.score / restless)
-        self._seen.observe(sample, usual)
+        self._seen.observe(sample, None if usual is None else usual.near)
         return found
 
     def _restless(self) -> float:
