@@ -5,6 +5,7 @@ https://docs.slack.dev/reference/block-kit has the limits, https://docs.slack.de
 has to be escaped.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -41,14 +42,15 @@ def _plain(title: str, text: str, targets: Sequence[tuple[str, str]]) -> str:
         kept.pop()
     tail = "".join(f"\n{one}" for one in kept)
     head = f"*{_cut(title.replace('*', ''), _MOST_HEAD)}*"
-    return head + _cut(f"\n{text.strip()}".rstrip(), _MOST_TEXT - len(head) - len(tail)) + tail
+    return head + _cut(f"\n{text.strip()}".rstrip(), _MOST_TEXT - len(head) - len(tail), links=True) + tail
 
 
 def _blocks(title: str, text: str, targets: Sequence[tuple[str, str]]) -> list[Mapping[str, object]]:
     # The text of a header is plain: nothing in it has a meaning, and so nothing is escaped.
     blocks: list[Mapping[str, object]] = [{"type": "header", "text": _plain_text(title, _MOST_HEAD)}]
     if text.strip():
-        said = {"type": "mrkdwn", "text": _cut(text.strip(), _MOST_SECTION), "verbatim": True}
+        # verbatim: names of channels and people in a text mention nobody. URLs are links by our own hand.
+        said = {"type": "mrkdwn", "text": _cut(text.strip(), _MOST_SECTION, links=True), "verbatim": True}
         blocks.append({"type": "section", "text": said})
     if targets:
         buttons = [{"type": "button", "text": _plain_text(label, _MOST_LABEL), "url": url} for label, url in targets]
@@ -65,15 +67,15 @@ def _link_text(text: str) -> str:
     return _cut(text.replace("|", "/"), _MOST_LABEL)
 
 
-def _cut(text: str, most: int) -> str:
+def _cut(text: str, most: int, *, links: bool = False) -> str:
     """Returns a text with &, < and > escaped, and no longer than that: it is cut between characters, never within what
-    an escape is written as.
+    an escape or, with links, a URL is written as.
     """
-    escaped = [_ESCAPES.get(one, one) for one in text]
-    if sum(map(len, escaped)) <= most:
-        return "".join(escaped)
+    pieces = _pieces(text) if links else [_ESCAPES.get(one, one) for one in text]
+    if sum(map(len, pieces)) <= most:
+        return "".join(pieces)
     kept, length = [], len(_CUT)
-    for one in escaped:
+    for one in pieces:
         length += len(one)
         if length > most:
             break
@@ -81,4 +83,16 @@ def _cut(text: str, most: int) -> str:
     return "".join(kept) + _CUT
 
 
+def _pieces(text: str) -> list[str]:
+    """Returns the characters of a text as they are written, and each of its URLs as a link."""
+    pieces, done = [], 0
+    for found in _URL.finditer(text):
+        pieces += [_ESCAPES.get(one, one) for one in text[done : found.start()]]
+        pieces.append(f"<{found[0].replace('&', _ESCAPES['&'])}>")
+        done = found.end()
+    return pieces + [_ESCAPES.get(one, one) for one in text[done:]]
+
+
+# Without what ends a sentence behind it.
+_URL: Final = re.compile(r"https?://[^\s<>|]*[^\s<>|.,;:!?)\]'\"]")
 _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}

@@ -17,7 +17,7 @@ from server.tenancy.keyed_hashes import KeyedHashes
 
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
 LINKS = Links(KeyedHashes("p" * 32), "https://metrics.example.org", timedelta(days=14))
-SPECIAL = st.text(st.sampled_from("&<>|*_`@!# \n\r\tabcü😀"), max_size=60)
+SPECIAL = st.lists(st.sampled_from([*"&<>|*_`@!# \n\r\tabcü😀", "https://a.b/c?d&e"]), max_size=60).map("".join)
 
 
 def _sent(title: str, text: str, *, page: str = "", files: Sequence[str] = ()) -> Any:
@@ -83,6 +83,19 @@ def test_what_is_too_long_is_cut_between_characters() -> None:
     assert len(sent["text"]) <= 2_000
 
 
+def test_urls_in_a_text_are_links_that_are_whole_or_not_there() -> None:
+    sent = _sent(
+        "Slow", "What to do: https://example.org/a?b=1&c=2. Or (http://example.org)!\nhttps:// no <https://x|y>"
+    )
+    said = sent["blocks"][1]["text"]["text"]
+    assert said == (
+        "What to do: <https://example.org/a?b=1&amp;c=2>. Or (<http://example.org>)!\nhttps:// no &lt;<https://x>|y&gt;"
+    )
+    assert sent["text"] == f"*Slow*\n{said}"
+    long = _sent("Slow", "x" * 2_985 + " https://example.org/runbook and more")["blocks"][1]["text"]["text"]
+    assert long == "x" * 2_985 + " …"
+
+
 @given(
     SPECIAL | st.text(max_size=4_000), SPECIAL | st.text(max_size=4_000), st.lists(SPECIAL, max_size=3), st.booleans()
 )
@@ -93,8 +106,7 @@ def test_every_message_is_within_the_limits_and_escaped(
     json.dumps(sent)
     assert 0 < len(sent["text"]) <= 2_000
     assert len(sent["blocks"]) <= 3
-    without_links = re.sub(r"\n<https://metrics\.example\.org/[^<>|\s]+\|[^<>|\n]*>", "", sent["text"])
-    texts = [without_links]
+    texts = [re.sub(r"\n<https://metrics\.example\.org/[^<>|\s]+\|[^<>|\n]*>", "", sent["text"])]
     for block in sent["blocks"]:
         if block["type"] == "header":
             assert 0 < len(block["text"]["text"]) <= 150
@@ -103,5 +115,5 @@ def test_every_message_is_within_the_limits_and_escaped(
             texts.append(block["text"]["text"])
         else:
             assert all(0 < len(one["text"]["text"]) <= 75 for one in block["elements"])
-    for one in texts:
+    for one in (re.sub(r"<https?://[^<>|\s]+>", "", one) for one in texts):
         assert not re.search(r"[<>]|&(?!(amp|lt|gt);)", one)
