@@ -16,7 +16,7 @@ from server.alerts import backtesting, machine, reading, recording, windows
 from server.alerts.backtesting import Watched
 from server.alerts.machine import Run
 from server.alerts.measuring import Gauge
-from server.alerts.reading import AskedWindows
+from server.alerts.reading import AskedWindows, ReadValues
 from server.alerts.recording import Look
 from server.clock import Clock
 from server.errors import Reason, Refused
@@ -45,11 +45,14 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Due:
-    """A rule that is due: its windows from one instant on, the last ones of which may not be final yet."""
+    """A rule that is due: its windows from one instant on, the last ones of which may not be final yet. All that had
+    come by the revision is taken into account: what has come since is news in the next look.
+    """
 
     rule: KeptRule
     asked: AskedWindows
-    early: int  # so many of the windows are not
+    revision: int
+    early: int  # so many of the windows are not final
 
     @property
     def gauge(self) -> Gauge:
@@ -72,7 +75,7 @@ class _Due:
         if len(ends) < 2:
             return None
         asked = AskedWindows(gauge=self.gauge, ends=ends[: len(ends) // 2], also=self.asked.also)
-        return _Due(rule=self.rule, asked=asked, early=0)
+        return _Due(rule=self.rule, asked=asked, revision=self.revision, early=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +84,6 @@ class _Seen:
 
     due: _Due
     watched: Sequence[Watched]
-    revision: int
     refusal: str = ""
 
     def look(self, rule: KeptRule, now: datetime) -> Look:
@@ -100,7 +102,7 @@ class _Seen:
         """Returns how far the rule has been looked at then."""
         next_run_at = windows.next_run_at(look.rule.draft, look.until)
         return stored.Looked(
-            rule_id=look.rule.rule_id, until=look.until, revision=self.revision, next_run_at=next_run_at
+            rule_id=look.rule.rule_id, until=look.until, revision=self.due.revision, next_run_at=next_run_at
         )
 
 
@@ -181,10 +183,11 @@ class Evaluating:
         async with self._database.snapshot() as driver:
             also = await stored.open_values(driver, principal.organization_id, [one.rule_id for one in rules])
             firsts = await _first_ends(driver, rules, now)
+            revision = await stored.revision(driver, principal.organization_id)
         due = []
         for rule, first in zip(rules, firsts, strict=True):
             gauge = backtesting.gauge_of(catalogue, self._limits, principal, rule.draft)
-            one = _windows(rule, gauge, first, now, also.get(rule.rule_id, ()))
+            one = _windows(rule, gauge, first, now, also.get(rule.rule_id, ()), revision)
             if one is None:
                 await self._let_go([rule], windows.next_run_at(rule.draft, rule.evaluated_until))
             else:
@@ -193,24 +196,33 @@ class Evaluating:
 
     async def _read(self, principal: Principal, due: Sequence[_Due], now: datetime) -> list[_Seen]:
         """Reads the windows of rules together; where that is refused, of each for itself."""
+        empty = await self._empty(principal, due)
+        due = [one for one in due if one not in empty]
         if not due:
-            return []
+            return [await _seen(one, reading.NOTHING, None) for one in empty]
         try:
             for one in due:
                 backtesting.check(one.gauge)
             found = await reading.read(self._queries, principal, [one.asked for one in due])
         except Refused as refusal:
             if len(due) > 1:
-                return [seen for one in due for seen in await self._read(principal, [one], now)]
+                return [seen for one in [*due, *empty] for seen in await self._read(principal, [one], now)]
             return await self._refused(principal, due[0], refusal, now)
+        read = zip(due, found.values, strict=True)
         return [
-            _Seen(
-                due=one,
-                watched=await backtesting.watched(one.asked, values, found.first_event),
-                revision=found.as_of.revision,
-            )
-            for one, values in zip(due, found.values, strict=True)
+            *[await _seen(one, values, found.first_event) for one, values in read],
+            *[await _seen(one, reading.NOTHING, None) for one in empty],
         ]
+
+    async def _empty(self, principal: Principal, due: Sequence[_Due]) -> list[_Due]:
+        """Returns the rules in whose windows nothing has occurred at all: what these come to needs no figures."""
+        simple = [one for one in due if one.asked.is_plain]
+        if not simple:
+            return []
+        starts = [one.asked.bounds.start for one in simple]
+        async with self._database.query() as driver:
+            latest = await stored.latest_event(driver, principal.organization_id, min(starts))
+        return [one for one, start in zip(simple, starts, strict=True) if latest is None or latest < start]
 
     async def _refused(self, principal: Principal, due: _Due, refusal: Refused, now: datetime) -> list[_Seen]:
         """Reads fewer windows where these were too many, and else takes the refusal for what they came to."""
@@ -220,7 +232,7 @@ class Evaluating:
         if refusal.retry_after is not None or not due.ends:
             await self._let_go([due.rule], now + _LATER)
             return []
-        return [_Seen(due=due, watched=(), revision=due.rule.evaluated_revision, refusal=refusal.message)]
+        return [_Seen(due=due, watched=(), refusal=refusal.message)]
 
     async def _record_each(self, seen: Sequence[_Seen], now: datetime) -> None:
         """Records what was seen of rules: of all together, or, where that fails, of each for itself."""
@@ -272,6 +284,10 @@ class Evaluating:
                 telemetry.ALERT_LAG_SECONDS.observe(max(0.0, lag.total_seconds()))
 
 
+async def _seen(due: _Due, values: ReadValues, first_event: datetime | None) -> _Seen:
+    return _Seen(due=due, watched=await backtesting.watched(due.asked, values, first_event))
+
+
 async def _first_ends(driver: Driver, rules: Sequence[KeptRule], now: datetime) -> list[datetime]:
     """Returns for each rule the end of the first window that is to be looked at: the one after the last that was, or
     the first one that events have changed which came later. What is older than the horizon of a rule stays as it is.
@@ -289,7 +305,9 @@ async def _first_ends(driver: Driver, rules: Sequence[KeptRule], now: datetime) 
     return firsts
 
 
-def _windows(rule: KeptRule, gauge: Gauge, first: datetime, now: datetime, also: Sequence[str]) -> _Due | None:
+def _windows(
+    rule: KeptRule, gauge: Gauge, first: datetime, now: datetime, also: Sequence[str], revision: int
+) -> _Due | None:
     """Returns the windows of a rule from one on; None where none of them is to be looked at."""
     draft, step = rule.draft, rule.draft.step
     last = windows.last_end(draft, now)
@@ -299,7 +317,8 @@ def _windows(rule: KeptRule, gauge: Gauge, first: datetime, now: datetime, also:
         early = windows.ends(max(last, rule.evaluated_until), now + step, step)[:_MOST_EARLY]
     if not ends and not early:
         return None
-    return _Due(rule=rule, asked=AskedWindows(gauge=gauge, ends=[*ends, *early], also=also), early=len(early))
+    asked = AskedWindows(gauge=gauge, ends=[*ends, *early], also=also)
+    return _Due(rule=rule, asked=asked, revision=revision, early=len(early))
 
 
 def _runs(seen: _Seen, before: Mapping[str, AlertStanding]) -> dict[str, Run]:

@@ -42,6 +42,11 @@ class Gauge:
         return EVENTS.name if self.draft.condition.kind is ConditionKind.ABSENCE else self.draft.metric or EVENTS.name
 
     @property
+    def is_known(self) -> bool:
+        """Returns whether what is measured is there."""
+        return self.name in self.catalogue.metrics
+
+    @property
     def metric(self) -> Metric:
         """Returns what is measured."""
         return self.catalogue.metrics[self.name]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from server import timerange
 from server.alerts import raw_buckets, sources, windows
 from server.alerts.measuring import EVENTS, Gauge
-from server.alerts.sources import Buckets, FigureSource, Windows
+from server.alerts.sources import Buckets, FigureSource, Nothing, Windows
 from server.catalog import figures
 from server.catalog.cells import OTHER, Cell
 from server.catalog.selections import AsOf, Selection, Wanted
@@ -71,6 +71,16 @@ class AskedWindows:
         return Interval(start=first - windows.ACTIVE_DAYS * _DAY, end=self.ends[-1])
 
     @property
+    def is_plain(self) -> bool:
+        """Returns whether windows without any event of the organization come to nothing, whatever was before. That can
+        be told: raw events of a day are always kept.
+        """
+        draft = self.gauge.draft
+        is_simple = draft.condition.kind in (ConditionKind.VALUE, ConditionKind.ABSENCE)
+        is_whole = not draft.dimension and not draft.group_by and not self.gauge.catalogue.own
+        return is_simple and is_whole and self.ends[-1] - self.bounds.start <= _DAY and self.gauge.is_known
+
+    @property
     def width(self) -> timedelta:
         """Returns the width of buckets."""
         draft = self.gauge.draft
@@ -86,6 +96,9 @@ class ReadValues:
 
     sources: Mapping[str, FigureSource]
     days: Mapping[str, set[datetime]] | None
+
+
+NOTHING = ReadValues(sources={"": Nothing()}, days=None)  # of windows without events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

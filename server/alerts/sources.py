@@ -22,6 +22,14 @@ class FigureSource(Protocol):
         """Returns what a window adds up to, which must not be changed."""
 
 
+class Nothing:
+    """Windows without events."""
+
+    def cell(self, window: Interval) -> Cell:
+        """Returns an empty cell."""
+        return Cell()
+
+
 class Windows:
     """Windows that were read as they are."""
 

@@ -108,6 +108,26 @@ _NEWS = """
 """
 
 
+async def revision(driver: Driver, organization_id: int) -> int:
+    """Returns the organization's newest revision; 0 before its first event."""
+    found: int | None = await driver.fetchval(
+        "SELECT revision FROM revisions WHERE organization_id = $1", organization_id
+    )
+    return found or 0
+
+
+async def latest_event(driver: Driver, organization_id: int, since: datetime) -> datetime | None:
+    """Returns when the latest event occurred that is not earlier than an instant; None where there is none."""
+    found: datetime | None = await driver.fetchval(
+        "SELECT max(occurred_at) FROM events WHERE organization_id = $1 AND occurred_at >= $2 AND received_at >= $3"
+        " AND occurred_at > '-infinity'",
+        organization_id,
+        since,
+        since - _BEFORE_IT_OCCURS,
+    )
+    return found
+
+
 async def open_values(driver: Driver, organization_id: int, rule_ids: Sequence[str]) -> dict[str, list[str]]:
     """Returns the values of rules' dimensions that have open incidents, by rule."""
     found: dict[str, list[str]] = {}

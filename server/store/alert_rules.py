@@ -1,5 +1,6 @@
 """Rules of alerts: what somebody wants looked at, how far it has been looked at, and how it stands."""
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -53,6 +54,7 @@ def to_json(draft: RuleDraft) -> str:
     return json.dumps(_plain(asdict(draft)), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
+@functools.lru_cache(maxsize=4096)  # rules are read again and again
 def from_json(text: str) -> RuleDraft:
     """Returns the draft that to_json has made this text of. Names that this version does not know are passed over:
     newer versions write more.
