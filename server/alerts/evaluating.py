@@ -195,24 +195,24 @@ class Evaluating:
         return due
 
     async def _read(self, principal: Principal, due: Sequence[_Due], now: datetime) -> list[_Seen]:
-        """Reads the windows of rules together; where that is refused, of each for itself."""
+        """Reads the windows of rules, but for those without any event."""
         empty = await self._empty(principal, due)
+        nothing = [await _seen(one, reading.NOTHING, None) for one in empty]
         due = [one for one in due if one not in empty]
-        if not due:
-            return [await _seen(one, reading.NOTHING, None) for one in empty]
+        return [*nothing, *(await self._read_windows(principal, due, now) if due else ())]
+
+    async def _read_windows(self, principal: Principal, due: Sequence[_Due], now: datetime) -> list[_Seen]:
+        """Reads the windows of rules together; where that is refused, of each for itself."""
         try:
             for one in due:
                 backtesting.check(one.gauge)
             found = await reading.read(self._queries, principal, [one.asked for one in due])
         except Refused as refusal:
             if len(due) > 1:
-                return [seen for one in [*due, *empty] for seen in await self._read(principal, [one], now)]
+                return [seen for one in due for seen in await self._read_windows(principal, [one], now)]
             return await self._refused(principal, due[0], refusal, now)
         read = zip(due, found.values, strict=True)
-        return [
-            *[await _seen(one, values, found.first_event) for one, values in read],
-            *[await _seen(one, reading.NOTHING, None) for one in empty],
-        ]
+        return [await _seen(one, values, found.first_event) for one, values in read]
 
     async def _empty(self, principal: Principal, due: Sequence[_Due]) -> list[_Due]:
         """Returns the rules in whose windows nothing has occurred at all: what these come to needs no figures."""
@@ -228,7 +228,7 @@ class Evaluating:
         """Reads fewer windows where these were too many, and else takes the refusal for what they came to."""
         half = due.first_half() if refusal.reason in _TOO_MUCH else None
         if half is not None:
-            return await self._read(principal, [half], now)
+            return await self._read_windows(principal, [half], now)
         if refusal.retry_after is not None or not due.ends:
             await self._let_go([due.rule], now + _LATER)
             return []

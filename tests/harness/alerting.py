@@ -104,8 +104,8 @@ async def _loaded(database: Database, organizations: Sequence[int], seconds: flo
         await worlds.store(database, organization, some)
         begun = time.monotonic()
         asked = (
-            "SELECT count(*) FROM incidents JOIN alert_rules USING (organization_id, rule_id) WHERE organization_id = $1"
-            " AND name LIKE 'many%'"
+            "SELECT count(*) FROM incidents JOIN alert_rules USING (organization_id, rule_id)"
+            " WHERE organization_id = $1 AND name LIKE 'many%'"
         )
         while not await worlds.value(database, asked, organization):
             if time.monotonic() - begun > 60:
