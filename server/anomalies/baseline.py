@@ -47,7 +47,7 @@ _OF_HOURS = (*_OF_DAYS, Season.HOUR_OF_WEEK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
+class ExpectedValue:
     """What is expected of a bucket: a value, and its standard deviation.
 
     window has the values of its season and center is their median; value is what that comes to at the present level,
@@ -77,7 +77,7 @@ class Usual:
     of freedom of Student's t).
     """
 
-    near: Expected
+    near: ExpectedValue
     expected: float
     mean: float
     least: float
@@ -120,7 +120,7 @@ class Baseline:
             if sample.value is not None:
                 self._learn(sample.at, sample.value)
 
-    def observe(self, sample: Sample, expected: Expected | None) -> None:
+    def observe(self, sample: Sample, expected: ExpectedValue | None) -> None:
         """Takes in a bucket; expected is what was expected of it until now."""
         if sample.value is None:
             return
@@ -128,7 +128,7 @@ class Baseline:
             self._compare(sample.value, expected)
         self._learn(sample.at, sample.value)
 
-    def expected(self, sample: Sample) -> Expected | None:
+    def expected(self, sample: Sample) -> ExpectedValue | None:
         """Returns what is expected of a bucket; None where too few buckets have been seen."""
         found = self._similar(sample.at)
         if found is None:
@@ -139,7 +139,7 @@ class Baseline:
         center, level = window.median(), self._level()
         expected = self._at_level(center, level)
         spread, grown = self._spread(window, center, expected, sample.trials)
-        return Expected(
+        return ExpectedValue(
             window=window, season=season, center=center, level=level, value=expected, spread=spread, grown=grown
         )
 
@@ -206,7 +206,7 @@ class Baseline:
                 return found, Season.DAY_OF_WEEK
         return (self._all, Season.ALL) if len(self._all) >= self._least else None
 
-    def _basis(self, expected: Expected, at: datetime) -> Basis:
+    def _basis(self, expected: ExpectedValue, at: datetime) -> Basis:
         """Returns what a bucket is compared with, in words."""
         hour = self._clock.hour_of_week(at)
         has_day = expected.season in (Season.HOUR_OF_WEEK, Season.DAY_OF_WEEK)
@@ -232,7 +232,7 @@ class Baseline:
         """
         return self._levels.median() if len(self._levels) >= _LEAST_RECENT else None
 
-    def _compare(self, value: float, expected: Expected) -> None:
+    def _compare(self, value: float, expected: ExpectedValue) -> None:
         if self._season.is_narrower(expected.season):
             return
         found = expected.distance(value)
