@@ -29,6 +29,37 @@ function input(values: (number | null)[], over: globalThis.Partial<ChartInput> =
   };
 }
 
+describe("what is expected", () => {
+  const none = null;
+  const ahead = [none, none, { point: 4, low: 3, high: 6 }, { point: 5, low: 2, high: 9 }];
+  const buckets = days("2026-11-01", 4, "UTC").map((one, i) => ({
+    ...one,
+    partial: i === 2 ? ("running" as const) : one.partial,
+  }));
+  const made = (values: (number | null)[]): ReturnType<typeof prepare> =>
+    prepare(input(values, { buckets, series: [{ key: "a", label: "A", color: 1, values, ahead }] }), 40);
+
+  it("is a band that opens at the last whole figure and widens", () => {
+    const { bands, lines, y } = made([3, 4, 1]);
+    const [band] = bands;
+    expect(band?.outline).toHaveLength(5);
+    expect(band?.outline[0]).toEqual(lines[0]?.parts[0]?.points[1]);
+    const width = (i: number): number => (band?.outline[5 - i]?.y ?? 0) - (band?.outline[i]?.y ?? 0);
+    expect(width(2)).toBeGreaterThan(width(1));
+    expect(band?.points).toHaveLength(3);
+    expect(y.high).toBeGreaterThanOrEqual(9);
+    expect(lines[0]?.hollow).toBeDefined();
+  });
+
+  it("begins by itself where no figure is before it", () => {
+    expect(made([3, null, null]).bands[0]?.outline).toHaveLength(4);
+  });
+
+  it("is not there without a forecast", () => {
+    expect(prepare(input([1, 2]), 40).bands).toEqual([]);
+  });
+});
+
 describe("lines", () => {
   it("leave a gap where a figure is absent, and never draw it as zero", () => {
     const { lines } = prepare(input([4, 8, null, 2, 6]), 40);

@@ -75,6 +75,7 @@ function contextOf(data: unknown): AnswerContext | undefined {
 function make<I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
   request: MessageInitShape<I>,
+  isAside: boolean,
 ): Entry {
   const answer = signal<Answer<unknown>>({ loading: true });
   const entry: Entry = { answer, readers: 0, isOutdated: false, ask: () => undefined };
@@ -97,7 +98,7 @@ function make<I extends DescMessage, O extends DescMessage>(
         delete entry.abort;
         // Not before: who asked may go away meanwhile, and the answer from before the change would be left.
         entry.isOutdated = false;
-        const context = contextOf(data);
+        const context = isAside ? undefined : contextOf(data);
         batch(() => {
           answer.value = { data, loading: false, at: Date.now() };
           if (context !== undefined) {
@@ -150,16 +151,20 @@ export interface Asked<T> extends Answer<T> {
   again: () => void;
 }
 
-/** Asks a question for as long as the component is there; undefined asks nothing yet. */
+/**
+ * Asks a question for as long as the component is there; undefined asks nothing yet. One that is aside is about another
+ * time than the page: it says nothing in the footer, and is not asked again while its period runs.
+ */
 export function useQuestion<I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
   request: MessageInitShape<I> | undefined,
+  isAside = false,
 ): Asked<MessageShape<O>> {
   const last = useRef<Answer<unknown>>({ loading: true });
   const key = request === undefined ? undefined : keyOf(method, request);
   let entry = key === undefined ? undefined : entries.get(key);
   if (key !== undefined && request !== undefined && entry === undefined) {
-    entry = make(method, request);
+    entry = make(method, request, isAside);
     entries.set(key, entry);
   }
   const refused = signIns.value;

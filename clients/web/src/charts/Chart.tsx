@@ -9,7 +9,7 @@ import { usePointing } from "./pointing";
 import type { Pointing } from "./pointing";
 import { prepare } from "./prepare";
 import type { Scale } from "./scale";
-import type { Bucket, ChartSeries, Prepared } from "./prepare";
+import type { Bucket, ChartSeries, Expected, Prepared } from "./prepare";
 
 export interface ChartProps {
   /** What the chart shows, for those who do not see it. */
@@ -75,6 +75,11 @@ interface Row {
   text: string;
 }
 
+/** What is expected, with its interval. */
+function expectedText({ point, low, high }: Expected, unit: string): string {
+  return `${figure(point, unit)} (${figure(low, unit)} – ${figure(high, unit)})`;
+}
+
 function rowsAt(props: ChartProps, index: number): Row[] {
   const rows: Row[] = [];
   for (const one of props.series) {
@@ -85,6 +90,16 @@ function rowsAt(props: ChartProps, index: number): Row[] {
       earlier: false,
       text: figure(one.values[index], props.unit),
     });
+    const ahead = one.ahead?.[index];
+    if (ahead !== null && ahead !== undefined) {
+      rows.push({
+        key: `${one.key}-a`,
+        label: t.chart.expected,
+        color: one.color,
+        earlier: false,
+        text: expectedText(ahead, props.unit),
+      });
+    }
     const before = (props.earlierBuckets ?? [])[index];
     if (one.earlier !== undefined && before !== undefined) {
       rows.push({
@@ -180,6 +195,7 @@ function FigureTable({ props }: { props: ChartProps }): JSX.Element {
               {props.series.map((one) => (
                 <td key={one.key} class="number">
                   {figure(one.values[i], props.unit)}
+                  {one.ahead?.[i] && <span class="muted"> {expectedText(one.ahead[i], props.unit)}</span>}
                 </td>
               ))}
               {hasEarlier && <td class="number">{figure(props.series[0]?.earlier?.[i], props.unit)}</td>}

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { t } from "../text";
 import { count } from "../format";
-import type { Marker, Point, Prepared, PreparedLine } from "./prepare";
+import type { Marker, Point, Prepared, PreparedBand, PreparedLine } from "./prepare";
 
 const round = (value: number): string => String(Math.round(value * 10) / 10);
 
@@ -28,6 +28,15 @@ function Line({ line }: { line: PreparedLine }): JSX.Element {
       {line.hollow !== undefined && (
         <circle class="hollow" cx={round(line.hollow.x)} cy={round(line.hollow.y)} r="3.5" />
       )}
+    </g>
+  );
+}
+
+function Band({ band }: { band: PreparedBand }): JSX.Element {
+  return (
+    <g class={`line ahead c${String(band.color)}`}>
+      <path class="band" d={`${path(band.outline)}Z`} />
+      <path class="course dashed" d={path(band.points)} />
     </g>
   );
 }
@@ -96,7 +105,7 @@ function Axes({ prepared, yText, xText }: Pick<DrawProps, "prepared" | "yText" |
 
 /** The marks and axes of a chart. */
 export function Draw({ prepared, yText, xText, active, selection }: DrawProps): JSX.Element {
-  const { plot, lines, bars, markers, centers, slot } = prepared;
+  const { plot, lines, bands, bars, markers, centers, slot } = prepared;
   return (
     <>
       <Axes prepared={prepared} yText={yText} xText={xText} />
@@ -127,6 +136,9 @@ export function Draw({ prepared, yText, xText, active, selection }: DrawProps): 
           width={round(bar.width)}
           height={round(bar.height)}
         />
+      ))}
+      {bands.map((band) => (
+        <Band key={band.key} band={band} />
       ))}
       {lines.map((line) => (
         <Line key={line.key} line={line} />

@@ -15,6 +15,13 @@ export interface Bucket {
   partial: Partial;
 }
 
+/** What a bucket is expected to come to, with the ends of its interval. */
+export interface Expected {
+  point: number;
+  low: number;
+  high: number;
+}
+
 export interface ChartSeries {
   key: string;
   label: string;
@@ -26,6 +33,8 @@ export interface ChartSeries {
   earlier?: readonly (number | null)[] | undefined;
   /** Points that something is said about, by the places of their buckets. */
   remarks?: ReadonlyMap<number, string> | undefined;
+  /** What is expected, bucket by bucket; null where something is known. */
+  ahead?: readonly (Expected | null)[] | undefined;
 }
 
 export interface ChartInput {
@@ -64,6 +73,14 @@ export interface PreparedLine {
   area: Point[][];
 }
 
+/** What is expected of a line: the outline of its intervals, and its points; both begin at the last whole figure. */
+export interface PreparedBand {
+  key: string;
+  color: number;
+  outline: Point[];
+  points: Point[];
+}
+
 export interface Bar {
   key: string;
   color: number;
@@ -88,6 +105,7 @@ export interface Prepared {
   yTicks: { value: number; y: number }[];
   xTicks: { index: number; x: number }[];
   lines: PreparedLine[];
+  bands: PreparedBand[];
   bars: Bar[];
   markers: Marker[];
   /** The middle of each bucket. */
@@ -111,6 +129,7 @@ function highest(input: ChartInput): number {
   for (const one of input.series) {
     for (const value of one.values) top = Math.max(top, value ?? 0);
     for (const value of one.earlier ?? []) top = Math.max(top, value ?? 0);
+    for (const value of one.ahead ?? []) top = Math.max(top, value?.high ?? 0);
   }
   return top;
 }
@@ -167,6 +186,28 @@ function areas(parts: readonly LinePart[], bottom: number): Point[][] {
     else runs.push([...points]);
   }
   return runs.map((run) => [{ x: run[0]?.x ?? 0, y: bottom }, ...run, { x: run.at(-1)?.x ?? 0, y: bottom }]);
+}
+
+/** Makes the band of what is expected: it opens at the last figure that is whole, which is known. */
+function band(
+  one: ChartSeries,
+  buckets: readonly Bucket[],
+  at: (index: number, value: number) => Point,
+): PreparedBand | undefined {
+  const first = one.ahead?.findIndex((value) => value !== null) ?? -1;
+  if (first < 0) return undefined;
+  const expected = (one.ahead ?? []).flatMap((value, index) => (value === null ? [] : [{ index, ...value }]));
+  const before = one.values[first - 1];
+  const isKnown = before !== null && before !== undefined && buckets[first - 1]?.partial === "";
+  const opening = isKnown ? [at(first - 1, before)] : [];
+  const highs = expected.map(({ index, high }) => at(index, high));
+  const lows = expected.map(({ index, low }) => at(index, low)).reverse();
+  return {
+    key: one.key,
+    color: one.color,
+    outline: [...opening, ...highs, ...lows],
+    points: [...opening, ...expected.map(({ index, point }) => at(index, point))],
+  };
 }
 
 /** Finds days that have not 24 hours, and hours at which the clock is changed. */
@@ -267,6 +308,7 @@ export function prepare(input: ChartInput, labelWidth: number): Prepared {
     yTicks: y.ticks.map((value) => ({ value, y: yOf(value) })),
     xTicks: chooseTicks(buckets, zone, plot.width / 84).map((index) => ({ index, x: centers[index] ?? 0 })),
     lines,
+    bands: kind === "line" ? input.series.flatMap((one) => band(one, buckets, at) ?? []) : [],
     bars: kind === "bars" ? stack(input, centers, slot, yOf) : [],
     markers: clockChanges(buckets, zone).map(({ index, ...rest }) => ({ x: centers[index] ?? 0, ...rest })),
     centers,

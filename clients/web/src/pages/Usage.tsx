@@ -25,6 +25,8 @@ import { ms } from "../contract";
 import { t } from "../text";
 import { ByDimension } from "./ByDimension";
 import { Roi } from "./Roi";
+import { QuotaAhead, useAhead } from "./ahead";
+import type { Ahead } from "./ahead";
 import { BarList, ValueLink, caption, openBucket, selectBuckets } from "./common";
 
 const SERIES = [
@@ -88,33 +90,45 @@ interface CourseProps {
   /** Metric, label and colour of each. */
   series: readonly (readonly [string, string, number])[];
   compares?: boolean;
+  /** What is expected of the first series. */
+  ahead?: Ahead | undefined;
 }
 
-function Course({ asked, title, unit, kind, series, compares = false }: CourseProps): JSX.Element {
+function Course({ asked, title, unit, kind, series, compares = false, ahead }: CourseProps): JSX.Element {
   return (
     <Tile title={title} hint={asked.data === undefined ? "" : caption(asked.data.granularity)} width={6}>
       <Answered asked={asked} height={224}>
         {(answer) => {
           const earlier = compares ? valuesOf(answer.earlierSeries, series[0]?.[0] ?? "") : [];
+          // Nothing has happened yet in what is only expected.
+          const last = ms(answer.buckets.at(-1)?.start);
           return (
-            <Chart
-              name={title}
-              kind={kind}
-              buckets={answer.buckets.map(bucket)}
-              earlierBuckets={answer.earlierBuckets.map(bucket)}
-              series={series.map(([key, label, color]) => ({
-                key,
-                label,
-                color,
-                values: valuesOf(answer.series, key),
-                earlier: earlier.length > 0 ? earlier : undefined,
-              }))}
-              unit={unit}
-              zone={zone.value}
-              height={190}
-              onOpen={openBucket}
-              onSelect={selectBuckets}
-            />
+            <>
+              <Chart
+                name={title}
+                kind={kind}
+                buckets={ahead?.buckets ?? answer.buckets.map(bucket)}
+                earlierBuckets={answer.earlierBuckets.map(bucket)}
+                series={series.map(([key, label, color]) => ({
+                  key,
+                  label,
+                  color,
+                  values: valuesOf(answer.series, key),
+                  earlier: earlier.length > 0 ? earlier : undefined,
+                  ahead: ahead?.expected,
+                }))}
+                unit={unit}
+                zone={zone.value}
+                height={190}
+                onOpen={(one) => {
+                  if (one.start <= last) openBucket(one);
+                }}
+                onSelect={(from, to) => {
+                  if (to.start <= last) selectBuckets(from, to);
+                }}
+              />
+              {ahead !== undefined && <p class="small muted">{ahead.caption}</p>}
+            </>
           );
         }}
       </Answered>
@@ -123,6 +137,7 @@ function Course({ asked, title, unit, kind, series, compares = false }: CoursePr
 }
 
 function Courses({ asked }: { asked: Asked<GetUsageTrendsResponse> }): JSX.Element {
+  const cost = useAhead("cost_micros", asked.data);
   return (
     <>
       <Course
@@ -132,6 +147,7 @@ function Courses({ asked }: { asked: Asked<GetUsageTrendsResponse> }): JSX.Eleme
         kind="line"
         series={[["cost_micros", t.usage.costByDay, 1]]}
         compares
+        ahead={cost}
       />
       <Course
         asked={asked}
@@ -260,6 +276,7 @@ function QuotaFigures({ answer }: { answer: GetQuotaResponse }): JSX.Element {
         />
       )}
       {projectedUsed !== undefined && <p class="small">{t.usage.projected(count(projectedUsed))}</p>}
+      {limit !== undefined && <QuotaAhead limit={limit} />}
       {runsOutOn !== "" && <p class="small bad">▲ {t.usage.runsOut(day(runsOutOn))}</p>}
       {resetsAt !== undefined && <p class="small muted">{t.usage.resets(day(dayOf(ms(resetsAt), "UTC")))}</p>}
     </>
