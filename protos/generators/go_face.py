@@ -48,8 +48,8 @@ def go_name(proto_name: str) -> str:
 
 
 def generated_name(proto_name: str) -> str:
-    """Returns the name of a field as protoc-gen-go writes it: agent_id is AgentId."""
-    return re.sub(r"(?:^|_)([a-z0-9])", lambda match: match[1].upper(), proto_name)
+    """Returns the name of a field as protoc-gen-go writes it: agent_id is AgentId, low_80 is Low_80."""
+    return re.sub(r"(?:^|_)([a-z])", lambda match: match[1].upper(), proto_name)
 
 
 def comment(text: str, indent: str = "") -> str:

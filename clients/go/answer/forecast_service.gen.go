@@ -104,22 +104,22 @@ func (v ExpectedValue) Point() float64 {
 
 // Low80 is the lower end of the interval of 80 %.
 func (v ExpectedValue) Low80() float64 {
-	return v.message.GetLow80()
+	return v.message.GetLow_80()
 }
 
 // High80 is its upper end.
 func (v ExpectedValue) High80() float64 {
-	return v.message.GetHigh80()
+	return v.message.GetHigh_80()
 }
 
 // Low95 is the lower end of the interval of 95 %.
 func (v ExpectedValue) Low95() float64 {
-	return v.message.GetLow95()
+	return v.message.GetLow_95()
 }
 
 // High95 is its upper end.
 func (v ExpectedValue) High95() float64 {
-	return v.message.GetHigh95()
+	return v.message.GetHigh_95()
 }
 
 // ForecastPoint is what is expected of one hour, day, week or month.
@@ -176,12 +176,12 @@ func (v ForecastError) NaiveMase() Optional[float64] {
 
 // Coverage80 is the fraction of values that intervals of 80 % held, made then. Unset: none could be judged.
 func (v ForecastError) Coverage80() Optional[float64] {
-	return optional(v.message != nil && v.message.Coverage80 != nil, v.message.GetCoverage80())
+	return optional(v.message != nil && v.message.Coverage_80 != nil, v.message.GetCoverage_80())
 }
 
 // Coverage95 is the same of those of 95 %.
 func (v ForecastError) Coverage95() Optional[float64] {
-	return optional(v.message != nil && v.message.Coverage95 != nil, v.message.GetCoverage95())
+	return optional(v.message != nil && v.message.Coverage_95 != nil, v.message.GetCoverage_95())
 }
 
 // Origins is from how many instants of the past was forecast.
