@@ -13,6 +13,8 @@ _UNARY: Mapping[str, str] = {
     "MetricsService": "GetOverview GetAgentMetrics GetUsageTrends QueryMetrics GetApiUsage GetCallMetrics GetQuality"
     " ListDimensionValues GetDailyStats GetQuota GetRoi GetConversationMetrics GetCosts ListMetrics",
     "LeaderboardService": "GetLeaderboard",
+    "AlertService": "CreateAlertRule GetAlertRule ListAlertRules UpdateAlertRule DeleteAlertRule SnoozeAlertRule"
+    " TestAlertRule BacktestAlertRule ListIncidents GetIncident AcknowledgeIncident CommentIncident",
     "AnomalyService": "ListAnomalies ListChanges",
     "CampaignService": "ListCampaigns GetCampaign",
     "DirectoryService": "ListAgents GetAgent ListContentGaps GetContentGap UpdateContentGap MergeContentGaps"
@@ -40,6 +42,7 @@ _STREAMS: Mapping[str, str] = {
     "AuditService": "VerifyMetrics",
     "ExportService": "ExportMetrics ExportRows",
     "ReportService": "DownloadReport",
+    "AlertService": "WatchAlerts",
     "RealtimeService": "WatchMetrics",
 }
 

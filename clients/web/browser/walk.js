@@ -32,6 +32,7 @@ const PAGES = [
   "dashboards",
   "reports",
   "destinations",
+  "alerts",
   "settings",
   "rows?metric=total_messages",
 ];

@@ -3,13 +3,17 @@ import type { ComponentType, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Announcements } from "./components/announce";
 import { Link, Loading } from "./components/basics";
+import { Later } from "./components/Later";
 import { Shortcuts } from "./components/Shortcuts";
 import { SignIn } from "./pages/SignIn";
 import { FirstRun } from "./pages/FirstRun";
+import type * as AlertBadge from "./components/AlertBadge";
 import { PAGES, pageOf } from "./pages";
 import { place } from "./state/address";
 import { may, session, signOut, signedIn } from "./state/session";
 import { t } from "./text";
+
+const loadBadge = (): Promise<typeof AlertBadge> => import("./components/AlertBadge");
 
 function Navigation(): JSX.Element {
   const { path } = place.value;
@@ -31,6 +35,7 @@ function Navigation(): JSX.Element {
             <li key={to}>
               <Link to={to} aria-current={here(to) ? "page" : undefined}>
                 {t.pages[name as keyof typeof t.pages]}
+                {to === "/alerts" && <Later load={loadBadge} props={{}} />}
               </Link>
             </li>
           ),

@@ -9,7 +9,7 @@ import { usePointing } from "./pointing";
 import type { Pointing } from "./pointing";
 import { prepare } from "./prepare";
 import type { Scale } from "./scale";
-import type { Bucket, ChartSeries, Expected, Prepared } from "./prepare";
+import type { Bucket, ChartLimit, ChartSeries, Expected, Prepared } from "./prepare";
 
 export interface ChartProps {
   /** What the chart shows, for those who do not see it. */
@@ -22,6 +22,8 @@ export interface ChartProps {
   unit: string;
   zone: string;
   height?: number;
+  /** Lines across the chart at some figures. */
+  limits?: readonly ChartLimit[] | undefined;
   /** How many series there are in all, where fewer are drawn. */
   all?: number | undefined;
   /** Opens a bucket, by click or Enter. */
@@ -306,11 +308,11 @@ function Picture({ props, prepared, pointing, width, height, helpId }: PicturePr
 }
 
 function usePrepared(props: ChartProps, width: number, height: number): Prepared {
-  const { buckets, earlierBuckets, series, unit, zone, kind } = props;
+  const { buckets, earlierBuckets, series, unit, zone, kind, limits } = props;
   return useMemo(() => {
     const input = { ...props, kind: kind ?? "line", width: Math.max(width, 200), height };
     return prepare(input, labelRoom(props, prepare(input, 40).y));
-  }, [buckets, earlierBuckets, series, unit, zone, width, height, kind]);
+  }, [buckets, earlierBuckets, series, unit, zone, width, height, kind, limits]);
 }
 
 /** A chart. It is one stop of the keyboard: arrows read points, Enter opens one, Escape leaves. */

@@ -105,7 +105,7 @@ function Axes({ prepared, yText, xText }: Pick<DrawProps, "prepared" | "yText" |
 
 /** The marks and axes of a chart. */
 export function Draw({ prepared, yText, xText, active, selection }: DrawProps): JSX.Element {
-  const { plot, lines, bands, bars, markers, centers, slot } = prepared;
+  const { plot, lines, bands, bars, markers, limits, centers, slot } = prepared;
   return (
     <>
       <Axes prepared={prepared} yText={yText} xText={xText} />
@@ -127,6 +127,14 @@ export function Draw({ prepared, yText, xText, active, selection }: DrawProps): 
           y2={plot.top + plot.height}
         />
       )}
+      {limits.map(({ label, tone, y }) => (
+        <g key={tone + label} class={`limit ${tone}`}>
+          <line x1={plot.left} x2={plot.left + plot.width} y1={round(y)} y2={round(y)} />
+          <text x={plot.left + plot.width - 4} y={round(Math.max(y - 4, plot.top + 10))} text-anchor="end">
+            {label}
+          </text>
+        </g>
+      ))}
       {bars.map((bar) => (
         <rect
           key={bar.key}

@@ -37,8 +37,17 @@ export interface ChartSeries {
   ahead?: readonly (Expected | null)[] | undefined;
 }
 
+/** A line across a chart at a figure. */
+export interface ChartLimit {
+  value: number;
+  label: string;
+  tone: "warning" | "critical";
+}
+
 export interface ChartInput {
   kind: "line" | "bars";
+  /** Drawn as far as they are within the axis, which makes room for those above zero. */
+  limits?: readonly ChartLimit[] | undefined;
   buckets: readonly Bucket[];
   earlierBuckets?: readonly Bucket[] | undefined;
   series: readonly ChartSeries[];
@@ -108,6 +117,7 @@ export interface Prepared {
   bands: PreparedBand[];
   bars: Bar[];
   markers: Marker[];
+  limits: (ChartLimit & { y: number })[];
   /** The middle of each bucket. */
   centers: number[];
   slot: number;
@@ -125,7 +135,7 @@ function highest(input: ChartInput): number {
       ...input.buckets.map((_, i) => input.series.reduce((sum, one) => sum + (one.values[i] ?? 0), 0)),
     );
   }
-  let top = 0;
+  let top = Math.max(0, ...(input.limits ?? []).map((one) => one.value));
   for (const one of input.series) {
     for (const value of one.values) top = Math.max(top, value ?? 0);
     for (const value of one.earlier ?? []) top = Math.max(top, value ?? 0);
@@ -311,6 +321,9 @@ export function prepare(input: ChartInput, labelWidth: number): Prepared {
     bands: kind === "line" ? input.series.flatMap((one) => band(one, buckets, at) ?? []) : [],
     bars: kind === "bars" ? stack(input, centers, slot, yOf) : [],
     markers: clockChanges(buckets, zone).map(({ index, ...rest }) => ({ x: centers[index] ?? 0, ...rest })),
+    limits: (input.limits ?? [])
+      .filter((one) => one.value >= y.low && one.value <= y.high)
+      .map((one) => ({ ...one, y: yOf(one.value) })),
     centers,
     slot,
   };

@@ -40,6 +40,8 @@ export const PAGES: readonly PageEntry[] = [
     load: () => import("./Destinations"),
   },
   { path: "/destinations/", scope: "edit", load: () => import("./DestinationPage") },
+  { path: "/alerts", name: "alerts", letter: "w", load: () => import("./Alerts") },
+  { path: "/alerts/", load: () => import("./AlertPage") },
   { path: "/settings", name: "settings", letter: "s", load: () => import("./Settings") },
   { path: "/rows", load: () => import("./Rows") },
 ];

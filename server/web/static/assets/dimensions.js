@@ -1,1 +1,1 @@
-import{En as e,Nn as t}from"./contract.js";function n({value:n,finish:r,...i}){let[a,o]=t(void 0);return e(`input`,{...i,type:`text`,value:a??n,onInput:e=>{o(e.currentTarget.value)},onChange:e=>{o(void 0),r(e.currentTarget.value)}})}var r=[`agent`,`channel`,`team`,`topic`,`model`,`handoff_reason`,`queue`,`campaign`,`endpoint`,`event_type`];export{n,r as t};
+var e=[`agent`,`channel`,`team`,`topic`,`model`,`handoff_reason`,`queue`,`campaign`,`endpoint`,`event_type`];export{e as t};

@@ -1,1 +1,0 @@
-import{En as e,Nn as t,kn as n}from"./contract.js";function r({load:r,props:i}){let[a,o]=t(void 0);if(n(()=>{let e=!0;return r().then(({default:t})=>{e&&o({component:t})}),()=>{e=!1}},[]),a===void 0)return null;let s=a.component;return e(s,{...i})}export{r as t};
