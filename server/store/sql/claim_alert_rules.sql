@@ -1,4 +1,5 @@
--- Takes rules of alerts that are due and that nobody holds, those that are due for longest first, and holds them.
+-- Takes rules of alerts that are due and that nobody holds, and holds them: those that are due for longest first, and of
+-- those that are due as long, the ones of an organization together, since they are read together.
 --
 -- Parameters
 --   now                                timestamptz
@@ -16,7 +17,7 @@ FROM (
             SELECT v.revision FROM revisions AS v WHERE v.organization_id = a.organization_id
         )
     )
-    ORDER BY a.next_run_at
+    ORDER BY a.next_run_at, a.organization_id
     LIMIT :most
     FOR UPDATE OF a SKIP LOCKED
 ) AS due
