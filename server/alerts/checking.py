@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from server.alerts import limits
+from server.alerts import limits, reading, windows
 from server.catalog import dimensions, figures, metrics
 from server.catalog.catalogue import Catalogue
 from server.catalog.dimensions import Dimension
@@ -25,6 +25,7 @@ from server.organizations.alerts import (
     STEPS,
     AlertBaseline,
     AlertCondition,
+    AlertDirection,
     ConditionKind,
     Mute,
     RuleDraft,
@@ -207,6 +208,7 @@ def _check_kind(draft: RuleDraft, catalogue: Catalogue) -> None:
                 raise _duration("window", "is 15, 30 or 60 minutes for anomalies")
             if draft.step != draft.window:
                 raise _duration("step", "is as long as the window for anomalies")
+            _check_history(draft, windows.ANOMALY_DAYS * (_DAY // draft.window))
             if not (math.isfinite(condition.minimum_effect) and condition.minimum_effect >= 0):
                 raise _invalid("condition.anomaly.minimum_effect", "must be a number, not below 0")
 
@@ -245,6 +247,16 @@ def _check_forecast(draft: RuleDraft, condition: AlertCondition) -> None:
     if condition.within == timedelta(0):
         raise rules.required("condition.forecast.within")
     _check_between("condition.forecast.within", condition.within, _HOUR, LONGEST, "1 hour to 31 days")
+    if condition.direction is AlertDirection.OUTSIDE:
+        raise _invalid("condition.direction", "is above or below for forecasts")
+    _check_history(draft, windows.HOURLY_DAYS * 24 if draft.window == _HOUR else windows.DAILY_DAYS)
+
+
+def _check_history(draft: RuleDraft, number: int) -> None:
+    """Refuses more values than whose earlier windows can be read together."""
+    most = reading.MOST_SELECTIONS // (number + 1)
+    if draft.group_by and draft.max_values > most:
+        raise _range("max_values", 1, most)
 
 
 def _check_mute(mute: Mute) -> None:
@@ -259,9 +271,11 @@ def _check_mute(mute: Mute) -> None:
             metadata={"limit": str(_MAX_CRON)},
         )
     try:
-        cron.parse(mute.cron)
+        parsed = cron.parse(mute.cron)
     except cron.InvalidCron as error:
         raise _invalid(f"{field}.cron", str(error)) from None
+    if len(parsed.minutes) > 1:
+        raise _invalid(f"{field}.cron", "begins at most once an hour: name one minute")
     _check_between(f"{field}.duration", mute.duration, MINUTE, LONGEST, "1 minute to 31 days")
 
 

@@ -39,6 +39,7 @@ _LATER = timedelta(minutes=1)  # for what could not be looked at
 _TOO_MUCH = (Reason.TOO_MANY_RAW_EVENTS, Reason.TOO_MANY_POINTS)
 _KEPT = timedelta(days=1)
 KEPT_INCIDENTS = timedelta(days=400)
+MOST_INCIDENTS = 10_000  # of a rule
 _MOST_EARLY = 3  # windows that are not final yet
 _log = structlog.get_logger(__name__)
 
@@ -68,6 +69,16 @@ class _Due:
     def until(self) -> datetime:
         """Returns up to where the rule has been looked at after this."""
         return max([self.rule.evaluated_until, *self.ends[-1:]])
+
+    def new(self) -> "_Due | None":
+        """Returns the same without windows that were looked at before, and without those that are not final; None where
+        there are no others.
+        """
+        ends = [at for at in self.ends if at > self.rule.evaluated_until]
+        if not ends:
+            return None
+        asked = AskedWindows(gauge=self.gauge, ends=ends, also=self.asked.also)
+        return _Due(rule=self.rule, asked=asked, revision=self.revision, early=0)
 
     def first_half(self) -> "_Due | None":
         """Returns the same with fewer windows; None where there are no fewer."""
@@ -146,11 +157,11 @@ class Evaluating:
 
     async def tidy(self, now: datetime) -> int:
         """Forgets how rules stood so long ago that no late event changes it, and incidents that ended more than 400
-        days ago; returns how much that was.
+        days ago or are too many; returns how much that was.
         """
         async with self._database.transaction() as driver:
             changes = await stored.forget_changes(driver, now - windows.LONGEST_HORIZON - _KEPT)
-            return changes + await stored.forget_incidents(driver, now - KEPT_INCIDENTS)
+            return changes + await stored.forget_incidents(driver, now - KEPT_INCIDENTS, MOST_INCIDENTS)
 
     async def _look_at(self, organization_id: int, rules: Sequence[KeptRule], now: datetime) -> None:
         """Looks at rules of one organization. Whatever goes wrong is a fault of theirs alone."""
@@ -211,8 +222,13 @@ class Evaluating:
             if len(due) > 1:
                 return [seen for one in due for seen in await self._read_windows(principal, [one], now)]
             return await self._refused(principal, due[0], refusal, now)
-        read = zip(due, found.values, strict=True)
-        return [await _seen(one, values, found.first_event) for one, values in read]
+        seen = []
+        for one, values in zip(due, found.values, strict=True):
+            try:
+                seen.append(await _seen(one, values, found.first_event))
+            except Exception as error:  # noqa: BLE001 - whatever it is, other rules have their turn
+                await self._fail(one.rule, error, now)
+        return seen
 
     async def _empty(self, principal: Principal, due: Sequence[_Due]) -> list[_Due]:
         """Returns the rules in whose windows nothing has occurred at all: what these come to needs no figures."""
@@ -225,12 +241,18 @@ class Evaluating:
         return [one for one, start in zip(simple, starts, strict=True) if latest is None or latest < start]
 
     async def _refused(self, principal: Principal, due: _Due, refusal: Refused, now: datetime) -> list[_Seen]:
-        """Reads fewer windows where these were too many, and else takes the refusal for what they came to."""
-        half = due.first_half() if refusal.reason in _TOO_MUCH else None
+        """Reads fewer windows where these were too many, and else takes the refusal for what they came to. Windows that
+        were looked at before stay as they are.
+        """
+        new = due.new()
+        if new is not None and new != due:
+            return await self._read_windows(principal, [new], now)
+        half = due.first_half() if refusal.reason in _TOO_MUCH and new is not None else None
         if half is not None:
             return await self._read_windows(principal, [half], now)
-        if refusal.retry_after is not None or not due.ends:
-            await self._let_go([due.rule], now + _LATER)
+        if new is None or refusal.retry_after is not None:
+            at = windows.next_run_at(due.rule.draft, due.rule.evaluated_until)
+            await self._let_go([due.rule], at if new is None else now + _LATER)
             return []
         return [_Seen(due=due, watched=(), refusal=refusal.message)]
 
@@ -242,12 +264,24 @@ class Evaluating:
             await self._record(seen, now)
         except errors.StorageUnavailable:
             raise
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - whatever it is, other rules have their turn
             if len(seen) == 1:
-                raise
+                await self._fail(seen[0].due.rule, error, now)
+                return
             for one in seen:
-                await self._record([one], now)
+                await self._record_each([one], now)
         self._on_queued()
+
+    async def _fail(self, rule: KeptRule, error: Exception, now: datetime) -> None:
+        """Leaves a rule alone for a while of which something is wrong that nobody has thought of."""
+        _log.error(
+            "a rule of alerts cannot be looked at",
+            organization_id=rule.organization_id,
+            rule_id=rule.rule_id,
+            reason=errors.describe(error),
+        )
+        telemetry.ALERT_RULES.labels("failed").inc()
+        await self._let_go([rule], now + _LATER)
 
     async def _record(self, seen: Sequence[_Seen], now: datetime) -> None:
         """Records what windows of rules came to, with how far these were looked at, and queues what is to be told."""
@@ -263,16 +297,19 @@ class Evaluating:
             before = await stored.standings_before(driver, organization_id, since)
             known = await stored.incidents_since(driver, organization_id, since)
             standings, changes = list[KeptStanding](), list[tuple[str, str, datetime, AlertStanding]]()
+            changed: dict[tuple[str, str], datetime] = {}
             for rule_id, (one, look) in looks.items():
                 runs = _runs(one, before.get(rule_id, {}))
+                changed |= {(rule_id, value): look.since for value in runs}
                 if not runs:
-                    del since[rule_id]
                     continue
                 incident_ids = await recording.record(driver, look, runs, known.get(rule_id, {}))
                 standings += _standings(rule_id, runs, incident_ids)
                 changes += [(rule_id, value, *change) for value, run in runs.items() for change in run.standings]
-            await stored.change_standings(driver, organization_id, since, changes)
-            await stored.save_standings(driver, organization_id, standings)
+            final = [rule_id for rule_id, (one, _) in looks.items() if one.due.ends]
+            shown = {*final, *(one.rule_id for one in standings)}
+            await stored.change_standings(driver, organization_id, changed, changes)
+            await stored.save_standings(driver, organization_id, sorted(shown), standings)
             await stored.finish(driver, organization_id, [one.looked(look) for one, look in looks.values()], now)
             failpoints.reach("alert_before_commit")
         failpoints.reach("alert_after_commit")
@@ -314,7 +351,7 @@ def _windows(
     ends = windows.ends(first - step, last, step)[:MOST_ENDS]
     early: list[datetime] = []
     if windows.is_early(draft, gauge.catalogue) and (not ends or ends[-1] == last):
-        early = windows.ends(max(last, rule.evaluated_until), now + step, step)[:_MOST_EARLY]
+        early = windows.ends(max(last, rule.evaluated_until), now + step, step)[-_MOST_EARLY:]
     if not ends and not early:
         return None
     asked = AskedWindows(gauge=gauge, ends=[*ends, *early], also=also)

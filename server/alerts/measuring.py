@@ -1,5 +1,6 @@
 """Measuring: what a window of a rule comes to."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -107,6 +108,14 @@ class Gauge:
         """Returns what the window that ends at an instant comes to. first_event is the organization's. known keeps what
         was measured before of the same source.
         """
+        seen = self._observed(source, at, first_event, {} if known is None else known)
+        if seen.measured is None or math.isfinite(seen.measured):
+            return seen
+        return replace(seen, measured=None, error="what is measured is too large for a number")
+
+    def _observed(
+        self, source: FigureSource, at: datetime, first_event: datetime | None, known: dict[datetime, Sample]
+    ) -> Observation:
         window = windows.window(self.draft, self.zone, at)
         cell = source.cell(window)
         figure = self.figure(cell)
@@ -119,7 +128,7 @@ class Gauge:
             case ConditionKind.BUDGET:
                 return self._share(seen)
             case ConditionKind.ANOMALY:
-                return self._unusual(source, seen, first_event, {} if known is None else known)
+                return self._unusual(source, seen, first_event, known)
             case ConditionKind.FORECAST:
                 return self._ahead(source, seen, first_event)
 

@@ -32,9 +32,11 @@ async def counted(
     buckets: Sequence[Interval],
     event_types: Collection[str] | None,
     wanted: Wanted,
-) -> Sequence[Cell]:
+    most: int,
+) -> tuple[Sequence[Cell], int]:
     """Returns what is wanted of buckets that follow each other, of a part of the organization and of events of some
-    types. It needs the snapshot of the answer, in which raw events are held.
+    types, and how many events were read, of at most so many. It needs the snapshot of the answer, in which raw events
+    are held.
     """
     start, width = buckets[0].start, buckets[0].end - buckets[0].start
     first, each = (start - timerange.EPOCH) // _MICROSECOND, width // _MICROSECOND
@@ -46,7 +48,7 @@ async def counted(
         driver, organization_id, start, buckets[-1].end, where=where, event_types=event_types, portion=_PORTION
     ):
         number += len(portion)
-        _check(number)
+        _check(number, most)
         numbers = _numbers(portion) if view is None else await raw_counts.numbers(view, portion)
         mine = [one for _, one in portion if part.is_whole or _value_of(part.dimension, one) == part.value]
         places = [(one.occurred_at - first) // each for one in mine]
@@ -54,7 +56,7 @@ async def counted(
             found.setdefault(place, Cell()).add(_only(wanted, cell))
         await asyncio.sleep(0)
     nothing = Cell()
-    return [found.get(place, nothing) for place in range(len(buckets))]
+    return [found.get(place, nothing) for place in range(len(buckets))], number
 
 
 def _only(wanted: Wanted, cell: Cell) -> Cell:
@@ -83,8 +85,8 @@ def _value_of(dimension: Dimension, event: Event) -> str:
     return dimensions.combined([one.value_of(event) for one in dimension.sides])
 
 
-def _check(number: int) -> None:
-    if number > MOST_EVENTS:
+def _check(number: int, most: int) -> None:
+    if number > most:
         raise Refused(
             Reason.TOO_MANY_RAW_EVENTS,
             f"the period has more than {MOST_EVENTS:,} events that would have to be counted: take steps of 15 minutes"

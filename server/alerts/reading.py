@@ -21,6 +21,7 @@ from server.query.queries import Queries, Read
 from server.query.reader import Reader
 from server.rollups import overflow
 from server.store import ranking as stored_ranking
+from server.store.database import Driver
 from server.tenancy.principal import Principal
 from server.timerange import Interval, TimeRange
 
@@ -175,19 +176,28 @@ async def read(queries: Queries, principal: Principal, asked: Sequence[AskedWind
     async with reading as (driver, found):
         for one in asked:
             await _check(Reader(driver, principal.organization_id, one.gauge.wanted, None), one)
-        counted = {
-            place: await raw_buckets.counted(
-                driver,
-                principal.organization_id,
-                part.asked.gauge.part(part.value),
-                part.intervals,
-                part.asked.gauge.event_types,
-                part.asked.gauge.wanted,
-            )
-            for place, part in enumerate(found.plan.parts)
-            if part.is_counted
-        }
+        counted = await _counted(driver, principal.organization_id, found.plan)
     return _found(asked, found, counted)
+
+
+async def _counted(driver: Driver, organization_id: int, plan: _Plan) -> dict[int, Sequence[Cell]]:
+    """Counts what the plan takes from raw events, by the places of its parts: a limited number in all."""
+    counted: dict[int, Sequence[Cell]] = {}
+    left = raw_buckets.MOST_EVENTS
+    for place, part in enumerate(plan.parts):
+        if part.is_counted:
+            gauge = part.asked.gauge
+            counted[place], number = await raw_buckets.counted(
+                driver,
+                organization_id,
+                gauge.part(part.value),
+                part.intervals,
+                gauge.event_types,
+                gauge.wanted,
+                left,
+            )
+            left -= number
+    return counted
 
 
 async def _check(reader: Reader, asked: AskedWindows) -> None:

@@ -4,10 +4,12 @@ Windows may be looked at again, since a worker died or late events changed them.
 what is on record, and only what differs is recorded and told.
 """
 
+import functools
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from server import telemetry, timerange
 from server.alerts import machine, wording
@@ -21,6 +23,7 @@ from server.organizations.alerts import (
     EntryKind,
     KeptIncident,
     KeptRule,
+    Mute,
     Observation,
     State,
 )
@@ -50,13 +53,18 @@ class Look:
         snoozed = self.rule.snoozed_until
         if snoozed is not None and snoozed > self.now:
             return True
-        return any(
-            cron.parse(one.cron).last(
-                at - one.duration + _MOMENT, at, timerange.zone(one.time_zone) if one.time_zone else self.gauge.zone
-            )
-            is not None
-            for one in self.rule.draft.mutes
+        return _is_muted(self.rule.draft.mutes, self.gauge.zone, at)
+
+
+@functools.lru_cache(maxsize=4096)  # many values of a rule are asked about at the same instant
+def _is_muted(mutes: tuple[Mute, ...], zone: ZoneInfo, at: datetime) -> bool:
+    return any(
+        cron.parse(one.cron).last(
+            at - one.duration + _MOMENT, at, timerange.zone(one.time_zone) if one.time_zone else zone
         )
+        is not None
+        for one in mutes
+    )
 
 
 @dataclass(slots=True)
@@ -92,22 +100,44 @@ def _compared(look: Look, value: str, known: Sequence[OpenIncident], run: Run | 
     """Returns what becomes of the incidents of a value."""
     if run is None:  # it was not looked at: nothing changes
         return [_change(one) for one in known if one.incident.closed_at is None]
-    rest = {one.incident.opened_at: one for one in known}
-    continued = next((one for one in known if one.incident.opened_at < look.since), None)
+    rest = list(known)
     changes = []
     for episode in run.episodes:
-        if episode.is_continued:
-            if continued is not None:
-                rest.pop(continued.incident.opened_at)
-                changes.append(_continued(look, continued, episode, run))
-            continue
-        opened = episode.turns[0].at
-        before = rest.pop(opened, None)
-        changes.append(_begun(look, value, episode) if before is None else _continued(look, before, episode, run))
-    return [
-        *changes,
-        *(_refuted(look, one, run) for one in rest.values() if one.incident.closed_at is None or one.turns),
-    ]
+        before = _of_episode(rest, episode, look.since)
+        if before is not None:
+            rest.remove(before)
+            changes.append(_continued(look, before, episode, run))
+        elif not episode.is_continued:
+            changes.append(_begun(look, value, episode, episode.turns))
+        elif episode.state is not State.OK and run.observation is not None:  # it was open, and is on no record
+            opened = Turn(kind=EntryKind.OPENED, state=episode.state, observation=run.observation)
+            changes.append(_begun(look, value, episode, [opened]))
+    # Windows that cannot be looked at refute nothing.
+    is_failing = run.last.failing_from is not None
+    left = [one for one in rest if one.incident.closed_at is None or (one.turns and not is_failing)]
+    return [*changes, *(_change(one) if is_failing else _refuted(look, one, run) for one in left)]
+
+
+def _of_episode(known: Sequence[OpenIncident], episode: Episode, since: datetime) -> OpenIncident | None:
+    """Returns the incident on record that is an episode of windows since an instant: the one that was open then; else the
+    one that began with the same window, or, since late events may move that, one of the same time.
+    """
+    if episode.is_continued:
+        before = [one for one in known if one.incident.opened_at < since]
+        still = [one for one in before if one.incident.close_reason is not CloseReason.RESTATED]
+        return next((one for one in still if one.incident.closed_at is None), still[-1] if still else None)
+    opened, closed = episode.turns[0].at, episode.closed
+    later = [one for one in known if one.incident.opened_at >= since]
+    same = next((one for one in later if one.incident.opened_at == opened), None)
+    return same or next(
+        (
+            one
+            for one in later
+            if (closed is None or one.incident.opened_at <= closed.at)
+            and (one.incident.closed_at is None or one.incident.closed_at >= opened)
+        ),
+        None,
+    )
 
 
 def _change(one: OpenIncident) -> _Change:
@@ -116,9 +146,9 @@ def _change(one: OpenIncident) -> _Change:
     )
 
 
-def _begun(look: Look, value: str, episode: Episode) -> _Change:
+def _begun(look: Look, value: str, episode: Episode, turns: Sequence[Turn]) -> _Change:
     """Returns a new incident."""
-    opened = episode.turns[0]
+    opened = turns[0]
     incident = KeptIncident(
         incident_id=f"inc_{secrets.token_hex(10)}",
         rule_id=look.rule.rule_id,
@@ -139,7 +169,7 @@ def _begun(look: Look, value: str, episode: Episode) -> _Change:
         reason=wording.reason(look.gauge, opened.observation, opened.state),
     )
     change = _Change(incident=incident, told=None, told_at=None, before=State.OK, number=0)
-    _add(look, change, episode.turns)
+    _add(look, change, turns)
     _settle(look.rule.draft.condition, change, episode)
     return change
 
@@ -158,6 +188,8 @@ def _continued(look: Look, known: OpenIncident, episode: Episode, run: Run) -> _
     if left and not new and was is not episode.state and run.observation is not None:
         _add(look, change, [_correction(episode.state, run.observation)])
     _settle(look.rule.draft.condition, change, episode)
+    if not episode.is_continued and episode.turns[0].at != known.incident.opened_at:
+        change.incident = replace(change.incident, opened_at=episode.turns[0].at)
     if any(at <= look.known_until for at, _ in left):  # what was told early may have become worse by the window's end
         change.incident = replace(change.incident, is_restated=True)
     return change
@@ -267,18 +299,19 @@ async def _store(driver: Driver, look: Look, change: _Change) -> None:
 
 
 def _is_told(change: _Change, entry: NewEntry) -> bool:
-    """Returns whether destinations are told. Those who know of an incident are told of its end, muted or not; those who
-    do not are not.
+    """Returns whether destinations are told: what they do not know. Those who know of an incident are told of its end,
+    muted or not; those who do not are not.
     """
     if entry.state is State.OK:
         return change.told not in (None, State.OK)
-    return not entry.is_muted
+    has_ended = change.incident.state is State.OK and change.told is State.OK  # and that was told before
+    return not entry.is_muted and not has_ended and entry.state is not change.told
 
 
 def _late_entry(look: Look, change: _Change) -> NewEntry | None:
     """Returns what is told of an open incident although nothing has changed: what was muted, and reminders."""
     incident, draft = change.incident, look.rule.draft
-    if incident.closed_at is not None or look.is_muted(look.until):
+    if incident.closed_at is not None or change.number >= MOST_ENTRIES or look.is_muted(look.until):
         return None
     if change.told is not incident.state:
         kind = EntryKind.UNMUTED

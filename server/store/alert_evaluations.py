@@ -68,10 +68,9 @@ async def claim(driver: Driver, now: datetime | None, lease: timedelta, most: in
 
 
 async def let_go(driver: Driver, rule: KeptRule, next_run_at: datetime) -> None:
-    """Lets go of a rule that cannot be looked at now."""
+    """Leaves a rule alone until an instant."""
     await driver.execute(
-        "UPDATE alert_rules SET leased_until = '-infinity', next_run_at = $3 WHERE organization_id = $1"
-        " AND rule_id = $2",
+        "UPDATE alert_rules SET leased_until = $3, next_run_at = $3 WHERE organization_id = $1 AND rule_id = $2",
         rule.organization_id,
         rule.rule_id,
         next_run_at,
@@ -184,16 +183,18 @@ async def standings_before(
 async def change_standings(
     driver: Driver,
     organization_id: int,
-    since: Mapping[str, datetime],
+    since: Mapping[tuple[str, str], datetime],
     changes: Sequence[tuple[str, str, datetime, AlertStanding]],
 ) -> None:
     """Stores from which windows on values of rules stood how, in place of what was stored from some instants on."""
+    values = [(rule_id, value, at) for (rule_id, value), at in since.items()]
     await driver.execute(
-        "DELETE FROM alert_changes AS c USING unnest($2::text[], $3::timestamptz[]) AS s(rule_id, at)"
-        " WHERE c.organization_id = $1 AND c.rule_id = s.rule_id AND c.at >= s.at",
+        "DELETE FROM alert_changes AS c"
+        " USING unnest($2::text[], $3::text[], $4::timestamptz[]) AS s(rule_id, value, at) WHERE c.organization_id = $1 AND c.rule_id = s.rule_id AND c.value = s.value AND c.at >= s.at",
         organization_id,
-        list(since),
-        list(since.values()),
+        [one[0] for one in values],
+        [one[1] for one in values],
+        [one[2] for one in values],
     )
     if changes:
         await driver.execute(
@@ -208,16 +209,19 @@ async def change_standings(
         )
 
 
-async def save_standings(driver: Driver, organization_id: int, found: Sequence[KeptStanding]) -> None:
+async def save_standings(
+    driver: Driver, organization_id: int, rule_ids: Sequence[str], found: Sequence[KeptStanding]
+) -> None:
     """Stores how values of rules stand after the last window, and removes other values of these rules."""
     rules, values = [one.rule_id for one in found], [one.value for one in found]
     await driver.execute(
-        "DELETE FROM alert_standings AS s WHERE s.organization_id = $1 AND s.rule_id = ANY($2::text[]) AND NOT EXISTS"
+        "DELETE FROM alert_standings AS s WHERE s.organization_id = $1 AND s.rule_id = ANY($4::text[]) AND NOT EXISTS"
         " (SELECT FROM unnest($2::text[], $3::text[]) AS t(rule_id, value) WHERE t.rule_id = s.rule_id"
         " AND t.value = s.value)",
         organization_id,
         rules,
         values,
+        list(rule_ids),
     )
     await driver.execute(
         "INSERT INTO alert_standings (organization_id, rule_id, value, standing, observation, incident_id)"
@@ -238,8 +242,14 @@ async def incidents_since(
     driver: Driver, organization_id: int, since: Mapping[str, datetime]
 ) -> dict[str, dict[str, list[OpenIncident]]]:
     """Returns the incidents of rules that are open, or have ended with a window since some instants, by rule and value,
-    oldest first; each with what windows since then have decided.
+    oldest first; each with what windows since then have decided. The open ones are locked: nobody comments meanwhile.
     """
+    await driver.execute(
+        "SELECT FROM incidents WHERE organization_id = $1 AND rule_id = ANY($2::text[]) AND closed_at IS NULL"
+        " ORDER BY incident_id FOR UPDATE",
+        organization_id,
+        list(since),
+    )
     rows = await driver.fetch(
         f"SELECT {_INCIDENT}, told_state, told_at, s.since, (SELECT coalesce(max(number), 0)"  # noqa: S608 - our columns
         " FROM incident_entries e WHERE e.organization_id = i.organization_id AND e.incident_id = i.incident_id)"
@@ -294,8 +304,8 @@ async def save_incident(driver: Driver, organization_id: int, one: KeptIncident)
         " opened_at, detected_at, closed_at, close_reason, peak, peak_at, is_restated, reason)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
         " ON CONFLICT (organization_id, incident_id) DO UPDATE SET state = excluded.state, worst = excluded.worst,"
-        " closed_at = excluded.closed_at, close_reason = excluded.close_reason, peak = excluded.peak,"
-        " peak_at = excluded.peak_at, is_restated = excluded.is_restated",
+        " opened_at = excluded.opened_at, closed_at = excluded.closed_at, close_reason = excluded.close_reason,"
+        " peak = excluded.peak, peak_at = excluded.peak_at, is_restated = excluded.is_restated",
         organization_id,
         one.incident_id,
         one.rule_id,
@@ -362,17 +372,30 @@ async def finish(driver: Driver, organization_id: int, looks: Sequence[Looked], 
 
 
 async def forget_changes(driver: Driver, before: datetime) -> int:
-    """Removes changes of standings before an instant, but for the last one of each value; returns how many."""
+    """Removes changes of standings before an instant, but for the last one of each value that is not OK; returns how
+    many.
+    """
     return statements.rows(
         await driver.execute(
-            "DELETE FROM alert_changes c WHERE at < $1 AND EXISTS (SELECT FROM alert_changes later"
-            " WHERE later.organization_id = c.organization_id AND later.rule_id = c.rule_id AND later.value = c.value"
-            " AND later.at > c.at AND later.at < $1)",
+            "DELETE FROM alert_changes c WHERE at < $1 AND (c.standing->>'state' = 'ok' OR EXISTS (SELECT"
+            " FROM alert_changes later WHERE later.organization_id = c.organization_id AND later.rule_id = c.rule_id"
+            " AND later.value = c.value AND later.at > c.at AND later.at < $1))",
             before,
         )
     )
 
 
-async def forget_incidents(driver: Driver, before: datetime) -> int:
-    """Removes incidents that ended before an instant, with all that has happened to them; returns how many."""
-    return statements.rows(await driver.execute("DELETE FROM incidents WHERE closed_at < $1", before))
+async def forget_incidents(driver: Driver, before: datetime, most: int) -> int:
+    """Removes incidents that ended before an instant, and those of a rule that ended before so many others began, with
+    all that has happened to them; returns how many.
+    """
+    return statements.rows(
+        await driver.execute(
+            "DELETE FROM incidents AS i USING (SELECT organization_id, incident_id, row_number() OVER (PARTITION BY"
+            " organization_id, rule_id ORDER BY opened_at DESC) AS place FROM incidents) AS n"
+            " WHERE i.organization_id = n.organization_id AND i.incident_id = n.incident_id"
+            " AND (i.closed_at < $1 OR (n.place > $2 AND i.closed_at IS NOT NULL))",
+            before,
+            most,
+        )
+    )

@@ -235,3 +235,56 @@ async def test_what_cannot_be_looked_at_says_why(here: Looking) -> None:
     assert "custom.nowhere" in standing.observation.error
     assert len(await here.incidents(well)) == 1
     assert await kinds(here) == ["alert.opened", "alert.closed"]
+
+
+async def test_an_incident_whose_beginning_moves_stays_the_same(here: Looking) -> None:
+    start = days_ago(1)
+    rule = await here.rule(MANY, since=start)
+    for minute in (5, 6, 7, 8):
+        await send(here, start + minute * MINUTE)
+    await looks(here, start, 8)
+    (one,) = await here.incidents(rule)
+    await send(here, start + 4 * MINUTE)
+    await looks(here, start + 8 * MINUTE, 1)
+    (same,) = await here.incidents(rule)
+    assert (same.incident_id, same.opened_at) == (one.incident_id, start + 5 * MINUTE)
+    assert same.is_restated
+    assert await kinds(here) == ["alert.opened"]
+    await looks(here, start + 9 * MINUTE, 1)
+    assert await kinds(here) == ["alert.opened", "alert.closed"]
+
+
+async def test_windows_that_cannot_be_looked_at_refute_nothing(here: Looking) -> None:
+    start = days_ago(1)
+    draft = RuleDraft(
+        name="budget",
+        metric="events",
+        window=HOUR,
+        step=15 * MINUTE,
+        condition=AlertCondition(kind=ConditionKind.BUDGET, budget=3, warning=0.9),
+    )
+    rule = await here.rule(draft, since=start)
+    await send(here, start + MINUTE)
+    await here.look(start + 15 * MINUTE + SOON)
+    (one,) = await here.incidents(rule)
+    assert one.closed_at is None
+    async with here.database.transaction() as driver:  # the quota that it was about is gone
+        await driver.execute("UPDATE alert_rules SET draft = jsonb_set(draft, '{condition,budget}', '0')")
+    await send(here, start + 2 * MINUTE, 1)
+    await here.look(start + 30 * MINUTE + SOON)
+    assert await here.incidents(rule) == [one]
+    assert (await here.standing(rule)).standing.shown is State.ERROR
+    assert await kinds(here) == ["alert.opened"]
+
+
+async def test_rules_of_an_organization_that_is_suspended_rest(here: Looking) -> None:
+    start = days_ago(1)
+    await here.rule(MANY, since=start)
+    await send(here, start)
+    await worlds.execute(here.database, "UPDATE organizations SET state = 'suspended'")
+    now = start + MINUTE + SOON
+    assert await here.evaluating.look(now) == 1
+    assert await here.evaluating.look(now + timedelta(seconds=30)) == 0
+    await worlds.execute(here.database, "UPDATE organizations SET state = 'active'")
+    await looks(here, start + MINUTE, 3)
+    assert await kinds(here) == ["alert.opened", "alert.closed"]
