@@ -119,8 +119,8 @@ def _compared(look: Look, value: str, known: Sequence[OpenIncident], run: Run | 
 
 
 def _of_episode(known: Sequence[OpenIncident], episode: Episode, since: datetime) -> OpenIncident | None:
-    """Returns the incident on record that is an episode of windows since an instant: the one that was open then; else the
-    one that began with the same window, or, since late events may move that, one of the same time.
+    """Returns the incident on record that is an episode of windows since an instant: the one that was open then; else
+    the one that began with the same window, or, since late events may move that, one of the same time.
     """
     if episode.is_continued:
         before = [one for one in known if one.incident.opened_at < since]

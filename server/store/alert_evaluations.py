@@ -190,7 +190,8 @@ async def change_standings(
     values = [(rule_id, value, at) for (rule_id, value), at in since.items()]
     await driver.execute(
         "DELETE FROM alert_changes AS c"
-        " USING unnest($2::text[], $3::text[], $4::timestamptz[]) AS s(rule_id, value, at) WHERE c.organization_id = $1 AND c.rule_id = s.rule_id AND c.value = s.value AND c.at >= s.at",
+        " USING unnest($2::text[], $3::text[], $4::timestamptz[]) AS s(rule_id, value, at)"
+        " WHERE c.organization_id = $1 AND c.rule_id = s.rule_id AND c.value = s.value AND c.at >= s.at",
         organization_id,
         [one[0] for one in values],
         [one[1] for one in values],
