@@ -158,7 +158,8 @@ func (c *Client) TestAlertRule(ctx context.Context, request *tallywirev1.TestAle
 // BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that
 // looking at it all the time would have found, had each event come when it occurred. It stores and tells
 // nothing. The call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or TOO_MANY_RAW_EVENTS) where windows within
-// quarter hours cannot be counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
+// quarter hours cannot be counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows (400
+// with forecasts).
 func (c *Client) BacktestAlertRule(ctx context.Context, request *tallywirev1.BacktestAlertRuleRequest) (answer.BacktestAlertRuleResponse, error) {
 	response := new(tallywirev1.BacktestAlertRuleResponse)
 	if err := c.call(ctx, method{path: "/tallywire.v1.AlertService/BacktestAlertRule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {

@@ -136,6 +136,7 @@ def message(rule: KeptRule, gauge: Gauge, incident: KeptIncident, entry: NewEntr
         topic=Topic.ALERT,
         kind=f"alert.{entry.kind}",
         subject_id=incident.incident_id,
+        page=f"/alerts/{rule.rule_id}",
         title=title,
         text="\n".join(lines) + "\n",
         data={

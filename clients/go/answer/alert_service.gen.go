@@ -218,12 +218,12 @@ func (v AlertCondition) Direction() tallywirev1.AlertDirection {
 	return v.message.GetDirection()
 }
 
-// Warning is the limit from which on the state is WARNING. At least one of warning and critical is required.
+// Warning is the limit beyond which the state is WARNING. At least one of warning and critical is required.
 func (v AlertCondition) Warning() Optional[float64] {
 	return optional(v.message != nil && v.message.Warning != nil, v.message.GetWarning())
 }
 
-// Critical is the limit from which on the state is ALERT. It is not on the milder side of warning
+// Critical is the limit beyond which the state is ALERT. It is not on the milder side of warning
 // (INVALID_VALUE).
 func (v AlertCondition) Critical() Optional[float64] {
 	return optional(v.message != nil && v.message.Critical != nil, v.message.GetCritical())

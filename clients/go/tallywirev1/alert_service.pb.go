@@ -780,9 +780,9 @@ type AlertCondition struct {
 	Kind isAlertCondition_Kind `protobuf_oneof:"kind"`
 	// direction says on which side of the limits it is wrong. Required, but for absence; with budget it is ABOVE.
 	Direction AlertDirection `protobuf:"varint,7,opt,name=direction,proto3,enum=tallywire.v1.AlertDirection" json:"direction,omitempty"`
-	// warning is the limit from which on the state is WARNING. At least one of warning and critical is required.
+	// warning is the limit beyond which the state is WARNING. At least one of warning and critical is required.
 	Warning *float64 `protobuf:"fixed64,8,opt,name=warning,proto3,oneof" json:"warning,omitempty"`
-	// critical is the limit from which on the state is ALERT. It is not on the milder side of warning (INVALID_VALUE).
+	// critical is the limit beyond which the state is ALERT. It is not on the milder side of warning (INVALID_VALUE).
 	Critical *float64 `protobuf:"fixed64,9,opt,name=critical,proto3,oneof" json:"critical,omitempty"`
 	// low_warning and low_critical are the lower limits with ALERT_DIRECTION_OUTSIDE, where warning and critical are the
 	// upper ones.

@@ -71,7 +71,7 @@ type AlertServiceClient interface {
 	// BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
 	// at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
 	// fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be
-	// counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
+	// counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows (400 with forecasts).
 	BacktestAlertRule(ctx context.Context, in *BacktestAlertRuleRequest, opts ...grpc.CallOption) (*BacktestAlertRuleResponse, error)
 	// ListIncidents returns a page of incidents, newest first.
 	ListIncidents(ctx context.Context, in *ListIncidentsRequest, opts ...grpc.CallOption) (*ListIncidentsResponse, error)
@@ -272,7 +272,7 @@ type AlertServiceServer interface {
 	// BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
 	// at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
 	// fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be
-	// counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
+	// counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows (400 with forecasts).
 	BacktestAlertRule(context.Context, *BacktestAlertRuleRequest) (*BacktestAlertRuleResponse, error)
 	// ListIncidents returns a page of incidents, newest first.
 	ListIncidents(context.Context, *ListIncidentsRequest) (*ListIncidentsResponse, error)

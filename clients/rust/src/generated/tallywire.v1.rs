@@ -5054,10 +5054,10 @@ pub struct AlertCondition {
     /// direction says on which side of the limits it is wrong. Required, but for absence; with budget it is ABOVE.
     #[prost(enumeration = "AlertDirection", tag = "7")]
     pub direction: i32,
-    /// warning is the limit from which on the state is WARNING. At least one of warning and critical is required.
+    /// warning is the limit beyond which the state is WARNING. At least one of warning and critical is required.
     #[prost(double, optional, tag = "8")]
     pub warning: ::core::option::Option<f64>,
-    /// critical is the limit from which on the state is ALERT. It is not on the milder side of warning (INVALID_VALUE).
+    /// critical is the limit beyond which the state is ALERT. It is not on the milder side of warning (INVALID_VALUE).
     #[prost(double, optional, tag = "9")]
     pub critical: ::core::option::Option<f64>,
     /// low_warning and low_critical are the lower limits with ALERT_DIRECTION_OUTSIDE, where warning and critical are the
@@ -6148,7 +6148,7 @@ pub mod alert_service_client {
         /// BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
         /// at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
         /// fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be
-        /// counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
+        /// counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows (400 with forecasts).
         pub async fn backtest_alert_rule(
             &mut self,
             request: impl tonic::IntoRequest<super::BacktestAlertRuleRequest>,

@@ -507,7 +507,7 @@ export class Calls {
    * BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
    * at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
    * fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be
-   * counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
+   * counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows (400 with forecasts).
    */
   backtestAlertRule(request: BacktestAlertRuleRequest = {}, options?: CallOptions): Promise<BacktestAlertRuleResponse> {
     return this.#caller.unary<BacktestAlertRuleResponse>({ method: AlertService.method.backtestAlertRule, kind: "change", attemptMs: 30_000 }, request, options);

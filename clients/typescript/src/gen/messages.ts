@@ -4293,11 +4293,9 @@ export interface AlertCondition {
     | { case: "budget"; value: BudgetCondition };
   /** direction says on which side of the limits it is wrong. Required, but for absence; with budget it is ABOVE. */
   direction?: AlertDirection;
-  /** warning is the limit from which on the state is WARNING. At least one of warning and critical is required. */
+  /** warning is the limit beyond which the state is WARNING. At least one of warning and critical is required. */
   warning?: number;
-  /**
-   * critical is the limit from which on the state is ALERT. It is not on the milder side of warning (INVALID_VALUE).
-   */
+  /** critical is the limit beyond which the state is ALERT. It is not on the milder side of warning (INVALID_VALUE). */
   critical?: number;
   /**
    * low_warning and low_critical are the lower limits with ALERT_DIRECTION_OUTSIDE, where warning and critical are the
@@ -4332,11 +4330,9 @@ export interface AlertConditionInit {
     | undefined;
   /** direction says on which side of the limits it is wrong. Required, but for absence; with budget it is ABOVE. */
   direction?: AlertDirection | undefined;
-  /** warning is the limit from which on the state is WARNING. At least one of warning and critical is required. */
+  /** warning is the limit beyond which the state is WARNING. At least one of warning and critical is required. */
   warning?: number | undefined;
-  /**
-   * critical is the limit from which on the state is ALERT. It is not on the milder side of warning (INVALID_VALUE).
-   */
+  /** critical is the limit beyond which the state is ALERT. It is not on the milder side of warning (INVALID_VALUE). */
   critical?: number | undefined;
   /**
    * low_warning and low_critical are the lower limits with ALERT_DIRECTION_OUTSIDE, where warning and critical are the

@@ -18,8 +18,9 @@ import { Table } from "../components/Table";
 import type { Column } from "../components/Table";
 import { bucket, num, valuesOf } from "../contract";
 import { count, day, figure, money, percent } from "../format";
-import { comparison } from "../state/address";
+import { comparison, href } from "../state/address";
 import { comparisonAsked, timeRange, zone } from "../state/period";
+import { may } from "../state/session";
 import { dayOf } from "../state/zone";
 import { ms } from "../contract";
 import { t } from "../text";
@@ -96,7 +97,18 @@ interface CourseProps {
 
 function Course({ asked, title, unit, kind, series, compares = false, ahead }: CourseProps): JSX.Element {
   return (
-    <Tile title={title} hint={asked.data === undefined ? "" : caption(asked.data.granularity)} width={6}>
+    <Tile
+      title={title}
+      hint={asked.data === undefined ? "" : caption(asked.data.granularity)}
+      tools={
+        may("edit") && (
+          <a class="small" href={href("/alerts", { about: series[0]?.[0] })}>
+            {t.alerts.about}
+          </a>
+        )
+      }
+      width={6}
+    >
       <Answered asked={asked} height={224}>
         {(answer) => {
           const earlier = compares ? valuesOf(answer.earlierSeries, series[0]?.[0] ?? "") : [];

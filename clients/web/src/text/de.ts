@@ -924,6 +924,7 @@ export const de: Texts = {
     rules: "Regeln",
     none: "Noch keine Regel.",
     add: "Regel anlegen",
+    about: "Alarm daraus machen",
     edit: "Regel ändern",
     name: "Name",
     state: "Zustand",

@@ -915,6 +915,7 @@ export const en = {
     rules: "Rules",
     none: "No rule yet.",
     add: "Add a rule",
+    about: "Make an alert of this",
     edit: "Change the rule",
     name: "Name",
     state: "State",

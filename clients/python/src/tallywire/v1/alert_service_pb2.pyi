@@ -452,9 +452,9 @@ class AlertCondition(google.protobuf.message.Message):
     direction: global___AlertDirection.ValueType
     """direction says on which side of the limits it is wrong. Required, but for absence; with budget it is ABOVE."""
     warning: builtins.float
-    """warning is the limit from which on the state is WARNING. At least one of warning and critical is required."""
+    """warning is the limit beyond which the state is WARNING. At least one of warning and critical is required."""
     critical: builtins.float
-    """critical is the limit from which on the state is ALERT. It is not on the milder side of warning (INVALID_VALUE)."""
+    """critical is the limit beyond which the state is ALERT. It is not on the milder side of warning (INVALID_VALUE)."""
     low_warning: builtins.float
     """low_warning and low_critical are the lower limits with ALERT_DIRECTION_OUTSIDE, where warning and critical are the
     upper ones.

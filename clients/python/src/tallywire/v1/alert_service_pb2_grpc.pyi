@@ -89,7 +89,7 @@ class AlertServiceStub:
     """BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
     at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
     fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be
-    counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
+    counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows (400 with forecasts).
     """
 
     ListIncidents: grpc.UnaryUnaryMultiCallable[
@@ -199,7 +199,7 @@ class AlertServiceAsyncStub:
     """BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
     at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
     fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be
-    counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
+    counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows (400 with forecasts).
     """
 
     ListIncidents: grpc.aio.UnaryUnaryMultiCallable[
@@ -325,7 +325,7 @@ class AlertServiceServicer(metaclass=abc.ABCMeta):
         """BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
         at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
         fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be
-        counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
+        counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows (400 with forecasts).
         """
 
     @abc.abstractmethod

@@ -316,14 +316,14 @@ export type AlertCondition = Message<"tallywire.v1.AlertCondition"> & {
   direction: AlertDirection;
 
   /**
-   * warning is the limit from which on the state is WARNING. At least one of warning and critical is required.
+   * warning is the limit beyond which the state is WARNING. At least one of warning and critical is required.
    *
    * @generated from field: optional double warning = 8;
    */
   warning?: number | undefined;
 
   /**
-   * critical is the limit from which on the state is ALERT. It is not on the milder side of warning (INVALID_VALUE).
+   * critical is the limit beyond which the state is ALERT. It is not on the milder side of warning (INVALID_VALUE).
    *
    * @generated from field: optional double critical = 9;
    */
@@ -2109,7 +2109,7 @@ export const AlertService: GenService<{
    * BacktestAlertRule returns the incidents that a rule, stored or not, would have had in a period: those that looking
    * at it all the time would have found, had each event come when it occurred. It stores and tells nothing. The call
    * fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be
-   * counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
+   * counted, and with INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows (400 with forecasts).
    *
    * @generated from rpc tallywire.v1.AlertService.BacktestAlertRule
    */

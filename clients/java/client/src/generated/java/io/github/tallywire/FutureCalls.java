@@ -779,7 +779,7 @@ abstract class FutureCalls {
    * those that looking at it all the time would have found, had each event come when it occurred.
    * It stores and tells nothing. The call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or
    * TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be counted, and with
-   * INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
+   * INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows (400 with forecasts).
    *
    * @param request the request
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
@@ -793,7 +793,7 @@ abstract class FutureCalls {
    * those that looking at it all the time would have found, had each event come when it occurred.
    * It stores and tells nothing. The call fails with FAILED_PRECONDITION (RAW_EVENTS_GONE or
    * TOO_MANY_RAW_EVENTS) where windows within quarter hours cannot be counted, and with
-   * INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows.
+   * INVALID_ARGUMENT (TOO_MANY_POINTS) for more than 30,000 windows (400 with forecasts).
    *
    * @param request fills the request in
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call

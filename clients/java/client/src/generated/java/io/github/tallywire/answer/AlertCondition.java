@@ -85,8 +85,8 @@ public final class AlertCondition extends Answer<io.github.tallywire.v1.AlertCon
   }
 
   /**
-   * warning is the limit from which on the state is WARNING. At least one of warning and critical
-   * is required.
+   * warning is the limit beyond which the state is WARNING. At least one of warning and critical is
+   * required.
    *
    * @return the value, empty if it is absent
    */
@@ -95,7 +95,7 @@ public final class AlertCondition extends Answer<io.github.tallywire.v1.AlertCon
   }
 
   /**
-   * critical is the limit from which on the state is ALERT. It is not on the milder side of warning
+   * critical is the limit beyond which the state is ALERT. It is not on the milder side of warning
    * (INVALID_VALUE).
    *
    * @return the value, empty if it is absent
