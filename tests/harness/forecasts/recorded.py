@@ -12,7 +12,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from server.local import chitchat
@@ -105,12 +105,3 @@ def _measured(folder: Path) -> Iterator[tuple[str, list[tuple[float, float]]]]:
                     member.name.removeprefix("data/").removesuffix(".csv"),
                     [(at(row["timestamp"]).replace(tzinfo=UTC).timestamp(), float(row["value"])) for row in rows],
                 )
-
-
-def azure(folder: Path) -> list[float]:
-    """Requests of each ten seconds of one hour: all that there is of it is shorter than a day."""
-    with gzip.open(next((folder / "azure_llm_2023").glob("*.csv.gz")), "rt", encoding="utf-8", newline="") as file:
-        stamps = [datetime.fromisoformat(row["TIMESTAMP"][:26]) for row in csv.DictReader(file)]
-    first = min(stamps)
-    counts = collections.Counter((one - first) // timedelta(seconds=10) for one in stamps)
-    return [float(counts[one]) for one in range(max(counts))]
