@@ -75,7 +75,7 @@ def world(
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 async def test_a_row(row: Row, world: World) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         assert await row.run(world) == row.expected
     if row.keeps is not None:
         assert len(await world.stored()) == row.keeps

@@ -132,7 +132,7 @@ class Caller:
 
     def stream(self) -> Any:
         """Opens a stream of events; cancel it where the test does not end it."""
-        return event_service_pb2_grpc.EventServiceStub(self.channel).StreamEvents(metadata=self.metadata, timeout=30)
+        return event_service_pb2_grpc.EventServiceStub(self.channel).StreamEvents(metadata=self.metadata, timeout=120)
 
     async def overview(
         self, time_range: time_pb2.TimeRange, comparison: time_pb2.Comparison | None = None, **part: Any
