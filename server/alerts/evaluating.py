@@ -307,9 +307,8 @@ class Evaluating:
                 standings += _standings(rule_id, runs, incident_ids)
                 changes += [(rule_id, value, *change) for value, run in runs.items() for change in run.standings]
             final = [rule_id for rule_id, (one, _) in looks.items() if one.due.ends]
-            shown = {*final, *(one.rule_id for one in standings)}
             await stored.change_standings(driver, organization_id, changed, changes)
-            await stored.save_standings(driver, organization_id, sorted(shown), standings)
+            await stored.save_standings(driver, organization_id, final, standings)
             await stored.finish(driver, organization_id, [one.looked(look) for one, look in looks.values()], now)
             failpoints.reach("alert_before_commit")
         failpoints.reach("alert_after_commit")

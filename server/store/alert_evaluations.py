@@ -213,7 +213,7 @@ async def change_standings(
 async def save_standings(
     driver: Driver, organization_id: int, rule_ids: Sequence[str], found: Sequence[KeptStanding]
 ) -> None:
-    """Stores how values of rules stand after the last window, and removes other values of these rules."""
+    """Stores how values of rules stand after the last window, and removes other values of rules of these ids."""
     rules, values = [one.rule_id for one in found], [one.value for one in found]
     await driver.execute(
         "DELETE FROM alert_standings AS s WHERE s.organization_id = $1 AND s.rule_id = ANY($4::text[]) AND NOT EXISTS"
