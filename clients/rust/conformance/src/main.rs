@@ -24,12 +24,22 @@ use testee::Testee;
 
 type Running = Arc<Mutex<HashMap<u64, oneshot::Sender<()>>>>;
 
-#[tokio::main]
-async fn main() -> std::io::Result<()> {
+/// A call of any RPC is one future, and debug builds keep a place on the stack for each of its branches.
+const STACK_BYTES: usize = 32 << 20;
+
+fn main() -> std::io::Result<()> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK_BYTES)
+        .build()?
+        .block_on(run())
+}
+
+async fn run() -> std::io::Result<()> {
     let (replies, mut written) = mpsc::unbounded_channel::<Value>();
     let writer = tokio::spawn(async move {
         let mut stdout = tokio::io::stdout();
