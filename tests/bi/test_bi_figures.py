@@ -190,5 +190,8 @@ async def test_what_is_not_widened_yet_is_read_by_quarter_hours(caller: Caller, 
     events, users = ([_figure(one) for one in series.values] for series in answer.series)
     async with logged_in(database, caller.name) as reader:
         found = await reader.fetch("SELECT events, unique_users FROM bi.daily ORDER BY day")
-    assert [tuple(row) for row in found] == list(zip(events, users, strict=True))[-len(found) :]
+    # Either may have a day more without events: the one before, or the one that begins within an hour.
+    busy = [(one, other) for one, other in zip(events, users, strict=True) if one]
+    assert [tuple(row) for row in found if row["events"]] == busy
+    assert len(busy) >= 2
     assert sum(row["events"] for row in found) == 8

@@ -9,7 +9,7 @@ from server.settings import Settings
 from server.store.database import Database
 from server.tasks.kinds import Kinds
 from server.tasks.runner import Runner
-from workers import process
+from workers import alerting, process
 from workers.folding import Folding
 from workers.process import Process
 from workers.projecting import Projecting
@@ -35,8 +35,12 @@ async def test_without_redis_folding_and_projecting_do_not_wait_for_each_other(
 
     monkeypatch.setattr(process, "_PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr(process, "_PULSE_SECONDS", 0.01)
-    projecting = Projects(own_database, Projector(own_database))
-    running = Process("redis://127.0.0.1:1", Folds(own_database), projecting, Runner(own_database, Kinds(()), "me"))
+    projector = Projector(own_database)
+    projecting = Projects(own_database, projector)
+    looking = alerting.alerting(settings, own_database, projector, lambda: None)
+    running = Process(
+        "redis://127.0.0.1:1", Folds(own_database), projecting, Runner(own_database, Kinds(()), "me"), looking
+    )
     working = asyncio.create_task(running.run())
     async with asyncio.timeout(PATIENCE):
         while folds < 3:  # noqa: ASYNC110 - it is only counted
