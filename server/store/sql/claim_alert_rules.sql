@@ -1,5 +1,5 @@
--- Takes rules of alerts that are due and that nobody holds, and holds them: those that are due for longest first, and of
--- those that are due as long, the ones of an organization together, since they are read together.
+-- Takes rules of alerts that are due and that nobody holds, and holds them: those that are due for longest first,
+-- and of those that are due as long, the ones of an organization together, since they are read together.
 --
 -- Parameters
 --   now                                timestamptz
