@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -192,12 +192,12 @@ async def test_what_is_not_widened_yet_is_read_by_quarter_hours(caller: Caller, 
     async with logged_in(database, caller.name) as reader:
         found = await reader.fetch("SELECT events, unique_users FROM bi.daily ORDER BY day")
     # Either may have days without events at its ends: those before, and the one that begins within an hour.
-    days = [tuple(row) for row in found], list(zip(events, users, strict=True))
-    of_views, of_trends = ([*_without_empty(_without_empty(one)[::-1])][::-1] for one in days)
+    days: tuple[list[Any], list[Any]] = [tuple(row) for row in found], list(zip(events, users, strict=True))
+    of_views, of_trends = (_without_empty(_without_empty(one)[::-1])[::-1] for one in days)
     assert of_views == of_trends
     assert len(of_views) >= 2
     assert sum(row["events"] for row in found) == 8
 
 
-def _without_empty(days: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+def _without_empty(days: list[Any]) -> list[Any]:
     return list(itertools.dropwhile(lambda day: not day[0], days))
