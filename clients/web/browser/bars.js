@@ -1,7 +1,7 @@
 // Measures in Chromium what the pages have bars for, against a server that runs, and prints it as JSON.
 // Arguments: what to measure (a key of MEASURED), a link that signs in once, and options as JSON.
 import { createInterface } from "node:readline";
-import { launch, settled, signIn } from "./browser.js";
+import { idle, launch, newPage, settled, signIn } from "./browser.js";
 
 const [name = "", link = "", options = "{}"] = process.argv.slice(2);
 const { rounds = 5, seconds = 20, token = "" } = JSON.parse(options);
@@ -35,7 +35,7 @@ const session = await signIn(browser, link);
 /** A page of a browser that has nothing of ours but the session. */
 async function cold() {
   const context = await browser.newContext({ viewport: VIEWPORT, locale: "en-GB", storageState: session });
-  const page = await context.newPage();
+  const page = await newPage(context);
   return { context, page };
 }
 
@@ -70,14 +70,14 @@ async function weights() {
     const bytes = await countBytes(page);
     await page.goto(`${origin}/overview`);
     await settled(page);
-    await page.waitForLoadState("networkidle");
+    await idle(page);
     const before = { ...bytes };
     overview ??= before;
     if (path !== "overview") {
       await page.click(`.nav a[href^="/${path}"]`);
       await page.waitForURL(new RegExp(`/${path}`));
       await settled(page);
-      if (path !== "live") await page.waitForLoadState("networkidle");
+      await idle(page);
       pages[path] = bytes.script - before.script;
     }
     await context.close();
@@ -122,7 +122,7 @@ async function slow() {
     await page.addInitScript(observe);
     await page.goto(`${origin}/overview`);
     await settled(page);
-    await page.waitForLoadState("networkidle");
+    await idle(page);
     await page.waitForTimeout(1_000); // What follows the last answer is drawn, and entries of observers come.
     const seen = await page.evaluate(() => window.seen);
     const blocking = seen.long
@@ -152,7 +152,7 @@ async function work() {
     await browser.startTracing(page, { categories: ["toplevel", "devtools.timeline", "loading"] });
     await page.goto(`${origin}/overview`);
     await settled(page);
-    await page.waitForLoadState("networkidle");
+    await idle(page);
     const { traceEvents } = JSON.parse((await browser.stopTracing()).toString());
     await context.close();
     const paint = traceEvents.findLast((one) => one.name === "firstContentfulPaint");
@@ -197,7 +197,7 @@ async function periods() {
   const { context, page } = await cold();
   await page.goto(`${origin}/overview?tz=Europe/Paris`);
   await settled(page);
-  await page.waitForLoadState("networkidle");
+  await idle(page);
   const times = [];
   for (let i = 0; i < rounds * PERIODS.length; i += 1) {
     const range = PERIODS[i % PERIODS.length];
@@ -219,12 +219,12 @@ async function periods() {
         return performance.now() - began;
       }, range),
     );
-    await page.waitForLoadState("networkidle");
+    await idle(page);
     // Answers that are known need no question: the next round asks about other zones.
     if (range === PERIODS.at(-1)) {
       await page.goto(`${origin}/overview?tz=${["UTC", "Asia/Tokyo", "America/Denver"][(i + 1) % 3]}`);
       await settled(page);
-      await page.waitForLoadState("networkidle");
+      await idle(page);
     }
   }
   await context.close();

@@ -17,6 +17,40 @@ export async function settled(page) {
   );
 }
 
+const QUIET_MS = 500;
+const PATIENCE_MS = 300_000;
+const asking = new WeakMap();
+
+/** A new page of a context, whose requests idle() knows from the first on. */
+export async function newPage(context) {
+  const page = await context.newPage();
+  const state = { open: new Set(), changed: Date.now() };
+  const end = (request) => {
+    if (state.open.delete(request)) state.changed = Date.now();
+  };
+  page.on("request", (request) => {
+    // What is watched has no end, as the alerts on every page.
+    if (/\/Watch\w+$/.test(request.url())) return;
+    state.open.add(request);
+    state.changed = Date.now();
+  });
+  page.on("requestfinished", end);
+  page.on("requestfailed", end);
+  asking.set(page, state);
+  return page;
+}
+
+/** Waits until a page of newPage() has asked nothing for a while, but for what it watches. */
+export async function idle(page) {
+  const state = asking.get(page);
+  const begun = Date.now();
+  while (state.open.size > 0 || Date.now() - state.changed < QUIET_MS) {
+    if (Date.now() - begun > PATIENCE_MS)
+      throw new Error(`unanswered: ${[...state.open].map((request) => request.url()).join(", ")}`);
+    await page.waitForTimeout(50);
+  }
+}
+
 /** Signs in by a link that does so once, and returns what other contexts need to be signed in, too. */
 export async function signIn(browser, link) {
   const context = await browser.newContext({ locale: "en-GB" });

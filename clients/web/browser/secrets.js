@@ -1,6 +1,6 @@
 // Signs in by typing a key, and looks for the key wherever somebody could find it afterwards.
 // Arguments: the pages' address, the key. Prints the places where it was found, as JSON.
-import { launch, settled } from "./browser.js";
+import { idle, launch, newPage, settled } from "./browser.js";
 
 const [origin = "", key = ""] = process.argv.slice(2);
 const found = [];
@@ -11,17 +11,15 @@ const look = (place, text) => {
 const browser = await launch();
 try {
   const context = await browser.newContext({ locale: "en-GB" });
-  const page = await context.newPage();
+  const page = await newPage(context);
   const bodies = [];
   page.on("response", (response) => {
-    // What a reload has thrown away cannot be read again.
-    bodies.push(
-      response
-        .body()
-        .then((body) => [response.url(), body.toString("latin1")])
-        .catch(() => undefined),
-    );
     bodies.push(response.allHeaders().then((headers) => [response.url(), JSON.stringify(headers)]));
+  });
+  // What is watched has no end, and no body that could be read.
+  page.on("requestfinished", (request) => {
+    const read = async () => [request.url(), (await (await request.response()).body()).toString("latin1")];
+    bodies.push(read().catch(() => undefined)); // What a reload has thrown away cannot be read again.
   });
   page.on("request", (request) => {
     look(`address ${request.url()}`, request.url());
@@ -35,7 +33,7 @@ try {
   await page.keyboard.press("Enter");
   await page.waitForSelector("#content h1");
   await settled(page);
-  await page.waitForLoadState("networkidle");
+  await idle(page);
   for (const [url, text] of (await Promise.all(bodies)).filter((one) => one !== undefined)) look(`answer ${url}`, text);
   look("address", page.url());
   look("page", await page.content());
