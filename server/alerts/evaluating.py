@@ -25,7 +25,7 @@ from server.organizations.organization import OrganizationState
 from server.query import custom_metrics
 from server.query.queries import Queries
 from server.store import alert_evaluations as stored
-from server.store import organizations
+from server.store import alert_standings, organizations
 from server.store.database import Database, Driver
 from server.tenancy import principal as principals
 from server.tenancy.limits import DefaultLimits
@@ -160,7 +160,7 @@ class Evaluating:
         days ago or are too many; returns how much that was.
         """
         async with self._database.transaction() as driver:
-            changes = await stored.forget_changes(driver, now - windows.LONGEST_HORIZON - _KEPT)
+            changes = await alert_standings.forget_changes(driver, now - windows.LONGEST_HORIZON - _KEPT)
             return changes + await stored.forget_incidents(driver, now - KEPT_INCIDENTS, MOST_INCIDENTS)
 
     async def _look_at(self, organization_id: int, rules: Sequence[KeptRule], now: datetime) -> None:
@@ -294,7 +294,7 @@ class Evaluating:
                 if one.due.rule.rule_id in held
             }
             since = {rule_id: look.since for rule_id, (_, look) in looks.items()}
-            before = await stored.standings_before(driver, organization_id, since)
+            before = await alert_standings.before(driver, organization_id, since)
             known = await stored.incidents_since(driver, organization_id, since)
             standings, changes = list[KeptStanding](), list[tuple[str, str, datetime, AlertStanding]]()
             changed: dict[tuple[str, str], datetime] = {}
@@ -307,8 +307,8 @@ class Evaluating:
                 standings += _standings(rule_id, runs, incident_ids)
                 changes += [(rule_id, value, *change) for value, run in runs.items() for change in run.standings]
             final = [rule_id for rule_id, (one, _) in looks.items() if one.due.ends]
-            await stored.change_standings(driver, organization_id, changed, changes)
-            await stored.save_standings(driver, organization_id, final, standings)
+            await alert_standings.change(driver, organization_id, changed, changes)
+            await alert_standings.save(driver, organization_id, final, standings)
             await stored.finish(driver, organization_id, [one.looked(look) for one, look in looks.values()], now)
             failpoints.reach("alert_before_commit")
         failpoints.reach("alert_after_commit")
