@@ -223,7 +223,9 @@ class Baseline:
             return value
         if self._kind is SeriesKind.COUNT:
             return value * level
-        return value + level if self._kind is SeriesKind.VALUE else min(1.0, max(0.0, value + level))
+        if self._kind is SeriesKind.VALUE:
+            return value + level
+        return min(max(1.0, value), max(min(0.0, value), value + level))
 
     def _level(self) -> float | None:
         """Returns what the latest buckets were beside the usual of their seasons: a ratio of counts, else a difference.
@@ -292,7 +294,7 @@ class Baseline:
             return math.sqrt(max(1.0, expected))
         if self._kind is SeriesKind.FRACTION and trials:
             seen = trials * samples
-            share = (expected * seen + 0.5) / (seen + 1)
+            share = (min(1.0, max(0.0, expected)) * seen + 0.5) / (seen + 1)
             return math.sqrt(share * (1 - share) / trials)
         return max(_FLOOR * abs(expected), 1e-9)
 

@@ -142,7 +142,8 @@ def _verdict(value: float, trials: int | None, usual: Usual, kind: Kind, sigmas:
         score = surprise.of_count(value, usual.mean, samples)
         least, most = surprise.count_bounds(usual.mean, samples, sigmas)
         return _milder(robust, _Verdict(expected=usual.mean, low=least, high=most, score=score, method=Method.POISSON))
-    if kind is Kind.FRACTION and trials and trials * usual.mean * (1 - usual.mean) < _SMALL:
+    is_share = kind is Kind.FRACTION and _are_shares(value, usual.mean)
+    if is_share and trials and trials * usual.mean * (1 - usual.mean) < _SMALL:
         score = surprise.of_successes(value * trials, trials, usual.mean, samples)
         least, most = surprise.success_bounds(trials, usual.mean, samples, sigmas)
         ends = least / trials, most / trials
@@ -153,14 +154,21 @@ def _verdict(value: float, trials: int | None, usual: Usual, kind: Kind, sigmas:
     return robust
 
 
+def _are_shares(*values: float) -> bool:
+    """Returns whether values are from 0 to 1. A fraction is not where what is counted above comes in another bucket
+    than what it is divided by.
+    """
+    return all(0 <= one <= 1 for one in values)
+
+
 def _by_spread(value: float, usual: Usual, kind: Kind, sigmas: float) -> _Verdict:
     margin = surprise.to_distance(sigmas, usual.freedom)
     low = min(usual.least, usual.expected - margin * usual.fall)
     high = max(usual.most, usual.expected + margin * usual.rise)
-    if kind is not Kind.VALUE:
+    if kind is Kind.COUNT:
         low = max(0.0, low)
     if kind is Kind.FRACTION:
-        high = min(1.0, high)
+        low, high = max(min(0.0, usual.least), low), min(max(1.0, usual.most), high)
     score = surprise.of_distance(usual.distance(value), usual.freedom)
     if usual.least <= value <= usual.most:
         # It has been seen before: it is no rarer than that.

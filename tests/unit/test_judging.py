@@ -184,6 +184,21 @@ def test_a_minimum_effect_is_a_share_and_of_fractions_a_distance() -> None:
     assert not verdict(judge(shares, doubled, kind=Kind.FRACTION, minimum_effect=0.15)).is_anomalous
 
 
+@pytest.mark.parametrize("usual", [(1.5, 1.5), (1.2, 2.0), (-0.5, 0.2), (0.9, 1.4)])
+def test_fractions_beyond_their_bounds_are_judged_by_their_spread(usual: tuple[float, float]) -> None:
+    """A rate is beyond 1 where what is counted above comes in another bucket than what it is divided by."""
+    chance = random.Random(4)
+    history = [Sample(at=MONDAY + number * HOUR, value=chance.uniform(*usual), trials=21) for number in range(10 * 24)]
+    for known in (history[:30], history):
+        same = verdict(judge(known, after(known, known[-5].value, trials=21), kind=Kind.FRACTION))
+        assert not same.is_anomalous
+        assert same.low <= same.expected <= same.high
+        assert min(usual) - 0.01 <= same.expected <= max(usual) + 0.01
+        far = verdict(judge(known, after(known, 40.0, trials=21), kind=Kind.FRACTION))
+        assert far.is_anomalous
+        assert far.high < 40
+
+
 def test_small_counts_are_judged_as_counts() -> None:
     history = series(200, lambda number: 1.0 if number % 4 == 0 else 0.0)
     for value, anomalous in ((0.0, False), (1.0, False), (2.0, False), (9.0, True)):
