@@ -83,13 +83,19 @@ from server.workspace.dashboards import SavedDashboards
 from server.workspace.preferences import PreferenceChoices
 
 _PATIENCE_SECONDS = 5.0  # for looks at keys and at the database's condition
+# What computes keeps a thread or the event loop busy, and organizations take turns.
+_FORECASTS_AT_ONCE, _JUDGED_AT_ONCE = 2, 4
+_COMPUTED_WAITING, _COMPUTED_EACH, _COMPUTED_PATIENCE = 100, 10, 10.0
 # Of what people keep (preferences, dashboards) and of sign-ins: few ask at once, and they take no connections of
 # questions.
-# What computes keeps a thread busy, and organizations take turns.
-_FORECASTS_AT_ONCE, _FORECASTS_WAITING, _FORECASTS_EACH = 2, 100, 10
 _WORKSPACE_AT_ONCE, _WORKSPACE_WAITING, _WORKSPACE_EACH = 4, 200, 50
 _TAKE_IN_SECONDS = 1.0  # at most, of a server that stops, in which calls that have reached it are let in
 _log = structlog.get_logger(__name__)
+
+
+def _computing(at_once: int) -> QuerySlots:
+    """Returns turns for questions that compute for as long as a second."""
+    return QuerySlots(at_once, limit=_COMPUTED_WAITING, limit_each=_COMPUTED_EACH, patience=_COMPUTED_PATIENCE)
 
 
 async def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:
@@ -211,7 +217,7 @@ class Running:
             dashboards=DashboardService(SavedDashboards(self.database, kept)),
             deliveries=self._make_deliveries(kept),
             leaderboards=LeaderboardService(asking),
-            anomalies=AnomalyService(queries),
+            anomalies=AnomalyService(queries, _computing(_JUDGED_AT_ONCE)),
             campaigns=CampaignService(asking),
             directory=DirectoryService(asking, GapChanges(self.database, queries)),
             funnels=FunnelService(asking, FunnelDefinitions(self.database, queries)),
@@ -231,7 +237,7 @@ class Running:
         )
 
     def _make_forecasts(self, queries: Queries, tokens: PageTokens) -> ForecastService:
-        turns = QuerySlots(_FORECASTS_AT_ONCE, limit=_FORECASTS_WAITING, limit_each=_FORECASTS_EACH)
+        turns = _computing(_FORECASTS_AT_ONCE)
         return ForecastService(Forecasts(queries, turns), ReturnForecasts(queries, turns, tokens))
 
     def _make_events(self, listing: EventListing, queries: Queries, limits: StreamLimits) -> EventService:

@@ -15,10 +15,12 @@ PATIENCE = 1.0  # seconds for which a question waits for a database connection
 class QuerySlots:
     """A limited number of slots for questions and of places in the queue, and a smaller limit for each organization."""
 
-    def __init__(self, at_once: int, *, limit: int, limit_each: int) -> None:
+    def __init__(self, at_once: int, *, limit: int, limit_each: int, patience: float = PATIENCE) -> None:
+        """Has all slots free. patience is for how many seconds a question waits for one."""
         self._slots = FairSlots(at_once)
         self._limit = limit
         self._limit_each = limit_each
+        self._patience = patience
         self._asked = Tally()
 
     @property
@@ -37,7 +39,7 @@ class QuerySlots:
             raise Refused(Reason.QUERY_CONCURRENCY, "too many questions at once", retry_after=1.0)
         self._asked.add(organization_id)
         try:
-            async with self._slots.slot(organization_id, weight=principal.settings.weight, patience=PATIENCE):
+            async with self._slots.slot(organization_id, weight=principal.settings.weight, patience=self._patience):
                 yield
         except WaitedTooLong:
             raise errors.StorageBusy("too many questions before this one") from None

@@ -14,7 +14,7 @@ from server.catalog.filters import Filter
 from server.catalog.metrics import Metric, Quantile, Ratio
 from server.catalog.selections import Ranking, Selection, Wanted
 from server.errors import Reason, Refused
-from server.query import comparison, custom_metrics, display_names, mixing, pairs
+from server.query import comparison, custom_metrics, display_names, mixing, pairs, turns
 from server.query.answers import Context, Period
 from server.query.comparison import Compared, Comparison, Earlier, Mode
 from server.query.grouping import Grouping
@@ -27,6 +27,8 @@ from server.timerange import Interval, TimeRange
 
 # The values of a dimension that are looked at: so many with the most now, and so many with the most before.
 CANDIDATES = 400
+_MOST_FIGURES = 20_000  # of values now and before that are read, over all accounts
+_AT_ONCE = 100  # values that are looked at in one turn of the event loop
 DEFAULT_COMPARISON = Comparison(mode=Mode.PREVIOUS_PERIOD)
 
 
@@ -143,7 +145,7 @@ async def answer(queries: Queries, principal: Principal, question: ChangesQuesti
     return Changes(
         context=replace(context, period=_until(context.period, plan.now)),
         compared=compared,
-        metrics=[accounts.of(name, is_compared=compared.absence is None) for name in question.metrics],
+        metrics=[await accounts.of(name, is_compared=compared.absence is None) for name in question.metrics],
     )
 
 
@@ -195,6 +197,14 @@ async def _planned(question: ChangesQuestion, reader: Reader, period: TimeRange)
         values[place], is_all[place] = await _candidates(question, reader, group, plan.periods)
         parts = [Filter(dimension=group.dimension, value=value) for value in values[place]]
         selections += [Selection.within(part, period) for period in plan.periods for part in parts]
+    if len(selections) > _MOST_FIGURES:
+        raise Refused(
+            Reason.TOO_MANY_VALUES,
+            f"the greatest values of these metrics have {len(selections):,} figures now and before, more than"
+            f" {_MOST_FIGURES:,}: ask for fewer metrics or dimensions",
+            field="metrics",
+            metadata={"limit": str(_MOST_FIGURES)},
+        )
     found = await reader.cells(list(dict.fromkeys(selections)), _wanted(question))
     return replace(plan, values=values, is_all=is_all, found=found)
 
@@ -242,7 +252,7 @@ class _Accounts:
     ) -> None:
         self._question, self._plan, self._cells, self._names = question, plan, found, names
 
-    def of(self, name: str, *, is_compared: bool) -> MetricChange:
+    async def of(self, name: str, *, is_compared: bool) -> MetricChange:
         """Returns what a metric has changed by."""
         metric = self._question.catalogue.metrics[name]
         part = self._plan.part
@@ -251,26 +261,28 @@ class _Accounts:
         before = self._figure(metric, self._cell(part, 1)) if is_kept and is_compared else None
         if now is None or before is None:
             return MetricChange(metric=metric, now=now, before=before, change=None, accounts=())
-        accounts = [self._account(name, metric, place) for place in range(len(self._plan.groupings))]
+        accounts = [await self._account(name, metric, place) for place in range(len(self._plan.groupings))]
         return MetricChange(metric=metric, now=now, before=before, change=now - before, accounts=accounts)
 
-    def _account(self, name: str, metric: Metric, place: int) -> ChangeAccount:
+    async def _account(self, name: str, metric: Metric, place: int) -> ChangeAccount:
         group = self._plan.groupings[place]
         if not figures.is_kept(name, group.dimension, self._question.catalogue):
             return ChangeAccount(grouping=group, is_kept=False)
         whole = self._moved(metric, self._plan.part)
-        moved = {
-            value: self._moved(metric, Filter(dimension=group.dimension, value=value))
-            for value in self._plan.values[place]
-            if value != cells.OTHER
-        }
-        candidates = [self._contribution(metric, one, whole, self._shown(place, value)) for value, one in moved.items()]
+        values = [value for value in self._plan.values[place] if value != cells.OTHER]
+
+        def looked_at(value: str) -> tuple[Moved, PartOfChange]:
+            moved = self._moved(metric, Filter(dimension=group.dimension, value=value))
+            return moved, self._contribution(metric, moved, whole, self._shown(place, value))
+
+        found = await turns.mapped(looked_at, values, at_once=_AT_ONCE)
+        candidates = [contribution for _, contribution in found]
         candidates = [one for one in candidates if one.change or one.now or one.before]
         candidates.sort(key=lambda one: (-abs(one.change), one.value))
         shown = candidates[: self._question.limit]
         chosen = {one.value for one in shown}
         others = [] if group.other is None else [self._moved(metric, group.other)]
-        taken = [*(one for value, one in moved.items() if self._shown(place, value)[0] in chosen), *others]
+        taken = [*(moved for moved, contribution in found if contribution.value in chosen), *others]
         rest = Moved(
             before=whole.before.less([one.before for one in taken]), now=whole.now.less([one.now for one in taken])
         )
@@ -288,7 +300,7 @@ class _Accounts:
 
         It has less than each of the values that were taken for having the most, now and before.
         """
-        if not shown or (isinstance(metric, Ratio) and metric.denominators):
+        if not shown or (isinstance(metric, Ratio) and (metric.denominators or metric.subtrahends)):
             return False
         now = sorted((int(one.now or 0) for one in looked_at), reverse=True)[:CANDIDATES]
         before = sorted((int(one.before or 0) for one in looked_at), reverse=True)[:CANDIDATES]

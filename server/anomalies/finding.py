@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from server import timerange
+from server.admission.query_slots import QuerySlots
 from server.anomalies import kinds, scanning
 from server.anomalies.judging import Direction, Sample, Sensitivity
 from server.anomalies.scanning import Anomaly, Manner
@@ -30,8 +31,8 @@ from server.rollups import overflow
 from server.tenancy.principal import Principal
 from server.timerange import Granularity, Interval, TimeRange
 
-MAX_SAMPLES = 40_000  # of all series together, which are judged in about two seconds
-_YIELDED = 100  # samples between two times at which other calls go on
+MAX_SAMPLES = 40_000  # of all series together, which are judged in two to ten seconds
+_YIELDED = 10  # samples between two times at which other calls go on: about two milliseconds
 WIDTHS: Mapping[Granularity, timedelta] = {
     Granularity.QUARTER_HOUR: timedelta(minutes=15),
     Granularity.HALF_HOUR: timedelta(minutes=30),
@@ -128,8 +129,13 @@ class _Plan:
         return (Selection.within(part, point) for point in self.points)
 
 
-async def answer(queries: Queries, principal: Principal, question: AnomaliesQuestion) -> AnomaliesAnswer:
-    """Answers the question; refuses metrics that are not in the catalogue, and more samples than are judged."""
+async def answer(
+    queries: Queries, turns: QuerySlots, principal: Principal, question: AnomaliesQuestion
+) -> AnomaliesAnswer:
+    """Answers the question; refuses metrics that are not in the catalogue, and more samples than are judged.
+
+    Judging takes a turn, since it keeps the event loop busy for seconds, if not all at once.
+    """
     organization_id, group = principal.organization_id, question.grouping
     among = [question.part.dimension, *([group.dimension] if group is not None else [])]
     mixing.check(question.metrics, among, question.catalogue)
@@ -145,7 +151,8 @@ async def answer(queries: Queries, principal: Principal, question: AnomaliesQues
     plan = read.plan
     points = buckets.described(plan.points, read.period, width, read.found.first_event)
     judge = _Judge(question, plan, points, read.found, names)
-    found, unjudged = await judge.all()
+    async with turns.slot(principal):
+        found, unjudged = await judge.all()
     found.sort(key=_newest if question.order is Ordering.NEWEST else _strongest)
     return AnomaliesAnswer(
         context=replace(read.context(question.metrics, question.catalogue), period=plan.asked),

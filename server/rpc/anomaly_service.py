@@ -4,6 +4,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from server.admission.query_slots import QuerySlots
 from server.anomalies import changes, finding
 from server.query import custom_metrics
 from server.query.queries import Queries
@@ -16,8 +17,9 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class AnomalyService(anomaly_service_pb2_grpc.AnomalyServiceServicer):
     """The service that judges figures of the caller's organization."""
 
-    def __init__(self, queries: Queries) -> None:
+    def __init__(self, queries: Queries, turns: QuerySlots) -> None:
         self._queries = queries
+        self._turns = turns
 
     async def ListAnomalies(  # noqa: N802 - the name in the contract
         self, request: anomaly_service_pb2.ListAnomaliesRequest, context: _Context
@@ -27,7 +29,7 @@ class AnomalyService(anomaly_service_pb2_grpc.AnomalyServiceServicer):
         names = [*request.metrics, request.group_by, *(one.dimension for one in request.filter.dimensions)]
         catalogue = await custom_metrics.catalogue(self._queries, principal, names)
         question = anomaly_conversion.anomalies_question(request, catalogue)
-        return anomaly_conversion.anomalies(await finding.answer(self._queries, principal, question))
+        return anomaly_conversion.anomalies(await finding.answer(self._queries, self._turns, principal, question))
 
     async def ListChanges(  # noqa: N802 - the name in the contract
         self, request: anomaly_service_pb2.ListChangesRequest, context: _Context

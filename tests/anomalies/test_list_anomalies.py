@@ -3,10 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
+from server.admission.query_slots import QuerySlots
+from server.app import Running
 from tallywire.v1 import anomaly_service_pb2, anomaly_service_pb2_grpc, answer_pb2, time_pb2
 from tests.anomalies import spike
 from tests.anomalies.spike import END, HOUR, SPIKE, START
-from tests.support import serving
+from tests.support import refusals, serving
 from tests.support.serving import Accounts, Caller, refused
 
 TUESDAY = serving.period(SPIKE - 12 * HOUR, END, "Europe/Berlin")
@@ -61,6 +65,9 @@ async def test_a_spike_is_explained(caller: Caller, accounts: Accounts) -> None:
     empty = await ask(stranger, granularity=HOURLY, group_by="agent")
     assert (empty.total, empty.series, empty.unjudged_series) == (0, 1, 1)
 
+
+async def test_what_is_judged_is_what_was_asked_for(caller: Caller) -> None:
+    await spike.fill(caller)
     by_agent = await ask(caller, granularity=HOURLY, group_by="agent", order=2)
     assert sorted(one.value for one in by_agent.anomalies) == ["", "a"]
     assert by_agent.series == 3
@@ -83,7 +90,10 @@ async def test_a_spike_is_explained(caller: Caller, accounts: Accounts) -> None:
     days = await ask(caller, granularity=time_pb2.GRANULARITY_DAY, time_range=week, sigmas=2)
     assert [one.peak.start.ToDatetime(UTC) for one in days.anomalies] == [datetime(2024, 4, 29, 22, tzinfo=UTC)]
 
-    for fields, expected in (
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
         ({"metrics": []}, "REQUIRED_FIELD metrics"),
         ({"metrics": ["nothing"]}, "UNKNOWN_METRIC metrics"),
         ({"granularity": time_pb2.GRANULARITY_YEAR}, "INVALID_VALUE granularity"),
@@ -97,12 +107,26 @@ async def test_a_spike_is_explained(caller: Caller, accounts: Accounts) -> None:
         ({"limit": 1001}, "VALUE_OUT_OF_RANGE limit"),
         ({"values": 21}, "VALUE_OUT_OF_RANGE values"),
         ({"group_by": "user"}, "UNKNOWN_DIMENSION group_by"),
-        ({"group_by": "agent", "metrics": MANY}, "TOO_MANY_POINTS granularity"),
         ({"time_range": serving.period(START - 90 * 24 * HOUR, END)}, "TOO_MANY_POINTS granularity"),
         ({"group_by": "topic", "filter": answer_pb2.Filter(agent_id="a", channel="web")}, "PAIR_NOT_KEPT group_by"),
-    ):
-        asked = {"granularity": HOURLY, **fields}
-        assert " ".join(serving.refusal(await refused(ask(caller, **asked)))[1:3]) == expected, fields
+    ],
+)
+async def test_bad_input_is_refused(caller: Caller, fields: dict[str, Any], expected: str) -> None:
+    asked = {"granularity": HOURLY, **fields}
+    assert await refusals.reason(ask(caller, **asked)) == expected
+
+
+async def test_more_buckets_than_are_judged_at_once_are_refused(caller: Caller) -> None:
+    """Hours with their history, of the whole and of two agents, by eleven metrics."""
+    await caller.track_all([spike.sent(SPIKE, "a"), spike.sent(SPIKE, "b")])
+    asked = ask(caller, granularity=HOURLY, group_by="agent", metrics=MANY)
+    assert await refusals.reason(asked) == "TOO_MANY_POINTS granularity"
+
+
+async def test_judging_takes_a_turn(caller: Caller, server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server.services.anomalies, "_turns", QuerySlots(1, limit=0, limit_each=0))
+    said = serving.refusal(await refused(ask(caller, granularity=HOURLY)))
+    assert (said.code, said.reason) == ("RESOURCE_EXHAUSTED", "QUERY_CONCURRENCY")
 
 
 async def test_what_is_still_running_is_not_judged(caller: Caller) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from server.anomalies import changes
 from tallywire.v1 import anomaly_service_pb2, anomaly_service_pb2_grpc, answer_pb2, event_pb2, time_pb2
-from tests.support import serving
+from tests.support import refusals, serving
 from tests.support.serving import Accounts, Caller, refused
 from tests.support.tiny_worlds import DAY, NOON, THE_DAY
 
@@ -158,6 +159,18 @@ async def test_a_running_period_is_compared_with_equally_much(caller: Caller) ->
     assert answer.compared.end.ToDatetime(now.tzinfo) == until - timedelta(days=1)
 
 
+async def test_more_values_than_can_be_looked_at_are_refused(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    await early(caller)
+    await caller.track_all([*several(1, "a", "web", before=True), *several(1, "b", "web", before=False)])
+    monkeypatch.setattr(changes, "_MOST_FIGURES", 4)
+    assert (await ask(caller)).metrics[0].accounts[0].complete
+    monkeypatch.setattr(changes, "_MOST_FIGURES", 3)
+    error = await refused(ask(caller))
+    said = serving.refusal(error)
+    assert (said.code, said.reason, said.field) == ("FAILED_PRECONDITION", "TOO_MANY_VALUES", "metrics")
+    assert serving.info(error)["limit"] == "3"
+
+
 async def test_refusals(caller: Caller) -> None:
     for fields, expected in (
         ({"metrics": []}, "REQUIRED_FIELD metrics"),
@@ -171,4 +184,4 @@ async def test_refusals(caller: Caller) -> None:
         ({"limit": 51}, "VALUE_OUT_OF_RANGE limit"),
         ({"comparison": time_pb2.Comparison(mode=CUSTOM)}, "REQUIRED_FIELD comparison.start"),
     ):
-        assert " ".join(serving.refusal(await refused(ask(caller, **fields)))[1:3]) == expected, fields
+        assert await refusals.reason(ask(caller, **fields)) == expected, fields

@@ -3,8 +3,8 @@
 from typing import Any
 
 from tallywire.v1 import event_pb2, leaderboard_service_pb2, leaderboard_service_pb2_grpc
-from tests.support import serving
-from tests.support.serving import Caller, refused
+from tests.support import refusals
+from tests.support.serving import Caller
 from tests.support.tiny_worlds import THE_DAY, e
 
 _NO_VALUE = {"agent_id": "", "channel": "", "team_id": ""}
@@ -64,4 +64,4 @@ async def test_ranks_of_agents_and_teams(caller: Caller) -> None:
         ({"top": 1001}, "VALUE_OUT_OF_RANGE top"),
         ({"team_id": "north"}, "PAIR_NOT_KEPT team_id"),
     ):
-        assert " ".join(serving.refusal(await refused(ask(caller, **fields)))[1:3]) == expected_refusal
+        assert await refusals.reason(ask(caller, **fields)) == expected_refusal

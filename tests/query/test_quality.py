@@ -11,8 +11,8 @@ from server.query import quality
 from server.rollups import fold
 from server.store.database import Database
 from tallywire.v1 import answer_pb2, event_pb2, quality_pb2, time_pb2
-from tests.support import serving, worlds
-from tests.support.serving import Caller, refused
+from tests.support import refusals, worlds
+from tests.support.serving import Caller
 from tests.support.tiny_worlds import THE_DAY, closing, e
 
 _NO_VALUE = {"agent_id": "", "channel": "", "team_id": ""}
@@ -103,7 +103,7 @@ async def test_a_part_of_them(caller: Caller) -> None:
         ({"threshold": float("nan")}, "VALUE_OUT_OF_RANGE threshold"),
         ({"filter": answer_pb2.Filter(channel="web")}, "PAIR_NOT_KEPT filter"),
     ):
-        assert " ".join(serving.refusal(await refused(ask(caller, **fields)))[1:3]) == expected
+        assert await refusals.reason(ask(caller, **fields)) == expected
     # Versions beyond the ten that are answered are there when they are named.
     await caller.track_all([scored(4, f"x{number}", 1, "c") for number in range(10) for _ in range(2)])
     assert (await ask(caller, rubric_version="v1")).distinct_rubrics == 1
@@ -125,5 +125,5 @@ async def test_a_version_within_a_part(caller: Caller) -> None:
         (by(rubric="v2"), "v1", "INVALID_VALUE rubric_version"),
         (by(agent="a", team="t"), "", "PAIR_NOT_KEPT filter"),
     ):
-        error = await refused(ask(caller, filter=part, rubric_version=rubric_version))
-        assert " ".join(serving.refusal(error)[1:3]) == expected
+        asked = ask(caller, filter=part, rubric_version=rubric_version)
+        assert await refusals.reason(asked) == expected
