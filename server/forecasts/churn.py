@@ -1,6 +1,6 @@
 """GetChurn and ListUsersAtRisk: who is expected to come back, and how right such expectations were."""
 
-import asyncio
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from server.admission.query_slots import QuerySlots
 from server.errors import Reason, Refused
-from server.forecasts import extras
+from server.forecasts import extras, threads
 from server.projections.users import Users
 from server.query import page_tokens, user_directory
 from server.query.answers import Period
@@ -144,8 +144,8 @@ class ReturnForecasts:
         if users is None:
             raise _too_many("users", active_days.MOST_USERS)
         found = await self._computed(principal, known, question.churn, first, end, groups)
-        async with self._turns.slot(principal):
-            behind = await asyncio.to_thread(_risky, found.parameters, users, end, question, place)
+        work = functools.partial(_risky, found.parameters, users, end, question, place)
+        behind = await threads.computed(self._turns, principal, work)
         page = behind[: question.page_size]
         following = ""
         if len(behind) > len(page):
@@ -170,8 +170,8 @@ class ReturnForecasts:
         length = (end - start).days
         if length < _HISTORIES * question.days:
             raise _too_short("days", _HISTORIES * question.days, length)
-        async with self._turns.slot(principal):
-            return await asyncio.to_thread(_forecast, known, question, max(first, start), end, groups)
+        work = functools.partial(_forecast, known, question, max(first, start), end, groups)
+        return await threads.computed(self._turns, principal, work)
 
 
 def _days(principal: Principal, known: ReadState, question: ChurnQuestion) -> tuple[date, date]:

@@ -95,15 +95,13 @@ def projections(
             continue
         inside = [value for one, value in zip(known.points, known.values, strict=True) if one.start >= bounds.start]
         done = float(sum(value for value in inside if value is not None))
-        so_far = done + (known.so_far or 0.0)
-        at_end = further[steps].sums[steps - 1].plus(done)
         found.append(
             PeriodProjection(
                 granularity=granularity,
                 bounds=bounds,
                 done=done,
-                so_far=so_far,
-                at_end=at_end if known.so_far is None else at_end.at_least(so_far),
+                so_far=done + (known.so_far or 0.0),
+                at_end=further[steps].sums[steps - 1].plus(done),
             )
         )
     return found

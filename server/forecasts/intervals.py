@@ -18,6 +18,7 @@ LEVELS = (0.80, 0.95)
 _POWERS = (0.0, 0.5, 1.0)  # of the level, to which errors are in proportion
 _FLOOR = 0.2  # of the typical level, below which errors do not become smaller
 _OUTLIER = 10.0  # times the middle error: what is further away was no error of the forecast
+_NEIGHBOURS = 14  # horizons on each side whose scores count for a horizon at most
 _FEW = 40  # scores, below which both tails are taken as one
 _JUDGED = 10  # origins at which intervals are held against what came to be
 _LEAST_KNOWN = 4  # origins that must be known before one is judged
@@ -121,7 +122,7 @@ def _tails(scores: Floats) -> list[tuple[Floats, Floats]]:
     for a horizon, too.
     """
     counts = np.isfinite(scores).sum(axis=0)
-    pooled = _pooled(scores, max(1, scores.shape[1] // 6))
+    pooled = _pooled(scores, min(_NEIGHBOURS, max(1, scores.shape[1] // 6)))
     sizes = np.isfinite(pooled).sum(axis=0)
     is_few = sizes < _FEW
     signed, absolute = np.sort(pooled, axis=0), np.sort(np.abs(pooled), axis=0)

@@ -1,7 +1,7 @@
 """GetForecast: what a metric is expected to be next, by what it was in whole hours, days, weeks or months."""
 
-import asyncio
 import dataclasses
+import functools
 import itertools
 import zoneinfo
 from collections.abc import Mapping, Sequence
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from server import timerange
 from server.admission.query_slots import QuerySlots
-from server.catalog import registry
+from server.catalog import figures, metrics
 from server.catalog.catalogue import Catalogue
 from server.catalog.figures import Figure
 from server.catalog.filters import Filter
-from server.catalog.metrics import Aggregation, Measure, Metric, Quantile, Ratio, Unit
+from server.catalog.metrics import Metric, Ratio, Unit
 from server.errors import Reason, Refused
-from server.forecasts import extras, growth
+from server.forecasts import extras, growth, threads
 from server.forecasts.growth import LimitForecast, PeriodProjection
 from server.forecasts.values import Effect, SeriesForecast, TooShortError
 from server.query import trends
@@ -104,7 +104,7 @@ class KnownPoints:
 
 
 class Forecasts:
-    """Answers questions for forecasts. Each keeps a thread busy for a tenth of a second, for which it takes a turn."""
+    """Answers questions for forecasts. Each keeps a thread busy for tenths of a second, for which it takes a turn."""
 
     def __init__(self, queries: Queries, turns: QuerySlots) -> None:
         self.queries = queries
@@ -116,8 +116,8 @@ class Forecasts:
         found = await self._series(principal, question)
         metric = question.catalogue.metrics[question.metric]
         known = _known(found, question)
-        async with self._turns.slot(principal):
-            return await asyncio.to_thread(_forecast, found.context, metric, question, known)
+        work = functools.partial(_forecast, found.context, metric, question, known)
+        return await threads.computed(self._turns, principal, work)
 
     async def _series(self, principal: Principal, question: ForecastQuestion) -> Trends:
         """Returns the series of the history; where none was asked for, as much of it as the organization keeps."""
@@ -150,7 +150,7 @@ def _trends(question: ForecastQuestion, history: Interval) -> TrendsQuestion:
 def _known(found: Trends, question: ForecastQuestion) -> KnownPoints:
     """Returns the whole points of a series. What lies before the first event and what is cut is no history."""
     metric = question.catalogue.metrics[question.metric]
-    series = [_shown(metric, one) for one in found.series[question.metric]]
+    series = [None if one is None else float(metrics.shown(metric, one)) for one in found.series[question.metric]]
     whole = [place for place, bucket in enumerate(found.buckets) if bucket.partial is None]
     if not whole:
         raise _too_short(question, TooShortError(needed=_needed(question), found=0))
@@ -163,12 +163,6 @@ def _known(found: Trends, question: ForecastQuestion) -> KnownPoints:
         period=found.context.period,
         so_far=series[last + 1] if runs else None,
     )
-
-
-def _shown(metric: Metric, value: Figure) -> float | None:
-    """Returns a value in the unit of the metric, as series show it."""
-    parts = 1 if isinstance(metric, Quantile) or (isinstance(metric, Ratio) and metric.denominators) else metric.parts
-    return None if value is None else float(value) / parts
 
 
 def _needed(question: ForecastQuestion) -> int:
@@ -194,17 +188,21 @@ def _too_short(question: ForecastQuestion, short: TooShortError) -> Refused:
 
 def _forecast(context: Context, metric: Metric, question: ForecastQuestion, known: KnownPoints) -> MetricForecast:
     """Returns the answer; refuses a history that is too short. It takes a while."""
-    granularity = question.granularity
-    reach = growth.reach(known.points[-1].end, known.period, granularity) if adds_up(metric) else []
+    granularity, least = question.granularity, _least(question, metric, known)
+    has_sums = figures.adds_up(metric, question.catalogue)
+    reach = growth.reach(known.points[-1].end, known.period, granularity) if has_sums else []
     ahead = known.ahead(granularity, max([question.horizon, *reach]))
     try:
-        found = _computed(question, metric, known, ahead[: question.horizon])
+        found = _with_known(_computed(question, metric, known, ahead[: question.horizon]), least)
     except TooShortError as short:
         raise _too_short(question, short) from None
     further = {}
-    for steps in reach:
+    for steps in dict.fromkeys(reach):  # month and quarter may end together
         try:
-            further[steps] = found if steps == question.horizon else _computed(question, metric, known, ahead[:steps])
+            if steps == question.horizon:
+                further[steps] = found
+            else:
+                further[steps] = _with_known(_computed(question, metric, known, ahead[:steps]), least)
         except TooShortError:
             break  # the quarter ends no earlier than the month
     projections = growth.projections(known, ahead, further) if granularity in _DAILY else []
@@ -212,7 +210,7 @@ def _forecast(context: Context, metric: Metric, question: ForecastQuestion, know
         context=context,
         metric=metric,
         granularity=granularity,
-        forecast=_at_least(found, known.so_far if adds_up(metric) else None),
+        forecast=found,
         buckets=ahead[: question.horizon],
         names=_names(question, known, ahead[: question.horizon])[len(known.points) :],
         so_far=known.so_far,
@@ -263,22 +261,24 @@ def _names(question: ForecastQuestion, known: KnownPoints, ahead: Sequence[Inter
     return [days.get(timerange.day_at(one.start, zone), "") for one in (*known.points, *ahead)]
 
 
-def adds_up(metric: Metric) -> bool:
-    """Returns whether the values of points add up to that of all of them: counts, sums and totals of these do; distinct
-    ids, shares and percentiles do not.
+def _with_known(found: SeriesForecast, so_far: float | None) -> SeriesForecast:
+    """Returns a forecast whose first point is not less than what it has already; what it has beyond what was expected
+    of it comes on top of all sums.
     """
-    if isinstance(metric, Measure):
-        return metric.aggregation is not Aggregation.UNIQUE
-    if isinstance(metric, Quantile) or metric.denominators:
-        return False
-    return all(adds_up(registry.MEASURES[name]) for name in metric.inputs if not name.endswith(".count"))
-
-
-def _at_least(found: SeriesForecast, so_far: float | None) -> SeriesForecast:
-    """Returns a forecast whose first point is not less than what it already has."""
-    if so_far is None or not found.points:
+    if so_far is None:
         return found
-    return dataclasses.replace(found, points=[found.points[0].at_least(so_far), *found.points[1:]])
+    first, *others = found.points
+    beyond = max(0.0, so_far - first.point)
+    sums = [one.plus(beyond).at_least(so_far) for one in found.sums]
+    return dataclasses.replace(found, points=[first.at_least(so_far), *others], sums=sums)
+
+
+def _least(question: ForecastQuestion, metric: Metric, known: KnownPoints) -> float | None:
+    """Returns what the running point cannot fall below any more; None where it may, as storage does that is freed."""
+    if not figures.adds_up(metric, question.catalogue) or (isinstance(metric, Ratio) and metric.subtrahends):
+        return None
+    has_fallen = any(value is not None and value < 0 for value in (*known.values, known.so_far))
+    return None if has_fallen else known.so_far
 
 
 def _limit(
@@ -293,7 +293,7 @@ def _limit(
     """Returns when the limit is reached; None without one, and where nothing can be said."""
     if question.limit is None:
         return None
-    if not adds_up(metric):
+    if not figures.adds_up(metric, question.catalogue):
         return growth.limit_of_points(question.limit, found, ahead)
     month = next((one for one in projections if one.granularity is Granularity.MONTH), None)
     if month is None:

@@ -45,6 +45,8 @@ def forecast(
     history = History(values=ordinary[start:] / unit, seasons=cut, horizon=horizon)
     bounds = (None if lower is None else lower / unit, None if upper is None else upper / unit)
     test = backtest.run(history, bounds)
+    if not np.isfinite(test.residuals).any():  # all values are from before the first instant that was tested
+        raise TooShortError(needed=needed, found=int(np.isfinite(history.values[-needed:]).sum()))
     at_points, at_sums = intervals.of_points(history, test), intervals.of_sums(history, test)
     points = test.forecasts[-1]
     effects = holidays.learned(history, array[start:] / unit, marks[start:])

@@ -14,7 +14,7 @@ MOST_USERS = user_lists.MOST_USERS
 MOST_DAYS = user_lists.MOST_RETAINED_DAYS
 _AT_ONCE = 5_000  # rows that become values in one turn of the event loop
 _READ = statements.load("read_active_days")
-_LIST = statements.load("list_quiet_users")
+_LIST = statements.load("list_regular_users")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

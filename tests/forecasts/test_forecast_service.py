@@ -22,6 +22,10 @@ def points(at: datetime, count: int, **fields: Any) -> event_pb2.Event:
     return serving.event("points.awarded", at=at, task=event_pb2.TaskDetail(points=count), **fields)
 
 
+def stored(at: datetime, count: int) -> event_pb2.Event:
+    return serving.event("storage.changed", at=at, storage=event_pb2.StorageDetail(bytes_delta=count))
+
+
 def daily(count: int, *, level: float = 1.0, start: datetime = START, **fields: Any) -> list[event_pb2.Event]:
     """An event of each day with a weekly profile of points."""
     chance = random.Random(7)
@@ -103,6 +107,32 @@ async def test_the_running_day_is_no_history(caller: Caller) -> None:
     assert found.points[0].expected.low_95 >= 100_000, "it has as much already"
     assert [one.expected for one in found.points[1:]] == [one.expected for one in before.points[1:]]
     assert found.history.points == before.history.points
+
+
+async def test_what_a_day_has_beyond_what_was_expected_comes_on_top_of_the_month(caller: Caller) -> None:
+    today = serving.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    await caller.track_all(daily(90, start=today - timedelta(days=90)))
+    before = (await ask(caller)).projections[0]
+    await caller.track_all([points(serving.now(), 100_000)])
+    found = await ask(caller, limit=before.at_end.point + 99_000)
+    month = found.projections[0]
+    expected = found.points[0].so_far + before.at_end.point - before.so_far
+    assert expected * 0.995 < month.at_end.point < expected, "the rest of the month comes, too"
+    assert month.so_far <= month.at_end.low_80 <= month.at_end.point <= month.at_end.high_80
+    assert found.limit.outcome in (
+        forecast_service_pb2.LIMIT_OUTCOME_REACHED,
+        forecast_service_pb2.LIMIT_OUTCOME_EXPECTED,
+    )
+
+
+async def test_what_may_fall_again_is_no_least(caller: Caller) -> None:
+    """Storage that is freed counts below 0: a day that has taken much may end with less."""
+    today = serving.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    await caller.track_all([stored(today - timedelta(days=90 - day), 100 if day % 2 else -100) for day in range(90)])
+    await caller.track_all([stored(serving.now(), 1_000_000)])
+    found = await ask(caller, "storage_change_bytes")
+    assert found.points[0].so_far == 1_000_000
+    assert found.points[0].expected.high_95 < 10_000
 
 
 async def test_days_of_a_zone_are_23_to_25_hours(caller: Caller) -> None:
@@ -250,6 +280,10 @@ async def test_the_command_shows_points_and_errors(server: Running, caller: Call
     rows = await commands.csv(server.address, caller, "forecast", "points_awarded", "--granularity", "week")
     assert len(rows) == 4
     assert float(rows[0]["low_95"]) <= float(rows[0]["point"])
+    feast = [today.date() - timedelta(days=number) for number in (10, 20, 30)]
+    options = (f"--holiday=feast={feast[0]},{feast[1]}", f"--holiday=feast={feast[2]}")
+    document = await commands.document(server.address, caller, "forecast", "points_awarded", *options)
+    assert document["holidays"][0]["occurrences"] == 3, "what is named twice has the dates of both"
     misspelt = await commands.run(server.address, caller, "forecast", "points_awardde")
     assert misspelt.exit_code != 0
     assert "points_awarded" in misspelt.stderr

@@ -175,6 +175,13 @@ def test_many_gaps_are_a_short_history() -> None:
         daily(values, 14)
 
 
+def test_values_of_long_ago_alone_are_a_short_history() -> None:
+    """No forecast was made at whose time there was anything to hold it against."""
+    with pytest.raises(TooShortError) as caught:
+        daily([*week(60), *[None] * 400])
+    assert (caught.value.needed, caught.value.found) == (50, 0)
+
+
 def test_nothing_at_all_is_a_short_history() -> None:
     for values in ([], [None] * 100):
         with pytest.raises(TooShortError):

@@ -826,7 +826,8 @@ type ListChangesRequest struct {
 	// metrics are the names of at most 20 metrics that add up, or ratios of such. Required.
 	Metrics []string `protobuf:"bytes,3,rep,name=metrics,proto3" json:"metrics,omitempty"`
 	// group_by names at most five dimensions, each of which is an account of the change of its own. What it names
-	// together with filter must be kept (PAIR_NOT_KEPT). Required.
+	// together with filter must be kept (PAIR_NOT_KEPT). All accounts of all metrics together read at most 20,000 figures
+	// of values, now and before (TOO_MANY_VALUES). Required.
 	GroupBy []string `protobuf:"bytes,4,rep,name=group_by,json=groupBy,proto3" json:"group_by,omitempty"`
 	// comparison says with which earlier period. Unset: COMPARISON_MODE_PREVIOUS_PERIOD.
 	Comparison *Comparison `protobuf:"bytes,5,opt,name=comparison,proto3" json:"comparison,omitempty"`

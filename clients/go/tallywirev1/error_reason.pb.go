@@ -148,7 +148,8 @@ const (
 	// that of the figure.
 	ErrorReason_ERROR_REASON_ROWS_TOKEN_EXPIRED ErrorReason = 121
 	// FAILED_PRECONDITION. There are too many rows to be put in the order that was asked for, or to be ordered by a
-	// percentile or by distinct ids. Metadata: limit.
+	// percentile or by distinct ids; too many values to tell what a change is made of; or too many users, or days of
+	// theirs, to forecast who comes back. Metadata: limit.
 	ErrorReason_ERROR_REASON_TOO_MANY_VALUES ErrorReason = 57
 	// OUT_OF_RANGE. What has changed since since_revision is no longer known: the log of updates does not reach back to it,
 	// or there are too many revisions since. Read the figures anew. Metadata: oldest_revision that can be asked about.

@@ -1,5 +1,5 @@
--- Returns the users who did something on enough days and nothing since a day: those with the most days first, of these
--- the ones seen last, and then by user_id. Users that were erased are left out.
+-- Returns the users who did something on enough days: those with the most days first, of these the ones seen last, and
+-- then by user_id. Users that were erased are left out.
 --
 -- Parameters
 --   organization_id                    integer

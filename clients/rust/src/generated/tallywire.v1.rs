@@ -6459,7 +6459,8 @@ pub struct ListChangesRequest {
     #[prost(string, repeated, tag = "3")]
     pub metrics: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// group_by names at most five dimensions, each of which is an account of the change of its own. What it names
-    /// together with filter must be kept (PAIR_NOT_KEPT). Required.
+    /// together with filter must be kept (PAIR_NOT_KEPT). All accounts of all metrics together read at most 20,000 figures
+    /// of values, now and before (TOO_MANY_VALUES). Required.
     #[prost(string, repeated, tag = "4")]
     pub group_by: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// comparison says with which earlier period. Unset: COMPARISON_MODE_PREVIOUS_PERIOD.
@@ -13434,7 +13435,8 @@ pub enum ErrorReason {
     /// that of the figure.
     RowsTokenExpired = 121,
     /// FAILED_PRECONDITION. There are too many rows to be put in the order that was asked for, or to be ordered by a
-    /// percentile or by distinct ids. Metadata: limit.
+    /// percentile or by distinct ids; too many values to tell what a change is made of; or too many users, or days of
+    /// theirs, to forecast who comes back. Metadata: limit.
     TooManyValues = 57,
     /// OUT_OF_RANGE. What has changed since since_revision is no longer known: the log of updates does not reach back to it,
     /// or there are too many revisions since. Read the figures anew. Metadata: oldest_revision that can be asked about.

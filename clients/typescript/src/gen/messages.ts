@@ -4997,7 +4997,8 @@ export interface ListChangesRequest {
   metrics?: readonly string[] | undefined;
   /**
    * group_by names at most five dimensions, each of which is an account of the change of its own. What it names
-   * together with filter must be kept (PAIR_NOT_KEPT). Required.
+   * together with filter must be kept (PAIR_NOT_KEPT). All accounts of all metrics together read at most 20,000 figures
+   * of values, now and before (TOO_MANY_VALUES). Required.
    */
   groupBy?: readonly string[] | undefined;
   /** comparison says with which earlier period. Unset: COMPARISON_MODE_PREVIOUS_PERIOD. */
@@ -8627,7 +8628,7 @@ export interface GetLeadResponse {
  * - `PAGE_TOKEN_EXPIRED`: FAILED_PRECONDITION. The figures have changed since the page before, so that the next page would not fit it: ask for the first page again. Metadata: revision, that of the page before, and newest_revision.
  * - `ROWS_TOKEN_INVALID`: INVALID_ARGUMENT. rows_token is damaged or forged, belongs to another organization, or opens another list: kind beside it says which one. Metadata: kind, if another list takes it.
  * - `ROWS_TOKEN_EXPIRED`: FAILED_PRECONDITION. The rows behind the figure can no longer be told from those of now: the database was restored to an earlier point, or what was counted has changed too much since. Ask for the figure again. Metadata: revision, that of the figure.
- * - `TOO_MANY_VALUES`: FAILED_PRECONDITION. There are too many rows to be put in the order that was asked for, or to be ordered by a percentile or by distinct ids. Metadata: limit.
+ * - `TOO_MANY_VALUES`: FAILED_PRECONDITION. There are too many rows to be put in the order that was asked for, or to be ordered by a percentile or by distinct ids; too many values to tell what a change is made of; or too many users, or days of theirs, to forecast who comes back. Metadata: limit.
  * - `CHANGES_NOT_KEPT`: OUT_OF_RANGE. What has changed since since_revision is no longer known: the log of updates does not reach back to it, or there are too many revisions since. Read the figures anew. Metadata: oldest_revision that can be asked about.
  * - `RAW_EVENTS_GONE`: FAILED_PRECONDITION. The answer needs raw events of a time of which they are no longer kept. Metadata: kept_from (RFC 3339).
  * - `TEAM_NOT_FOUND`: NOT_FOUND. The organization has never sent an event that carries this team_id.

@@ -40,7 +40,9 @@ def forecast(
     With a period that is its history; without, as much as helps.
     """
     width = cast("forecasts.WidthName", lists.one_of(granularity, "--granularity", forecasts.WIDTHS))
-    days = dict(_holiday(text) for text in holiday or ())
+    days: dict[str, list[date]] = {}
+    for name, dates in map(_holiday, holiday or ()):
+        days.setdefault(name, []).extend(dates)
     question = of.question() if of.is_given else None
     with to.connect() as server:
         asked = options.asked(question, server) if question else None

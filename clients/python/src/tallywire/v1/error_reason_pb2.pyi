@@ -159,7 +159,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """
     ERROR_REASON_TOO_MANY_VALUES: _ErrorReason.ValueType  # 57
     """FAILED_PRECONDITION. There are too many rows to be put in the order that was asked for, or to be ordered by a
-    percentile or by distinct ids. Metadata: limit.
+    percentile or by distinct ids; too many values to tell what a change is made of; or too many users, or days of
+    theirs, to forecast who comes back. Metadata: limit.
     """
     ERROR_REASON_CHANGES_NOT_KEPT: _ErrorReason.ValueType  # 58
     """OUT_OF_RANGE. What has changed since since_revision is no longer known: the log of updates does not reach back to it,
@@ -534,7 +535,8 @@ that of the figure.
 """
 ERROR_REASON_TOO_MANY_VALUES: ErrorReason.ValueType  # 57
 """FAILED_PRECONDITION. There are too many rows to be put in the order that was asked for, or to be ordered by a
-percentile or by distinct ids. Metadata: limit.
+percentile or by distinct ids; too many values to tell what a change is made of; or too many users, or days of
+theirs, to forecast who comes back. Metadata: limit.
 """
 ERROR_REASON_CHANGES_NOT_KEPT: ErrorReason.ValueType  # 58
 """OUT_OF_RANGE. What has changed since since_revision is no longer known: the log of updates does not reach back to it,

@@ -384,7 +384,8 @@ export type ListChangesRequest = Message<"tallywire.v1.ListChangesRequest"> & {
 
   /**
    * group_by names at most five dimensions, each of which is an account of the change of its own. What it names
-   * together with filter must be kept (PAIR_NOT_KEPT). Required.
+   * together with filter must be kept (PAIR_NOT_KEPT). All accounts of all metrics together read at most 20,000 figures
+   * of values, now and before (TOO_MANY_VALUES). Required.
    *
    * @generated from field: repeated string group_by = 4;
    */

@@ -386,7 +386,8 @@ export enum ErrorReason {
 
   /**
    * FAILED_PRECONDITION. There are too many rows to be put in the order that was asked for, or to be ordered by a
-   * percentile or by distinct ids. Metadata: limit.
+   * percentile or by distinct ids; too many values to tell what a change is made of; or too many users, or days of
+   * theirs, to forecast who comes back. Metadata: limit.
    *
    * @generated from enum value: ERROR_REASON_TOO_MANY_VALUES = 57;
    */
