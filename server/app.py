@@ -291,7 +291,8 @@ class Running:
         )
         rules = AlertRules(self.database, kept, self._clock, limits, on_task=self._wakeups.tasks)
         incidents = Incidents(self.database, kept)
-        return AlertService(queries, rules, incidents, watch, limits, self._secrets, max_seconds=max_seconds)
+        turns = _computing(_JUDGED_AT_ONCE)
+        return AlertService(queries, rules, incidents, watch, limits, self._secrets, turns, max_seconds=max_seconds)
 
     def _make_server(self) -> grpc.aio.Server:
         gate = Gate(

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,20 +15,28 @@ class Ahead:
 
 
 def expected(
-    values: Sequence[float | None], *, horizon: int, is_hourly: bool, lower: float | None, upper: float | None
+    values: Sequence[float | None],
+    ends: Sequence[datetime],
+    later: Sequence[datetime],
+    *,
+    zone: ZoneInfo,
+    is_hourly: bool,
+    is_fraction: bool,
 ) -> Ahead:
-    """Returns what the next values of a series of hours or days are expected to be; refuses where numpy is missing."""
+    """Returns what the figures of windows of hours or days are expected to be that end later, from the values of those
+    before and where they end; refuses where numpy is missing.
+    """
     # Here, since it takes numpy, which not every worker has: who has no such rule needs none.
     from server.forecasts import extras
 
     extras.check()
-    from server.forecasts import series_forecast
-    from server.forecasts.arrays import SeasonPlaces
+    from server.forecasts import arrays, series_forecast
     from server.forecasts.values import TooShortError
 
-    seasons = [SeasonPlaces.regular(period, len(values) + horizon) for period in ((24, 168) if is_hourly else (7,))]
+    seasons = (arrays.seasons_of_hours if is_hourly else arrays.seasons_of_days)([*ends, *later], zone)
+    lower, upper = series_forecast.bounds_of(values, is_fraction=is_fraction)
     try:
-        found = series_forecast.forecast(values, horizon=horizon, seasons=seasons, lower=lower, upper=upper)
+        found = series_forecast.forecast(values, horizon=len(later), seasons=seasons, lower=lower, upper=upper)
     except TooShortError as error:
         unit = "hours" if is_hourly else "days"
         return Ahead(reason=f"a forecast takes {error.needed} {unit} with data, and there are {error.found}")

@@ -37,6 +37,7 @@ MOST_FORECASTS = 400  # each of which takes a tenth of a second
 MOST_DAYS = 400
 TESTED_WINDOWS = 120
 _AT_ONCE = 200  # windows that are measured between two turns of the event loop
+_SLOW_AT_ONCE = 5  # the same of those that take a thread, which goes on for a while when nobody waits for it any more
 _DAY = timedelta(days=1)
 
 
@@ -132,9 +133,10 @@ async def _observed(
         return [measure.observe(source, at, first_event, known) for at in ends]
 
     is_slow = measure.draft.condition.kind in (ConditionKind.ANOMALY, ConditionKind.FORECAST)
+    at_once = _SLOW_AT_ONCE if is_slow else _AT_ONCE
     found: list[Observation] = []
-    for first in range(0, len(asked.ends), _AT_ONCE):
-        ends = asked.ends[first : first + _AT_ONCE]
+    for first in range(0, len(asked.ends), at_once):
+        ends = asked.ends[first : first + at_once]
         found += await asyncio.to_thread(some, ends) if is_slow else some(ends)
         await asyncio.sleep(0)
     return found

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from server import histogram
 from server.alerts import ahead, unusual, windows
 from server.alerts.sources import FigureSource
-from server.anomalies.judging import Kind, Sample
+from server.anomalies import kinds
+from server.anomalies.judging import Sample
 from server.catalog import cells, dimensions, figures, metrics, registry
 from server.catalog.catalogue import Catalogue
 from server.catalog.cells import Cell
@@ -179,39 +180,30 @@ class Gauge:
         starts = windows.tiles(self.draft, seen.at)
         past = [sample(one) for one in starts if first_event is not None and one >= first_event]
         current = sample(seen.at - self.draft.window)
-        found = unusual.judged(
-            self.draft.condition, past, current, kind=self.kind, zone=self.zone, width=self.draft.window
-        )
+        kind = kinds.kind(self.metric, self.catalogue)
+        found = unusual.judged(self.draft.condition, past, current, kind=kind, zone=self.zone, width=self.draft.window)
         if found is None:
             return replace(seen, measured=None, reason="" if seen.figure is None else "there is too little history")
         return replace(seen, measured=found.score, low=found.low, high=found.high, reason=found.reason)
 
     def _sample(self, source: FigureSource, start: datetime) -> Sample:
         cell = source.cell(Interval(start=start, end=start + self.draft.window))
-        trials = self.samples(cell) if self.kind is Kind.FRACTION else None
+        trials = kinds.trials(self.metric, cell, self.catalogue)
         return Sample(at=start, value=self.figure(cell), trials=trials)
-
-    @property
-    def kind(self) -> Kind:
-        """Returns what chance does to the figures."""
-        metric = self.metric
-        if figures.adds_up(metric, self.catalogue):
-            return Kind.COUNT if metric.unit == Unit.COUNT else Kind.VALUE
-        return Kind.FRACTION if metric.unit == Unit.FRACTION else Kind.VALUE
 
     def _ahead(self, source: FigureSource, seen: Observation, first_event: datetime | None) -> Observation:
         past = [
-            self.figure(source.cell(one))
+            one
             for one in windows.history(self.draft, self.zone, seen.at)
             if first_event is not None and one.start >= first_event
         ]
-        is_hourly = self.draft.window < _DAY
         found = ahead.expected(
-            past,
-            horizon=max(1, self.draft.condition.within // (_HOUR if is_hourly else _DAY)),
-            is_hourly=is_hourly,
-            lower=0.0,
-            upper=1.0 if self.metric.unit == Unit.FRACTION else None,
+            [self.figure(source.cell(one)) for one in past],
+            [one.end for one in past],
+            windows.later(self.draft, self.zone, seen.at),
+            zone=self.zone,
+            is_hourly=self.draft.window < _DAY,
+            is_fraction=self.metric.unit == Unit.FRACTION,
         )
         if not found.points:
             return replace(seen, measured=None, reason=found.reason)

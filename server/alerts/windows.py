@@ -94,6 +94,14 @@ def history(draft: RuleDraft, zone: ZoneInfo, at: datetime) -> Sequence[Interval
     return [Interval(start=one - draft.window, end=one) for one in moved]
 
 
+def later(draft: RuleDraft, zone: ZoneInfo, at: datetime) -> Sequence[datetime]:
+    """Returns where the windows end that a forecast at an instant is of."""
+    within = draft.condition.within
+    if draft.window < _DAY:
+        return [at + place * _HOUR for place in range(1, max(1, within // _HOUR) + 1)]
+    return [days_before(at, -days, zone) for days in range(1, max(1, within // _DAY) + 1)]
+
+
 def tiles(draft: RuleDraft, at: datetime) -> Sequence[datetime]:
     """Returns where the windows begin that lie before one, each next to the other, oldest first, as far as it takes to
     judge whether that one is unusual.

@@ -1,10 +1,15 @@
 """Series as arrays, and what models share: the last values of each place in a season, known before an origin."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
+
+from server import timerange
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
@@ -21,6 +26,20 @@ class SeasonPlaces:
     def regular(cls, period: int, length: int) -> "SeasonPlaces":
         """Returns a season whose places follow each other, as where no clock changes."""
         return cls(period=period, phases=np.arange(length) % period)
+
+
+def seasons_of_hours(starts: Sequence[datetime], zone: ZoneInfo) -> list[SeasonPlaces]:
+    """Returns the seasons that hours may have, a day and a week, each place by the clock on the wall of a zone."""
+    walls = [one.astimezone(zone) for one in starts]
+    hours = np.array([one.hour for one in walls], dtype=np.int64)
+    weekdays = np.array([one.weekday() for one in walls], dtype=np.int64)
+    return [SeasonPlaces(period=24, phases=hours), SeasonPlaces(period=168, phases=weekdays * 24 + hours)]
+
+
+def seasons_of_days(starts: Sequence[datetime], zone: ZoneInfo) -> list[SeasonPlaces]:
+    """Returns the season that days may have, a week, each place by the calendar of a zone."""
+    weekdays = [timerange.day_at(one, zone).weekday() for one in starts]
+    return [SeasonPlaces(period=7, phases=np.array(weekdays, dtype=np.int64))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -226,32 +226,26 @@ def _computed(
 ) -> SeriesForecast:
     from server.forecasts import series_forecast  # needs numpy, which extras.check() has found
 
-    seen = [value for value in known.values if value is not None]
-    is_share = metric.unit == Unit.FRACTION and all(value <= 1 for value in seen)
+    lower, upper = series_forecast.bounds_of(known.values, is_fraction=metric.unit == Unit.FRACTION)
     return series_forecast.forecast(
         known.values,
         horizon=len(ahead),
         seasons=_seasons(question.granularity, [*known.points, *ahead], known.period.zone),
-        lower=0.0 if all(value >= 0 for value in seen) else None,
-        upper=1.0 if is_share else None,
+        lower=lower,
+        upper=upper,
         marks=_names(question, known, ahead) if question.holidays else (),
     )
 
 
 def _seasons(granularity: Granularity, points: Sequence[Interval], zone: zoneinfo.ZoneInfo) -> Sequence["SeasonPlaces"]:
     """Returns the seasons that points may have, with the place of each on the clock and the calendar of the zone."""
-    import numpy as np  # extras.check() has found it
-
-    from server.forecasts.arrays import SeasonPlaces
+    from server.forecasts import arrays  # needs numpy, which extras.check() has found
 
     if granularity not in _DAILY:
         year = 52 if granularity is Granularity.WEEK else 12
-        return [SeasonPlaces.regular(1, len(points)), SeasonPlaces.regular(year, len(points))]
-    weekdays = np.array([timerange.day_at(one.start, zone).weekday() for one in points], dtype=np.int64)
-    if granularity is Granularity.DAY:
-        return [SeasonPlaces(period=7, phases=weekdays)]
-    hours = np.array([one.start.astimezone(zone).hour for one in points], dtype=np.int64)
-    return [SeasonPlaces(period=24, phases=hours), SeasonPlaces(period=168, phases=weekdays * 24 + hours)]
+        return [arrays.SeasonPlaces.regular(period, len(points)) for period in (1, year)]
+    starts = [one.start for one in points]
+    return (arrays.seasons_of_days if granularity is Granularity.DAY else arrays.seasons_of_hours)(starts, zone)
 
 
 def _names(question: ForecastQuestion, known: KnownPoints, ahead: Sequence[Interval]) -> list[str]:

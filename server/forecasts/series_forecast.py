@@ -13,6 +13,15 @@ from server.forecasts.values import Errors, Expected, SeriesForecast, TooShortEr
 MOST_VALUES = 1_500  # the last ones, which are used of a longer history
 
 
+def bounds_of(values: Sequence[float | None], *, is_fraction: bool) -> tuple[float | None, float | None]:
+    """Returns what a series is not expected to fall below, or to exceed: what has never been below 0 is not, nor is a
+    fraction above 1 that has never been.
+    """
+    seen = [value for value in values if value is not None]
+    is_share = is_fraction and all(value <= 1 for value in seen)
+    return 0.0 if all(value >= 0 for value in seen) else None, 1.0 if is_share else None
+
+
 def forecast(
     values: Sequence[float | None],
     *,

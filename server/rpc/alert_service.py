@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias
 
 import grpc
 
+from server.admission.query_slots import QuerySlots
 from server.alerts import backtesting, checking
 from server.alerts.incidents import Incidents
 from server.alerts.measuring import Gauge
@@ -47,6 +48,7 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         watch: AlertWatch,
         limits: DefaultLimits,
         secrets: KeyedHashes,
+        turns: QuerySlots,
         *,
         max_seconds: float = 0,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
@@ -58,6 +60,7 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         self.watch = watch
         self._limits = limits
         self._pages = incident_conversion.IncidentPages(SignedTokens(secrets, "incidents", longest=_LONGEST_TOKEN))
+        self._turns = turns  # of what looks at many windows
         self._max_seconds = max_seconds  # of a subscription; 0: no limit
         self.heartbeat_seconds = heartbeat_seconds
         self.write_seconds = write_seconds
@@ -130,7 +133,8 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         """Looks at a rule now."""
         principal = gate.caller().principal
         draft, _ = await self._draft(principal, request)
-        found = await backtesting.tested(self._queries, self._limits, principal, draft)
+        async with self._turns.slot(principal):
+            found = await backtesting.tested(self._queries, self._limits, principal, draft)
         return incident_conversion.tested(*found)
 
     async def BacktestAlertRule(  # noqa: N802 - the name in the contract
@@ -141,14 +145,15 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         draft, _ = await self._draft(principal, request)
         if not request.HasField("time_range"):
             raise event_rules.required("time_range")
-        counted, found = await backtesting.backtest(
-            self._queries,
-            self._limits,
-            principal,
-            draft,
-            shared.period(request.time_range),
-            with_observations=request.include_observations,
-        )
+        async with self._turns.slot(principal):
+            counted, found = await backtesting.backtest(
+                self._queries,
+                self._limits,
+                principal,
+                draft,
+                shared.period(request.time_range),
+                with_observations=request.include_observations,
+            )
         return incident_conversion.backtest(counted, draft, found)
 
     async def ListIncidents(  # noqa: N802 - the name in the contract
