@@ -13,12 +13,12 @@ from server.catalog.filters import Filter
 from server.clock import Clock
 from server.errors import Reason, Refused
 from server.organizations.alerts import LONGEST, MOST_RULES, KeptRule, KeptStanding, RuleDraft, RuleSummary
-from server.organizations.audit_trail import Actor, Entry
+from server.organizations.audit_trail import Actor
 from server.query import pairs
 from server.store import alert_rules as stored
 from server.store import destinations
 from server.store.database import Database, Driver
-from server.tenancy import audit_trail
+from server.tenancy import audit_trail, etags
 from server.tenancy.limits import DefaultLimits
 from server.tenancy.principal import Principal
 from server.timerange import Span
@@ -71,7 +71,9 @@ class AlertRules:
             is_early = windows.is_early(draft, catalogue)
             await stored.add(driver, organization_id, rule_id, principal.subject, draft, is_early=is_early)
             made = await _found(driver, principal, rule_id)
-            await _record(driver, principal, by, "alert_rule.created", rule_id, after=_told(draft))
+            await audit_trail.record_change(
+                driver, principal.organization_id, by, "alert_rule.created", rule_id, after=_told(draft)
+            )
             return made
 
     async def update(
@@ -82,7 +84,7 @@ class AlertRules:
         """
         async with self._slots.slot(principal), self._database.transaction() as driver:
             before = await _found(driver, principal, rule_id, lock=True)
-            _check_etag(before, etag, "rule.etag")
+            etags.check(before.etag, etag, what="rule", field="rule.etag", by=before.updated_by)
             added = [one for one in draft.destinations if one not in before.draft.destinations]
             await self._check_known(driver, principal, draft, catalogue, added)
             was, becomes = before.draft, draft
@@ -99,7 +101,9 @@ class AlertRules:
             )
             made = await _found(driver, principal, rule_id)
             told = {"before": _told(was), "after": _told(draft)}
-            await _record(driver, principal, by, "alert_rule.updated", rule_id, **told)
+            await audit_trail.record_change(
+                driver, principal.organization_id, by, "alert_rule.updated", rule_id, **told
+            )
         self._on_task()
         return made
 
@@ -107,10 +111,12 @@ class AlertRules:
         """Deletes a rule, and ends its incidents; refuses as update does."""
         async with self._slots.slot(principal), self._database.transaction() as driver:
             before = await _found(driver, principal, rule_id, lock=True)
-            _check_etag(before, etag, "etag")
+            etags.check(before.etag, etag, what="rule", field="etag", by=before.updated_by)
             await self._end_incidents(driver, principal, before)
             await stored.delete(driver, principal.organization_id, rule_id)
-            await _record(driver, principal, by, "alert_rule.deleted", rule_id, before=_told(before.draft))
+            await audit_trail.record_change(
+                driver, principal.organization_id, by, "alert_rule.deleted", rule_id, before=_told(before.draft)
+            )
         self._on_task()
 
     async def snooze(self, principal: Principal, rule_id: str, until: datetime | None, by: Actor) -> KeptRule:
@@ -129,7 +135,9 @@ class AlertRules:
             await stored.snooze(driver, principal.organization_id, rule_id, principal.subject, ends)
             made = await _found(driver, principal, rule_id)
             told = {"before": _snoozed(before), "after": _snoozed(made)}
-            await _record(driver, principal, by, "alert_rule.snoozed", rule_id, **told)
+            await audit_trail.record_change(
+                driver, principal.organization_id, by, "alert_rule.snoozed", rule_id, **told
+            )
             return made
 
     async def _end_incidents(self, driver: Driver, principal: Principal, rule: KeptRule) -> None:
@@ -169,30 +177,6 @@ async def _found(driver: Driver, principal: Principal, rule_id: str, *, lock: bo
             metadata={"rule": rule_id[:_SHOWN]},
         )
     return found
-
-
-def _check_etag(before: KeptRule, etag: str, field: str) -> None:
-    if etag and etag != before.etag:
-        raise Refused(
-            Reason.ETAG_MISMATCH,
-            f"the rule was changed since it was read, by {before.updated_by}: read it again",
-            field=field,
-            metadata={"etag": before.etag},
-        )
-
-
-async def _record(
-    driver: Driver,
-    principal: Principal,
-    by: Actor,
-    action: str,
-    rule_id: str,
-    *,
-    before: Mapping[str, object] | None = None,
-    after: Mapping[str, object] | None = None,
-) -> None:
-    entry = Entry(actor=by, action=action, subject=rule_id, before=before, after=after)
-    await audit_trail.record(driver, principal.organization_id, entry)
 
 
 def _told(draft: RuleDraft) -> Mapping[str, object]:

@@ -15,10 +15,10 @@ import structlog
 
 from server import errors, telemetry
 from server.broadcast import Broadcast
-from server.errors import Reason, Refused
 from server.organizations.alerts import AlertsOverview
 from server.realtime import lookup_slots
 from server.realtime.lookup_slots import Lookups
+from server.realtime.subscription_limits import SubscriptionLimits
 from server.store import incidents as stored
 from server.tally import Tally
 
@@ -58,8 +58,7 @@ class AlertWatch:
     ) -> None:
         self._lookups = lookups
         self._encode = encode
-        self._limit = limit
-        self._limit_each = limit_each
+        self._limits = SubscriptionLimits(total=limit, each=limit_each)
         self._watched: dict[int, WatchedAlerts] = {}
         self._pulse: asyncio.Task[None] | None = None
         self.subscriptions = Tally()  # by organization
@@ -67,7 +66,7 @@ class AlertWatch:
     @contextlib.asynccontextmanager
     async def watching(self, organization_id: int) -> AsyncIterator[WatchedAlerts]:
         """Gives an organization that has been read, while the block lasts; refuses watchers over the limits."""
-        self._check(organization_id)
+        self._limits.check(self.subscriptions, organization_id)
         self.subscriptions.add(organization_id)  # before anything is waited for
         telemetry.SUBSCRIPTIONS.inc()
         one = self._watched.setdefault(organization_id, WatchedAlerts(organization_id=organization_id))
@@ -93,17 +92,6 @@ class AlertWatch:
         """Wakes every watcher."""
         for one in self._watched.values():
             one.news.notify_all()
-
-    def _check(self, organization_id: int) -> None:
-        each, total = self.subscriptions[organization_id], self.subscriptions.total
-        for count, limit, whose in ((each, self._limit_each, "organization"), (total, self._limit, "server")):
-            if count >= limit:
-                raise Refused(
-                    Reason.SUBSCRIPTION_LIMIT,
-                    f"too many subscriptions of this {whose}",
-                    metadata={"limit": str(limit)},
-                    retry_after=5.0,
-                )
 
     async def _read(self, one: WatchedAlerts) -> None:
         """Reads how an organization stands, and wakes those who watch it if that is news."""

@@ -12,7 +12,7 @@ from server.admission.query_slots import QuerySlots
 from server.delivery import http_post, queueing, signing
 from server.delivery.reachable import AddressGuard, Unreachable
 from server.errors import Reason, Refused
-from server.organizations.audit_trail import Actor, Entry
+from server.organizations.audit_trail import Actor
 from server.organizations.delivery import (
     MOST_DESTINATIONS,
     Channel,
@@ -24,7 +24,7 @@ from server.organizations.delivery import (
 from server.store import deliveries
 from server.store import destinations as stored
 from server.store.database import Database, Driver
-from server.tenancy import audit_trail
+from server.tenancy import audit_trail, etags
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Principal
 
@@ -99,7 +99,9 @@ class Destinations:
             await stored.add(driver, principal.organization_id, destination_id, principal.subject, draft, kept)
             made = await _found(driver, principal, destination_id)
             seen = await self._seen(driver, principal, made)
-            await _record(driver, principal, by, "destination.created", made, after=_told(draft))
+            await audit_trail.record_change(
+                driver, principal.organization_id, by, "destination.created", made.destination_id, after=_told(draft)
+            )
         return seen, signing.shown(secret) if is_signed else ""
 
     async def update(
@@ -110,7 +112,7 @@ class Destinations:
         organization_id = principal.organization_id
         async with self._slots.slot(principal), self._database.transaction() as driver:
             before = await _found(driver, principal, destination_id, lock=True)
-            _check_etag(before, etag, "destination.etag")
+            etags.check(before.etag, etag, what="destination", field="destination.etag")
             if before.draft.channel is not draft.channel:
                 raise Refused(
                     Reason.INVALID_VALUE,
@@ -124,7 +126,9 @@ class Destinations:
             after = await _found(driver, principal, destination_id)
             seen = await self._seen(driver, principal, after)
             told = {"before": _told(before.draft), "after": _told(draft)}
-            await _record(driver, principal, by, "destination.updated", after, **told)
+            await audit_trail.record_change(
+                driver, principal.organization_id, by, "destination.updated", after.destination_id, **told
+            )
         self._on_task()
         return seen
 
@@ -132,12 +136,19 @@ class Destinations:
         """Deletes a destination, and cancels what is queued or held for it."""
         async with self._slots.slot(principal), self._database.transaction() as driver:
             before = await _found(driver, principal, destination_id, lock=True)
-            _check_etag(before, etag, "etag")
+            etags.check(before.etag, etag, what="destination", field="etag")
             await stored.remove(driver, principal.organization_id, destination_id)
             await deliveries.cancel_all(
                 driver, principal.organization_id, destination_id, "its destination was deleted"
             )
-            await _record(driver, principal, by, "destination.deleted", before, before=_told(before.draft))
+            await audit_trail.record_change(
+                driver,
+                principal.organization_id,
+                by,
+                "destination.deleted",
+                before.destination_id,
+                before=_told(before.draft),
+            )
 
     async def test(self, principal: Principal, destination_id: str) -> Sequence[str]:
         """Queues a test message, and returns the ids of its deliveries."""
@@ -177,7 +188,9 @@ class Destinations:
             await stored.rotate(driver, organization_id, destination_id, kept, overlap)
             after = await _found(driver, principal, destination_id)
             told = {"after": {"overlap_seconds": int(overlap.total_seconds())}}
-            await _record(driver, principal, by, "destination.secret_rotated", after, **told)
+            await audit_trail.record_change(
+                driver, principal.organization_id, by, "destination.secret_rotated", after.destination_id, **told
+            )
         return NewSecret(secret=signing.shown(secret), old_until=after.old_secret_until)
 
     def _check_reach(self, draft: DestinationDraft) -> None:
@@ -219,30 +232,6 @@ async def _found(driver: Driver, principal: Principal, destination_id: str, *, l
             metadata={"destination": destination_id[:_SHOWN]},
         )
     return found
-
-
-def _check_etag(before: KeptDestination, etag: str, field: str) -> None:
-    if etag and etag != before.etag:
-        raise Refused(
-            Reason.ETAG_MISMATCH,
-            "the destination was changed since it was read: read it again",
-            field=field,
-            metadata={"etag": before.etag},
-        )
-
-
-async def _record(
-    driver: Driver,
-    principal: Principal,
-    by: Actor,
-    action: str,
-    destination: KeptDestination,
-    *,
-    before: Mapping[str, object] | None = None,
-    after: Mapping[str, object] | None = None,
-) -> None:
-    entry = Entry(actor=by, action=action, subject=destination.destination_id, before=before, after=after)
-    await audit_trail.record(driver, principal.organization_id, entry)
 
 
 def _told(draft: DestinationDraft) -> Mapping[str, object]:

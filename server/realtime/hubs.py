@@ -12,7 +12,6 @@ import structlog
 
 from server import errors, telemetry
 from server.admission import memory
-from server.errors import Reason, Refused
 from server.projections.projector import Projector
 from server.realtime import lookup_slots
 from server.realtime.builds import Builds
@@ -20,6 +19,7 @@ from server.realtime.hub import Codec, Hub
 from server.realtime.lookup_slots import Lookups
 from server.realtime.notifications import Notifications
 from server.realtime.states import States
+from server.realtime.subscription_limits import SubscriptionLimits
 from server.realtime.view import ViewFilter
 from server.store import updates
 from server.store.database import Database
@@ -63,8 +63,7 @@ class Hubs:
         self.lookups = Lookups(database, projector, connections - builds)
         self._notifications = notifications
         self._codec = codec
-        self._limit = limit
-        self._limit_each = limit_each
+        self._limits = SubscriptionLimits(total=limit, each=limit_each)
         self._entries: dict[_Key, _Entry] = {}
         self.subscriptions = Tally()  # by organization
         self._pulse: asyncio.Task[None] | None = None
@@ -77,7 +76,7 @@ class Hubs:
 
     async def join(self, organization_id: int, time_zone: str) -> "_Entry":
         """Counts a subscription and returns the entry of its hub. Each subscription that has joined leaves once."""
-        self._check(organization_id)
+        self._limits.check(self.subscriptions, organization_id)
         self.subscriptions.add(organization_id)  # before anything is waited for
         entry = self._entry(organization_id, time_zone)
         entry.users += 1
@@ -127,17 +126,6 @@ class Hubs:
         """Wakes every subscription."""
         for entry in self._entries.values():
             entry.hub.wake()
-
-    def _check(self, organization_id: int) -> None:
-        each, total = self.subscriptions[organization_id], self.subscriptions.total
-        for count, limit, whose in ((each, self._limit_each, "organization"), (total, self._limit, "server")):
-            if count >= limit:
-                raise Refused(
-                    Reason.SUBSCRIPTION_LIMIT,
-                    f"too many subscriptions of this {whose}",
-                    metadata={"limit": str(limit)},
-                    retry_after=5.0,
-                )
 
     async def _beat(self) -> None:
         """Gives every hub, once a second, its organization's newest revision and the time, read in one statement.

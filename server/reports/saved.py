@@ -12,7 +12,7 @@ from server.organizations.reports import MOST, MOST_OWNED, KeptReport, ReportDra
 from server.store import report_runs
 from server.store import reports as stored
 from server.store.database import Database, Driver
-from server.tenancy import audit_trail, sign_ins
+from server.tenancy import audit_trail, etags, sign_ins
 from server.tenancy.principal import Principal, Scope
 
 
@@ -69,7 +69,7 @@ class SavedReports:
             await stored.lock(driver, organization_id)
             before = await found(driver, principal, report_id)
             check_may_edit(principal, before)
-            _check_etag(before, etag, "report.etag")
+            etags.check(before.etag, etag, what="report", field="report.etag", by=before.updated_by)
             if _shared(before.draft) != _shared(draft):
                 if before.owner != principal.subject:
                     raise _owners_alone(before, "who sees a report is its owner's choice: copy it to have your own")
@@ -95,7 +95,7 @@ class SavedReports:
             await stored.lock(driver, organization_id)
             before = await found(driver, principal, report_id)
             check_may_edit(principal, before)
-            _check_etag(before, etag, "etag")
+            etags.check(before.etag, etag, what="report", field="etag", by=before.updated_by)
             runs = await report_runs.lock_of_report(driver, organization_id, report_id)
             await queueing.revoke(driver, organization_id, Topic.REPORT, list(map(str, runs)))
             await stored.delete(driver, organization_id, report_id)
@@ -148,16 +148,6 @@ def _check_may_share(principal: Principal, visibility: ReportVisibility) -> None
 
 def _owners_alone(kept: KeptReport, why: str) -> Refused:
     return Refused(Reason.REPORT_OWNER, why, field="report_id", metadata={"owner": kept.owner})
-
-
-def _check_etag(before: KeptReport, etag: str, field: str) -> None:
-    if etag and etag != before.etag:
-        raise Refused(
-            Reason.ETAG_MISMATCH,
-            f"the report was changed since it was read, by {before.updated_by}: read it again",
-            field=field,
-            metadata={"etag": before.etag},
-        )
 
 
 def _not_found(report_id: str, version: int | None = None) -> Refused:

@@ -11,7 +11,7 @@ from server import timerange
 from server.admission.query_slots import QuerySlots
 from server.clock import Clock
 from server.errors import Reason, Refused
-from server.organizations.audit_trail import Actor, Entry
+from server.organizations.audit_trail import Actor
 from server.organizations.organization import OrganizationState
 from server.organizations.reports import MOST_OF_REPORT, ReportRun, ReportSchedule, ScheduleDraft
 from server.reports import extras, runs, saved
@@ -23,7 +23,7 @@ from server.store import reports as stored_reports
 from server.store.database import Database, Driver
 from server.tasks import cron
 from server.tasks.kinds import Result, TaskError, Work
-from server.tenancy import audit_trail, sign_ins
+from server.tenancy import audit_trail, etags, sign_ins
 from server.tenancy import principal as principals
 from server.tenancy.principal import Principal, Scope
 
@@ -63,7 +63,14 @@ class ReportTimetables:
             await _check_destinations(driver, principal, draft.destinations)
             schedule_id = secrets.token_hex(8)
             await self._put(driver, principal, schedule_id, report_id, draft)
-            await _record(driver, principal, by, "report_schedule.created", schedule_id, after=_told(report_id, draft))
+            await audit_trail.record_change(
+                driver,
+                principal.organization_id,
+                by,
+                "report_schedule.created",
+                schedule_id,
+                after=_told(report_id, draft),
+            )
             return await _found(driver, principal, schedule_id)
 
     async def update(
@@ -72,13 +79,13 @@ class ReportTimetables:
         """Changes a schedule, and returns it; refuses one that was changed since the etag, unless that is empty."""
         async with self._slots.slot(principal), self._database.transaction() as driver:
             before = await self._editable(driver, principal, schedule_id)
-            _check_etag(before, etag, "schedule.etag")
+            etags.check(before.etag, etag, what="schedule", field="schedule.etag")
             added = [one for one in draft.destinations if one not in before.draft.destinations]
             await _check_destinations(driver, principal, added)
             await self._put(driver, principal, schedule_id, before.report_id, draft)
-            await _record(
+            await audit_trail.record_change(
                 driver,
-                principal,
+                principal.organization_id,
                 by,
                 "report_schedule.updated",
                 schedule_id,
@@ -91,10 +98,12 @@ class ReportTimetables:
         """Deletes a schedule; refuses as update does."""
         async with self._slots.slot(principal), self._database.transaction() as driver:
             before = await self._editable(driver, principal, schedule_id)
-            _check_etag(before, etag, "etag")
+            etags.check(before.etag, etag, what="schedule", field="etag")
             await stored.delete(driver, principal.organization_id, schedule_id)
             told = _told(before.report_id, before.draft)
-            await _record(driver, principal, by, "report_schedule.deleted", schedule_id, before=told)
+            await audit_trail.record_change(
+                driver, principal.organization_id, by, "report_schedule.deleted", schedule_id, before=told
+            )
 
     async def set_paused(self, principal: Principal, schedule_id: str, by: Actor, *, paused: bool) -> ReportSchedule:
         """Pauses a schedule or lets it go on, and returns it: still paused where an operator has paused it, too."""
@@ -102,7 +111,7 @@ class ReportTimetables:
             await self._editable(driver, principal, schedule_id)
             if await stored.set_paused(driver, principal.organization_id, schedule_id, paused=paused):
                 action = "report_schedule.paused" if paused else "report_schedule.resumed"
-                await _record(driver, principal, by, action, schedule_id)
+                await audit_trail.record_change(driver, principal.organization_id, by, action, schedule_id)
             return await _found(driver, principal, schedule_id)
 
     async def run_now(self, principal: Principal, schedule_id: str, request_id: str | None, by: Actor) -> ReportRun:
@@ -192,20 +201,6 @@ async def _check_destinations(driver: Driver, principal: Principal, destination_
             )
 
 
-async def _record(
-    driver: Driver,
-    principal: Principal,
-    by: Actor,
-    action: str,
-    schedule_id: str,
-    *,
-    before: Mapping[str, object] | None = None,
-    after: Mapping[str, object] | None = None,
-) -> None:
-    entry = Entry(actor=by, action=action, subject=schedule_id, before=before, after=after)
-    await audit_trail.record(driver, principal.organization_id, entry)
-
-
 async def _found(driver: Driver, principal: Principal, schedule_id: str) -> ReportSchedule:
     found = await stored.seen(driver, principal.organization_id, principal.subject, schedule_id)
     if found is None:
@@ -216,16 +211,6 @@ async def _found(driver: Driver, principal: Principal, schedule_id: str) -> Repo
             metadata={"schedule": schedule_id[:64]},
         )
     return found
-
-
-def _check_etag(before: ReportSchedule, etag: str, field: str) -> None:
-    if etag and etag != before.etag:
-        raise Refused(
-            Reason.ETAG_MISMATCH,
-            "the schedule was changed since it was read: read it again",
-            field=field,
-            metadata={"etag": before.etag},
-        )
 
 
 def _told(report_id: str, draft: ScheduleDraft) -> Mapping[str, object]:

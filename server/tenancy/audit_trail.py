@@ -1,11 +1,11 @@
 """The audit trail: what was administered is recorded in the transaction that did it, and the chain can be verified."""
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from server.organizations.audit_trail import FIRST_HASH, Chosen, Entry, KeptEntry
+from server.organizations.audit_trail import FIRST_HASH, Actor, Chosen, Entry, KeptEntry
 from server.store import audit_trail as stored
 from server.store.audit_trail import Chain
 from server.store.database import Database, Driver, Purpose
@@ -21,6 +21,20 @@ async def record(driver: Driver, organization_id: int, entry: Entry) -> KeptEntr
     else can record anything of the organization.
     """
     return await stored.append(driver, organization_id, entry)
+
+
+async def record_change(
+    driver: Driver,
+    organization_id: int,
+    by: Actor,
+    action: str,
+    subject: str,
+    *,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+) -> None:
+    """Records that somebody has made, changed or removed something, as record() does."""
+    await record(driver, organization_id, Entry(actor=by, action=action, subject=subject, before=before, after=after))
 
 
 class ChainFault(enum.StrEnum):

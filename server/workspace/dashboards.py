@@ -11,7 +11,7 @@ from server.organizations.audit_trail import Actor, Entry
 from server.organizations.workspace import MOST_PERSONAL, MOST_SHARED, DashboardDraft, KeptDashboard
 from server.store import workspace as stored
 from server.store.database import Database, Driver
-from server.tenancy import audit_trail, sign_ins
+from server.tenancy import audit_trail, etags, sign_ins
 from server.tenancy.principal import Principal, Scope
 
 
@@ -84,7 +84,7 @@ class SavedDashboards:
             await stored.lock(driver, organization_id, "dashboards")
             before = await _found(driver, principal, dashboard_id)
             _check_may_share(principal, before.is_shared or draft.is_shared)
-            _check_etag(before, etag, "dashboard.etag")
+            etags.check(before.etag, etag, what="dashboard", field="dashboard.etag", by=before.version.updated_by)
             if before.is_shared != draft.is_shared:
                 if before.owner != principal.subject:
                     raise Refused(
@@ -113,7 +113,7 @@ class SavedDashboards:
             await stored.lock(driver, organization_id, "dashboards")
             before = await _found(driver, principal, dashboard_id)
             _check_may_share(principal, before.is_shared)
-            _check_etag(before, etag, "etag")
+            etags.check(before.etag, etag, what="dashboard", field="etag", by=before.version.updated_by)
             await stored.delete(driver, organization_id, dashboard_id)
             if before.is_shared:
                 told = _told(before.version.draft, before.newest)
@@ -129,16 +129,6 @@ def may_edit(principal: Principal, kept: KeptDashboard) -> bool:
 def _check_may_share(principal: Principal, is_shared: bool) -> None:
     if is_shared and not principal.may(Scope.EDIT):
         raise sign_ins.missing(Scope.EDIT, what="a change of shared dashboards")
-
-
-def _check_etag(before: KeptDashboard, etag: str, field: str) -> None:
-    if etag and etag != before.etag:
-        raise Refused(
-            Reason.ETAG_MISMATCH,
-            f"the dashboard was changed since it was read, by {before.version.updated_by}: read it again",
-            field=field,
-            metadata={"etag": before.etag},
-        )
 
 
 async def _check_room(driver: Driver, principal: Principal, *, is_shared: bool) -> None:

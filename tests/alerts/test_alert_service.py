@@ -9,8 +9,10 @@ from typing import Any
 import grpc
 import pytest
 
+from server.admission.query_slots import QuerySlots
 from server.app import Running
 from server.organizations.alerts import MOST_COMMENTS, MOST_RULES, State
+from server.realtime.subscription_limits import SubscriptionLimits
 from server.store.database import Database
 from server.tenancy.principal import Scope
 from tallywire.v1 import alert_service_pb2 as pb
@@ -164,6 +166,15 @@ async def test_requests_without_a_rule_or_an_id_are_refused(editor: Caller) -> N
         named = {"text": "x"} if rpc == "CommentIncident" else {}
         assert await why(editor, rpc, named) == ("REQUIRED_FIELD", "incident_id")
         assert await why(editor, rpc, {**named, "incident_id": "none"}) == ("INCIDENT_NOT_FOUND", "incident_id")
+
+
+async def test_looking_at_many_windows_takes_a_turn(
+    editor: Caller, server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.services.alerts, "_turns", QuerySlots(1, limit=0, limit_each=0))
+    period = serving.period(AT - timedelta(days=1), AT)
+    assert await why(editor, "TestAlertRule", {"rule": RULE}) == ("QUERY_CONCURRENCY", "")
+    assert await why(editor, "BacktestAlertRule", {"rule": RULE, "time_range": period}) == ("QUERY_CONCURRENCY", "")
 
 
 async def test_readers_look_and_editors_change(accounts: Accounts, editor: Caller, database: Database) -> None:
@@ -444,7 +455,7 @@ async def test_watchers_have_limits_and_are_let_go(
     service = server.services.alerts
     await watcher.next()
     assert service.watch.subscriptions[editor.organization_id] == 1
-    monkeypatch.setattr(service.watch, "_limit_each", 1)
+    monkeypatch.setattr(service.watch, "_limits", SubscriptionLimits(total=10, each=1))
     assert (await why(editor, "WatchAlerts"))[0] == "SUBSCRIPTION_LIMIT"
     watcher.call.cancel()
     await waiting.until(lambda: not service.watch.subscriptions[editor.organization_id])

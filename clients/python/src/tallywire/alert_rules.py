@@ -142,12 +142,7 @@ def rule(name: str, metric: str, wrong: AlertCondition, **options: Unpack[RuleAr
     for field in _DURATIONS:
         if field in options:
             getattr(made, field).CopyFrom(_duration(options[field]))
-    narrowed = requests.answer_filter(
-        agent_id=options.get("agent_id"),
-        channel=options.get("channel"),
-        team_id=options.get("team_id"),
-        dimensions=options.get("dimensions"),
-    )
+    narrowed = requests.filter_of(options)
     if narrowed is not None:
         made.filter.CopyFrom(narrowed)
     if "no_data" in options:

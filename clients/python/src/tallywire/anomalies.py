@@ -69,12 +69,7 @@ def anomalies(
     named = sensitivity if isinstance(sensitivity, str) else None
     return anomaly_service_pb2.ListAnomaliesRequest(
         time_range=requests.time_range(start, end, options.get("time_zone")),
-        filter=requests.answer_filter(
-            agent_id=options.get("agent_id"),
-            channel=options.get("channel"),
-            team_id=options.get("team_id"),
-            dimensions=options.get("dimensions"),
-        ),
+        filter=requests.filter_of(options),
         metrics=requests.names(metrics),
         group_by=options.get("group_by") or "",
         values=options.get("values") or 0,
@@ -104,12 +99,7 @@ def changes(
     """Returns the request for changes. Raises ValueError for an unknown comparison."""
     return anomaly_service_pb2.ListChangesRequest(
         time_range=requests.time_range(start, end, options.get("time_zone")),
-        filter=requests.answer_filter(
-            agent_id=options.get("agent_id"),
-            channel=options.get("channel"),
-            team_id=options.get("team_id"),
-            dimensions=options.get("dimensions"),
-        ),
+        filter=requests.filter_of(options),
         metrics=requests.names(metrics),
         group_by=(group_by,) if isinstance(group_by, str) else group_by,
         comparison=requests.comparison(options.get("compare")),

@@ -78,12 +78,7 @@ def quality(start: datetime, end: datetime, options: QualityOptions) -> quality_
 def _common(start: datetime, end: datetime, options: BreakdownOptions) -> _Common:
     return {
         "time_range": requests.time_range(start, end, options.get("time_zone"), options.get("week_start")),
-        "filter": requests.answer_filter(
-            agent_id=options.get("agent_id"),
-            channel=options.get("channel"),
-            team_id=options.get("team_id"),
-            dimensions=options.get("dimensions"),
-        ),
+        "filter": requests.filter_of(options),
         "granularity": requests.granularity_number("granularity", options.get("granularity")),
         "top": options.get("top") or 0,
         "comparison": requests.comparison(options.get("compare")),

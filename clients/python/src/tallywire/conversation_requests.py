@@ -41,12 +41,7 @@ def metrics(
         raise ValueError(f"cohort is one of {', '.join(_COHORTS)}, not {cohort!r}")
     return conversation_metrics_pb2.GetConversationMetricsRequest(
         time_range=requests.time_range(start, end, options.get("time_zone"), options.get("week_start")),
-        filter=requests.answer_filter(
-            agent_id=options.get("agent_id"),
-            channel=options.get("channel"),
-            team_id=options.get("team_id"),
-            dimensions=options.get("dimensions"),
-        ),
+        filter=requests.filter_of(options),
         cohort=_COHORTS[cohort],
         granularity=requests.granularity_number("granularity", options.get("granularity")),
         top=options.get("top") or 0,

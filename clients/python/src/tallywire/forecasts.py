@@ -46,12 +46,7 @@ def request(metric: str, options: ForecastOptions) -> forecast_service_pb2.GetFo
         raise ValueError("start and end go together")
     return forecast_service_pb2.GetForecastRequest(
         metric=metric,
-        filter=requests.answer_filter(
-            agent_id=options.get("agent_id"),
-            channel=options.get("channel"),
-            team_id=options.get("team_id"),
-            dimensions=options.get("dimensions"),
-        ),
+        filter=requests.filter_of(options),
         granularity=requests.granularity_number("granularity", width),
         horizon=options.get("horizon") or 0,
         time_range=time_pb2.TimeRange(

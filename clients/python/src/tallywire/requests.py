@@ -294,6 +294,16 @@ def answer_filter(
     )
 
 
+def filter_of(options: Only) -> answer_pb2.Filter | None:
+    """Returns the filter of options, among which there may be others, or None without any."""
+    return answer_filter(
+        agent_id=options.get("agent_id"),
+        channel=options.get("channel"),
+        team_id=options.get("team_id"),
+        dimensions=options.get("dimensions"),
+    )
+
+
 def realtime_filter(
     *, agent_ids: Sequence[str] = (), channel: str | None = None, dimensions: Dimensions | None = None
 ) -> realtime_service_pb2.RealtimeFilter | None:

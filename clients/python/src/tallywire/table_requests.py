@@ -44,12 +44,7 @@ def table(
     descending = metrics_service_pb2.SORT_DIRECTION_DESCENDING
     return metrics_service_pb2.QueryMetricsRequest(
         time_range=requests.time_range(start, end, options.get("time_zone"), options.get("week_start")),
-        filter=requests.answer_filter(
-            agent_id=options.get("agent_id"),
-            channel=options.get("channel"),
-            team_id=options.get("team_id"),
-            dimensions=options.get("dimensions"),
-        ),
+        filter=requests.filter_of(options),
         group_by=(group_by,) if isinstance(group_by, str) else group_by,
         metrics=requests.names(metrics),
         order_by=options.get("order_by") or "",
