@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from server import timerange
-from server.alerts import machine, reading, windows
+from server.alerts import machine, reading, windows, wording
 from server.alerts.machine import Episode, Run
 from server.alerts.measuring import EVENTS, Gauge
 from server.alerts.reading import AskedWindows, FoundWindows, ReadValues
@@ -209,10 +209,13 @@ def _ends(draft: RuleDraft, period: Period, last: datetime) -> Sequence[datetime
 def _check_number(draft: RuleDraft, number: int) -> None:
     most = MOST_FORECASTS if draft.condition.kind is ConditionKind.FORECAST else MOST_WINDOWS
     if number > most:
+        steps = most if not draft.group_by else max(1, most // draft.max_values)
+        values = f" and {draft.max_values} values" if draft.group_by else ""
         raise Refused(
             Reason.TOO_MANY_POINTS,
-            f"the period has {number:,} windows of the rule and its values, more than {most:,}: take a shorter one, a"
-            " longer step or fewer values",
+            f"the period has {number:,} windows of the rule and its values, more than {most:,}: with steps of"
+            f" {wording.duration(draft.step)}{values} take at most {wording.roughly(steps * draft.step)}, or a rule"
+            f" with longer steps{' or fewer values' if draft.group_by else ''}",
             field="time_range",
             metadata={"limit": str(most)},
         )

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from server.alerts import limits, reading, windows
 from server.catalog import dimensions, figures, metrics
-from server.catalog.catalogue import Catalogue
+from server.catalog.catalogue import BUILT_IN, Catalogue
 from server.catalog.dimensions import Dimension
 from server.errors import Reason, Refused
 from server.events import rules
@@ -42,6 +42,7 @@ _QUARTER: Final = timedelta(minutes=15)
 _HOUR: Final = timedelta(hours=1)
 _ANOMALY_WINDOWS: Final = (_QUARTER, 2 * _QUARTER, _HOUR)
 _DAY: Final = timedelta(days=1)
+_FAR: Final = "at least 15 minutes where a window is compared with a day, a week or a month"
 _LONGEST_HOLD: Final = timedelta(days=7)
 _SHORTEST_REMINDER: Final = timedelta(minutes=5)
 
@@ -49,6 +50,7 @@ _SHORTEST_REMINDER: Final = timedelta(minutes=5)
 def checked(draft: RuleDraft, catalogue: Catalogue) -> RuleDraft:
     """Returns a rule with nothing left open; refuses what cannot be looked at, or makes no sense."""
     _check_texts(draft)
+    _check_windows_of_kind(draft)
     _check_times(draft)
     limits.check(draft.condition)
     draft = _with_metric(draft, catalogue)
@@ -58,6 +60,13 @@ def checked(draft: RuleDraft, catalogue: Catalogue) -> RuleDraft:
     for mute in draft.mutes:
         _check_mute(mute)
     return draft
+
+
+def check_reachable(draft: RuleDraft, catalogue: Catalogue) -> None:
+    """Refuses a checked rule that could never say anything. It may be looked at, and is not to be stored."""
+    if draft.metric:
+        is_own = draft.metric not in BUILT_IN.metrics
+        limits.check_reachable(draft.condition, draft.metric, catalogue.metrics[draft.metric], is_own=is_own)
 
 
 def _check_texts(draft: RuleDraft) -> None:
@@ -84,6 +93,22 @@ def _is_web_address(text: str) -> bool:
         return found.scheme in ("http", "https") and bool(found.hostname) and " " not in text
     except ValueError:
         return False
+
+
+def _check_windows_of_kind(draft: RuleDraft) -> None:
+    """Refuses windows that do not go with the kind of condition, before steps that nobody has chosen are blamed."""
+    condition = draft.condition
+    match condition.kind:
+        case ConditionKind.ANOMALY if draft.window not in _ANOMALY_WINDOWS:
+            raise _duration("window", "is 15, 30 or 60 minutes for anomalies")
+        case ConditionKind.FORECAST if draft.window not in (_HOUR, _DAY):
+            raise _duration("window", "is an hour or a day for forecasts")
+        case ConditionKind.BUDGET if draft.window < _QUARTER:
+            raise _duration("window", f"is {_FAR}")
+        case ConditionKind.CHANGE if condition.baseline is not AlertBaseline.PREVIOUS and draft.window < _QUARTER:
+            raise _duration("window", f"is {_FAR}")
+        case _:
+            return
 
 
 def _check_times(draft: RuleDraft) -> None:
@@ -204,8 +229,6 @@ def _check_kind(draft: RuleDraft, catalogue: Catalogue) -> None:
         case ConditionKind.FORECAST:
             _check_forecast(draft, condition)
         case ConditionKind.ANOMALY:
-            if draft.window not in _ANOMALY_WINDOWS:
-                raise _duration("window", "is 15, 30 or 60 minutes for anomalies")
             if draft.step != draft.window:
                 raise _duration("step", "is as long as the window for anomalies")
             _check_history(draft, windows.ANOMALY_DAYS * (_DAY // draft.window))
@@ -218,7 +241,7 @@ def _check_quarters(draft: RuleDraft) -> None:
     quarter hours are kept for good, those of minutes are counted from raw events.
     """
     if draft.step < _QUARTER:
-        raise _duration("step", "is at least 15 minutes where a window is compared with a day, a week or a month")
+        raise _duration("step", f"is {_FAR}")
 
 
 def _check_budget(draft: RuleDraft, condition: AlertCondition, catalogue: Catalogue) -> None:
@@ -242,8 +265,6 @@ def _check_forecast(draft: RuleDraft, condition: AlertCondition) -> None:
         raise Refused(why.reason, why.message, field="condition.forecast", metadata=why.metadata) from None
     if draft.step != _HOUR:
         raise _duration("step", "is an hour for forecasts")
-    if draft.window not in (_HOUR, _DAY):
-        raise _duration("window", "is an hour or a day for forecasts")
     if condition.within == timedelta(0):
         raise rules.required("condition.forecast.within")
     _check_between("condition.forecast.within", condition.within, _HOUR, LONGEST, "1 hour to 31 days")

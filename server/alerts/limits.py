@@ -1,8 +1,9 @@
-"""The limits of a condition: on which sides they are, and which of them make sense together."""
+"""The limits of a condition: on which sides they are, which of them make sense together, and which can be reached."""
 
 import math
 from typing import Final
 
+from server.catalog.metrics import Metric, Unit
 from server.errors import Reason, Refused
 from server.events import rules
 from server.organizations.alerts import AlertCondition, AlertDirection, ConditionKind
@@ -11,6 +12,8 @@ _ALL: Final = ("warning", "critical", "low_warning", "low_critical")
 _LOW: Final = ("low_warning", "low_critical")
 # On both sides by as much, unless lower limits are given.
 _MIRRORED: Final = (ConditionKind.CHANGE, ConditionKind.ANOMALY)
+_MOST_BUDGETS: Final = 10.0  # a limit above which somebody has written percent
+_NEVER_NEGATIVE: Final = (Unit.COUNT, Unit.FRACTION, Unit.TOKENS, Unit.BYTES, Unit.MILLISECONDS, Unit.RATING)
 
 
 def check(condition: AlertCondition) -> None:
@@ -40,6 +43,28 @@ def check(condition: AlertCondition) -> None:
     for name in _LOW:
         if name in given:
             raise _invalid(name, "goes with ALERT_DIRECTION_OUTSIDE alone")
+
+
+def check_reachable(condition: AlertCondition, name: str, metric: Metric, *, is_own: bool) -> None:
+    """Refuses limits that no figure of a metric is ever beyond, by which a rule would never say anything. is_own: the
+    metric is the organization's, whose values may be negative.
+    """
+    for field in ("warning", "critical"):
+        limit, is_below = getattr(condition, field), condition.direction is AlertDirection.BELOW
+        if limit is None or condition.direction is AlertDirection.OUTSIDE:
+            continue
+        match condition.kind:
+            case ConditionKind.VALUE | ConditionKind.FORECAST if metric.unit == Unit.FRACTION:
+                if not is_below and limit >= 1:
+                    raise _invalid(field, f"{name} is a share, never above {limit:g}: 5 % is 0.05, and all of it 1")
+                if is_below and limit <= 0:
+                    raise _invalid(field, f"{name} is a share, never below {limit:g}: 5 % is 0.05, and nothing 0")
+            case ConditionKind.CHANGE if is_below and limit <= -100 and metric.unit in _NEVER_NEGATIVE and not is_own:
+                raise _invalid(field, f"{name} changes by -100 % when nothing is left, and is never below {limit:g} %")
+            case ConditionKind.BUDGET if limit > _MOST_BUDGETS:
+                raise _invalid(field, f"{limit:g} is {limit:,.0%} of the budget: a limit is a share, 0.8 for 80 %")
+            case _:
+                continue
 
 
 def _check_order(condition: AlertCondition) -> None:

@@ -50,11 +50,15 @@ class AlertRules:
         async with self._slots.slot(principal), self._database.query() as driver:
             return await stored.listed(driver, principal.organization_id)
 
-    async def get(self, principal: Principal, rule_id: str) -> tuple[KeptRule, Sequence[KeptStanding]]:
-        """Returns a rule and how it stands, the worst first; refuses where there is none."""
+    async def get(self, principal: Principal, rule_id: str) -> tuple[KeptRule, Sequence[KeptStanding], int]:
+        """Returns a rule, how it stands, the worst first, and how many destinations are told; refuses where there is
+        none.
+        """
         async with self._slots.slot(principal), self._database.snapshot() as driver:
             found = await _found(driver, principal, rule_id)
-            return found, await stored.standings(driver, principal.organization_id, rule_id)
+            standings = await stored.standings(driver, principal.organization_id, rule_id)
+            told = await stored.told(driver, principal.organization_id)
+            return found, standings, told.get(rule_id, 0)
 
     async def create(self, principal: Principal, draft: RuleDraft, catalogue: Catalogue, by: Actor) -> KeptRule:
         """Stores a checked rule, and returns it."""

@@ -8,6 +8,7 @@ from server.alerts.measuring import Gauge
 from server.catalog.metrics import Unit
 from server.organizations.alerts import (
     AlertDirection,
+    CloseReason,
     ConditionKind,
     KeptIncident,
     KeptRule,
@@ -112,6 +113,13 @@ def duration(span: timedelta) -> str:
     return f"{span // timedelta(seconds=1)} seconds"
 
 
+def roughly(span: timedelta) -> str:
+    """Returns a duration in whole days, or hours if it is shorter than two days; never more than it is."""
+    unit, name = (_DAY, "day") if span >= 2 * _DAY else (_HOUR, "hour")
+    number = max(1, span // unit)
+    return f"{number} {name}{'s' if number > 1 else ''}"
+
+
 def instant(at: datetime, zone: ZoneInfo) -> str:
     """Returns an instant by the clock of a zone."""
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
@@ -163,6 +171,8 @@ def message(rule: KeptRule, gauge: Gauge, incident: KeptIncident, entry: NewEntr
 
 def _title(entry: NewEntry, incident: KeptIncident) -> str:
     title = _TITLES[entry.state]
+    if entry.kind == "closed" and incident.close_reason in (CloseReason.RULE_CHANGED, CloseReason.SILENT):
+        return "Ended"  # nothing says that all is well again
     return f"Still {title.lower()}" if entry.kind in ("reminded", "unmuted") and incident.closed_at is None else title
 
 

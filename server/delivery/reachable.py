@@ -56,6 +56,7 @@ _INNER_NAMES: Final = ("localhost", "local", "internal", "intranet", "lan", "hom
 
 
 _PLAIN: Final = "http:// is for addresses that the operator has allowed: use https://"
+_ALLOWED: Final = ": the operator can allow it with TALLYWIRE_WEBHOOK_ALLOW"
 
 
 class Unreachable(Exception):
@@ -93,9 +94,9 @@ class AddressGuard:
         if self.allows(address):
             return
         if is_blocked(address):
-            raise Unreachable(f"{address} is not an address of the public internet")
+            raise Unreachable(f"{address} is not an address of the public internet{_ALLOWED}")
         if port not in _PORTS:
-            raise Unreachable(f"port {port} is neither 443 nor 8443")
+            raise Unreachable(f"port {port} is neither 443 nor 8443{_ALLOWED}")
 
     def check_host(self, host: str, port: int, *, is_tls: bool) -> None:
         """Raises Unreachable for a host that certainly cannot be reached, without asking for the addresses of names.
@@ -107,9 +108,9 @@ class AddressGuard:
         elif not self.allowed:
             name = host.rstrip(".").lower()
             if name.endswith(tuple(f".{one}" for one in _INNER_NAMES)) or name in _INNER_NAMES:
-                raise Unreachable(f"{host[:100]} is a name within a network")
+                raise Unreachable(f"{host[:100]} is a name within a network{_ALLOWED}")
             if port not in _PORTS:
-                raise Unreachable(f"port {port} is neither 443 nor 8443")
+                raise Unreachable(f"port {port} is neither 443 nor 8443{_ALLOWED}")
         if not is_tls and not (self.allowed if address is None else self.allows(address)):
             raise Unreachable(_PLAIN)
 

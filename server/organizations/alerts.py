@@ -307,13 +307,14 @@ class KeptIncident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleSummary:
-    """A rule, how it or the worst of its dimension's values stands, None before it was looked at, and how many open
-    incidents it has.
+    """A rule, how it or the worst of its dimension's values stands, None before it was looked at, how many open
+    incidents it has, and how many destinations are told of it.
     """
 
     rule: KeptRule
     worst: KeptStanding | None
     open_incidents: int
+    told: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ from tallywire.v1 import alert_service_pb2 as pb
 from tallywire.v1 import answer_pb2
 
 _MAX_ID: Final = 64
+_TOO_FEW: Final = "of fewer samples than the rule asks for"
 _QUARTER: Final = timedelta(minutes=15)
 _HOUR: Final = timedelta(hours=1)
 _KINDS = {one.value: one for one in ConditionKind}
@@ -281,6 +282,7 @@ def summary(found: RuleSummary, gauge: Gauge) -> pb.AlertRuleSummary:
         rule=rule(found.rule),
         worst=None if found.worst is None else standing(gauge, found.worst),
         open_incidents=found.open_incidents,
+        destination_count=found.told,
     )
 
 
@@ -307,6 +309,7 @@ def _reason(gauge: Gauge, kept: KeptStanding) -> str:
 
 def observation(found: Observation, level: State) -> pb.AlertObservation:
     """Returns the message of what a window came to, and how it alone would stand."""
+    is_too_few = level is State.NO_DATA and found.measured is not None
     return pb.AlertObservation(
         window_end=shared.instant(found.at),
         figure=found.figure,
@@ -315,5 +318,5 @@ def observation(found: Observation, level: State) -> pb.AlertObservation:
         low=found.low,
         high=found.high,
         level=STATES[level],
-        reason=found.error or found.reason,
+        reason=found.error or found.reason or (_TOO_FEW if is_too_few else ""),
     )

@@ -76,7 +76,7 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
     ) -> pb.CreateAlertRuleResponse:
         """Stores a rule."""
         principal = gate.caller().principal
-        draft, catalogue = await self._draft(principal, request)
+        draft, catalogue = await self._storable(principal, request)
         made = await self._rules.create(principal, draft, catalogue, gate.actor(context))
         return pb.CreateAlertRuleResponse(rule=conversion.rule(made))
 
@@ -86,10 +86,12 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         """Returns a rule and how it stands."""
         rule_id = conversion.identifier("rule_id", request.rule_id)
         principal = gate.caller().principal
-        found, standings = await self._rules.get(principal, rule_id)
+        found, standings, told = await self._rules.get(principal, rule_id)
         (gauge,) = await self._gauges(principal, [found.draft])
         return pb.GetAlertRuleResponse(
-            rule=conversion.rule(found), standings=[conversion.standing(gauge, one) for one in standings]
+            rule=conversion.rule(found),
+            standings=[conversion.standing(gauge, one) for one in standings],
+            destination_count=told,
         )
 
     async def ListAlertRules(  # noqa: N802 - the name in the contract
@@ -107,7 +109,7 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         """Stores what a rule is from now on."""
         principal = gate.caller().principal
         rule_id = conversion.identifier("rule.rule_id", request.rule.rule_id)
-        draft, catalogue = await self._draft(principal, request)
+        draft, catalogue = await self._storable(principal, request)
         made = await self._rules.update(principal, rule_id, request.rule.etag, draft, catalogue, gate.actor(context))
         return pb.UpdateAlertRuleResponse(rule=conversion.rule(made))
 
@@ -242,6 +244,13 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         names = [name for draft in drafts for name in backtesting.names(draft)]
         catalogue = await custom_metrics.catalogue(self._queries, principal, names)
         return [backtesting.gauge_of(catalogue, self._limits, principal, one) for one in drafts]
+
+    async def _storable(self, principal: Principal, request: Any) -> tuple[RuleDraft, Catalogue]:
+        """Returns what _draft does; refuses a rule that could never say anything."""
+        draft, catalogue = await self._draft(principal, request)
+        with conversion.within_rule():
+            checking.check_reachable(draft, catalogue)
+        return draft, catalogue
 
     async def _draft(self, principal: Principal, request: Any) -> tuple[RuleDraft, Catalogue]:
         """Returns the rule of a request, checked, and the catalogue that has what it names."""

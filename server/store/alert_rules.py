@@ -150,6 +150,19 @@ async def by_id(driver: Driver, organization_id: int, rule_id: str, *, lock: boo
     return None if row is None else kept(row)
 
 
+async def told(driver: Driver, organization_id: int) -> Mapping[str, int]:
+    """Returns for each rule how many destinations are told of what it finds: see queueing.enqueue."""
+    rows = await driver.fetch(
+        "SELECT r.rule_id, count(d.destination_id) AS told FROM alert_rules AS r"
+        " LEFT JOIN destinations AS d ON d.organization_id = r.organization_id AND"
+        " CASE WHEN jsonb_array_length(r.draft->'destinations') > 0 THEN r.draft->'destinations' ? d.destination_id"
+        " ELSE 'alert' = ANY(d.topics) END"
+        " WHERE r.organization_id = $1 GROUP BY r.rule_id",
+        organization_id,
+    )
+    return {row["rule_id"]: row["told"] for row in rows}
+
+
 async def standings(driver: Driver, organization_id: int, rule_id: str) -> list[KeptStanding]:
     """Returns how a rule, or each value of its dimension, stands: the worst first."""
     rows = await driver.fetch(
@@ -164,11 +177,13 @@ async def standings(driver: Driver, organization_id: int, rule_id: str) -> list[
 async def listed(driver: Driver, organization_id: int) -> list[RuleSummary]:
     """Returns the rules of an organization with the worst of how they stand, by name."""
     rows = await driver.fetch(_LISTED, organization_id)
+    destinations = await told(driver, organization_id)
     return [
         RuleSummary(
             rule=kept(row),
             worst=None if row["standing"] is None else kept_standing(row),
             open_incidents=row["open_incidents"],
+            told=destinations.get(row["rule_id"], 0),
         )
         for row in rows
     ]

@@ -232,7 +232,7 @@ async def test_a_rule_shows_the_worst_of_how_it_stands(editor: Caller, database:
     (found,) = (await one(editor, "ListAlertRules")).rules
     assert (found.worst.value, found.worst.state, found.open_incidents) == ("c", pb.ALERT_STATE_ALERT, 2)
     assert (found.worst.observation.measured, found.worst.observation.samples) == (7.5, 4)
-    assert found.worst.reason == "Error rate was 750.00% in the 5 minutes until 2026-03-01 12:00 UTC, above 500.00%"
+    assert found.worst.reason == "Error rate was 750.00% in the 5 minutes until 2026-03-01 12:00 UTC, above 50.00%"
     assert found.worst.observation.level == pb.ALERT_STATE_ALERT
     standings = (await one(editor, "GetAlertRule", {"rule_id": rule.rule_id})).standings
     assert [(one.value, one.state) for one in standings] == [("c", 3), ("b", 2), ("d", 5), ("a", 1)]
@@ -244,7 +244,7 @@ async def test_a_rule_shows_the_worst_of_how_it_stands(editor: Caller, database:
     ("change", "begins_anew"),
     [
         ({"name": "Renamed", "severity": 3, "description": "d", "delay": {"seconds": 60}}, False),
-        ({"condition": {**VALUE, "critical": 6.0}}, True),
+        ({"condition": {**VALUE, "critical": 0.6}}, True),
         ({"window": {"seconds": 600}}, True),
         ({"disabled": True}, True),
     ],
@@ -286,9 +286,52 @@ async def test_the_incidents_of_a_deleted_rule_stay_and_their_end_is_told(
     assert [(one.incident_id, one.close_reason) for one in found] == [(incident_id, why), (secret, why)]
     (sent,) = await answers(admin, "DeliveryService/ListDeliveries", {})
     assert [(one.kind, one.subject_id, one.title) for one in sent.deliveries] == [
-        ("alert.closed", incident_id, "OK again: Errors")
+        ("alert.closed", incident_id, "Ended: Errors")
     ]
     assert not (await one(editor, "ListIncidents", {"only_open": True})).incidents
+
+
+async def test_a_rule_that_tells_nobody_says_so(accounts: Accounts, editor: Caller) -> None:
+    admin = await accounts.another(editor, scopes=(Scope.ADMIN,))
+
+    async def destination(**fields: Any) -> str:
+        hook = {"name": "Hook", "webhook": {"url": "https://example.org/"}, **fields}
+        (answer,) = await answers(admin, "DeliveryService/CreateDestination", {"destination": hook})
+        return str(answer.destination.destination_id)
+
+    async def told() -> dict[str, int]:
+        listed = {
+            summary.rule.name: summary.destination_count for summary in (await one(editor, "ListAlertRules")).rules
+        }
+        for rule in (named, open_to_all):
+            alone = await one(editor, "GetAlertRule", {"rule_id": rule.rule_id})
+            assert alone.destination_count == listed[rule.name]
+        return listed
+
+    first, second = await destination(), await destination()
+    named = await made(editor, name="named", destination_ids=[first, second])
+    open_to_all = await made(editor, name="open")
+    assert await told() == {"named": 2, "open": 0}
+    asking = await destination(topics=[2])
+    assert await told() == {"named": 2, "open": 1}
+    for one_of_all in (first, second, asking):
+        await answers(admin, "DeliveryService/DeleteDestination", {"destination_id": one_of_all})
+    assert await told() == {"named": 0, "open": 0}
+
+
+async def test_a_backtest_of_too_much_says_how_much_it_takes(editor: Caller) -> None:
+    period = {"start": {"seconds": int(AT.timestamp()) - 90 * 86_400}, "end": {"seconds": int(AT.timestamp())}}
+    for change, said in (
+        ({}, "with steps of 1 minute take at most 20 days, or a rule with longer steps"),
+        (
+            {"group_by": "agent"},
+            "with steps of 1 minute and 20 values take at most 25 hours, or a rule with longer steps",
+        ),
+    ):
+        asked = {"rule": {**RULE, **change}, "time_range": period}
+        with pytest.raises(grpc.aio.AioRpcError, match=said) as refused:
+            await one(editor, "BacktestAlertRule", asked)
+        assert serving.refusal(refused.value).reason == "TOO_MANY_POINTS"
 
 
 async def test_a_rule_is_snoozed_for_a_while(editor: Caller) -> None:

@@ -186,7 +186,7 @@ async def test_an_address_is_looked_at_once_it_is_connected(
         monkeypatch.setattr(socket.socket, "getpeername", elsewhere)
         delivery, _ = await refused(house)
     assert not hook.calls
-    assert delivery.error == "10.0.0.7 is not an address of the public internet"
+    assert delivery.error.startswith("10.0.0.7 is not an address of the public internet")
 
 
 async def test_redirects_are_not_followed(database: Database, organization: int) -> None:
@@ -251,7 +251,7 @@ async def test_all_addresses_of_a_name_have_to_be_public(
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
         await house.destination(url=f"http://two.example:{hook.port}/", secret=SECRET)
         delivery, _ = await refused(house)
-    assert (hook.calls, delivery.error) == ([], "10.0.0.1 is not an address of the public internet")
+    assert (hook.calls, delivery.error.partition(":")[0]) == ([], "10.0.0.1 is not an address of the public internet")
 
 
 async def raw(database: Database, organization: int, said: bytes, monkeypatch: pytest.MonkeyPatch) -> Attempt:

@@ -11,7 +11,7 @@ from server.store.database import Database
 from tests.support.rpcs import answers
 from tests.support.serving import Caller
 
-VALUE = {"value": {}, "direction": 1, "critical": 5.0}
+VALUE = {"value": {}, "direction": 1, "critical": 0.5}
 RULE = {"name": "Errors", "metric": "error_rate", "condition": VALUE}
 
 

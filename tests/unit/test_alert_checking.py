@@ -15,16 +15,21 @@ from server.organizations.alerts import AlertBaseline, AlertCondition, AlertDire
 
 _MINUTES: dict[str, Any] = {"window": timedelta(minutes=10), "step": timedelta(minutes=5)}
 _VALUE = AlertCondition(kind=ConditionKind.VALUE, direction=AlertDirection.ABOVE, critical=5.0)
-_DRAFT = RuleDraft(name="Errors", metric="error_rate", condition=_VALUE)
+_DRAFT = RuleDraft(name="Slow", metric="avg_response_time_ms", condition=_VALUE)
 _QUARTERS: dict[str, Any] = {"window": timedelta(minutes=15), "step": timedelta(minutes=15)}
 _ANOMALY = AlertCondition(kind=ConditionKind.ANOMALY, direction=AlertDirection.OUTSIDE, critical=3.0)
 _BUDGET = AlertCondition(kind=ConditionKind.BUDGET, critical=0.9, budget=1_000.0)
+_CHANGE = AlertCondition(kind=ConditionKind.CHANGE, critical=10.0)
 _FORECAST = AlertCondition(kind=ConditionKind.FORECAST, critical=5.0, within=timedelta(hours=6))
 _HOURLY: dict[str, Any] = {"window": timedelta(hours=1), "step": timedelta(hours=1)}
 
 
 def _value(**limits: Any) -> dict[str, Any]:
     return {"condition": replace(_VALUE, **{"critical": None, **limits})}
+
+
+def _below(**limits: Any) -> dict[str, Any]:
+    return _value(direction=AlertDirection.BELOW, **limits)
 
 
 def _outside(**limits: Any) -> dict[str, Any]:
@@ -85,7 +90,11 @@ def _outside(**limits: Any) -> dict[str, Any]:
         ("condition.hysteresis", Reason.INVALID_VALUE, _value(critical=5.0, hysteresis=-0.1)),
         ("condition.hysteresis", Reason.NOT_A_NUMBER, _value(critical=5.0, hysteresis=math.inf)),
         ("condition.hysteresis", Reason.INVALID_VALUE, _outside(critical=5.0, low_critical=1.0, hysteresis=4.0)),
-        ("condition.low_warning", Reason.INVALID_VALUE, _outside(kind=ConditionKind.ANOMALY, critical=-3.0)),
+        (
+            "condition.low_warning",
+            Reason.INVALID_VALUE,
+            {**_QUARTERS, **_outside(kind=ConditionKind.ANOMALY, critical=-3.0)},
+        ),
         (
             "condition.anomaly.minimum_effect",
             Reason.INVALID_VALUE,
@@ -93,8 +102,24 @@ def _outside(**limits: Any) -> dict[str, Any]:
         ),
         ("window", Reason.INVALID_DURATION, {"condition": _ANOMALY}),
         ("step", Reason.INVALID_DURATION, {**_QUARTERS, "step": timedelta(minutes=5), "condition": _ANOMALY}),
-        ("step", Reason.INVALID_DURATION, {"condition": AlertCondition(kind=ConditionKind.CHANGE, critical=10.0)}),
-        ("step", Reason.INVALID_DURATION, {"metric": "events", "condition": _BUDGET}),
+        ("window", Reason.INVALID_DURATION, {"condition": AlertCondition(kind=ConditionKind.CHANGE, critical=10.0)}),
+        ("step", Reason.INVALID_DURATION, {"window": timedelta(hours=1), "condition": _CHANGE}),
+        ("window", Reason.INVALID_DURATION, {"metric": "events", "condition": _BUDGET}),
+        ("step", Reason.INVALID_DURATION, {"window": timedelta(hours=1), "metric": "events", "condition": _BUDGET}),
+        (
+            "condition.critical",
+            Reason.INVALID_VALUE,
+            {**_QUARTERS, "metric": "events", "condition": replace(_BUDGET, critical=80.0)},
+        ),
+        ("condition.critical", Reason.INVALID_VALUE, {"metric": "error_rate"}),
+        ("condition.warning", Reason.INVALID_VALUE, {"metric": "error_rate", **_value(warning=1.0)}),
+        ("condition.critical", Reason.INVALID_VALUE, {"metric": "success_rate", **_below(critical=0.0)}),
+        ("condition.critical", Reason.INVALID_VALUE, {"metric": "error_rate", **_HOURLY, "condition": _FORECAST}),
+        (
+            "condition.critical",
+            Reason.INVALID_VALUE,
+            {**_QUARTERS, "condition": replace(_CHANGE, direction=AlertDirection.BELOW, critical=-100.0)},
+        ),
         ("metric", Reason.INVALID_VALUE, {"condition": AlertCondition(kind=ConditionKind.ABSENCE)}),
         (
             "condition.critical",
@@ -113,7 +138,7 @@ def _outside(**limits: Any) -> dict[str, Any]:
             {**_QUARTERS, "condition": replace(_BUDGET, budget=math.inf)},
         ),
         ("metric", Reason.INVALID_VALUE, {**_QUARTERS, "condition": replace(_BUDGET, budget=0.0)}),
-        ("condition.critical", Reason.INVALID_VALUE, {"condition": replace(_BUDGET, critical=0.0)}),
+        ("condition.critical", Reason.INVALID_VALUE, {**_QUARTERS, "condition": replace(_BUDGET, critical=0.0)}),
         ("metric", Reason.INVALID_VALUE, {**_QUARTERS, "condition": _BUDGET}),
         (
             "filter",
@@ -134,7 +159,7 @@ def _outside(**limits: Any) -> dict[str, Any]:
 )
 def test_what_makes_no_rule_is_refused(field: str, reason: Reason, changes: dict[str, Any]) -> None:
     with pytest.raises(Refused) as refused:
-        checking.checked(replace(_DRAFT, **changes), BUILT_IN)
+        checking.check_reachable(checking.checked(replace(_DRAFT, **changes), BUILT_IN), BUILT_IN)
     assert (refused.value.field, refused.value.reason) == (field, reason)
 
 
@@ -144,10 +169,14 @@ def test_what_makes_no_rule_is_refused(field: str, reason: Reason, changes: dict
         {},
         {**_MINUTES, "hold_for": timedelta(days=7), "delay": timedelta(0), "remind_after": timedelta(minutes=5)},
         {"group_by": "agent", "max_values": 100},
+        {"metric": "error_rate", **_value(warning=0.05, critical=0.5)},
+        {"metric": "error_rate", **_outside(critical=1.0, low_critical=0.0)},
+        {**_QUARTERS, "condition": replace(_CHANGE, direction=AlertDirection.BELOW, critical=-99.0)},
+        {**_QUARTERS, "metric": "cost_micros", "condition": replace(_BUDGET, warning=0.8, critical=1.2)},
         {"metric": "events", "group_by": "event_type"},
         {"dimension": "agent,channel", "value": "a\x1fweb"},
-        {"metric": "avg_quality_overall", "group_by": "rubric"},
-        {"metric": "avg_quality_overall", "dimension": "rubric", "value": "v1"},
+        {"metric": "avg_quality_overall", "group_by": "rubric", **_value(critical=0.5)},
+        {"metric": "avg_quality_overall", "dimension": "rubric", "value": "v1", **_value(critical=0.5)},
         {"runbook_url": "https://wiki.example.org/errors?of=agents#first"},
         {"description": "First look.\n\tThen act."},
         _value(warning=5.0, critical=5.0),
@@ -167,11 +196,18 @@ def test_what_makes_no_rule_is_refused(field: str, reason: Reason, changes: dict
 def test_what_makes_a_rule_is_taken(changes: dict[str, Any]) -> None:
     wanted = replace(_DRAFT, **changes)
     assert replace(checking.checked(wanted, BUILT_IN), minimum_samples=wanted.minimum_samples) == wanted
+    checking.check_reachable(wanted, BUILT_IN)
 
 
 @pytest.mark.parametrize(
     ("metric", "samples"),
-    [("error_rate", 1), ("p95_response_time_ms", 1), ("events", 0), ("unique_users", 0), ("total_messages", 0)],
+    [
+        ("avg_response_time_ms", 1),
+        ("p95_response_time_ms", 1),
+        ("events", 0),
+        ("unique_users", 0),
+        ("total_messages", 0),
+    ],
 )
 def test_figures_that_are_absent_without_events_need_one(metric: str, samples: int) -> None:
     assert checking.checked(replace(_DRAFT, metric=metric), BUILT_IN).minimum_samples == samples

@@ -224,7 +224,8 @@ func (v AlertCondition) Warning() Optional[float64] {
 }
 
 // Critical is the limit beyond which the state is ALERT. It is not on the milder side of warning
-// (INVALID_VALUE).
+// (INVALID_VALUE). A rule whose limits no figure can be beyond is not stored (INVALID_VALUE): a share above 1 or
+// below 0, a count that falls by 100 % or more, more than ten budgets.
 func (v AlertCondition) Critical() Optional[float64] {
 	return optional(v.message != nil && v.message.Critical != nil, v.message.GetCritical())
 }
@@ -644,6 +645,11 @@ func (v GetAlertRuleResponse) Standings() []AlertStanding {
 	return list(v.message.GetStandings(), NewAlertStanding)
 }
 
+// DestinationCount is how many destinations are told of what it finds (see AlertRuleSummary).
+func (v GetAlertRuleResponse) DestinationCount() int32 {
+	return v.message.GetDestinationCount()
+}
+
 // ListAlertRulesResponse holds rules.
 type ListAlertRulesResponse struct {
 	view[tallywirev1.ListAlertRulesResponse]
@@ -682,6 +688,12 @@ func (v AlertRuleSummary) Worst() AlertStanding {
 // OpenIncidents is how many there are.
 func (v AlertRuleSummary) OpenIncidents() int32 {
 	return v.message.GetOpenIncidents()
+}
+
+// DestinationCount is how many destinations are told of what it finds: those of its own that there still are, or
+// those that ask for alerts if it names none. With 0 nobody is told.
+func (v AlertRuleSummary) DestinationCount() int32 {
+	return v.message.GetDestinationCount()
 }
 
 // UpdateAlertRuleResponse holds the rule.

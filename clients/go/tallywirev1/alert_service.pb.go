@@ -782,7 +782,9 @@ type AlertCondition struct {
 	Direction AlertDirection `protobuf:"varint,7,opt,name=direction,proto3,enum=tallywire.v1.AlertDirection" json:"direction,omitempty"`
 	// warning is the limit beyond which the state is WARNING. At least one of warning and critical is required.
 	Warning *float64 `protobuf:"fixed64,8,opt,name=warning,proto3,oneof" json:"warning,omitempty"`
-	// critical is the limit beyond which the state is ALERT. It is not on the milder side of warning (INVALID_VALUE).
+	// critical is the limit beyond which the state is ALERT. It is not on the milder side of warning (INVALID_VALUE). A
+	// rule whose limits no figure can be beyond is not stored (INVALID_VALUE): a share above 1 or below 0, a count that
+	// falls by 100 % or more, more than ten budgets.
 	Critical *float64 `protobuf:"fixed64,9,opt,name=critical,proto3,oneof" json:"critical,omitempty"`
 	// low_warning and low_critical are the lower limits with ALERT_DIRECTION_OUTSIDE, where warning and critical are the
 	// upper ones.
@@ -1977,9 +1979,11 @@ type GetAlertRuleResponse struct {
 	// rule is the rule.
 	Rule *AlertRule `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
 	// standings are how it stands, the worst first.
-	Standings     []*AlertStanding `protobuf:"bytes,2,rep,name=standings,proto3" json:"standings,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Standings []*AlertStanding `protobuf:"bytes,2,rep,name=standings,proto3" json:"standings,omitempty"`
+	// destination_count is how many destinations are told of what it finds (see AlertRuleSummary).
+	DestinationCount int32 `protobuf:"varint,3,opt,name=destination_count,json=destinationCount,proto3" json:"destination_count,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *GetAlertRuleResponse) Reset() {
@@ -2024,6 +2028,13 @@ func (x *GetAlertRuleResponse) GetStandings() []*AlertStanding {
 		return x.Standings
 	}
 	return nil
+}
+
+func (x *GetAlertRuleResponse) GetDestinationCount() int32 {
+	if x != nil {
+		return x.DestinationCount
+	}
+	return 0
 }
 
 // ListAlertRulesRequest asks for all rules.
@@ -2118,8 +2129,11 @@ type AlertRuleSummary struct {
 	Worst *AlertStanding `protobuf:"bytes,2,opt,name=worst,proto3" json:"worst,omitempty"`
 	// open_incidents is how many there are.
 	OpenIncidents int32 `protobuf:"varint,3,opt,name=open_incidents,json=openIncidents,proto3" json:"open_incidents,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// destination_count is how many destinations are told of what it finds: those of its own that there still are, or those
+	// that ask for alerts if it names none. With 0 nobody is told.
+	DestinationCount int32 `protobuf:"varint,4,opt,name=destination_count,json=destinationCount,proto3" json:"destination_count,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *AlertRuleSummary) Reset() {
@@ -2169,6 +2183,13 @@ func (x *AlertRuleSummary) GetWorst() *AlertStanding {
 func (x *AlertRuleSummary) GetOpenIncidents() int32 {
 	if x != nil {
 		return x.OpenIncidents
+	}
+	return 0
+}
+
+func (x *AlertRuleSummary) GetDestinationCount() int32 {
+	if x != nil {
+		return x.DestinationCount
 	}
 	return 0
 }
@@ -3538,17 +3559,19 @@ const file_tallywire_v1_alert_service_proto_rawDesc = "" +
 	"\x17CreateAlertRuleResponse\x12+\n" +
 	"\x04rule\x18\x01 \x01(\v2\x17.tallywire.v1.AlertRuleR\x04rule\".\n" +
 	"\x13GetAlertRuleRequest\x12\x17\n" +
-	"\arule_id\x18\x01 \x01(\tR\x06ruleId\"~\n" +
+	"\arule_id\x18\x01 \x01(\tR\x06ruleId\"\xab\x01\n" +
 	"\x14GetAlertRuleResponse\x12+\n" +
 	"\x04rule\x18\x01 \x01(\v2\x17.tallywire.v1.AlertRuleR\x04rule\x129\n" +
-	"\tstandings\x18\x02 \x03(\v2\x1b.tallywire.v1.AlertStandingR\tstandings\"\x17\n" +
+	"\tstandings\x18\x02 \x03(\v2\x1b.tallywire.v1.AlertStandingR\tstandings\x12+\n" +
+	"\x11destination_count\x18\x03 \x01(\x05R\x10destinationCount\"\x17\n" +
 	"\x15ListAlertRulesRequest\"N\n" +
 	"\x16ListAlertRulesResponse\x124\n" +
-	"\x05rules\x18\x01 \x03(\v2\x1e.tallywire.v1.AlertRuleSummaryR\x05rules\"\x99\x01\n" +
+	"\x05rules\x18\x01 \x03(\v2\x1e.tallywire.v1.AlertRuleSummaryR\x05rules\"\xc6\x01\n" +
 	"\x10AlertRuleSummary\x12+\n" +
 	"\x04rule\x18\x01 \x01(\v2\x17.tallywire.v1.AlertRuleR\x04rule\x121\n" +
 	"\x05worst\x18\x02 \x01(\v2\x1b.tallywire.v1.AlertStandingR\x05worst\x12%\n" +
-	"\x0eopen_incidents\x18\x03 \x01(\x05R\ropenIncidents\"E\n" +
+	"\x0eopen_incidents\x18\x03 \x01(\x05R\ropenIncidents\x12+\n" +
+	"\x11destination_count\x18\x04 \x01(\x05R\x10destinationCount\"E\n" +
 	"\x16UpdateAlertRuleRequest\x12+\n" +
 	"\x04rule\x18\x01 \x01(\v2\x17.tallywire.v1.AlertRuleR\x04rule\"F\n" +
 	"\x17UpdateAlertRuleResponse\x12+\n" +

@@ -5057,7 +5057,9 @@ pub struct AlertCondition {
     /// warning is the limit beyond which the state is WARNING. At least one of warning and critical is required.
     #[prost(double, optional, tag = "8")]
     pub warning: ::core::option::Option<f64>,
-    /// critical is the limit beyond which the state is ALERT. It is not on the milder side of warning (INVALID_VALUE).
+    /// critical is the limit beyond which the state is ALERT. It is not on the milder side of warning (INVALID_VALUE). A
+    /// rule whose limits no figure can be beyond is not stored (INVALID_VALUE): a share above 1 or below 0, a count that
+    /// falls by 100 % or more, more than ten budgets.
     #[prost(double, optional, tag = "9")]
     pub critical: ::core::option::Option<f64>,
     /// low_warning and low_critical are the lower limits with ALERT_DIRECTION_OUTSIDE, where warning and critical are the
@@ -5329,6 +5331,9 @@ pub struct GetAlertRuleResponse {
     /// standings are how it stands, the worst first.
     #[prost(message, repeated, tag = "2")]
     pub standings: ::prost::alloc::vec::Vec<AlertStanding>,
+    /// destination_count is how many destinations are told of what it finds (see AlertRuleSummary).
+    #[prost(int32, tag = "3")]
+    pub destination_count: i32,
 }
 /// ListAlertRulesRequest asks for all rules.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5352,6 +5357,10 @@ pub struct AlertRuleSummary {
     /// open_incidents is how many there are.
     #[prost(int32, tag = "3")]
     pub open_incidents: i32,
+    /// destination_count is how many destinations are told of what it finds: those of its own that there still are, or those
+    /// that ask for alerts if it names none. With 0 nobody is told.
+    #[prost(int32, tag = "4")]
+    pub destination_count: i32,
 }
 /// UpdateAlertRuleRequest changes a rule.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -4295,7 +4295,11 @@ export interface AlertCondition {
   direction?: AlertDirection;
   /** warning is the limit beyond which the state is WARNING. At least one of warning and critical is required. */
   warning?: number;
-  /** critical is the limit beyond which the state is ALERT. It is not on the milder side of warning (INVALID_VALUE). */
+  /**
+   * critical is the limit beyond which the state is ALERT. It is not on the milder side of warning (INVALID_VALUE). A
+   * rule whose limits no figure can be beyond is not stored (INVALID_VALUE): a share above 1 or below 0, a count that
+   * falls by 100 % or more, more than ten budgets.
+   */
   critical?: number;
   /**
    * low_warning and low_critical are the lower limits with ALERT_DIRECTION_OUTSIDE, where warning and critical are the
@@ -4332,7 +4336,11 @@ export interface AlertConditionInit {
   direction?: AlertDirection | undefined;
   /** warning is the limit beyond which the state is WARNING. At least one of warning and critical is required. */
   warning?: number | undefined;
-  /** critical is the limit beyond which the state is ALERT. It is not on the milder side of warning (INVALID_VALUE). */
+  /**
+   * critical is the limit beyond which the state is ALERT. It is not on the milder side of warning (INVALID_VALUE). A
+   * rule whose limits no figure can be beyond is not stored (INVALID_VALUE): a share above 1 or below 0, a count that
+   * falls by 100 % or more, more than ten budgets.
+   */
   critical?: number | undefined;
   /**
    * low_warning and low_critical are the lower limits with ALERT_DIRECTION_OUTSIDE, where warning and critical are the
@@ -4599,6 +4607,8 @@ export interface GetAlertRuleResponse {
   rule?: AlertRule;
   /** standings are how it stands, the worst first. */
   standings: AlertStanding[];
+  /** destination_count is how many destinations are told of what it finds (see AlertRuleSummary). */
+  destinationCount: number;
 }
 
 /** ListAlertRulesRequest asks for all rules. */
@@ -4618,6 +4628,11 @@ export interface AlertRuleSummary {
   worst?: AlertStanding;
   /** open_incidents is how many there are. */
   openIncidents: number;
+  /**
+   * destination_count is how many destinations are told of what it finds: those of its own that there still are, or those
+   * that ask for alerts if it names none. With 0 nobody is told.
+   */
+  destinationCount: number;
 }
 
 /** UpdateAlertRuleRequest changes a rule. */

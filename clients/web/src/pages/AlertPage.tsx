@@ -26,7 +26,26 @@ import { draftOf } from "./alertRules";
 const HOURS = [1, 4, 24, 168] as const;
 const HOUR_MS = 3_600_000;
 
-function Standings({ rule, standings }: { rule: AlertRule; standings: readonly AlertStanding[] }): JSX.Element {
+/** Who is told of what the rule finds, and that nobody is, with the reason. */
+function Told({ rule, count }: { rule: AlertRule; count: number }): JSX.Element {
+  const isOpen = rule.destinationIds.length === 0;
+  return (
+    <p class="small">
+      {t.alerts.destinations}: {isOpen ? count > 0 && t.alerts.askers(count) : <Recipients ids={rule.destinationIds} />}
+      {count === 0 && <b class="bad">{isOpen ? t.alerts.nobodyAsks : t.alerts.nobodyLeft}</b>}
+    </p>
+  );
+}
+
+function Standings({
+  rule,
+  standings,
+  told,
+}: {
+  rule: AlertRule;
+  standings: readonly AlertStanding[];
+  told: number;
+}): JSX.Element {
   return (
     <>
       {rule.disabled && <p class="muted">{t.alerts.disabled}</p>}
@@ -50,9 +69,7 @@ function Standings({ rule, standings }: { rule: AlertRule; standings: readonly A
           </a>
         </p>
       )}
-      <p class="small">
-        {t.alerts.destinations}: <Recipients ids={rule.destinationIds} />
-      </p>
+      <Told rule={rule} count={told} />
     </>
   );
 }
@@ -194,7 +211,9 @@ export default function AlertPage({ id }: { id: string }): JSX.Element {
       <Tile title={t.alerts.state} name="standings">
         <Answered asked={asked} height={80}>
           {(answer) =>
-            answer.rule === undefined ? null : <Standings rule={answer.rule} standings={answer.standings} />
+            answer.rule === undefined ? null : (
+              <Standings rule={answer.rule} standings={answer.standings} told={answer.destinationCount} />
+            )
           }
         </Answered>
       </Tile>

@@ -51,7 +51,10 @@ function Rules({ rows }: { rows: readonly AlertRuleSummary[] }): JSX.Element {
             one.rule?.disabled === true ? (
               <span class="status s5">{t.alerts.disabled}</span>
             ) : (
-              <AlertStateName state={stateOf(one)} />
+              <>
+                <AlertStateName state={stateOf(one)} />
+                {one.destinationCount === 0 && <span class="status s5">{t.alerts.tellsNobody}</span>}
+              </>
             ),
         },
         {

@@ -454,7 +454,10 @@ class AlertCondition(google.protobuf.message.Message):
     warning: builtins.float
     """warning is the limit beyond which the state is WARNING. At least one of warning and critical is required."""
     critical: builtins.float
-    """critical is the limit beyond which the state is ALERT. It is not on the milder side of warning (INVALID_VALUE)."""
+    """critical is the limit beyond which the state is ALERT. It is not on the milder side of warning (INVALID_VALUE). A
+    rule whose limits no figure can be beyond is not stored (INVALID_VALUE): a share above 1 or below 0, a count that
+    falls by 100 % or more, more than ten budgets.
+    """
     low_warning: builtins.float
     """low_warning and low_critical are the lower limits with ALERT_DIRECTION_OUTSIDE, where warning and critical are the
     upper ones.
@@ -993,6 +996,9 @@ class GetAlertRuleResponse(google.protobuf.message.Message):
 
     RULE_FIELD_NUMBER: builtins.int
     STANDINGS_FIELD_NUMBER: builtins.int
+    DESTINATION_COUNT_FIELD_NUMBER: builtins.int
+    destination_count: builtins.int
+    """destination_count is how many destinations are told of what it finds (see AlertRuleSummary)."""
     @property
     def rule(self) -> global___AlertRule:
         """rule is the rule."""
@@ -1006,9 +1012,10 @@ class GetAlertRuleResponse(google.protobuf.message.Message):
         *,
         rule: global___AlertRule | None = ...,
         standings: collections.abc.Iterable[global___AlertStanding] | None = ...,
+        destination_count: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["rule", b"rule"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["rule", b"rule", "standings", b"standings"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["destination_count", b"destination_count", "rule", b"rule", "standings", b"standings"]) -> None: ...
 
 global___GetAlertRuleResponse = GetAlertRuleResponse
 
@@ -1053,8 +1060,13 @@ class AlertRuleSummary(google.protobuf.message.Message):
     RULE_FIELD_NUMBER: builtins.int
     WORST_FIELD_NUMBER: builtins.int
     OPEN_INCIDENTS_FIELD_NUMBER: builtins.int
+    DESTINATION_COUNT_FIELD_NUMBER: builtins.int
     open_incidents: builtins.int
     """open_incidents is how many there are."""
+    destination_count: builtins.int
+    """destination_count is how many destinations are told of what it finds: those of its own that there still are, or those
+    that ask for alerts if it names none. With 0 nobody is told.
+    """
     @property
     def rule(self) -> global___AlertRule:
         """rule is the rule."""
@@ -1069,9 +1081,10 @@ class AlertRuleSummary(google.protobuf.message.Message):
         rule: global___AlertRule | None = ...,
         worst: global___AlertStanding | None = ...,
         open_incidents: builtins.int = ...,
+        destination_count: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["rule", b"rule", "worst", b"worst"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["open_incidents", b"open_incidents", "rule", b"rule", "worst", b"worst"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["destination_count", b"destination_count", "open_incidents", b"open_incidents", "rule", b"rule", "worst", b"worst"]) -> None: ...
 
 global___AlertRuleSummary = AlertRuleSummary
 

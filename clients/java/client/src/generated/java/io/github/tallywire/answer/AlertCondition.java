@@ -96,7 +96,8 @@ public final class AlertCondition extends Answer<io.github.tallywire.v1.AlertCon
 
   /**
    * critical is the limit beyond which the state is ALERT. It is not on the milder side of warning
-   * (INVALID_VALUE).
+   * (INVALID_VALUE). A rule whose limits no figure can be beyond is not stored (INVALID_VALUE): a
+   * share above 1 or below 0, a count that falls by 100 % or more, more than ten budgets.
    *
    * @return the value, empty if it is absent
    */

@@ -45,4 +45,14 @@ public final class AlertRuleSummary extends Answer<io.github.tallywire.v1.AlertR
   public int openIncidents() {
     return message.getOpenIncidents();
   }
+
+  /**
+   * destination_count is how many destinations are told of what it finds: those of its own that
+   * there still are, or those that ask for alerts if it names none. With 0 nobody is told.
+   *
+   * @return the value
+   */
+  public int destinationCount() {
+    return message.getDestinationCount();
+  }
 }

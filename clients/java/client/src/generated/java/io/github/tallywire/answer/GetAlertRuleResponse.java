@@ -37,4 +37,13 @@ public final class GetAlertRuleResponse extends Answer<io.github.tallywire.v1.Ge
   public List<AlertStanding> standings() {
     return Values.list(message.getStandingsList(), AlertStanding::of);
   }
+
+  /**
+   * destination_count is how many destinations are told of what it finds (see AlertRuleSummary).
+   *
+   * @return the value
+   */
+  public int destinationCount() {
+    return message.getDestinationCount();
+  }
 }
