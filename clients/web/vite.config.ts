@@ -35,5 +35,5 @@ export default defineConfig({
   server: {
     proxy: { "/tallywire.v1": SERVER, "/session": SERVER },
   },
-  test: { include: ["test/**/*.test.ts"], environment: "node" },
+  test: { include: ["test/**/*.test.{ts,tsx}"], environment: "node", testTimeout: 60_000 },
 });

@@ -8,6 +8,7 @@ export function Select({
   choose,
   label,
   id,
+  ...about
 }: {
   value: string;
   /** Values with their names. */
@@ -15,11 +16,14 @@ export function Select({
   choose: (value: string) => void;
   label?: string;
   id?: string;
+  "aria-invalid"?: boolean;
+  "aria-describedby"?: string | undefined;
 }): JSX.Element {
   return (
     <select
       id={id}
       aria-label={label}
+      {...about}
       value={value}
       onChange={(event) => {
         choose(event.currentTarget.value);

@@ -169,6 +169,17 @@ export function zones(): readonly string[] {
   return ["UTC", ...Intl.supportedValuesOf("timeZone")];
 }
 
+/** The zones, for an input that names this list. */
+export function ZoneList({ id }: { id: string }): JSX.Element {
+  return (
+    <datalist id={id}>
+      {zones().map((name) => (
+        <option key={name} value={name} />
+      ))}
+    </datalist>
+  );
+}
+
 function ZoneField(): JSX.Element {
   const [wanted, setWanted] = useState<string | undefined>(undefined);
   const choose = (text: string): void => {

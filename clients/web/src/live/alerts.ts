@@ -18,7 +18,8 @@ function take(bytes: Uint8Array): void {
   openIncidents.value = found.openIncidents;
   const states = JSON.stringify([found.ok, found.warning, found.alert, found.noData, found.error, found.openIncidents]);
   if (shown !== "" && shown !== states)
-    for (const name of ["listAlertRules", "getAlertRule", "listIncidents"] as const) askAnew(AlertService.method[name]);
+    for (const name of ["listAlertRules", "getAlertRule", "listIncidents", "getIncident"] as const)
+      askAnew(AlertService.method[name]);
   shown = states;
 }
 

@@ -12,6 +12,7 @@ import { Select } from "../components/Select";
 import { metricInfo, ms } from "../contract";
 import { figure } from "../format";
 import { zone } from "../state/period";
+import { isZone } from "../state/zone";
 import { t } from "../text";
 import { timestampFromMs } from "../wire/timestamps";
 import { chartLimits, course, limitsOf, ruleOf, strip, unitOf } from "./alertRules";
@@ -35,10 +36,14 @@ function useSettled<T>(value: T): T {
   return settled;
 }
 
+/** What decides about no window: who is told of it, when, and in which words. */
+const UNSEEN = { name: "-", description: "", runbookUrl: "", destinationIds: [], mutes: [], remind: 0 };
+
 /** Returns a rule that can be looked at: one without limits yet, as if its limit were never reached. */
 function testable(draft: Draft): Draft {
   const hasLimits = draft.kind === "absence" || Object.keys(limitsOf(draft)).length > 0;
-  return { ...draft, name: "-", ...(hasLimits ? {} : { direction: 1, limits: { critical: 1e300 } }) };
+  const timeZone = isZone(draft.timeZone) ? draft.timeZone : ""; // while somebody types it
+  return { ...draft, ...UNSEEN, timeZone, ...(hasLimits ? {} : { direction: 1, limits: { critical: 1e300 } }) };
 }
 
 /** The last windows of a rule. Its limits move at once, as they are typed. */

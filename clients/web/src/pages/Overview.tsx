@@ -28,6 +28,7 @@ import {
   rowsLink,
   selectBuckets,
 } from "./common";
+import { useAhead } from "./ahead";
 import { remarksOf } from "./anomalies";
 import { MetricChart, ResponseChart } from "./courses";
 import { TileMaker } from "./TileMaker";
@@ -168,7 +169,11 @@ function FocusChoice({ metric }: { metric: string }): JSX.Element {
   );
 }
 
-/** The course of a metric with what is unusual in it. */
+const HEIGHT = 240;
+/** The height of the line below a chart that says how wrong its forecast is. */
+const LINE = 20;
+
+/** The course of a metric with what is unusual in it, and what is expected. */
 function JudgedChart({
   answer,
   metric,
@@ -185,7 +190,22 @@ function JudgedChart({
     granularity: answer.granularity,
   });
   const remarks = remarksOf(judged.data?.anomalies ?? [], answer.buckets.map(bucket), metric);
-  return <MetricChart answer={answer} metric={metric} name={name} height={240} remarks={remarks} />;
+  const ahead = useAhead(metric, answer, filterAsked.value);
+  const below = ahead?.caption ?? "";
+  // What is below stays where it is when the forecast comes.
+  return (
+    <>
+      <MetricChart
+        answer={answer}
+        metric={metric}
+        name={name}
+        height={below === "" ? HEIGHT : HEIGHT - LINE}
+        remarks={remarks}
+        ahead={ahead}
+      />
+      {below !== "" && <p class="small muted">{below}</p>}
+    </>
+  );
 }
 
 function FocusChart({ asked }: { asked: Asked<GetUsageTrendsResponse> }): JSX.Element {

@@ -8,7 +8,7 @@ import type { Report, ReportPeriod } from "@contract/report_service_pb.js";
 import { Tile } from "../components/basics";
 import { LateInput } from "../components/LateInput";
 import { Select } from "../components/Select";
-import { zones } from "../components/Toolbar";
+import { ZoneList } from "../components/Toolbar";
 import { filterOf } from "../state/period";
 import { may, session } from "../state/session";
 import { isDay, isZone } from "../state/zone";
@@ -157,11 +157,7 @@ function Period({ report, change }: HeadProps): JSX.Element {
             if (timeZone === "" || isZone(timeZone)) put({ timeZone });
           }}
         />
-        <datalist id="report-zones">
-          {zones().map((name) => (
-            <option key={name} value={name} />
-          ))}
-        </datalist>
+        <ZoneList id="report-zones" />
       </Field>
     </>
   );

@@ -8,7 +8,7 @@ import { askAnew } from "../api/question";
 import { call } from "../api/transport";
 import { Tile } from "../components/basics";
 import { Select } from "../components/Select";
-import { zones } from "../components/Toolbar";
+import { ZoneList } from "../components/Toolbar";
 import { instant } from "../format";
 import { now } from "../state/period";
 import { isZone } from "../state/zone";
@@ -126,11 +126,7 @@ function Zone({ draft, set }: { draft: ReportSchedule; set: (part: Partial<Repor
             set({ timeZone: event.currentTarget.value.trim() });
           }}
         />
-        <datalist id="schedule-zones">
-          {zones().map((name) => (
-            <option key={name} value={name} />
-          ))}
-        </datalist>
+        <ZoneList id="schedule-zones" />
       </span>
     </>
   );

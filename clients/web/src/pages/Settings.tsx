@@ -10,7 +10,7 @@ import { Later } from "../components/Later";
 import { Page } from "../components/Page";
 import { Tile } from "../components/basics";
 import { Select } from "../components/Select";
-import { zones } from "../components/Toolbar";
+import { ZoneList } from "../components/Toolbar";
 import { say } from "../components/announce";
 import { ms } from "../contract";
 import { count, day, instant } from "../format";
@@ -84,11 +84,7 @@ function OwnZone({ put }: { put: Put }): JSX.Element {
           if (timeZone === "" || isZone(timeZone)) put({ timeZone }, "time_zone");
         }}
       />
-      <datalist id="own-zones">
-        {zones().map((name) => (
-          <option key={name} value={name} />
-        ))}
-      </datalist>
+      <ZoneList id="own-zones" />
     </>
   );
 }

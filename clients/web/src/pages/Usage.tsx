@@ -28,7 +28,8 @@ import { ByDimension } from "./ByDimension";
 import { Roi } from "./Roi";
 import { QuotaAhead, useAhead } from "./ahead";
 import type { Ahead } from "./ahead";
-import { BarList, ValueLink, caption, openBucket, selectBuckets } from "./common";
+import { BarList, ValueLink, caption } from "./common";
+import { happened } from "./courses";
 
 const SERIES = [
   "cost_micros",
@@ -112,8 +113,6 @@ function Course({ asked, title, unit, kind, series, compares = false, ahead }: C
       <Answered asked={asked} height={224}>
         {(answer) => {
           const earlier = compares ? valuesOf(answer.earlierSeries, series[0]?.[0] ?? "") : [];
-          // Nothing has happened yet in what is only expected.
-          const last = ms(answer.buckets.at(-1)?.start);
           return (
             <>
               <Chart
@@ -132,12 +131,7 @@ function Course({ asked, title, unit, kind, series, compares = false, ahead }: C
                 unit={unit}
                 zone={zone.value}
                 height={190}
-                onOpen={(one) => {
-                  if (one.start <= last) openBucket(one);
-                }}
-                onSelect={(from, to) => {
-                  if (to.start <= last) selectBuckets(from, to);
-                }}
+                {...happened(answer)}
               />
               {ahead !== undefined && <p class="small muted">{ahead.caption}</p>}
             </>

@@ -4,7 +4,8 @@ import { ForecastService, LimitOutcome } from "@contract/forecast_service_pb.js"
 import type { GetForecastResponse, LimitForecast } from "@contract/forecast_service_pb.js";
 import type { GetUsageTrendsResponse } from "@contract/metrics_service_pb.js";
 import { Granularity } from "@contract/time_pb.js";
-import type { AnswerContext } from "@contract/answer_pb.js";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { AnswerContext, FilterSchema } from "@contract/answer_pb.js";
 import { newestContext, useQuestion } from "../api/question";
 import type { Bucket, Expected } from "../charts/prepare";
 import { bucket, ms } from "../contract";
@@ -27,11 +28,14 @@ const WIDTHS: Readonly<Record<number, { horizon: number; history: number }>> = {
   [Granularity.MONTH]: { horizon: 3, history: 18 * 31 * DAY },
 };
 
-/** Tells whether an organization has had events for as long as a forecast needs. */
+/** False once the service has said that it computes no forecasts. */
+let isInstalled = true;
+
+/** Tells whether the service may know a forecast: an organization has had events for as long as that needs. */
 function hasHistory(context: AnswerContext | undefined, granularity: Granularity): boolean {
   const first = context?.firstEventAt;
   const width = WIDTHS[granularity];
-  return first !== undefined && width !== undefined && now() - ms(first) >= width.history;
+  return isInstalled && first !== undefined && width !== undefined && now() - ms(first) >= width.history;
 }
 
 /** The buckets of a chart with those ahead, what is expected in each, and a line about the error. */
@@ -61,17 +65,22 @@ export function joined(buckets: readonly Bucket[], forecast: GetForecastResponse
   };
 }
 
-/** Asks for what is expected beyond a series, if its period still runs. Undefined: nothing is, or not yet. */
-export function useAhead(metric: string, trends: GetUsageTrendsResponse | undefined): Ahead | undefined {
+/** Asks for what is expected beyond a series of a part, if its period still runs. Undefined: nothing is, or not yet. */
+export function useAhead(
+  metric: string,
+  trends: GetUsageTrendsResponse | undefined,
+  filter?: MessageInitShape<typeof FilterSchema>,
+): Ahead | undefined {
   const granularity = trends?.granularity ?? Granularity.UNSPECIFIED;
   const runs = trends?.context?.stillRunning === true && hasHistory(trends.context, granularity);
   const asked = useQuestion(
     ForecastService.method.getForecast,
     runs
-      ? { metric, granularity, horizon: WIDTHS[granularity]?.horizon ?? 0, timeRange: { timeZone: zone.value } }
+      ? { metric, filter, granularity, horizon: WIDTHS[granularity]?.horizon ?? 0, timeRange: { timeZone: zone.value } }
       : undefined,
     true,
   );
+  if (asked.error?.reason === "FORECAST_NOT_INSTALLED") isInstalled = false;
   if (!runs || asked.stale || asked.data === undefined) return undefined;
   return joined(trends.buckets.map(bucket), asked.data);
 }

@@ -1,19 +1,20 @@
 /** What a rule of alerts is in the form, and what a chart shows of it. It is pure. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { AlertCondition, AlertObservation, AlertRule } from "@contract/alert_service_pb.js";
-import { AlertConditionSchema, AlertDirection, AlertRuleSchema } from "@contract/alert_service_pb.js";
+import type { AlertCondition, AlertObservation, AlertRule, MuteWindow } from "@contract/alert_service_pb.js";
+import { AlertConditionSchema, AlertDirection, AlertRuleSchema, MuteWindowSchema } from "@contract/alert_service_pb.js";
+import { FilterSchema } from "@contract/answer_pb.js";
+import type { Filter } from "@contract/answer_pb.js";
 import { clone, create } from "../wire";
 import type { Bucket, ChartLimit } from "../charts/prepare";
 import { metricInfo, ms } from "../contract";
 import { t } from "../text";
+import { DELAY, inMinutes, minutes, span } from "./alertSpans";
 
 export type Kind = NonNullable<AlertCondition["kind"]["case"]>;
 export type LimitName = "warning" | "critical" | "lowWarning" | "lowCritical";
 
 export const KINDS: readonly Kind[] = ["value", "change", "anomaly", "forecast", "absence", "budget"];
-export const WINDOWS: readonly number[] = [1, 5, 10, 15, 30, 60, 180, 360, 720, 1440, 10_080];
-export const HOLDS: readonly number[] = [0, 1, 5, 10, 15, 30, 60, 180, 720, 1440];
-export const AHEAD: readonly number[] = [60, 360, 1440, 4320, 10_080, 43_200];
+export const MOST_MUTES = 20;
 /** The limits have two sides. */
 export const OUTSIDE: number = AlertDirection.OUTSIDE;
 const MINUTE = 60_000;
@@ -38,20 +39,27 @@ export interface Draft {
   budget: number;
   direction: number;
   limits: Partial<Record<LimitName, number>>;
+  hysteresis: number;
+  /** Of how many samples a window has to be made; 0 leaves that to the service. */
+  samples: number;
   noData: number;
+  /** After how long without data incidents end, and people are reminded; 0 is never. */
+  close: number;
+  remind: number;
+  delay: number;
   severity: number;
   runbookUrl: string;
   destinationIds: string[];
+  mutes: MuteWindow[];
+  timeZone: string;
   /** The rule as it is stored: what the form does not show stays as it is. */
   kept?: AlertRule | undefined;
 }
 
-function minutes(n: number): { seconds: bigint; nanos: number } {
-  return { seconds: BigInt(Math.round(n * 60)), nanos: 0 };
-}
-
-function inMinutes(duration: { seconds: bigint } | undefined): number {
-  return Number(duration?.seconds ?? 0n) / 60;
+/** Returns how many samples a typed number means: none where it is no such number. */
+export function whole(typed: number): number {
+  const found = Math.trunc(typed);
+  return Number.isSafeInteger(found) ? Math.max(0, found) : 0;
 }
 
 /** Returns a rule to begin with, about a metric and a part of the organization. */
@@ -71,11 +79,48 @@ export function newDraft(metric: string, part?: { dimension: string; value: stri
     budget: 0,
     direction: AlertDirection.ABOVE,
     limits: {},
+    hysteresis: 0,
+    samples: 0,
     noData: 1,
+    close: 0,
+    remind: 0,
+    delay: DELAY,
     severity: 2,
     runbookUrl: "",
     destinationIds: [],
+    mutes: [],
+    timeZone: "",
   };
+}
+
+/** Tells whether a rule says anything that most rules leave to the service. */
+export function saysMore(draft: Draft): boolean {
+  const { hysteresis, samples, close, remind, delay, mutes, timeZone } = draft;
+  // One sample is what the service asks of rates itself.
+  return (
+    hysteresis !== 0 || samples > 1 || close + remind > 0 || delay !== DELAY || mutes.length > 0 || timeZone !== ""
+  );
+}
+
+/** Returns what changes in the form with another condition: windows that some want, and what has another unit then. */
+export function withKind(draft: Draft, kind: Kind): Partial<Draft> {
+  const before = draft.kept?.condition;
+  return {
+    kind,
+    hysteresis: before?.kind.case === kind ? before.hysteresis : 0,
+    ...(kind === "change" || kind === "anomaly" || kind === "forecast" ? { window: 60 } : {}),
+    ...(kind === "absence" ? { samples: 0 } : { metric: draft.metric || "events" }),
+  };
+}
+
+/** Returns what changes in the form with another metric: rates need a sample, which counts do not. */
+export function withMetric(draft: Draft, metric: string): Partial<Draft> {
+  return { metric, samples: draft.samples > 1 ? draft.samples : 0 };
+}
+
+/** Returns a time in which nobody is told: a night. */
+export function newMute(): MuteWindow {
+  return create(MuteWindowSchema, { cron: "0 22 * * *", duration: minutes(480) });
 }
 
 function partOf(rule: AlertRule): Pick<Draft, "how" | "dimension" | "value"> {
@@ -122,10 +167,17 @@ export function draftOf(rule: AlertRule): Draft {
     budget: kind?.case === "budget" ? kind.value.budget : 0,
     direction: condition?.direction ?? AlertDirection.ABOVE,
     limits,
+    hysteresis: condition?.hysteresis ?? 0,
+    samples: Number(rule.minimumSamples),
     noData: rule.noData,
+    close: inMinutes(rule.closeAfter),
+    remind: inMinutes(rule.remindAfter),
+    delay: inMinutes(rule.delay, DELAY),
     severity: rule.severity,
     runbookUrl: rule.runbookUrl,
     destinationIds: rule.destinationIds,
+    mutes: rule.muteWindows,
+    timeZone: rule.timeZone,
     kept: rule,
   };
 }
@@ -134,9 +186,11 @@ function conditionOf(draft: Draft): AlertCondition {
   const kept = draft.kept?.condition;
   const condition = create(AlertConditionSchema, {
     kind: kindOf(draft, kept?.kind),
-    hysteresis: kept?.kind.case === draft.kind ? kept.hysteresis : 0,
+    hysteresis: draft.kind === "absence" ? 0 : draft.hysteresis,
     ...limitsOf(draft),
   });
+  // What a newer service has added to conditions.
+  if (kept?.$unknown !== undefined) condition.$unknown = kept.$unknown;
   if (draft.kind !== "absence") condition.direction = draft.kind === "budget" ? AlertDirection.ABOVE : draft.direction;
   return condition;
 }
@@ -144,18 +198,36 @@ function conditionOf(draft: Draft): AlertCondition {
 function kindOf(draft: Draft, kept: AlertCondition["kind"] | undefined): NonNullable<MessageInit["kind"]> {
   switch (draft.kind) {
     case "change":
-      return { case: "change", value: { baseline: draft.baseline } };
+      return {
+        case: "change",
+        value: { ...(kept?.case === "change" ? kept.value : {}), baseline: draft.baseline },
+      };
     case "anomaly":
       return kept?.case === "anomaly" ? kept : { case: "anomaly", value: {} };
-    case "forecast":
-      return { case: "forecast", value: { within: minutes(draft.within) } };
+    case "forecast": {
+      const before = kept?.case === "forecast" ? kept.value : undefined;
+      return { case: "forecast", value: { ...before, within: span(draft.within, before?.within, 0) ?? minutes(0) } };
+    }
     case "budget":
-      return { case: "budget", value: { budget: draft.budget } };
+      return { case: "budget", value: { ...(kept?.case === "budget" ? kept.value : {}), budget: draft.budget } };
     case "absence":
-      return { case: "absence", value: {} };
+      return kept?.case === "absence" ? kept : { case: "absence", value: {} };
     case "value":
-      return { case: "value", value: {} };
+      return kept?.case === "value" ? kept : { case: "value", value: {} };
   }
+}
+
+function filterOf(draft: Draft): Filter | undefined {
+  const { kept, how, dimension, value } = draft;
+  if (kept !== undefined) {
+    const before = partOf(kept);
+    if (before.how === how && before.dimension === dimension && before.value === value) return kept.filter;
+  }
+  return how === "one" ? create(FilterSchema, { dimensions: [{ dimension, value }] }) : undefined;
+}
+
+function samplesOf({ samples, kept }: Draft): bigint {
+  return kept !== undefined && Number(kept.minimumSamples) === samples ? kept.minimumSamples : BigInt(samples);
 }
 
 /** Returns the rule that a form stands for. The service chooses steps where the window or the condition is another one. */
@@ -164,26 +236,29 @@ export function ruleOf(draft: Draft): AlertRule {
   const rule = kept === undefined ? create(AlertRuleSchema, {}) : clone(AlertRuleSchema, kept);
   const isAsBefore = kept?.condition?.kind.case === draft.kind && inMinutes(kept.window) === draft.window;
   if (!isAsBefore) delete rule.step;
-  if (!isPair(draft)) delete rule.filter;
-  const { filter, holdFor, window } = create(AlertRuleSchema, {
-    window: minutes(draft.window),
-    holdFor: minutes(draft.hold),
-    ...(draft.how === "one" ? { filter: { dimensions: [{ dimension: draft.dimension, value: draft.value }] } } : {}),
-  });
+  const parts = {
+    window: span(draft.window, kept?.window, 0),
+    holdFor: span(draft.hold, kept?.holdFor, 0),
+    closeAfter: span(draft.close, kept?.closeAfter, 0),
+    remindAfter: span(draft.remind, kept?.remindAfter, 0),
+    delay: span(draft.delay, kept?.delay, DELAY),
+    filter: filterOf(draft),
+  };
   return {
     ...rule,
+    ...parts,
     name: draft.name,
     description: draft.description,
     metric: draft.kind === "absence" ? "" : draft.metric,
     groupBy: draft.how === "each" ? draft.dimension : "",
+    condition: conditionOf(draft),
+    minimumSamples: samplesOf(draft),
     noData: draft.noData,
     severity: draft.severity,
     runbookUrl: draft.runbookUrl,
     destinationIds: draft.destinationIds,
-    condition: conditionOf(draft),
-    window,
-    holdFor,
-    filter: isPair(draft) ? rule.filter : filter,
+    muteWindows: draft.mutes,
+    timeZone: draft.timeZone,
   };
 }
 
