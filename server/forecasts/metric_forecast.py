@@ -251,6 +251,8 @@ def _seasons(granularity: Granularity, points: Sequence[Interval], zone: zoneinf
 def _names(question: ForecastQuestion, known: KnownPoints, ahead: Sequence[Interval]) -> list[str]:
     """Returns the name of the holiday of each point of the history and of those ahead; empty for none."""
     days = {day: name for name, dates in question.holidays.items() for day in dates}
+    if not days:  # it would take a while to learn which day each point is
+        return [""] * (len(known.points) + len(ahead))
     zone = known.period.zone
     return [days.get(timerange.day_at(one.start, zone), "") for one in (*known.points, *ahead)]
 

@@ -9,8 +9,19 @@ import answers
 import pytest
 from rich.console import Console
 
-from tallywire.cli import api, breakdowns, formatting, hours_of_week, json_output, points, render
-from tallywire.v1 import answer_pb2, api_usage_pb2, metrics_service_pb2, time_pb2
+from tallywire.cli import (
+    anomalies,
+    api,
+    breakdowns,
+    csv_output,
+    formatting,
+    hours_of_week,
+    json_output,
+    options,
+    points,
+    render,
+)
+from tallywire.v1 import anomaly_service_pb2, answer_pb2, api_usage_pb2, metrics_service_pb2, time_pb2
 
 
 def printed(what: Any, answer: Any) -> str:
@@ -211,6 +222,17 @@ def test_json_has_every_key_and_null_for_what_is_absent() -> None:
     assert usage["granularity"] == "GRANULARITY_DAY"
     assert usage["series"][2]["values"][:2] == [{"integer": 0, "number": None}, {"integer": None, "number": None}]
     assert usage["storage_by_kind"] == []
+
+
+def test_texts_of_people_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    column = metrics_service_pb2.MetricColumn(metric="custom.calls", title="Calls [bold] and [/done]")
+    changed = anomaly_service_pb2.ListChangesResponse(metrics=[anomaly_service_pb2.MetricChange(metric=column)])
+    options.OutputOptions().emit(
+        document=dict,
+        sheet=lambda: csv_output.Sheet(header=(), rows=()),
+        terminal=lambda console: anomalies.show_changes(console, changed),
+    )
+    assert "Calls [bold] and [/done]: " in capsys.readouterr().out
 
 
 def test_what_is_not_kept_together_says_why() -> None:

@@ -23,7 +23,7 @@ async def run(server: aio.AsyncClient, *, as_json: bool) -> int:
 
 async def _print(server: aio.AsyncClient, *, as_json: bool) -> None:
     """Prints what differs from what was printed last, in whatever else it says when it was so."""
-    console, last, is_lost = Console(), None, False
+    console, last, is_lost = Console(markup=False), None, False
 
     def lost(error: errors.TallywireError, _: float) -> None:
         nonlocal is_lost

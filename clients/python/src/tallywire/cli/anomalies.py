@@ -72,7 +72,7 @@ def anomalies(
     output.emit(
         document=lambda: json_output.of(response),
         sheet=lambda: _unusual_sheet(response),
-        terminal=lambda console: _show_anomalies(console, response, by),
+        terminal=lambda console: show_anomalies(console, response, by),
     )
 
 
@@ -110,7 +110,7 @@ def changes(
     output.emit(
         document=lambda: json_output.of(response),
         sheet=lambda: _change_sheet(response),
-        terminal=lambda console: _show_changes(console, response),
+        terminal=lambda console: show_changes(console, response),
     )
 
 
@@ -136,7 +136,8 @@ def _side(text: str | None) -> requests.DirectionName | None:
     raise problems.WrongUsage(f"--direction is one of {', '.join(_DIRECTIONS)}, not {text!r}")
 
 
-def _show_anomalies(console: Console, response: messages.ListAnomaliesResponse, by: str | None) -> None:
+def show_anomalies(console: Console, response: messages.ListAnomaliesResponse, by: str | None) -> None:
+    """Prints a row for each anomaly, with a column of values where these are judged by a dimension."""
     where = formatting.zone(response.context.time_zone)
     notes = [f"{response.series:,} series from {formatting.instant(response.history_start, where)} on"]
     if response.unjudged_series:
@@ -169,7 +170,8 @@ def _anomaly(one: messages.Anomaly, where: tzinfo, *, has_value: bool) -> list[s
     ]
 
 
-def _show_changes(console: Console, response: messages.ListChangesResponse) -> None:
+def show_changes(console: Console, response: messages.ListChangesResponse) -> None:
+    """Prints by how much each metric has changed, and a table of each account."""
     notes = layout.comparison(response.compared, formatting.zone(response.context.time_zone))
     console.print(layout.heading("What changed", response.context, notes))
     for metric in response.metrics:

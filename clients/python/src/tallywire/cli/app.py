@@ -350,7 +350,7 @@ def _opened(path: Path | None) -> Iterator[IO[bytes]]:
 @contextlib.contextmanager
 def _progress(source: IO[bytes], path: Path | None, *, quiet: bool) -> Iterator[Iterable[bytes]]:
     """Gives the lines, with a progress bar on stderr if that is a terminal."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     if quiet or not console.is_terminal:
         yield source
         return

@@ -82,7 +82,7 @@ def repair(
     if as_json:
         json_output.emit(json_output.of(done))
     else:
-        show_repair(Console(), done)
+        show_repair(Console(markup=False), done)
     raise typer.Exit(DIFFERS if done.needs_rebuild else 0)
 
 

@@ -124,7 +124,7 @@ def _command(names: Iterable[str]) -> list[str]:
 def note(console: Console, text: str) -> None:
     """Prints what declaration() has returned, if anything."""
     if text:
-        console.print(f"\n{text}", markup=False, highlight=False)
+        console.print(f"\n{text}", highlight=False)
 
 
 def bounds(span: Any, zone: str, state: points.PointState | None = None) -> tuple[Cell, Cell, Cell]:

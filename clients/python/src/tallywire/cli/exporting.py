@@ -119,7 +119,7 @@ def _to_file(server: client.Client, request: Message, path: Path, format_: Forma
 @contextlib.contextmanager
 def _progress() -> Iterator[export_parts.Progress | None]:
     """Gives what shows progress on stderr; nothing where that is no terminal."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     if not console.is_terminal:
         yield None
         return

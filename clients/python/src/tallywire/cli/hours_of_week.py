@@ -36,7 +36,7 @@ def show(console: Console, maps: Sequence[tuple[str, Hours]], week_start: time_p
         clocks.append("0     6     12    18".ljust(_HOURS + _TOTAL + 2))
     console.print("\nBy hour of the week", style="bold", highlight=False)
     for line in ("  ".join(heads), "  ".join(clocks)):
-        console.print(line.rstrip(), highlight=False, markup=False)
+        console.print(line.rstrip(), highlight=False)
     for place in range(len(_DAYS)):
         weekday = (max(1, week_start) - 1 + place) % len(_DAYS) + 1
         cells = [_DAYS[weekday - 1]]
@@ -44,7 +44,7 @@ def show(console: Console, maps: Sequence[tuple[str, Hours]], week_start: time_p
             counts = [hours.get((weekday, hour), 0) for hour in range(_HOURS)]
             bars = "".join(_shade(count, max(hours.values())) for count in counts)
             cells.append(f"{bars}  {formatting.short(sum(counts)):>{_TOTAL}}")
-        console.print("  ".join(cells), highlight=False, markup=False)
+        console.print("  ".join(cells), highlight=False)
 
 
 def _shade(count: int, top: int) -> str:

@@ -255,7 +255,7 @@ class OutputOptions:
         elif self.as_csv:
             csv_output.emit(sheet())
         else:
-            terminal(Console())
+            terminal(Console(markup=False))
 
 
 def grouped(command: Callable[..., _Result]) -> Callable[..., _Result]:

@@ -130,7 +130,7 @@ def render(console: Console, response: messages.GetQualityResponse) -> None:
         _show_rubrics(console, response)
     for rubric in response.rubrics:
         name = formatting.plain(rubric.rubric_version)
-        console.print(f"\nRubric {name}\n", style="bold", markup=False, highlight=False)
+        console.print(f"\nRubric {name}\n", style="bold", highlight=False)
         if not rubric.figures.quality_reviews:
             console.print("No reviews by this version; `tallywire values rubric` lists the versions that there are.")
             continue

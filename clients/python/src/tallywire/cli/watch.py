@@ -71,7 +71,7 @@ async def run(server: aio.AsyncClient, only: requests.RealtimeOnly, *, interval:
         if as_json:
             return await end.during(_print_lines(subscribe(None)))
         board = Board(title=title(only))
-        console = Console()
+        console = Console(markup=False)
         if console.is_terminal and not console.is_dumb_terminal:
             code = await end.during(_live(console, board, subscribe, end))
         else:
