@@ -10,8 +10,7 @@ from server.alerts import evaluating
 from server.organizations.alerts import CloseReason, RuleDraft, State
 from server.store.database import Database
 from tests.alerts.looking import MINUTE, above, event, looking
-from tests.conftest import PEPPER
-from tests.support import simulated_clock, worlds
+from tests.support import simulated_clock, worker_processes, worlds
 from tests.support.worker_processes import Workers, until
 
 RULES = 3
@@ -21,12 +20,7 @@ KIND = "update_retention"  # workers run tasks of this kind alone: nothing is se
 
 @pytest.fixture
 def variables(own_url: str) -> dict[str, str]:
-    return {
-        "DATABASE_URL": own_url,
-        "REDIS_URL": "redis://127.0.0.1:1/0",
-        "TALLYWIRE_KEY_PEPPER": PEPPER,
-        "TALLYWIRE_ALLOW_FAILPOINTS": "true",
-    }
+    return worker_processes.mortal(own_url)
 
 
 async def test_a_worker_that_dies_has_told_nothing_or_all_of_it(

@@ -7,9 +7,8 @@ import pytest
 from server import failpoints
 from server.organizations.delivery import DeliveryState
 from server.store.database import Database
-from tests.conftest import PEPPER
 from tests.delivery import delivering
-from tests.support import receivers, worlds
+from tests.support import receivers, worker_processes, worlds
 from tests.support.worker_processes import Workers, until
 
 ENDED = "SELECT count(*) FROM tasks WHERE state = 'done'"
@@ -20,14 +19,7 @@ CALLS = {"delivery_before_send": 1, "delivery_after_send": 2, "delivery_after_re
 
 @pytest.fixture
 def variables(own_url: str) -> dict[str, str]:
-    """Workers that deliver, without Redis."""
-    return {
-        "DATABASE_URL": own_url,
-        "REDIS_URL": "redis://127.0.0.1:1/0",
-        "TALLYWIRE_KEY_PEPPER": PEPPER,
-        "TALLYWIRE_WEBHOOK_ALLOW": "127.0.0.1",
-        "TALLYWIRE_ALLOW_FAILPOINTS": "true",
-    }
+    return worker_processes.mortal(own_url, TALLYWIRE_WEBHOOK_ALLOW="127.0.0.1")
 
 
 async def test_what_is_sent_twice_has_one_id_and_was_sent_before_it_was_on_record(

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tests.conftest import PEPPER
 from tests.support import waiting
 from tests.support.waiting import PATIENCE
 
@@ -19,6 +20,17 @@ def environment(**variables: str) -> dict[str, str]:
     """Returns the environment of a worker; variables of engines are those given."""
     kept = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
     return kept | {"PYTHONUNBUFFERED": "1"} | variables
+
+
+def mortal(database_url: str, **others: str) -> dict[str, str]:
+    """Returns variables of workers that die where they are told to, and have no Redis."""
+    return {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "TALLYWIRE_KEY_PEPPER": PEPPER,
+        "TALLYWIRE_ALLOW_FAILPOINTS": "true",
+        **others,
+    }
 
 
 class Worker:
