@@ -19,8 +19,8 @@ from server.tenancy.principal import Scope
 
 _SCOPES = (
     "What the key may do; repeatable. ingest: send events. read: ask questions, watch figures. events: see raw events"
-    " with their properties, on top of read. edit: change shared dashboards. backfill: send events of any age, on top"
-    " of ingest. correct: correct and retract stored events. admin: everything."
+    " with their properties, on top of read. edit: change shared dashboards, alert rules and reports. backfill: send"
+    " events of any age, on top of ingest. correct: correct and retract stored events. admin: everything."
 )
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 app = typer.Typer(help="Make, list and revoke API keys.", **APP_OPTIONS)

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import tallywire
 from server import errors, settings
 from server.lifecycle.stop import Stop
-from server.local import chitchat, data_folder, environment, mail_catcher, up
+from server.local import chitchat, data_folder, demo_alerts, environment, mail_catcher, up
 from server.local.chitchat import RecordedConversation
 from server.local.up import Site
 from server.organizations.settings import OrganizationSettings
@@ -126,6 +126,8 @@ async def _demo(console: Console, site: Site, report: children.Report, limit: in
             tally = ReplayTally()
             if await family.ready(stop.asked):
                 async with tallywire.AsyncClient(site.listen, api_key=key, stamp_sent_at=False) as client:
+                    has_mail = site.mail_listen is not None
+                    await demo_alerts.keep(client, database, ORGANIZATION, catches_mail=has_mail)
                     if live:
                         _print_watch_command(console, site, key)
                         await _print_link(console, database, site, "/live")

@@ -85,6 +85,49 @@ async def test_every_kind_of_rule_that_options_make(
     assert made["rule_id"]
 
 
+async def test_a_rule_is_shown_with_its_part_and_whom_it_tells(
+    server: Running, accounts: Accounts, editor: Caller
+) -> None:
+    admin = await accounts.another(editor, scopes=(Scope.ADMIN,))
+
+    async def run(*arguments: str) -> str:
+        return await commands.shown(server.address, admin, *arguments)
+
+    await run("destinations", "add", "webhook", "Ops", "https://example.org/", "--topic", "alert")
+    part = ("--agent", "ada", "--severity", "high", "--minimum-samples", "7", "--no-data", "alert")
+    made = await run(
+        "alerts", "create", "Slow", "--metric", "avg_response_time_ms", "--critical", "5", *part, "--to", "ops"
+    )
+    words = " ".join(made.split())
+    for said in ("Only agent=ada", "Severity high", "Of at least 7", "Without data alert", "Tells dst_"):
+        assert said in words
+    await run("alerts", "create", "Quiet", "--kind", "absence")
+    listed = await commands.csv(server.address, editor, "alerts", "list")
+    assert [(row["name"], row["destination_count"]) for row in listed] == [("Quiet", "1"), ("Slow", "1")]
+    await run("destinations", "delete", "OPS")
+    assert (await run("alerts", "list")).count("nobody") == 2
+    assert "nobody: its destinations were deleted" in " ".join((await run("alerts", "show", "Slow")).split())
+    assert "nobody: no destination asks for alerts" in " ".join((await run("alerts", "show", "Quiet")).split())
+    many = ("alerts", "create", "Many", "--metric", "events", "--critical", "1", "--to", "ops")
+    assert "tallywire destinations list" in await commands.refused(server.address, admin, *many)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("alerts", "snooze", "Errors", "0h"), "alerts unsnooze"),
+        (("alerts", "mute", "Errors", ""), "WHEN is five fields"),
+        (("incidents", "list", "--rule", "Nobodys"), "there is no rule 'Nobodys'"),
+    ],
+)
+async def test_what_makes_no_sense_is_said_before_anything_is_changed(
+    server: Running, editor: Caller, arguments: tuple[str, ...], said: str
+) -> None:
+    await alerting.made(editor)
+    found = await commands.run(server.address, editor, *arguments)
+    assert (found.exit_code, found.stdout, said in found.stderr) == (2, "", True)
+
+
 async def test_what_the_service_refuses_is_told_with_its_field(server: Running, editor: Caller) -> None:
     many = ("alerts", "create", "One", "--metric", "events", "--critical", "1", "--window", "90s")
     assert "rule.window" in await commands.refused(server.address, editor, *many)
@@ -102,15 +145,18 @@ async def test_incidents_are_seen_and_answered(
 
     (row,) = await commands.csv(server.address, editor, "incidents", "list", "--open", "--rule", rule.rule_id)
     assert (row["incident_id"], row["state"]) == (incident, "alert")
+    assert incident in await run("list", "--rule", "errors")
     assert await _document(server, editor, "incidents", "list", "--last", "5m") == await _document(
         server, editor, "incidents", "list"
     )
     assert f"acknowledged by key:{editor.key.key_id}, " in await run("acknowledge", incident)
-    assert (await run("comment", incident, "restarted")).startswith("entry 3 by key:")
+    restarted = "restarted the model, which had run out of memory since the evening before, and told the team of it"
+    assert (await run("comment", incident, restarted)).startswith("entry 3 by key:")
     shown = await _document(server, editor, "incidents", "show", incident)
     kinds = [one["kind"].removeprefix("INCIDENT_ENTRY_KIND_") for one in shown["entries"]]
     assert kinds == ["OPENED", "ACKNOWLEDGED", "COMMENTED"]
-    assert "restarted" in await run("show", incident)
+    whole = "".join(line[-30:] for line in (await run("show", incident)).splitlines())
+    assert "told the team of it" in " ".join(whole.split()), "texts are broken into lines, and not cut"
     refused = await commands.refused(server.address, other, "incidents", "show", incident)
     assert "INCIDENT_NOT_FOUND" in refused
     assert await commands.csv(server.address, other, "incidents", "list") == []

@@ -114,6 +114,7 @@ def test_options_make_the_same_rule_as_code() -> None:
         (lambda: alert_options.WindowOptions(window="5").arguments(), "--window is a number with s, m, h, d or w"),
         (lambda: alert_options.WindowOptions(no_data="x").arguments(), "--no-data is one of"),
         (lambda: alert_options.mutes(["22 8h"]), "--mute is five fields"),
+        (lambda: alert_options.mutes([" "], "WHEN"), "WHEN is five fields"),
         (lambda: alert_options.TellingOptions(severity="x").arguments(), "--severity is one of"),
     ],
 )
@@ -128,7 +129,7 @@ def test_a_file_has_a_rule_alone_or_as_it_is_shown(tmp_path: Path) -> None:
     for document in (_plain(rule), {"rule": _plain(rule), "standings": [{"value": ""}]}):
         path.write_text(json.dumps(document), encoding="utf-8")
         assert alert_options.of_file(path) == rule
-    for text in ("[]", "no json", '{"rule": {"metrik": "events"}}'):
+    for text in ("[]", "no json", '{"rule": 3}', '{"rule": {"metrik": "events"}}'):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(WrongUsage, match=r"rule\.json"):
             alert_options.of_file(path)

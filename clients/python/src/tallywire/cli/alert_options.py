@@ -112,7 +112,9 @@ class TellingOptions:
     runbook: Annotated[str, typer.Option("--runbook", help="URL of what to do.")] = ""
     destination: Annotated[
         list[str] | None,
-        typer.Option("--to", help="Id of a destination to tell; may be repeated. Default: those with topic alert."),
+        typer.Option(
+            "--to", help="Id or name of a destination to tell; may be repeated. Default: those with topic alert."
+        ),
     ] = None
     mute: Annotated[
         list[str] | None,
@@ -132,14 +134,14 @@ class TellingOptions:
         return found
 
 
-def mutes(texts: Sequence[str]) -> list[AlertMute]:
+def mutes(texts: Sequence[str], option: str = "--mute") -> list[AlertMute]:
     """Returns times in which nobody is told, each five fields of cron and a length. Raises WrongUsage."""
     found = []
     for text in texts:
-        *fields, length = text.split()
-        if len(fields) != 5:
-            raise WrongUsage(f'--mute is five fields of cron and a length, such as "0 22 * * * 8h", not {text!r}')
-        found.append(AlertMute(cron=" ".join(fields), duration=lengths.of(length, "--mute")))
+        parts = text.split()
+        if len(parts) != 6:
+            raise WrongUsage(f'{option} is five fields of cron and a length, such as "0 22 * * * 8h", not {text!r}')
+        found.append(AlertMute(cron=" ".join(parts[:5]), duration=lengths.of(parts[5], option)))
     return found
 
 
@@ -148,10 +150,11 @@ def of_file(path: Path) -> AlertRule:
     try:
         text = typer.get_text_stream("stdin").read() if str(path) == "-" else path.read_text(encoding="utf-8")
         document = json.loads(text)
-        if not isinstance(document, dict):
-            raise WrongUsage(f"{path}: a rule is an object")
         # What the service tells of a rule stands beside it.
-        return json_format.ParseDict(document.get("rule", document), AlertRule())
+        rule = document.get("rule", document) if isinstance(document, dict) else None
+        if not isinstance(rule, dict):
+            raise WrongUsage(f"{path}: a rule is an object, as `alerts show RULE --json` prints it")
+        return json_format.ParseDict(rule, AlertRule())
     except (OSError, ValueError, json_format.ParseError) as error:
         raise WrongUsage(f"{path}: {error}") from None
 

@@ -1,7 +1,7 @@
 """Alert rules, what they find, and incidents, as tables."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Final
 
 from google.protobuf import timestamp_pb2
@@ -15,6 +15,7 @@ from tallywire.cli import formatting, layout, lengths, lists, tables
 from tallywire.cli.csv_output import Sheet
 from tallywire.cli.tables import Column
 from tallywire.v1 import alert_service_pb2 as messages
+from tallywire.v1 import answer_pb2
 
 OF_INCIDENTS: Final = tuple(field.name for field in messages.Incident.DESCRIPTOR.fields)
 OF_ENTRIES: Final = tuple(field.name for field in messages.IncidentEntry.DESCRIPTOR.fields)
@@ -52,14 +53,16 @@ def wrong(rule: AlertRule) -> str:
 
 def sheet_of_rules(found: Sequence[AlertRuleSummary]) -> Sheet:
     """Returns a row for each rule."""
-    header = ("rule_id", "name", "metric", "group_by", "state", "since", "measured", "open_incidents", "disabled")
+    of_rule, of_worst = ("rule_id", "name", "metric", "group_by"), ("state", "since")
+    header = (*of_rule, *of_worst, "measured", "open_incidents", "disabled", "destination_count")
     rows = [
         [
-            *(lists.cell(one.rule, name, UTC) for name in header[:4]),
-            *(lists.cell(one.worst, name, UTC) for name in ("state", "since")),
+            *(lists.cell(one.rule, name, UTC) for name in of_rule),
+            *(lists.cell(one.worst, name, UTC) for name in of_worst),
             lists.cell(one.worst.observation, "measured", UTC),
             one.open_incidents,
             one.rule.disabled,
+            one.destination_count,
         ]
         for one in found
     ]
@@ -78,6 +81,7 @@ def show_rules(console: Console, found: Sequence[AlertRuleSummary]) -> None:
         Column(heading="Since", is_text=True, least=16),
         Column(heading="Measured"),
         Column(heading="Open"),
+        Column(heading="Tells"),
         Column(heading="Wrong is", is_text=True),
     ]
     rows = [
@@ -88,6 +92,7 @@ def show_rules(console: Console, found: Sequence[AlertRuleSummary]) -> None:
             lists.shown(one.worst, "since", UTC),
             number(one.worst.observation, "measured"),
             formatting.count(one.open_incidents),
+            formatting.count(one.destination_count) if one.destination_count else "nobody",
             f"{one.rule.metric} {wrong(one.rule)}".strip(),
         ]
         for one in found
@@ -101,16 +106,23 @@ def _standing(one: AlertRuleSummary) -> str:
     return f"{state(one.worst)}{', snoozed' if one.rule.HasField('snoozed_until') else ''}"
 
 
-def show_rule(console: Console, rule: AlertRule) -> None:
-    """Prints what a rule says."""
-    shown: list[list[str]] = [["Id", rule.rule_id], ["Metric", rule.metric], ["Wrong is", wrong(rule)]]
+def show_rule(console: Console, rule: AlertRule, told: int | None = None) -> None:
+    """Prints what a rule says. told is how many destinations are told of what it finds."""
+    shown: list[list[str]] = [["Id", rule.rule_id]]
+    shown += [["Metric", rule.metric]] if rule.metric else []
+    shown += [["Only", _only(rule)]] if rule.HasField("filter") else []
+    shown += [["Wrong is", wrong(rule)]]
+    shown += [["Severity", lists.shown(rule, "severity", UTC)]] if rule.severity else []
     shown += [[name, lengths.shown(getattr(rule, field))] for name, field in _TIMES if getattr(rule, field).seconds]
     shown += [[name, str(getattr(rule, field))] for name, field in _TEXTS if getattr(rule, field)]
-    shown += [["Tells", ", ".join(rule.destination_ids) or "destinations that ask for alerts"]]
+    shown += (
+        [["Without data", lists.shown(rule, "no_data", UTC)]] if rule.no_data != messages.NO_DATA_POLICY_KEEP else []
+    )
+    shown += [["Tells", _told(rule, told)]]
     shown += [["Muted", f"{one.cron}, {lengths.shown(one.duration)}"] for one in rule.mute_windows]
     shown += [["Snoozed until", lists.shown(rule, "snoozed_until", UTC)]] if rule.HasField("snoozed_until") else []
     console.print(Text(f"\n{formatting.plain(rule.name)}{' (disabled)' if rule.disabled else ''}", style="bold"))
-    tables.show(console, [Column(heading="", is_text=True), Column(heading="", is_text=True)], shown)
+    tables.show(console, [Column(heading="", is_text=True), Column(heading="", is_text=True, wraps=True)], shown)
 
 
 _TIMES: Final = (
@@ -123,6 +135,7 @@ _TIMES: Final = (
 )
 _TEXTS: Final = (
     ("For each", "group_by"),
+    ("Of at least", "minimum_samples"),
     ("Description", "description"),
     ("Runbook", "runbook_url"),
     ("Zone", "time_zone"),
@@ -131,9 +144,26 @@ _TEXTS: Final = (
 )
 
 
+def _only(rule: AlertRule) -> str:
+    """Returns the part that a rule is about: agent=support, model=large."""
+    named = {"agent": "agent_id", "channel": "channel", "team": "team_id"}
+    own = [(name, getattr(rule.filter, field)) for name, field in named.items() if getattr(rule.filter, field)]
+    return ", ".join(
+        f"{name}={value}" for name, value in [*own, *((d.dimension, d.value) for d in rule.filter.dimensions)]
+    )
+
+
+def _told(rule: AlertRule, told: int | None) -> str:
+    """Returns who is told of what a rule finds."""
+    if told == 0:
+        why = "its destinations were deleted" if rule.destination_ids else "no destination asks for alerts"
+        return f"nobody: {why}"
+    return ", ".join(rule.destination_ids) or "destinations that ask for alerts"
+
+
 def show_in_full(console: Console, found: AlertRuleInFull) -> None:
     """Prints a rule, and how it or each value of its dimension stands."""
-    show_rule(console, found.rule)
+    show_rule(console, found.rule, found.destination_count)
     if not found.standings:
         return
     columns = [
@@ -142,7 +172,7 @@ def show_in_full(console: Console, found: AlertRuleInFull) -> None:
         Column(heading="Since", is_text=True, least=16),
         Column(heading="Measured"),
         Column(heading="Incident", is_text=True),
-        Column(heading="Why", is_text=True),
+        Column(heading="Why", is_text=True, least=20, wraps=True),
     ]
     rows = [
         [
@@ -190,7 +220,7 @@ def _show_windows(console: Console, found: Sequence[messages.AlertObservation]) 
         Column(heading="Measured"),
         Column(heading="Of"),
         Column(heading="Level", is_text=True, least=8),
-        Column(heading="Why", is_text=True),
+        Column(heading="Why", is_text=True, least=20, wraps=True),
     ]
     rows = [
         [
@@ -206,19 +236,27 @@ def _show_windows(console: Console, found: Sequence[messages.AlertObservation]) 
     tables.show(console, columns, rows)
 
 
-def show_backtest(console: Console, found: Backtest) -> None:
-    """Prints what a rule would have found."""
-    console.print(layout.heading("Backtest", found.context))
+def show_backtest(console: Console, found: Backtest, start: datetime) -> None:
+    """Prints what a rule would have found from an instant on: what was counted begins earlier."""
+    context = answer_pb2.AnswerContext()
+    context.CopyFrom(found.context)
+    context.start.FromDatetime(max(start, found.context.start.ToDatetime(UTC)))
+    console.print(layout.heading("Backtest", context))
+    open_time = f", {lengths.shown(found.open_time)} open all together" if found.open_time.seconds else ""
     facts = [
-        f"{found.total_incidents:,} incidents, {lengths.shown(found.open_time)} open all together",
-        f"{found.windows:,} windows, {found.windows_without_data:,} without data",
-        f"{found.notifications:,} messages to each destination",
+        f"{_number(found.total_incidents, 'incident')}{open_time}",
+        f"{_number(found.windows, 'window')}, {found.windows_without_data:,} without data",
+        f"{_number(found.notifications, 'message')} to each destination",
     ]
     console.print("\n".join(facts), highlight=False)
     if found.incidents:
         show_incidents(console, found.incidents)
         if len(found.incidents) < found.total_incidents:
             console.print(f"The first {len(found.incidents):,} are shown.", highlight=False)
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def sheet_of_incidents(found: Sequence[Incident]) -> Sheet:
@@ -262,7 +300,7 @@ def show_incidents(console: Console, found: Sequence[Incident]) -> None:
 
 def show_incident(console: Console, found: IncidentInFull) -> None:
     """Prints an incident with all that has happened to it."""
-    columns = [Column(heading="", is_text=True), Column(heading="", is_text=True)]
+    columns = [Column(heading="", is_text=True), Column(heading="", is_text=True, wraps=True)]
     tables.show(console, columns, list(lists.lines(found.incident, OF_INCIDENTS, UTC)))
     timeline = [
         Column(heading="When", is_text=True, least=16),
@@ -270,7 +308,7 @@ def show_incident(console: Console, found: IncidentInFull) -> None:
         Column(heading="State", is_text=True, least=8),
         Column(heading="Measured"),
         Column(heading="By", is_text=True),
-        Column(heading="Text", is_text=True),
+        Column(heading="Text", is_text=True, least=20, wraps=True),
     ]
     rows = [
         [

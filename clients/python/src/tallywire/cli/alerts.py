@@ -15,6 +15,7 @@ from tallywire.cli import (
     alert_options,
     alert_tables,
     alert_watch,
+    by_name,
     formatting,
     json_output,
     lengths,
@@ -54,7 +55,7 @@ def list_rules(*, to: options.ServerOptions, output: options.OutputOptions) -> N
 def show(*, rule: Named, to: options.ServerOptions, output: options.OutputOptions) -> None:
     """Show a rule and how it stands; --json can be stored."""
     with to.connect() as server:
-        found = server.alerts.get(_rule_id(server, rule))
+        found = by_name.rule(server, rule)
     output.emit(
         document=lambda: _storable(found),
         sheet=lambda: alert_tables.sheet_of_standings(found),
@@ -97,6 +98,7 @@ def create(
         more |= {"group_by": by, "max_values": max_values or 0}
         wanted = alert_options.of_options(name, metric, wrong, only, more)
     with to.connect() as server:
+        wanted.destination_ids[:] = [by_name.destination_id(server, one) for one in wanted.destination_ids]
         made = server.alerts.create(wanted)
     _emit(output, made)
 
@@ -116,7 +118,7 @@ def update(
         raise problems.WrongUsage("give --file: `alerts show RULE --json` makes one to change")
     wanted = alert_options.of_file(file)
     with to.connect() as server:
-        wanted.rule_id = _rule_id(server, rule)
+        wanted.rule_id = by_name.rule_id(server, rule)
         made = server.alerts.update(wanted)
     _emit(output, made)
 
@@ -156,7 +158,7 @@ def backtest(
     output.emit(
         document=lambda: json_output.of(found),
         sheet=lambda: alert_tables.sheet_of_incidents(found.incidents),
-        terminal=lambda console: alert_tables.show_backtest(console, found),
+        terminal=lambda console: alert_tables.show_backtest(console, found, asked.start),
     )
 
 
@@ -173,9 +175,11 @@ def snooze(
 
     It goes on looking, and tells then what still holds. Needs a key with the scope edit.
     """
-    until = datetime.now(UTC) + lengths.of(length, "LENGTH")
+    if not (span := lengths.of(length, "LENGTH")):
+        raise problems.WrongUsage("LENGTH is more than nothing, such as 8h: `alerts unsnooze` lets a rule tell again")
+    until = datetime.now(UTC) + span
     with to.connect() as server:
-        found = server.alerts.snooze(_rule_id(server, rule), until)
+        found = server.alerts.snooze(by_name.rule_id(server, rule), until)
     typer.echo(f"{formatting.plain(found.name)} tells nobody until {lists.shown(found, 'snoozed_until', UTC)} UTC")
 
 
@@ -188,7 +192,7 @@ def unsnooze(*, rule: Named, to: options.ServerOptions) -> None:
     Needs a key with the scope edit.
     """
     with to.connect() as server:
-        found = server.alerts.unsnooze(_rule_id(server, rule))
+        found = server.alerts.unsnooze(by_name.rule_id(server, rule))
     typer.echo(f"{formatting.plain(found.name)} tells again")
 
 
@@ -209,7 +213,7 @@ def mute(
 
     Needs a key with the scope edit.
     """
-    added = alert_options.mutes(when or ())
+    added = alert_options.mutes(when or (), "WHEN")
     if not added and not clear:
         raise problems.WrongUsage('give WHEN, such as "0 22 * * * 8h", or --clear')
 
@@ -254,7 +258,7 @@ def delete(*, rule: Named, to: options.ServerOptions) -> None:
     Needs a key with the scope edit.
     """
     with to.connect() as server:
-        server.alerts.delete(_rule_id(server, rule))
+        server.alerts.delete(by_name.rule_id(server, rule))
     typer.echo(f"deleted {formatting.plain(rule)}")
 
 
@@ -276,7 +280,7 @@ def watch(
 def _changed(to: options.ServerOptions, named: str, change: Callable[[AlertRule], None]) -> AlertRule:
     """Changes a stored rule as it was read; refused if somebody else has changed it meanwhile."""
     with to.connect() as server:
-        found = server.alerts.get(_rule_id(server, named)).rule
+        found = by_name.rule(server, named).rule
         change(found)
         return server.alerts.update(found)
 
@@ -285,15 +289,7 @@ def _given(server: client.Client, named: str, file: alert_options.File) -> Alert
     """Returns the rule that is stored, or that of a file. Raises WrongUsage for none, and for both."""
     if bool(named) == (file is not None):
         raise problems.WrongUsage("give either RULE or --file")
-    return server.alerts.get(_rule_id(server, named)).rule if file is None else alert_options.of_file(file)
-
-
-def _rule_id(server: client.Client, named: str) -> str:
-    """Returns the id of the rule that somebody has named by id or by name."""
-    same = [one.rule for one in server.alerts.list() if one.rule.name.casefold() == named.casefold()]
-    if len(same) > 1:
-        raise problems.WrongUsage(f"{len(same)} rules are called {named!r}: name one by its id")
-    return same[0].rule_id if same else named
+    return by_name.rule(server, named).rule if file is None else alert_options.of_file(file)
 
 
 def _emit(output: options.OutputOptions, rule: AlertRule) -> None:

@@ -8,9 +8,10 @@ import typer
 from rich.console import Console
 
 from tallywire import delivery
-from tallywire.cli import formatting, json_output, lists, options, problems, tables
+from tallywire.cli import by_name, formatting, json_output, lists, options, problems, tables
 from tallywire.cli.tables import Column
 from tallywire.delivery import Destination
+from tallywire.v1 import delivery_service_pb2 as messages
 
 app = typer.Typer(
     help="Say where things are sent: mail, webhooks, object stores.",
@@ -24,7 +25,7 @@ add = typer.Typer(
 app.add_typer(add, name="add")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What people call it.")]
-Id = Annotated[str, typer.Argument(metavar="DESTINATION", help="The id of the destination.")]
+Id = Annotated[str, typer.Argument(metavar="DESTINATION", help="Its id, or its name.")]
 Topics = Annotated[
     list[str] | None,
     typer.Option("--topic", help=f"Send it everything about {', '.join(delivery.TOPICS)}. Repeatable."),
@@ -140,7 +141,7 @@ def test(*, destination: Id, to: options.ServerOptions) -> None:
     Needs a key with the scope edit.
     """
     with to.connect() as server:
-        queued = server.delivery.test(destination)
+        queued = server.delivery.test(by_name.destination_id(server, destination))
     for one in queued:
         typer.echo(formatting.plain(one))
 
@@ -161,7 +162,8 @@ def rotate(
     Needs a key with the scope admin.
     """
     with to.connect() as server:
-        secret = server.delivery.rotate_secret(destination, overlap=timedelta(hours=overlap_hours))
+        rotated = by_name.destination_id(server, destination)
+        secret = server.delivery.rotate_secret(rotated, overlap=timedelta(hours=overlap_hours))
     typer.echo(formatting.plain(secret))
 
 
@@ -198,7 +200,7 @@ def delete(*, destination: Id, to: options.ServerOptions) -> None:
     Needs a key with the scope admin.
     """
     with to.connect() as server:
-        server.delivery.delete(destination)
+        server.delivery.delete(by_name.destination_id(server, destination))
     typer.echo(f"deleted {formatting.plain(destination)}")
 
 
@@ -220,9 +222,9 @@ def _make(destination: Destination, to: options.ServerOptions, *, as_json: bool)
         typer.echo(f"secret, shown only now: {formatting.plain(made.secret)}")
 
 
-def _set_paused(destination_id: str, to: options.ServerOptions, *, is_paused: bool) -> None:
+def _set_paused(named: str, to: options.ServerOptions, *, is_paused: bool) -> None:
     with to.connect() as server:
-        found = server.delivery.destination(destination_id)
+        found = server.delivery.destination(by_name.destination_id(server, named))
         found.paused = is_paused
         server.delivery.update(found)
 
@@ -235,6 +237,10 @@ def target(one: Destination) -> str:
     return one.webhook.url if which == "webhook" else f"{one.store.store}/{one.store.folder}"
 
 
+def _topic(number: messages.DeliveryTopic.ValueType) -> str:
+    return messages.DeliveryTopic.Name(number).removeprefix("DELIVERY_TOPIC_").lower()
+
+
 def _show(console: Console, found: Sequence[Destination]) -> None:
     if not found:
         console.print("There is no destination.")
@@ -243,6 +249,7 @@ def _show(console: Console, found: Sequence[Destination]) -> None:
         Column(heading="Id", is_text=True, least=20),
         Column(heading="Name", is_text=True),
         Column(heading="Where", is_text=True),
+        Column(heading="Topics", is_text=True),
         Column(heading="Paused", is_text=True),
         Column(heading="Last arrival", is_text=True, least=16),
     ]
@@ -251,6 +258,7 @@ def _show(console: Console, found: Sequence[Destination]) -> None:
             formatting.plain(one.destination_id),
             formatting.plain(one.name),
             formatting.plain(target(one)),
+            ", ".join(map(_topic, one.topics)) or formatting.ABSENT,
             lists.shown(one, "pause_reason", UTC),
             lists.shown(one, "delivered_at", UTC),
         ]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from tallywire.cli import alert_tables, formatting, json_output, lists, options, problems
+from tallywire.cli import alert_tables, by_name, formatting, json_output, lists, options, problems
 
 app = typer.Typer(
     help="See incidents of alert rules, and say who is at work.",
@@ -17,6 +17,7 @@ app = typer.Typer(
 
 Id = Annotated[str, typer.Argument(metavar="INCIDENT", help="The id of the incident.")]
 _PAGE: Final = 100
+_RULE: Final = "alr_"  # how ids of rules begin: incidents outlive their rule, and are found by it
 
 
 @app.command(name="list")
@@ -25,7 +26,7 @@ _PAGE: Final = 100
 def list_incidents(
     *,
     only_open: Annotated[bool, typer.Option("--open", help="Those that have not ended.")] = False,
-    rule: Annotated[str, typer.Option("--rule", help="Those of a rule, by its id.")] = "",
+    rule: Annotated[str, typer.Option("--rule", help="Those of a rule, by its id or name.")] = "",
     of: options.PeriodOptions,
     limit: lists.Limit = lists.DEFAULT_LIMIT,
     to: options.ServerOptions,
@@ -37,7 +38,10 @@ def list_incidents(
     """
     question = of.question()
     with to.connect() as server:
-        chosen: dict[str, Any] = {"rule_id": rule, "only_open": only_open, "page_size": min(limit, _PAGE)}
+        rule_id = by_name.rule_id(server, rule) if rule else ""
+        if rule and not rule_id.startswith(_RULE):
+            raise problems.WrongUsage(f"there is no rule {rule!r}: `tallywire alerts list` lists those that there are")
+        chosen: dict[str, Any] = {"rule_id": rule_id, "only_open": only_open, "page_size": min(limit, _PAGE)}
         if of.is_given:
             asked = options.asked(question, server)
             chosen |= {"start": asked.start, "end": asked.end}

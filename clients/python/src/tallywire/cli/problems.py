@@ -78,6 +78,8 @@ def explain(error: errors.TallywireError) -> str:
             return f"{error}. `tallywire alerts list` lists those that there are"
         case errors.NotFound(reason="INCIDENT_NOT_FOUND"):
             return f"{error}. `tallywire incidents list` lists those that there are"
+        case errors.NotFound(reason="DESTINATION_NOT_FOUND"):
+            return f"{error}. `tallywire destinations list` lists those that there are"
         case errors.NotFound(reason="CUSTOM_METRIC_NOT_FOUND"):
             return f"{error}. `tallywire custom-metrics list` lists those that there are"
         case errors.FailedPrecondition(reason="PAIR_INCOMPLETE" | "CUSTOM_METRIC_INCOMPLETE") if (

@@ -1,7 +1,7 @@
 """Tables that fit the terminal.
 
 A table that is too wide first breaks its headings, then cuts its texts with an ellipsis, and at last becomes a list: a
-block of lines for each row. Figures are never cut.
+block of lines for each row. Figures are never cut, nor are texts of columns that wrap.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Final
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, OverflowMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -28,11 +28,14 @@ Charts = Callable[[int], Sequence[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column: figures stand on the right, texts on the left, and a text may be cut down to `least` characters."""
+    """A column: figures stand on the right, texts on the left, and a text may be cut down to `least` characters, or
+    broken into lines of so many.
+    """
 
     heading: str
     is_text: bool = False
     least: int = 12
+    wraps: bool = False
 
 
 def show(
@@ -119,8 +122,8 @@ def _table(
             Text(_broken(column.heading, width)),
             justify="left" if column.is_text else "right",
             vertical="bottom",
-            no_wrap=True,
-            overflow="ellipsis",
+            no_wrap=not column.wraps,
+            overflow="fold" if column.wraps else "ellipsis",
             width=width,
         )
     if charts:
@@ -155,4 +158,5 @@ def _list(console: Console, columns: Sequence[Column], rows: Sequence[Sequence[s
             line.truncate(left, overflow="ellipsis", pad=True)
             line.append(" " * _GAP)
             line.append(cell if column.is_text else " " * (right - cell_len(cell)) + cell)
-            console.print(Text(" " * _INDENT).append_text(line), no_wrap=True, overflow="ellipsis")
+            overflow: OverflowMethod = "fold" if column.wraps else "ellipsis"
+            console.print(Text(" " * _INDENT).append_text(line), no_wrap=not column.wraps, overflow=overflow)
