@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from tallywire import AsyncClient
 
 # A shell starts what runs in the background of a script with SIGINT ignored, which children inherit: tests that send
-# Ctrl-C to a child expect what a terminal's user gets.
+# Ctrl-C to a child expect what a terminal's user gets. nohup does the same with SIGHUP.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # As the service itself does: the default draws every local variable of every frame, which takes seconds.
 structlog.configure(

@@ -241,7 +241,7 @@ def test_the_quick_start_is_two_lines() -> None:
     lines = [line for line in PAGES[documentation.README].splitlines() if re.match(r" *python3 -m venv ", line)]
     assert len(lines) == 2
     demo, tests = lines
-    assert demo.removesuffix(".venv/bin/python -m server demo") == tests.removesuffix(".venv/bin/python -m pytest -n 2")
+    assert demo.removesuffix(".venv/bin/python -m server demo") == tests.removesuffix(".venv/bin/python -m pytest -n 3")
     for file in re.findall(r"-r (\S+)", demo):
         assert (ROOT / file).is_file()
 
