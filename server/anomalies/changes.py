@@ -200,7 +200,7 @@ async def _planned(question: ChangesQuestion, reader: Reader, period: TimeRange)
     if len(selections) > _MOST_FIGURES:
         raise Refused(
             Reason.TOO_MANY_VALUES,
-            f"the greatest values of these metrics have {len(selections):,} figures now and before, more than"
+            f"accounting for these metrics by these dimensions takes {len(selections):,} figures, more than"
             f" {_MOST_FIGURES:,}: ask for fewer metrics or dimensions",
             field="metrics",
             metadata={"limit": str(_MOST_FIGURES)},

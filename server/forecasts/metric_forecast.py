@@ -180,7 +180,7 @@ def _too_short(question: ForecastQuestion, short: TooShortError) -> Refused:
     return Refused(
         Reason.HISTORY_TOO_SHORT,
         f"a forecast of {question.horizon} {unit}s whose error is known needs {short.needed} whole {unit}s of history,"
-        f" at least half of them with a value; there are {short.found}: ask for fewer, or later",
+        f" at least half of them with a value; there are {short.found}: ask for fewer ahead, or later",
         field="horizon",
         metadata={"needed": str(short.needed), "found": str(short.found), "unit": unit},
     )

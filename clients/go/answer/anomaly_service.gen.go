@@ -43,13 +43,13 @@ func (v ListAnomaliesResponse) HistoryStart() time.Time {
 	return instant(v.message.GetHistoryStart())
 }
 
-// Series is how many series were judged: one of each metric for the whole and for each value.
+// Series is how many series were looked at: one of each metric for the whole and for each value.
 func (v ListAnomaliesResponse) Series() int32 {
 	return v.message.GetSeries()
 }
 
-// UnjudgedSeries is how many of these could not be judged in any bucket: they have too little history, or no
-// values.
+// UnjudgedSeries is how many of these could not be judged in any bucket, because they have too little history or
+// no values.
 func (v ListAnomaliesResponse) UnjudgedSeries() int32 {
 	return v.message.GetUnjudgedSeries()
 }

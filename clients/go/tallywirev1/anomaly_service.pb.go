@@ -474,9 +474,10 @@ type ListAnomaliesResponse struct {
 	Granularity Granularity `protobuf:"varint,4,opt,name=granularity,proto3,enum=tallywire.v1.Granularity" json:"granularity,omitempty"`
 	// history_start is where the history begins that was read.
 	HistoryStart *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=history_start,json=historyStart,proto3" json:"history_start,omitempty"`
-	// series is how many series were judged: one of each metric for the whole and for each value.
+	// series is how many series were looked at: one of each metric for the whole and for each value.
 	Series int32 `protobuf:"varint,6,opt,name=series,proto3" json:"series,omitempty"`
-	// unjudged_series is how many of these could not be judged in any bucket: they have too little history, or no values.
+	// unjudged_series is how many of these could not be judged in any bucket, because they have too little history or no
+	// values.
 	UnjudgedSeries int32 `protobuf:"varint,7,opt,name=unjudged_series,json=unjudgedSeries,proto3" json:"unjudged_series,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache

@@ -6379,10 +6379,11 @@ pub struct ListAnomaliesResponse {
     /// history_start is where the history begins that was read.
     #[prost(message, optional, tag = "5")]
     pub history_start: ::core::option::Option<::prost_types::Timestamp>,
-    /// series is how many series were judged: one of each metric for the whole and for each value.
+    /// series is how many series were looked at: one of each metric for the whole and for each value.
     #[prost(int32, tag = "6")]
     pub series: i32,
-    /// unjudged_series is how many of these could not be judged in any bucket: they have too little history, or no values.
+    /// unjudged_series is how many of these could not be judged in any bucket, because they have too little history or no
+    /// values.
     #[prost(int32, tag = "7")]
     pub unjudged_series: i32,
 }

@@ -4941,10 +4941,11 @@ export interface ListAnomaliesResponse {
   granularity?: Granularity;
   /** history_start is where the history begins that was read. */
   historyStart?: Instant;
-  /** series is how many series were judged: one of each metric for the whole and for each value. */
+  /** series is how many series were looked at: one of each metric for the whole and for each value. */
   series: number;
   /**
-   * unjudged_series is how many of these could not be judged in any bucket: they have too little history, or no values.
+   * unjudged_series is how many of these could not be judged in any bucket, because they have too little history or no
+   * values.
    */
   unjudgedSeries: number;
 }

@@ -264,9 +264,11 @@ class ListAnomaliesResponse(google.protobuf.message.Message):
     granularity: tallywire.v1.time_pb2.Granularity.ValueType
     """granularity is the width of buckets."""
     series: builtins.int
-    """series is how many series were judged: one of each metric for the whole and for each value."""
+    """series is how many series were looked at: one of each metric for the whole and for each value."""
     unjudged_series: builtins.int
-    """unjudged_series is how many of these could not be judged in any bucket: they have too little history, or no values."""
+    """unjudged_series is how many of these could not be judged in any bucket, because they have too little history or no
+    values.
+    """
     @property
     def context(self) -> tallywire.v1.answer_pb2.AnswerContext:
         """context says what was judged."""

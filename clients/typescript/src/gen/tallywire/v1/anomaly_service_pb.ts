@@ -165,14 +165,15 @@ export type ListAnomaliesResponse = Message<"tallywire.v1.ListAnomaliesResponse"
   historyStart?: Timestamp | undefined;
 
   /**
-   * series is how many series were judged: one of each metric for the whole and for each value.
+   * series is how many series were looked at: one of each metric for the whole and for each value.
    *
    * @generated from field: int32 series = 6;
    */
   series: number;
 
   /**
-   * unjudged_series is how many of these could not be judged in any bucket: they have too little history, or no values.
+   * unjudged_series is how many of these could not be judged in any bucket, because they have too little history or no
+   * values.
    *
    * @generated from field: int32 unjudged_series = 7;
    */

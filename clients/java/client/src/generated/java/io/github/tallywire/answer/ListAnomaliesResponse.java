@@ -67,7 +67,7 @@ public final class ListAnomaliesResponse extends Answer<io.github.tallywire.v1.L
   }
 
   /**
-   * series is how many series were judged: one of each metric for the whole and for each value.
+   * series is how many series were looked at: one of each metric for the whole and for each value.
    *
    * @return the value
    */
@@ -76,8 +76,8 @@ public final class ListAnomaliesResponse extends Answer<io.github.tallywire.v1.L
   }
 
   /**
-   * unjudged_series is how many of these could not be judged in any bucket: they have too little
-   * history, or no values.
+   * unjudged_series is how many of these could not be judged in any bucket, because they have too
+   * little history or no values.
    *
    * @return the value
    */
