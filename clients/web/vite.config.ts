@@ -25,6 +25,18 @@ export default defineConfig({
     rolldownOptions: {
       input: { app: here("index.html"), embed: here("embed.html") },
       output: {
+        // Each answer has 700 bytes in front of it: what nearly every page needs is in a few files.
+        codeSplitting: {
+          includeDependenciesRecursively: false,
+          groups: [
+            { name: "basics", test: /src\/(components\/(announce|basics|Later|Select)|api\/question)\.tsx?$/ },
+            { name: "charts", test: /src\/charts\/(Chart|draw|labels|pointing|prepare|scale)\.tsx?$/ },
+            {
+              name: "common",
+              test: /src\/(pages\/(common|courses|TileMaker|tilesOfPages)|components\/Card|charts\/Spark)\.tsx?$/,
+            },
+          ],
+        },
         // Stable names, so that a change is a diff and not a rename. The server puts the hash into the folder.
         entryFileNames: "assets/[name].js",
         chunkFileNames: "assets/[name].js",

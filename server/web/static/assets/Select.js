@@ -1,1 +1,0 @@
-import{En as e}from"./contract.js";function t({value:t,options:n,choose:r,label:i,id:a,...o}){return e(`select`,{id:a,"aria-label":i,...o,value:t,onChange:e=>{r(e.currentTarget.value)},children:n.map(([t,n])=>e(`option`,{value:t,children:n},t))})}export{t};

@@ -1,1 +1,0 @@
-import{En as e,On as t}from"./contract.js";var n=t(``);function r(e){n.value=e}function i(){return e(`p`,{class:n.value===``?`hidden`:`said`,role:`status`,onAnimationEnd:()=>{n.value=``},children:n.value})}export{r as n,i as t};

@@ -1,1 +1,0 @@
-function e(e,t){return{kind:`chart`,width:6,question:{case:`usageTrends`,value:{metrics:[e],filter:t}}}}function t(e,t,n){return{kind:`table`,width:12,question:{case:`query`,value:{groupBy:[e],metrics:[...t],orderBy:t[0]??``,pageSize:25,filter:n}}}}export{t as n,e as t};
