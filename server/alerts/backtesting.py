@@ -180,7 +180,7 @@ async def backtest(
     measure = await gauge(queries, limits, principal, draft)
     asked = AskedWindows(gauge=measure, ends=_ends(draft, period, windows.last_end(draft, queries.now())))
     found = await reading.read(queries, principal, [asked])
-    _check_number(draft, len(asked.ends) * len(found.values[0].sources))
+    _check_number(draft, len(asked.ends), len(found.values[0].sources))
     return found.context, await _backtest(draft, asked, found, with_observations=with_observations)
 
 
@@ -206,18 +206,19 @@ def _ends(draft: RuleDraft, period: Period, last: datetime) -> Sequence[datetime
     return ends
 
 
-def _check_number(draft: RuleDraft, number: int) -> None:
+def _check_number(draft: RuleDraft, number: int, values: int | None = None) -> None:
+    """Refuses so many windows, of so many values, where these are known already; says how long a period may be."""
     most = MOST_FORECASTS if draft.condition.kind is ConditionKind.FORECAST else MOST_WINDOWS
-    if number > most:
-        steps = most if not draft.group_by else max(1, most // draft.max_values)
-        values = f" and {draft.max_values} values" if draft.group_by else ""
+    if number * (values or 1) > most:
+        each = values or (draft.max_values if draft.group_by else 1)
+        longest = max(1, most // each) * draft.step
         raise Refused(
             Reason.TOO_MANY_POINTS,
-            f"the period has {number:,} windows of the rule and its values, more than {most:,}: with steps of"
-            f" {wording.duration(draft.step)}{values} take at most {wording.roughly(steps * draft.step)}, or a rule"
-            f" with longer steps{' or fewer values' if draft.group_by else ''}",
+            f"the period has {number * (values or 1):,} windows of the rule and its values, more than {most:,}: with"
+            f" steps of {wording.duration(draft.step)}{f' and {each} values' if each > 1 else ''} take at most"
+            f" {wording.roughly(longest)}, or a rule with longer steps{' or fewer values' if each > 1 else ''}",
             field="time_range",
-            metadata={"limit": str(most)},
+            metadata={"limit": str(most), "longest_seconds": f"{longest.total_seconds():.0f}"},
         )
 
 

@@ -37,7 +37,6 @@ from tallywire.v1 import alert_service_pb2 as pb
 from tallywire.v1 import answer_pb2
 
 _MAX_ID: Final = 64
-_TOO_FEW: Final = "of fewer samples than the rule asks for"
 _QUARTER: Final = timedelta(minutes=15)
 _HOUR: Final = timedelta(hours=1)
 _KINDS = {one.value: one for one in ConditionKind}
@@ -309,7 +308,6 @@ def _reason(gauge: Gauge, kept: KeptStanding) -> str:
 
 def observation(found: Observation, level: State) -> pb.AlertObservation:
     """Returns the message of what a window came to, and how it alone would stand."""
-    is_too_few = level is State.NO_DATA and found.measured is not None
     return pb.AlertObservation(
         window_end=shared.instant(found.at),
         figure=found.figure,
@@ -318,5 +316,12 @@ def observation(found: Observation, level: State) -> pb.AlertObservation:
         low=found.low,
         high=found.high,
         level=STATES[level],
-        reason=found.error or found.reason or (_TOO_FEW if is_too_few else ""),
+        reason=found.error or found.reason or _missing(found, level),
     )
+
+
+def _missing(found: Observation, level: State) -> str:
+    """Returns why a window has no data, where nothing else says so."""
+    if level is not State.NO_DATA:
+        return ""
+    return "of fewer samples than the rule asks for" if found.measured is not None else "there is nothing to measure"

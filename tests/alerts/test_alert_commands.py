@@ -99,7 +99,7 @@ async def test_a_rule_is_shown_with_its_part_and_whom_it_tells(
         "alerts", "create", "Slow", "--metric", "avg_response_time_ms", "--critical", "5", *part, "--to", "ops"
     )
     words = " ".join(made.split())
-    for said in ("Only agent=ada", "Severity high", "Of at least 7", "Without data alert", "Tells dst_"):
+    for said in ("Only agent=ada", "Severity high", "Least samples 7", "Without data alert", "Tells dst_"):
         assert said in words
     await run("alerts", "create", "Quiet", "--kind", "absence")
     listed = await commands.csv(server.address, editor, "alerts", "list")

@@ -319,19 +319,35 @@ async def test_a_rule_that_tells_nobody_says_so(accounts: Accounts, editor: Call
     assert await told() == {"named": 0, "open": 0}
 
 
-async def test_a_backtest_of_too_much_says_how_much_it_takes(editor: Caller) -> None:
-    period = {"start": {"seconds": int(AT.timestamp()) - 90 * 86_400}, "end": {"seconds": int(AT.timestamp())}}
-    for change, said in (
-        ({}, "with steps of 1 minute take at most 20 days, or a rule with longer steps"),
-        (
-            {"group_by": "agent"},
-            "with steps of 1 minute and 20 values take at most 25 hours, or a rule with longer steps",
-        ),
-    ):
-        asked = {"rule": {**RULE, **change}, "time_range": period}
-        with pytest.raises(grpc.aio.AioRpcError, match=said) as refused:
-            await one(editor, "BacktestAlertRule", asked)
-        assert serving.refusal(refused.value).reason == "TOO_MANY_POINTS"
+@pytest.mark.parametrize(
+    ("change", "longest", "said"),
+    [
+        ({}, 30_000 * 60, "with steps of 1 minute take at most 20 days, or a rule with longer steps"),
+        ({"group_by": "agent"}, 1_500 * 60, "with steps of 1 minute and 20 values take at most 25 hours, or a rule"),
+    ],
+)
+async def test_a_backtest_of_too_much_says_how_much_it_takes(
+    editor: Caller, change: dict[str, Any], longest: int, said: str
+) -> None:
+    end = int(AT.timestamp())
+
+    async def tried(seconds: int) -> Any:
+        period = {"start": {"seconds": end - seconds}, "end": {"seconds": end}}
+        return await one(editor, "BacktestAlertRule", {"rule": {**RULE, **change}, "time_range": period})
+
+    with pytest.raises(grpc.aio.AioRpcError, match=said) as refused:
+        await tried(90 * 86_400)
+    assert serving.refusal(refused.value).reason == "TOO_MANY_POINTS"
+    assert serving.info(refused.value)["longest_seconds"] == str(longest)
+    assert not (await tried(longest)).incidents
+
+
+async def test_windows_without_data_say_why(editor: Caller) -> None:
+    found = await one(editor, "TestAlertRule", {"rule": RULE})
+    assert {each.reason for each in found.values[0].observations} == {"there is nothing to measure"}
+    many = {"name": "Many", "metric": "events", "minimum_samples": 3, "condition": VALUE}
+    found = await one(editor, "TestAlertRule", {"rule": many})
+    assert {each.reason for each in found.values[0].observations} == {"of fewer samples than the rule asks for"}
 
 
 async def test_a_rule_is_snoozed_for_a_while(editor: Caller) -> None:

@@ -96,6 +96,18 @@ def test_what_is_unknown_is_refused(wrong: Any, why: str) -> None:
         wrong()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (lambda: alert_rules.condition("value", "above", warning=1, criticl=2), "'criticl'. Did you mean 'critical'"),  # type: ignore[call-arg]
+        (lambda: alert_rules.rule("a", "events", alert_rules.condition("absence"), colour=1), r"rule\(\) .* 'colour'$"),  # type: ignore[call-arg]
+    ],
+)
+def test_what_is_misspelled_is_not_left_out(wrong: Any, why: str) -> None:
+    with pytest.raises(TypeError, match=why):
+        wrong()
+
+
 def test_options_make_the_same_rule_as_code() -> None:
     wrong = alert_options.ConditionOptions(kind="change", critical=30, baseline="day")
     assert wrong.condition() == alert_rules.condition("change", "above", critical=30, baseline="day")

@@ -104,7 +104,8 @@ const (
 	ErrorReason_ERROR_REASON_TIME_BEFORE_FLOOR ErrorReason = 42
 	// INVALID_ARGUMENT. time_zone is not the name of an IANA time zone.
 	ErrorReason_ERROR_REASON_INVALID_TIME_ZONE ErrorReason = 43
-	// INVALID_ARGUMENT. The series would have more than 2,000 points. Metadata: limit.
+	// INVALID_ARGUMENT. The series would have more than 2,000 points. Metadata: limit; for a backtest of an alert
+	// rule longest_seconds, which is how long its period may be.
 	ErrorReason_ERROR_REASON_TOO_MANY_POINTS ErrorReason = 44
 	// INVALID_ARGUMENT. There is no metric of this name, or it has no series. Metadata: metric.
 	ErrorReason_ERROR_REASON_UNKNOWN_METRIC ErrorReason = 45

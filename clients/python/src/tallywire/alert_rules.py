@@ -1,5 +1,6 @@
 """Alert rules as they are written in code: a rule, what is wrong, and when nobody is told."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypedDict, Unpack
@@ -98,8 +99,9 @@ _DURATIONS: Final = ("window", "step", "hold_for", "delay", "close_after", "remi
 
 def condition(kind: Kind, direction: Direction | None = None, **options: Unpack[ConditionArguments]) -> AlertCondition:
     """Returns what is wrong: condition("value", "above", critical=5). Raises ValueError for an unknown name, and for an
-    option of another kind.
+    option of another kind; TypeError for one that there is not.
     """
+    _check_known("condition", options, ConditionArguments)
     for name in options:
         if _OF_KINDS.get(name, kind) != kind:
             raise ValueError(f"{name} belongs to a condition of the kind {_OF_KINDS[name]}, not {kind}")
@@ -135,8 +137,10 @@ def condition(kind: Kind, direction: Direction | None = None, **options: Unpack[
 
 def rule(name: str, metric: str, wrong: AlertCondition, **options: Unpack[RuleArguments]) -> AlertRule:
     """Returns a rule, to be tested, backtested or created: a metric, and what is wrong with it as condition() makes it.
-    metric is empty for the kind "absence". Raises ValueError for an unknown name.
+    metric is empty for the kind "absence". Raises ValueError for an unknown name; TypeError for an option that there is
+    not.
     """
+    _check_known("rule", options, RuleArguments)
     plain: dict[str, Any] = {field: value for field, value in options.items() if field in _AS_THEY_ARE}
     made = AlertRule(name=name, metric=metric, condition=wrong, **plain)
     for field in _DURATIONS:
@@ -160,6 +164,15 @@ def rule(name: str, metric: str, wrong: AlertCondition, **options: Unpack[RuleAr
 def mute_window(mute: AlertMute) -> messages.MuteWindow:
     """Returns a time in which nobody is told, as messages have it."""
     return messages.MuteWindow(cron=mute.cron, duration=_duration(mute.duration), time_zone=mute.time_zone)
+
+
+def _check_known(function: str, options: Mapping[str, Any], among: type[Any]) -> None:
+    """Refuses options that there are not as Python does: a limit that is misspelled must not be a rule without one."""
+    for name in options:
+        if name not in among.__annotations__:
+            near = difflib.get_close_matches(name, among.__annotations__, 1)
+            hint = f". Did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
 
 
 def _duration(time: timedelta) -> duration_pb2.Duration:

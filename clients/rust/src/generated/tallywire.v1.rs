@@ -13401,7 +13401,8 @@ pub enum ErrorReason {
     TimeBeforeFloor = 42,
     /// INVALID_ARGUMENT. time_zone is not the name of an IANA time zone.
     InvalidTimeZone = 43,
-    /// INVALID_ARGUMENT. The series would have more than 2,000 points. Metadata: limit.
+    /// INVALID_ARGUMENT. The series would have more than 2,000 points. Metadata: limit; for a backtest of an alert
+    /// rule longest_seconds, which is how long its period may be.
     TooManyPoints = 44,
     /// INVALID_ARGUMENT. There is no metric of this name, or it has no series. Metadata: metric.
     UnknownMetric = 45,

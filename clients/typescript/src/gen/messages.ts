@@ -8629,7 +8629,7 @@ export interface GetLeadResponse {
  * - `TIME_RANGE_TOO_LARGE`: INVALID_ARGUMENT. The period is longer than 1,830 days, or than the 400 that daily statistics have. Metadata: limit_days.
  * - `TIME_BEFORE_FLOOR`: OUT_OF_RANGE. start is before 1980-01-01T00:00:00Z.
  * - `INVALID_TIME_ZONE`: INVALID_ARGUMENT. time_zone is not the name of an IANA time zone.
- * - `TOO_MANY_POINTS`: INVALID_ARGUMENT. The series would have more than 2,000 points. Metadata: limit.
+ * - `TOO_MANY_POINTS`: INVALID_ARGUMENT. The series would have more than 2,000 points. Metadata: limit; for a backtest of an alert rule longest_seconds, which is how long its period may be.
  * - `UNKNOWN_METRIC`: INVALID_ARGUMENT. There is no metric of this name, or it has no series. Metadata: metric.
  * - `TOO_MANY_METRICS`: INVALID_ARGUMENT. More metrics than allowed. Metadata: limit.
  * - `TOO_MANY_FILTERS`: INVALID_ARGUMENT. More filters than allowed, or two by the same dimension: figures are kept by single dimensions and by pairs of them. Metadata: limit.

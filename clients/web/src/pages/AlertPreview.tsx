@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { AlertService } from "@contract/alert_service_pb.js";
 import type { BacktestAlertRuleResponse } from "@contract/alert_service_pb.js";
-import { problemOf } from "../api/errors";
+import { CallError, problemOf } from "../api/errors";
 import { useQuestion } from "../api/question";
 import { call } from "../api/transport";
 import { Chart } from "../charts/Chart";
@@ -96,6 +96,26 @@ export function AlertCourse({ draft }: { draft: Draft }): JSX.Element {
   );
 }
 
+interface Backtest {
+  answer: BacktestAlertRuleResponse;
+  start: number;
+  end: number;
+}
+
+/** Tries a rule on so many days up to now; on as many as the service takes where these are too many for its steps. */
+async function tried(rule: ReturnType<typeof ruleOf>, length: number): Promise<Backtest> {
+  const end = Date.now();
+  const start = end - length;
+  const timeRange = { start: timestampFromMs(start), end: timestampFromMs(end) };
+  try {
+    return { answer: await call(AlertService.method.backtestAlertRule, { rule, timeRange }), start, end };
+  } catch (error) {
+    const longest = error instanceof CallError ? Number(error.about["longest_seconds"] ?? 0) * 1000 : 0;
+    if (longest <= 0 || longest >= length) throw error;
+    return tried(rule, longest);
+  }
+}
+
 function Found({ found, start, end }: { found: BacktestAlertRuleResponse; start: number; end: number }): JSX.Element {
   const bars = strip(
     found.incidents.map((one) => ({
@@ -108,7 +128,7 @@ function Found({ found, start, end }: { found: BacktestAlertRuleResponse; start:
   return (
     <>
       <p data-backtest>
-        <b>{t.alerts.wouldHave(found.totalIncidents, DAYS)}</b>{" "}
+        <b>{t.alerts.wouldHave(found.totalIncidents, Math.max(1, Math.round((end - start) / DAY_MS)))}</b>{" "}
         <span class="muted">{t.alerts.openTime(figure(Number(found.openTime?.seconds ?? 0n) * 1000, "ms"))}</span>
       </p>
       <svg
@@ -126,27 +146,19 @@ function Found({ found, start, end }: { found: BacktestAlertRuleResponse; start:
   );
 }
 
-/** Tries a rule on the last 90 days. */
+/** Tries a rule on the last 90 days, or as many as its steps allow. */
 export function AlertBacktest({ draft }: { draft: Draft }): JSX.Element {
-  const [found, setFound] = useState<{ answer: BacktestAlertRuleResponse; start: number; end: number } | undefined>();
+  const [found, setFound] = useState<Backtest | undefined>();
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
   const tryOut = (): void => {
     setBusy(true);
     setProblem("");
-    const end = Date.now();
-    const start = end - DAYS * DAY_MS;
-    const timeRange = { start: timestampFromMs(start), end: timestampFromMs(end) };
-    call(AlertService.method.backtestAlertRule, { rule: ruleOf({ ...draft, name: "-" }), timeRange })
-      .then(
-        (answer) => {
-          setFound({ answer, start, end });
-        },
-        (error: unknown) => {
-          setFound(undefined);
-          setProblem(problemOf(error));
-        },
-      )
+    tried(ruleOf({ ...draft, name: "-" }), DAYS * DAY_MS)
+      .then(setFound, (error: unknown) => {
+        setFound(undefined);
+        setProblem(problemOf(error));
+      })
       .finally(() => {
         setBusy(false);
       });

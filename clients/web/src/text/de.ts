@@ -983,7 +983,8 @@ export const de: Texts = {
     course: "Verlauf",
     now: (text) => `Jetzt: ${text}`,
     tryOut: "An 90 Tagen versuchen",
-    wouldHave: (n, days) => `Sie hätte in ${String(days)} Tagen ${n === 1 ? "einmal" : `${String(n)}-mal`} ausgelöst.`,
+    wouldHave: (n, days) =>
+      `Sie hätte in ${plural(days, "Tag", "Tagen")} ${n === 1 ? "einmal" : `${String(n)}-mal`} ausgelöst.`,
     openTime: (text) => `Zusammen ${text} offen.`,
     strip: "Vorfälle, die es gegeben hätte",
     incidents: "Vorfälle",

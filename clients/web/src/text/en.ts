@@ -979,8 +979,8 @@ export const en = {
     tryOut: "Try on 90 days",
     wouldHave: (n: number, days: number) =>
       n === 1
-        ? `It would have fired once in ${String(days)} days.`
-        : `It would have fired ${String(n)} times in ${String(days)} days.`,
+        ? `It would have fired once in ${plural(days, "day", "days")}.`
+        : `It would have fired ${String(n)} times in ${plural(days, "day", "days")}.`,
     openTime: (text: string) => `Open for ${text} in all.`,
     strip: "Incidents there would have been",
     incidents: "Incidents",

@@ -135,7 +135,7 @@ _TIMES: Final = (
 )
 _TEXTS: Final = (
     ("For each", "group_by"),
-    ("Of at least", "minimum_samples"),
+    ("Least samples", "minimum_samples"),
     ("Description", "description"),
     ("Runbook", "runbook_url"),
     ("Zone", "time_zone"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rich import box
+from rich.align import VerticalAlignMethod
 from rich.cells import cell_len
 from rich.console import Console, OverflowMethod
 from rich.table import Table
@@ -117,11 +118,12 @@ def _table(
 ) -> Table:
     """Returns the table, in the widths."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    side: VerticalAlignMethod = "top" if any(column.wraps for column in columns) else "bottom"
     for column, width in zip(columns, widths, strict=True):
         table.add_column(
             Text(_broken(column.heading, width)),
             justify="left" if column.is_text else "right",
-            vertical="bottom",
+            vertical=side,
             no_wrap=not column.wraps,
             overflow="fold" if column.wraps else "ellipsis",
             width=width,

@@ -106,7 +106,9 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     ERROR_REASON_INVALID_TIME_ZONE: _ErrorReason.ValueType  # 43
     """INVALID_ARGUMENT. time_zone is not the name of an IANA time zone."""
     ERROR_REASON_TOO_MANY_POINTS: _ErrorReason.ValueType  # 44
-    """INVALID_ARGUMENT. The series would have more than 2,000 points. Metadata: limit."""
+    """INVALID_ARGUMENT. The series would have more than 2,000 points. Metadata: limit; for a backtest of an alert
+    rule longest_seconds, which is how long its period may be.
+    """
     ERROR_REASON_UNKNOWN_METRIC: _ErrorReason.ValueType  # 45
     """INVALID_ARGUMENT. There is no metric of this name, or it has no series. Metadata: metric."""
     ERROR_REASON_TOO_MANY_METRICS: _ErrorReason.ValueType  # 46
@@ -482,7 +484,9 @@ ERROR_REASON_TIME_BEFORE_FLOOR: ErrorReason.ValueType  # 42
 ERROR_REASON_INVALID_TIME_ZONE: ErrorReason.ValueType  # 43
 """INVALID_ARGUMENT. time_zone is not the name of an IANA time zone."""
 ERROR_REASON_TOO_MANY_POINTS: ErrorReason.ValueType  # 44
-"""INVALID_ARGUMENT. The series would have more than 2,000 points. Metadata: limit."""
+"""INVALID_ARGUMENT. The series would have more than 2,000 points. Metadata: limit; for a backtest of an alert
+rule longest_seconds, which is how long its period may be.
+"""
 ERROR_REASON_UNKNOWN_METRIC: ErrorReason.ValueType  # 45
 """INVALID_ARGUMENT. There is no metric of this name, or it has no series. Metadata: metric."""
 ERROR_REASON_TOO_MANY_METRICS: ErrorReason.ValueType  # 46

@@ -267,7 +267,8 @@ export enum ErrorReason {
   INVALID_TIME_ZONE = 43,
 
   /**
-   * INVALID_ARGUMENT. The series would have more than 2,000 points. Metadata: limit.
+   * INVALID_ARGUMENT. The series would have more than 2,000 points. Metadata: limit; for a backtest of an alert
+   * rule longest_seconds, which is how long its period may be.
    *
    * @generated from enum value: ERROR_REASON_TOO_MANY_POINTS = 44;
    */
