@@ -8,10 +8,13 @@ from typing import Any
 from server.organizations.alerts import AlertStanding, Observation, State
 from server.store import alert_values
 from server.store.database import Database
+from server.tenancy.principal import Scope
+from tests.support import serving
 from tests.support.rpcs import answers
 from tests.support.serving import Caller
 
 VALUE = {"value": {}, "direction": 1, "critical": 0.5}
+EDITOR = (Scope.READ, Scope.EDIT)
 RULE = {"name": "Errors", "metric": "error_rate", "condition": VALUE}
 
 
@@ -19,6 +22,12 @@ async def one(caller: Caller, rpc: str, fields: Mapping[str, Any] | None = None)
     """What an RPC of AlertService answers; of a subscription the first message."""
     (answer,) = await answers(caller, f"AlertService/{rpc}", fields or {})
     return answer
+
+
+async def why(caller: Caller, rpc: str, fields: Mapping[str, Any] | None = None) -> tuple[str, str]:
+    """The reason and the field for which a call is refused; it must be."""
+    found = serving.refusal(await serving.refused(one(caller, rpc, fields)))
+    return found.reason, found.field
 
 
 async def made(caller: Caller, **fields: Any) -> Any:
