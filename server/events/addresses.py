@@ -42,7 +42,8 @@ def _decoded(value: str) -> str:
     # makes work for the other.
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())
     text = "".join(character for character in text if unicodedata.category(character) not in ("Cf", "Cc"))
-    return re.sub(r"\s*@\s*", "@", " ".join(text.split()))
+    # Marks that stand side by side now have an order.
+    return re.sub(r"\s*@\s*", "@", " ".join(unicodedata.normalize("NFKC", text).split()))
 
 
 def _bare(text: str) -> str:

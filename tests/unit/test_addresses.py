@@ -67,6 +67,7 @@ def test_encoding_case_and_what_stands_around_make_no_other(local: str, domain: 
 
 
 @example("%²0")
+@example("¨\x1f\u1baa")
 @given(st.text())
 def test_the_form_of_a_form_is_itself(text: str) -> None:
     once = addresses.normal_form(text + _PLAIN)
