@@ -66,5 +66,7 @@ async def test_a_band_of_the_overview(settings: Settings, server: Running, accou
         assert seen["caption"].startswith(HELD)
     assert report["rings"] == 1
     assert "Expected" in report["reading"]
+    assert "Expected" in report["tooltip"]
+    assert "open" not in report["tooltip"]
     assert report["shift"] < 0.05
     assert report["over"] == 0

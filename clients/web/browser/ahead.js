@@ -40,6 +40,7 @@ await run(async (browser, report) => {
   await chart.focus();
   await page.keyboard.press("End");
   report.reading = await tile(page).locator("[aria-live=polite]").textContent();
+  report.tooltip = await tile(page).locator(".tooltip").textContent();
   report.shift = await page.evaluate("window.shift");
   report.violations = await violations(page);
   await page.goto(`${origin}/overview?${RANGE}&focus=cost_micros&agent=bot&cmp=none`);

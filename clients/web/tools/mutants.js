@@ -78,8 +78,8 @@ const MUTANTS = [
   [
     "lines have the colour of their place",
     "charts/prepare.ts",
-    "lines.push({ key: one.key, color: one.color, earlier: false, area, ...made });",
-    "lines.push({ key: one.key, color: input.series.indexOf(one) + 1, earlier: false, area, ...made });",
+    "key: one.key, color: one.color, earlier: false, area,",
+    "key: one.key, color: input.series.indexOf(one) + 1, earlier: false, area,",
   ],
   [
     "bars have the colour of their place",

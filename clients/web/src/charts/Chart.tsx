@@ -82,16 +82,22 @@ function expectedText({ point, low, high }: Expected, unit: string): string {
   return `${figure(point, unit)} (${figure(low, unit)} – ${figure(high, unit)})`;
 }
 
+/** Tells whether nothing has happened yet in a bucket, which is only expected. */
+function isAhead({ series }: ChartProps, index: number): boolean {
+  return series.some((one) => one.ahead?.[index]) && series.every((one) => index >= one.values.length);
+}
+
 function rowsAt(props: ChartProps, index: number): Row[] {
   const rows: Row[] = [];
   for (const one of props.series) {
-    rows.push({
-      key: one.key,
-      label: one.label,
-      color: one.color,
-      earlier: false,
-      text: figure(one.values[index], props.unit),
-    });
+    if (!isAhead(props, index))
+      rows.push({
+        key: one.key,
+        label: one.label,
+        color: one.color,
+        earlier: false,
+        text: figure(one.values[index], props.unit),
+      });
     const ahead = one.ahead?.[index];
     if (ahead !== null && ahead !== undefined) {
       rows.push({
@@ -157,7 +163,7 @@ function Tooltip({
           {text}
         </p>
       ))}
-      {props.onOpen !== undefined && <span class="muted">{t.chart.open}</span>}
+      {props.onOpen !== undefined && !isAhead(props, index) && <span class="muted">{t.chart.open}</span>}
     </div>
   );
 }
