@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from server.organizations.restriction import Restriction
+
 SESSION_IDLE: Final = timedelta(hours=12)  # a session ends after so long without a call
 SESSION_LIFETIME: Final = timedelta(days=7)
 CODE_LIFETIME: Final = timedelta(minutes=10)
@@ -37,6 +39,10 @@ class ApiKey:
     parent_key_id: str | None = None
     subject: str = ""
     idle_until: datetime | None = None
+    role: str = ""  # the name of the role that the scopes were of; empty where they were chosen one by one
+    restriction: Restriction | None = None
+    networks: tuple[str, ...] = ()  # that calls must come from, in the notation of CIDR; none: any
+    last_used_at: datetime | None = None  # to ten minutes
 
     @property
     def owner(self) -> str:

@@ -57,6 +57,10 @@ class InvalidSetting(OrganizationError):
         self.setting = setting
 
 
+class InvalidKey(OrganizationError):
+    """What a key cannot be."""
+
+
 class InvalidPrice(OrganizationError):
     """An entry that a price list cannot have."""
 

@@ -87,6 +87,10 @@ def session(
         expires_at=_instant(principal.expires_at),
         idle_until=_instant(principal.idle_until),
     )
+    message.role = principal.role
+    if principal.restriction is not None:
+        message.restriction.dimension = principal.restriction.dimension
+        message.restriction.values.extend(principal.restriction.values)
     if principal.embed is not None:
         message.embed.CopyFrom(_embed(principal.embed))
     message.organization.organization_handle = handle

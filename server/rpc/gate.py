@@ -6,21 +6,19 @@ import asyncio
 import functools
 import time
 import urllib.parse
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, NamedTuple, TypeAlias
 
 import grpc
 
-from server import errors, log_throttle, telemetry
 from server.admission import request_limits
 from server.admission.admission import Admission
 from server.errors import Reason, Refused
+from server.organizations import networks
 from server.organizations.audit_trail import Actor, ActorKind
-from server.rpc import embedding, keyless, requests, statuses, unknown_fields
+from server.rpc import answering, embedding, keyless, requests, restricting, unknown_fields
 from server.tenancy import sign_ins
 from server.tenancy.authentication import Authenticator
 from server.tenancy.principal import Principal, Scope
@@ -28,7 +26,6 @@ from server.tenancy.principal import Principal, Scope
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _Metadata: TypeAlias = "Iterable[tuple[str, str | bytes]] | None"
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-_Refusal: TypeAlias = "Refused | Callable[[_Context], Refused]"  # made for the call if it counts the address
 
 # For so long a stream that cannot be let in is not read, which slows its sender down; then it is refused.
 _STREAM_PATIENCE = 5.0
@@ -144,7 +141,7 @@ class Gate(grpc.aio.ServerInterceptor):
         refusal = await self._authenticate(method, handler_call_details.invocation_metadata)
         if refusal is None and wrapped.unary_unary and self._scopes[method] is Scope.INGEST:
             refusal = self._admission.refusal(caller().principal)
-        return wrapped if refusal is None else _refusing(method, refusal)
+        return wrapped if refusal is None else answering.refusing(method, refusal)
 
     def _wrap(self, method: str, handler: Any) -> _Handler:
         """Returns the handler for all calls of a method."""
@@ -158,7 +155,7 @@ class Gate(grpc.aio.ServerInterceptor):
             return grpc.stream_stream_rpc_method_handler(self._stream(method, handler.stream_stream), keep, serialize)
         return grpc.unary_stream_rpc_method_handler(self._stream(method, handler.unary_stream), keep, serialize)
 
-    async def _authenticate(self, method: str, metadata: _Metadata) -> "_Refusal | None":
+    async def _authenticate(self, method: str, metadata: _Metadata) -> "answering.Refusal | None":
         """Sets the caller of the call; returns why the call may not be made, if so."""
         try:
             text = _credential(metadata)
@@ -170,9 +167,10 @@ class Gate(grpc.aio.ServerInterceptor):
                 return functools.partial(self._bad_credential, text)
             self._check_scope(method, principal)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the caller as it is
-            refusal = _refusal(error, method)
-            _let_go(error)
+            refusal = answering.refusal_of(error, method)
+            answering.let_go(error)
             return refusal
+        restricting.begin(principal)
         _caller.set(Caller(principal=principal, authenticate=_Credential(self, method, text).authenticate))
         return None
 
@@ -185,7 +183,7 @@ class Gate(grpc.aio.ServerInterceptor):
         """
 
         async def call(request: _Raw, context: _Context) -> object:
-            async with _Answering(method, context):
+            async with answering.Answering(method, context):
                 async with asyncio.timeout(self._max_call_seconds):
                     with self._signing_in.one() as free:
                         if not free:
@@ -200,7 +198,8 @@ class Gate(grpc.aio.ServerInterceptor):
 
     def _unary(self, method: str, handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def call(request: _Raw, context: _Context) -> object:
-            async with _Answering(method, context):
+            async with answering.Answering(method, context):
+                check_network(caller().principal, context)
                 async with asyncio.timeout(self._max_call_seconds):
                     if self._scopes[method] is not Scope.INGEST:
                         with self._admission.asking(caller().principal.organization_id):
@@ -217,7 +216,8 @@ class Gate(grpc.aio.ServerInterceptor):
         """Wraps a handler that writes its responses to the context, so that its errors pass through here too."""
 
         async def call(request: _Raw | AsyncIterator[_Raw], context: _Context) -> None:
-            async with _Answering(method, context):
+            async with answering.Answering(method, context):
+                check_network(caller().principal, context)
                 if isinstance(request, _Raw):
                     with self._admission.asking(caller().principal.organization_id):
                         await handle(self._question(method, request), context)
@@ -263,6 +263,8 @@ class Gate(grpc.aio.ServerInterceptor):
             raise sign_ins.missing(self._scopes[method])
         if principal.embed is not None:
             embedding.check(method, principal.embed)
+        if principal.restriction is not None:
+            restricting.check(method, principal.restriction)
 
     def _question(self, method: str, request: _Raw) -> Any:
         message, principal = request.parse(), caller().principal
@@ -272,6 +274,8 @@ class Gate(grpc.aio.ServerInterceptor):
                 raise sign_ins.missing(scope, name)
         if principal.embed is not None:
             embedding.narrow(message, principal.embed)
+        if principal.restriction is not None:
+            restricting.narrow(method, message, principal.restriction)
         return message
 
 
@@ -297,103 +301,14 @@ def peer(context: _Context) -> str:
     return urllib.parse.unquote(context.peer()).rpartition(":")[0]
 
 
-class _Answering:
-    """The end of a call: whatever is raised inside becomes one of our statuses, and its duration is measured."""
-
-    __slots__ = ("_context", "_method", "_started")
-
-    def __init__(self, method: str, context: _Context) -> None:
-        self._method = method
-        self._context = context
-        self._started = time.perf_counter()
-
-    async def __aenter__(self) -> None:
-        pass
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
-    ) -> bool:
-        outcome = grpc.StatusCode.OK
-        try:
-            if isinstance(error, asyncio.CancelledError):
-                outcome = grpc.StatusCode.CANCELLED
-            elif isinstance(error, grpc.aio.InternalError):  # the client has gone
-                outcome = grpc.StatusCode.CANCELLED
-                log_throttle.write("info", "a caller has left", self._method, method=self._method)
-                _let_go(error)
-                self._context.set_code(outcome)
-                return True
-            elif isinstance(error, Exception):  # whatever it is, it must not reach the caller as it is
-                outcome = await self._refuse(_refusal(error, self._method))
-                _let_go(error)
-                return True
-            return False
-        finally:
-            _seconds(self._method, outcome.name).observe(time.perf_counter() - self._started)
-
-    async def _refuse(self, refusal: Refused) -> grpc.StatusCode:
-        """Sends the status. gRPC itself ends the call with it as soon as the handler has returned."""
-        code = statuses.code(refusal)
-        _refused(refusal.reason.name).inc()
-        earlier = tuple(self._context.trailing_metadata() or ())
-        try:
-            await self._context.abort(code, refusal.message, (*earlier, *statuses.trailers(refusal)))
-        except grpc.aio.AbortError as ended:
-            _let_go(ended)  # gRPC keeps the exception with the call
-        except grpc.aio.InternalError:
-            return grpc.StatusCode.CANCELLED  # the caller has just gone, before gRPC noticed
-        return code
-
-
-def _let_go(error: BaseException) -> None:
-    """Drops the frames that an exception and its causes hold.
-
-    Frames hold the request, and belong to reference cycles: a call holds its exception, the exception its frames, and
-    they hold the call. The request of a refused call would stay in memory until a full garbage collection.
-    """
-    chain: list[BaseException | None] = [error]
-    while chain:
-        one = chain.pop()
-        if one is not None and one.__traceback__ is not None:
-            one.__traceback__ = None
-            chain += (one.__cause__, one.__context__)
-
-
-_refused = functools.cache(telemetry.REFUSALS.labels)
-_seconds = functools.cache(telemetry.RPC_SECONDS.labels)
-
-
-def _refusing(method: str, why: "_Refusal") -> _Handler:
-    """Returns a handler that ends a call before its request is read: gRPC reads a stream only when it is asked to."""
-
-    async def refuse(_requests: object, context: _Context) -> None:
-        refusal = why if isinstance(why, Refused) else why(context)
-        code = statuses.code(refusal)
-        _refused(refusal.reason.name).inc()
-        _seconds(method, code.name).observe(0.0)
-        context.set_code(code)
-        context.set_details(refusal.message)
-        context.set_trailing_metadata(statuses.trailers(refusal))
-
-    return grpc.stream_stream_rpc_method_handler(refuse)
-
-
-def _refusal(error: Exception, method: str) -> Refused:
-    match error:
-        case Refused():
-            return error
-        case errors.StorageBusy():
-            return Refused(Reason.STORAGE_BUSY, "no connection to the database is free", retry_after=1.0)
-        case errors.FilesUnavailable():
-            log_throttle.write("warning", "files unavailable", str(error), reason=str(error))
-            return Refused(Reason.STORAGE_UNAVAILABLE, "files cannot be read or written at the moment", retry_after=1.0)
-        case errors.StorageUnavailable():
-            log_throttle.write("warning", "storage unavailable", str(error), reason=str(error))
-            return Refused(Reason.STORAGE_UNAVAILABLE, "the database cannot be reached", retry_after=1.0)
-        case TimeoutError():
-            return Refused(Reason.DEADLINE, "the call took longer than the server allows")
-        case _:
-            fresh = {"method": method, "request_id": str(uuid.uuid4())}
-            logged = log_throttle.write("error", "call failed", error=error, **fresh)
-            request_id = logged.get("request_id", fresh["request_id"])
-            return Refused(Reason.INTERNAL, "a fault of the server", metadata={"request_id": request_id})
+def check_network(principal: Principal, context: _Context) -> None:
+    """Refuses a call from elsewhere than the networks that its credential is tied to."""
+    if not principal.networks:
+        return
+    address = peer(context).partition(":")[2].strip("[]")
+    if not networks.hold(principal.networks, address):
+        raise Refused(
+            Reason.NETWORK_NOT_ALLOWED,
+            "this credential may not be used from the address that the call came from",
+            metadata={"networks": ", ".join(principal.networks)},
+        )

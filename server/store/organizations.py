@@ -8,6 +8,7 @@ import asyncpg
 
 from server.organizations.api_key import ApiKey, KeyKind
 from server.organizations.organization import Organization, OrganizationState
+from server.organizations.restriction import Restriction
 from server.organizations.setting import Value
 from server.organizations.settings import OrganizationSettings
 from server.store import setting_columns, statements
@@ -19,7 +20,8 @@ _ORGANIZATION = (
 )
 _API_KEY = (
     "k.key_id, k.organization_id, k.name AS key_name, k.secret_hmac, k.pepper_id, k.scopes,"
-    " k.created_at AS key_created_at, k.expires_at, k.revoked_at, k.kind, k.parent_key_id, k.subject, k.idle_until"
+    " k.created_at AS key_created_at, k.expires_at, k.revoked_at, k.kind, k.parent_key_id, k.subject, k.idle_until,"
+    " k.role, k.restricted_dimension, k.restricted_values, k.networks, k.last_used_at"
 )
 
 
@@ -49,7 +51,15 @@ def _api_key(row: asyncpg.Record) -> ApiKey:
         parent_key_id=row["parent_key_id"],
         subject=row["subject"],
         idle_until=row["idle_until"],
+        role=row["role"],
+        restriction=_restriction(row["restricted_dimension"], row["restricted_values"]),
+        networks=tuple(map(str, row["networks"])),
+        last_used_at=row["last_used_at"],
     )
+
+
+def _restriction(dimension: str, values: Sequence[str]) -> Restriction | None:
+    return Restriction(dimension=dimension, values=tuple(values)) if dimension else None
 
 
 async def create(driver: Driver, name: str, settings: OrganizationSettings) -> int | None:
@@ -216,7 +226,8 @@ async def add_key(driver: Driver, key: ApiKey) -> None:
     """Stores a credential."""
     await driver.execute(
         "INSERT INTO api_keys (key_id, organization_id, name, secret_hmac, pepper_id, scopes, expires_at, kind,"
-        " parent_key_id, subject, idle_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        " parent_key_id, subject, idle_until, role, restricted_dimension, restricted_values, networks)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         key.key_id,
         key.organization_id,
         key.name,
@@ -228,6 +239,19 @@ async def add_key(driver: Driver, key: ApiKey) -> None:
         key.parent_key_id,
         key.subject,
         key.idle_until,
+        key.role,
+        key.restriction.dimension if key.restriction else "",
+        key.restriction.values if key.restriction else (),
+        key.networks,
+    )
+
+
+async def note_use(driver: Driver, key_id: str, at: datetime) -> None:
+    """Records that a credential was used."""
+    await driver.execute(
+        "UPDATE api_keys SET last_used_at = $2 WHERE key_id = $1 AND (last_used_at IS NULL OR last_used_at < $2)",
+        key_id,
+        at,
     )
 
 
@@ -249,6 +273,23 @@ async def keys(driver: Driver, organization_id: int) -> Sequence[ApiKey]:
         organization_id,
     )
     return [_api_key(row) for row in rows]
+
+
+async def held_key(driver: Driver, key_id: str) -> ApiKey | None:
+    """Returns an API key that is good, which nobody else changes until COMMIT; None where there is none."""
+    row = await driver.fetchrow(
+        f"SELECT {_API_KEY} FROM api_keys k WHERE key_id = $1 AND kind = 'key' AND revoked_at IS NULL"  # noqa: S608
+        " AND (expires_at IS NULL OR expires_at > now()) FOR UPDATE",
+        key_id,
+    )
+    return _api_key(row) if row else None
+
+
+async def end_key(driver: Driver, key_id: str, at: datetime) -> None:
+    """Ends a credential at a time, and those that come from it, unless they end earlier."""
+    await driver.execute(
+        "UPDATE api_keys SET expires_at = least(expires_at, $2) WHERE key_id = $1 OR parent_key_id = $1", key_id, at
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

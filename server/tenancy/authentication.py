@@ -36,6 +36,8 @@ _MOST_WAITING = 5_000
 _CONFIRM_SECONDS, _ASK_AGAIN_SECONDS = 1.0, 2.0
 # A session that is used is kept awake, but is not written at each call.
 _AWAKE_EVERY = timedelta(minutes=10)
+# When a key was last used is told as exactly as this.
+_USED_EVERY = timedelta(minutes=10)
 _BAD_PER_WINDOW, _WINDOW_SECONDS, _MOST_WINDOWS = 100, 10.0, 10_000
 
 _K = TypeVar("_K")
@@ -79,6 +81,7 @@ class Authenticator:
             return None
         if principal.kind is CallerKind.SESSION:
             principal = await self._stay_awake(known, principal)
+        await self._note_use(known)
         return principal
 
     async def exchanged(self, credential: str) -> Principal | None:
@@ -170,6 +173,16 @@ class Authenticator:
             async with self._database.transaction() as driver:
                 await sign_ins.stay_awake(driver, known.key.key_id, until)
         return known.principal
+
+    async def _note_use(self, known: _Known) -> None:
+        """Writes down now and then that a credential is used."""
+        now = self._clock.now()
+        if known.key.last_used_at is not None and now - known.key.last_used_at < _USED_EVERY:
+            return
+        known.key = dataclasses.replace(known.key, last_used_at=now)
+        with contextlib.suppress(errors.StorageUnavailable):  # it is tried again after the next look-up
+            async with self._database.transaction() as driver:
+                await organizations.note_use(driver, known.key.key_id, now)
 
     def _awake_until(self, key: ApiKey) -> datetime | None:
         """Returns until when a session that is used now goes on; None: that need not be written down yet, or it is no
@@ -278,6 +291,9 @@ def _known(fresh_until: float, key: ApiKey, organization: Organization) -> _Know
         kind=_KINDS[key.kind],
         parent_key_id=key.parent_key_id or key.key_id,
         subject=key.owner,
+        role=key.role,
+        restriction=key.restriction,
+        networks=key.networks,
     )
     return _Known(fresh_until=fresh_until, key=key, organization=organization, principal=principal)
 
@@ -298,6 +314,7 @@ def _embedded(maker: Principal, grant: EmbedGrant) -> Principal:
         expires_at=grant.expires_at,
         idle_until=None,
         subject="",
+        networks=(),  # of those who made it, not of those who look
         embed=grant,
     )
 

@@ -4,6 +4,7 @@ import dataclasses
 import enum
 from datetime import datetime
 
+from server.organizations.restriction import Restriction
 from server.organizations.settings import OrganizationSettings
 
 
@@ -60,6 +61,9 @@ class Principal:
     parent_key_id: str = ""
     subject: str = ""
     embed: EmbedGrant | None = None
+    role: str = ""  # the name of the role that the scopes are of; empty where they were chosen one by one
+    restriction: Restriction | None = None  # to a part of the organization
+    networks: tuple[str, ...] = ()  # that calls must come from, in the notation of CIDR; none: any
 
     def may(self, scope: Scope) -> bool:
         """Returns whether the key has the scope, or all of them."""

@@ -88,6 +88,8 @@ class SignIns:
                 kind=CallerKind.SESSION,
                 parent_key_id=principal.parent_key_id,
                 subject=key.owner,
+                role=key.role,
+                restriction=key.restriction,
             ),
         )
 
@@ -179,6 +181,8 @@ class SignIns:
             parent_key_id=parent_id,
             subject="" if subject == f"key:{parent_id}" else subject,
             idle_until=parent.now + SESSION_IDLE if is_session else None,
+            role=principal.role if frozenset(scopes) == principal.scopes else "",
+            restriction=principal.restriction,
         )
         await organizations.add_key(driver, key)
         return key, new.secret
@@ -209,6 +213,8 @@ async def first_code(database: Database, hashes: KeyedHashes, organization_name:
         settings=owner.settings,
         parent_key_id=key.key_id,
         subject=key.owner,
+        role=key.role,
+        restriction=key.restriction,
     )
     return await SignIns(database, hashes).code(holder, (), "", by)
 

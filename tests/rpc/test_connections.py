@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from server.app import Running
-from server.rpc import endings, gate
+from server.rpc import answering, endings
 from server.rpc.endings import StreamLimits
 from server.settings import Settings
 from tallywire import AsyncClient, TallywireError
@@ -89,13 +89,13 @@ class Connections:
 @pytest.fixture
 def connections(monkeypatch: pytest.MonkeyPatch) -> Connections:
     """The connections to all servers of the process during the test."""
-    seen, answering = Connections(), gate._Answering
+    seen, original = Connections(), answering.Answering
 
-    def noted(method: str, context: grpc.aio.ServicerContext) -> gate._Answering:
+    def noted(method: str, context: grpc.aio.ServicerContext) -> answering.Answering:
         seen.note(context.peer())
-        return answering(method, context)
+        return original(method, context)
 
-    monkeypatch.setattr(gate, "_Answering", noted)
+    monkeypatch.setattr(answering, "Answering", noted)
     return seen
 
 

@@ -105,6 +105,16 @@ func (v Session) Embed() EmbedScope {
 	return NewEmbedScope(v.message.GetEmbed())
 }
 
+// Role is the name of the role that the scopes are of. Empty where they were chosen one by one.
+func (v Session) Role() string {
+	return v.message.GetRole()
+}
+
+// Restriction is the part of the organization that the caller may see. Unset: all of it.
+func (v Session) Restriction() Restriction {
+	return NewRestriction(v.message.GetRestriction())
+}
+
 // SessionOrganization is what pages need to know of an organization.
 type SessionOrganization struct {
 	view[tallywirev1.SessionOrganization]

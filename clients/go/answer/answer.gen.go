@@ -96,6 +96,33 @@ func (v AnswerContext) Source() tallywirev1.AnswerSource {
 	return v.message.GetSource()
 }
 
+// Restriction is the part of the organization that the caller may see. All figures are of that part: of the
+// value that the question names where there are several. Unset: the caller may see all of it.
+func (v AnswerContext) Restriction() Restriction {
+	return NewRestriction(v.message.GetRestriction())
+}
+
+// Restriction is the part of an organization that somebody may see: what carries some values of one dimension.
+// Questions without a filter by the dimension are narrowed to its value; where there are several, a question has
+// to name one of them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused
+// (RESTRICTED). No tokens of rows are given out or taken.
+type Restriction struct{ view[tallywirev1.Restriction] }
+
+// NewRestriction returns the view of a message; nil makes one that is not present.
+func NewRestriction(message *tallywirev1.Restriction) Restriction {
+	return Restriction{of(message)}
+}
+
+// Dimension is "agent", "channel" or "team".
+func (v Restriction) Dimension() string {
+	return v.message.GetDimension()
+}
+
+// Values are the values that may be seen.
+func (v Restriction) Values() []string {
+	return v.message.GetValues()
+}
+
 // LaggingProjection is a projection that has stopped at a revision until its operator lets it go on.
 type LaggingProjection struct {
 	view[tallywirev1.LaggingProjection]

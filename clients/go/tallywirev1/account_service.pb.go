@@ -463,7 +463,11 @@ type Session struct {
 	// organization is the caller's organization.
 	Organization *SessionOrganization `protobuf:"bytes,7,opt,name=organization,proto3" json:"organization,omitempty"`
 	// embed is what an embed token is tied to. Unset for others.
-	Embed         *EmbedScope `protobuf:"bytes,8,opt,name=embed,proto3" json:"embed,omitempty"`
+	Embed *EmbedScope `protobuf:"bytes,8,opt,name=embed,proto3" json:"embed,omitempty"`
+	// role is the name of the role that the scopes are of. Empty where they were chosen one by one.
+	Role string `protobuf:"bytes,9,opt,name=role,proto3" json:"role,omitempty"`
+	// restriction is the part of the organization that the caller may see. Unset: all of it.
+	Restriction   *Restriction `protobuf:"bytes,10,opt,name=restriction,proto3" json:"restriction,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -550,6 +554,20 @@ func (x *Session) GetOrganization() *SessionOrganization {
 func (x *Session) GetEmbed() *EmbedScope {
 	if x != nil {
 		return x.Embed
+	}
+	return nil
+}
+
+func (x *Session) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *Session) GetRestriction() *Restriction {
+	if x != nil {
+		return x.Restriction
 	}
 	return nil
 }
@@ -1289,7 +1307,7 @@ const file_tallywire_v1_account_service_proto_rawDesc = "" +
 	"\x0fSignOutResponse\"\x13\n" +
 	"\x11GetSessionRequest\"E\n" +
 	"\x12GetSessionResponse\x12/\n" +
-	"\asession\x18\x01 \x01(\v2\x15.tallywire.v1.SessionR\asession\"\xf9\x02\n" +
+	"\asession\x18\x01 \x01(\v2\x15.tallywire.v1.SessionR\asession\"\xca\x03\n" +
 	"\aSession\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\tR\tsessionId\x120\n" +
@@ -1301,7 +1319,10 @@ const file_tallywire_v1_account_service_proto_rawDesc = "" +
 	"\n" +
 	"idle_until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tidleUntil\x12E\n" +
 	"\forganization\x18\a \x01(\v2!.tallywire.v1.SessionOrganizationR\forganization\x12.\n" +
-	"\x05embed\x18\b \x01(\v2\x18.tallywire.v1.EmbedScopeR\x05embed\"\xc2\x04\n" +
+	"\x05embed\x18\b \x01(\v2\x18.tallywire.v1.EmbedScopeR\x05embed\x12\x12\n" +
+	"\x04role\x18\t \x01(\tR\x04role\x12;\n" +
+	"\vrestriction\x18\n" +
+	" \x01(\v2\x19.tallywire.v1.RestrictionR\vrestriction\"\xc2\x04\n" +
 	"\x13SessionOrganization\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1b\n" +
 	"\ttime_zone\x18\x02 \x01(\tR\btimeZone\x12\x1a\n" +
@@ -1413,9 +1434,10 @@ var file_tallywire_v1_account_service_proto_goTypes = []any{
 	(*UpdatePreferencesRequest)(nil),  // 18: tallywire.v1.UpdatePreferencesRequest
 	(*UpdatePreferencesResponse)(nil), // 19: tallywire.v1.UpdatePreferencesResponse
 	(*timestamppb.Timestamp)(nil),     // 20: google.protobuf.Timestamp
-	(Weekday)(0),                      // 21: tallywire.v1.Weekday
-	(*Filter)(nil),                    // 22: tallywire.v1.Filter
-	(*fieldmaskpb.FieldMask)(nil),     // 23: google.protobuf.FieldMask
+	(*Restriction)(nil),               // 21: tallywire.v1.Restriction
+	(Weekday)(0),                      // 22: tallywire.v1.Weekday
+	(*Filter)(nil),                    // 23: tallywire.v1.Filter
+	(*fieldmaskpb.FieldMask)(nil),     // 24: google.protobuf.FieldMask
 }
 var file_tallywire_v1_account_service_proto_depIdxs = []int32{
 	8,  // 0: tallywire.v1.SignInResponse.session:type_name -> tallywire.v1.Session
@@ -1425,37 +1447,38 @@ var file_tallywire_v1_account_service_proto_depIdxs = []int32{
 	20, // 4: tallywire.v1.Session.idle_until:type_name -> google.protobuf.Timestamp
 	9,  // 5: tallywire.v1.Session.organization:type_name -> tallywire.v1.SessionOrganization
 	14, // 6: tallywire.v1.Session.embed:type_name -> tallywire.v1.EmbedScope
-	21, // 7: tallywire.v1.SessionOrganization.week_start:type_name -> tallywire.v1.Weekday
-	20, // 8: tallywire.v1.SessionOrganization.first_event_at:type_name -> google.protobuf.Timestamp
-	20, // 9: tallywire.v1.SessionOrganization.now:type_name -> google.protobuf.Timestamp
-	20, // 10: tallywire.v1.CreateSignInCodeResponse.expires_at:type_name -> google.protobuf.Timestamp
-	22, // 11: tallywire.v1.CreateEmbedTokenRequest.filter:type_name -> tallywire.v1.Filter
-	20, // 12: tallywire.v1.CreateEmbedTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	22, // 13: tallywire.v1.EmbedScope.filter:type_name -> tallywire.v1.Filter
-	1,  // 14: tallywire.v1.Preferences.theme:type_name -> tallywire.v1.Theme
-	15, // 15: tallywire.v1.GetPreferencesResponse.preferences:type_name -> tallywire.v1.Preferences
-	15, // 16: tallywire.v1.UpdatePreferencesRequest.preferences:type_name -> tallywire.v1.Preferences
-	23, // 17: tallywire.v1.UpdatePreferencesRequest.update_mask:type_name -> google.protobuf.FieldMask
-	15, // 18: tallywire.v1.UpdatePreferencesResponse.preferences:type_name -> tallywire.v1.Preferences
-	2,  // 19: tallywire.v1.AccountService.SignIn:input_type -> tallywire.v1.SignInRequest
-	4,  // 20: tallywire.v1.AccountService.SignOut:input_type -> tallywire.v1.SignOutRequest
-	6,  // 21: tallywire.v1.AccountService.GetSession:input_type -> tallywire.v1.GetSessionRequest
-	10, // 22: tallywire.v1.AccountService.CreateSignInCode:input_type -> tallywire.v1.CreateSignInCodeRequest
-	12, // 23: tallywire.v1.AccountService.CreateEmbedToken:input_type -> tallywire.v1.CreateEmbedTokenRequest
-	16, // 24: tallywire.v1.AccountService.GetPreferences:input_type -> tallywire.v1.GetPreferencesRequest
-	18, // 25: tallywire.v1.AccountService.UpdatePreferences:input_type -> tallywire.v1.UpdatePreferencesRequest
-	3,  // 26: tallywire.v1.AccountService.SignIn:output_type -> tallywire.v1.SignInResponse
-	5,  // 27: tallywire.v1.AccountService.SignOut:output_type -> tallywire.v1.SignOutResponse
-	7,  // 28: tallywire.v1.AccountService.GetSession:output_type -> tallywire.v1.GetSessionResponse
-	11, // 29: tallywire.v1.AccountService.CreateSignInCode:output_type -> tallywire.v1.CreateSignInCodeResponse
-	13, // 30: tallywire.v1.AccountService.CreateEmbedToken:output_type -> tallywire.v1.CreateEmbedTokenResponse
-	17, // 31: tallywire.v1.AccountService.GetPreferences:output_type -> tallywire.v1.GetPreferencesResponse
-	19, // 32: tallywire.v1.AccountService.UpdatePreferences:output_type -> tallywire.v1.UpdatePreferencesResponse
-	26, // [26:33] is the sub-list for method output_type
-	19, // [19:26] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	21, // 7: tallywire.v1.Session.restriction:type_name -> tallywire.v1.Restriction
+	22, // 8: tallywire.v1.SessionOrganization.week_start:type_name -> tallywire.v1.Weekday
+	20, // 9: tallywire.v1.SessionOrganization.first_event_at:type_name -> google.protobuf.Timestamp
+	20, // 10: tallywire.v1.SessionOrganization.now:type_name -> google.protobuf.Timestamp
+	20, // 11: tallywire.v1.CreateSignInCodeResponse.expires_at:type_name -> google.protobuf.Timestamp
+	23, // 12: tallywire.v1.CreateEmbedTokenRequest.filter:type_name -> tallywire.v1.Filter
+	20, // 13: tallywire.v1.CreateEmbedTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	23, // 14: tallywire.v1.EmbedScope.filter:type_name -> tallywire.v1.Filter
+	1,  // 15: tallywire.v1.Preferences.theme:type_name -> tallywire.v1.Theme
+	15, // 16: tallywire.v1.GetPreferencesResponse.preferences:type_name -> tallywire.v1.Preferences
+	15, // 17: tallywire.v1.UpdatePreferencesRequest.preferences:type_name -> tallywire.v1.Preferences
+	24, // 18: tallywire.v1.UpdatePreferencesRequest.update_mask:type_name -> google.protobuf.FieldMask
+	15, // 19: tallywire.v1.UpdatePreferencesResponse.preferences:type_name -> tallywire.v1.Preferences
+	2,  // 20: tallywire.v1.AccountService.SignIn:input_type -> tallywire.v1.SignInRequest
+	4,  // 21: tallywire.v1.AccountService.SignOut:input_type -> tallywire.v1.SignOutRequest
+	6,  // 22: tallywire.v1.AccountService.GetSession:input_type -> tallywire.v1.GetSessionRequest
+	10, // 23: tallywire.v1.AccountService.CreateSignInCode:input_type -> tallywire.v1.CreateSignInCodeRequest
+	12, // 24: tallywire.v1.AccountService.CreateEmbedToken:input_type -> tallywire.v1.CreateEmbedTokenRequest
+	16, // 25: tallywire.v1.AccountService.GetPreferences:input_type -> tallywire.v1.GetPreferencesRequest
+	18, // 26: tallywire.v1.AccountService.UpdatePreferences:input_type -> tallywire.v1.UpdatePreferencesRequest
+	3,  // 27: tallywire.v1.AccountService.SignIn:output_type -> tallywire.v1.SignInResponse
+	5,  // 28: tallywire.v1.AccountService.SignOut:output_type -> tallywire.v1.SignOutResponse
+	7,  // 29: tallywire.v1.AccountService.GetSession:output_type -> tallywire.v1.GetSessionResponse
+	11, // 30: tallywire.v1.AccountService.CreateSignInCode:output_type -> tallywire.v1.CreateSignInCodeResponse
+	13, // 31: tallywire.v1.AccountService.CreateEmbedToken:output_type -> tallywire.v1.CreateEmbedTokenResponse
+	17, // 32: tallywire.v1.AccountService.GetPreferences:output_type -> tallywire.v1.GetPreferencesResponse
+	19, // 33: tallywire.v1.AccountService.UpdatePreferences:output_type -> tallywire.v1.UpdatePreferencesResponse
+	27, // [27:34] is the sub-list for method output_type
+	20, // [20:27] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_tallywire_v1_account_service_proto_init() }

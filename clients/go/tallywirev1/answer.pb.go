@@ -187,7 +187,10 @@ type AnswerContext struct {
 	// week_start is the day on which weeks begin in this answer.
 	WeekStart Weekday `protobuf:"varint,12,opt,name=week_start,json=weekStart,proto3,enum=tallywire.v1.Weekday" json:"week_start,omitempty"`
 	// source is what the figures were read from. They are the same either way.
-	Source        AnswerSource `protobuf:"varint,13,opt,name=source,proto3,enum=tallywire.v1.AnswerSource" json:"source,omitempty"`
+	Source AnswerSource `protobuf:"varint,13,opt,name=source,proto3,enum=tallywire.v1.AnswerSource" json:"source,omitempty"`
+	// restriction is the part of the organization that the caller may see. All figures are of that part: of the value that
+	// the question names where there are several. Unset: the caller may see all of it.
+	Restriction   *Restriction `protobuf:"bytes,14,opt,name=restriction,proto3" json:"restriction,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -313,6 +316,71 @@ func (x *AnswerContext) GetSource() AnswerSource {
 	return AnswerSource_ANSWER_SOURCE_UNSPECIFIED
 }
 
+func (x *AnswerContext) GetRestriction() *Restriction {
+	if x != nil {
+		return x.Restriction
+	}
+	return nil
+}
+
+// Restriction is the part of an organization that somebody may see: what carries some values of one dimension. Questions
+// without a filter by the dimension are narrowed to its value; where there are several, a question has to name one of
+// them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused (RESTRICTED). No tokens of
+// rows are given out or taken.
+type Restriction struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// dimension is "agent", "channel" or "team".
+	Dimension string `protobuf:"bytes,1,opt,name=dimension,proto3" json:"dimension,omitempty"`
+	// values are the values that may be seen.
+	Values        []string `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Restriction) Reset() {
+	*x = Restriction{}
+	mi := &file_tallywire_v1_answer_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Restriction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Restriction) ProtoMessage() {}
+
+func (x *Restriction) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_answer_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Restriction.ProtoReflect.Descriptor instead.
+func (*Restriction) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_answer_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Restriction) GetDimension() string {
+	if x != nil {
+		return x.Dimension
+	}
+	return ""
+}
+
+func (x *Restriction) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
 // LaggingProjection is a projection that has stopped at a revision until its operator lets it go on.
 type LaggingProjection struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -326,7 +394,7 @@ type LaggingProjection struct {
 
 func (x *LaggingProjection) Reset() {
 	*x = LaggingProjection{}
-	mi := &file_tallywire_v1_answer_proto_msgTypes[1]
+	mi := &file_tallywire_v1_answer_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -338,7 +406,7 @@ func (x *LaggingProjection) String() string {
 func (*LaggingProjection) ProtoMessage() {}
 
 func (x *LaggingProjection) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_answer_proto_msgTypes[1]
+	mi := &file_tallywire_v1_answer_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -351,7 +419,7 @@ func (x *LaggingProjection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaggingProjection.ProtoReflect.Descriptor instead.
 func (*LaggingProjection) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_answer_proto_rawDescGZIP(), []int{1}
+	return file_tallywire_v1_answer_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *LaggingProjection) GetProjection() string {
@@ -381,7 +449,7 @@ type Approximation struct {
 
 func (x *Approximation) Reset() {
 	*x = Approximation{}
-	mi := &file_tallywire_v1_answer_proto_msgTypes[2]
+	mi := &file_tallywire_v1_answer_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -393,7 +461,7 @@ func (x *Approximation) String() string {
 func (*Approximation) ProtoMessage() {}
 
 func (x *Approximation) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_answer_proto_msgTypes[2]
+	mi := &file_tallywire_v1_answer_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -406,7 +474,7 @@ func (x *Approximation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Approximation.ProtoReflect.Descriptor instead.
 func (*Approximation) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_answer_proto_rawDescGZIP(), []int{2}
+	return file_tallywire_v1_answer_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Approximation) GetMetrics() []string {
@@ -442,7 +510,7 @@ type ComparedPeriod struct {
 
 func (x *ComparedPeriod) Reset() {
 	*x = ComparedPeriod{}
-	mi := &file_tallywire_v1_answer_proto_msgTypes[3]
+	mi := &file_tallywire_v1_answer_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -454,7 +522,7 @@ func (x *ComparedPeriod) String() string {
 func (*ComparedPeriod) ProtoMessage() {}
 
 func (x *ComparedPeriod) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_answer_proto_msgTypes[3]
+	mi := &file_tallywire_v1_answer_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -467,7 +535,7 @@ func (x *ComparedPeriod) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ComparedPeriod.ProtoReflect.Descriptor instead.
 func (*ComparedPeriod) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_answer_proto_rawDescGZIP(), []int{3}
+	return file_tallywire_v1_answer_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ComparedPeriod) GetStart() *timestamppb.Timestamp {
@@ -513,7 +581,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_tallywire_v1_answer_proto_msgTypes[4]
+	mi := &file_tallywire_v1_answer_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -525,7 +593,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_answer_proto_msgTypes[4]
+	mi := &file_tallywire_v1_answer_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -538,7 +606,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_answer_proto_rawDescGZIP(), []int{4}
+	return file_tallywire_v1_answer_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Change) GetPercent() float64 {
@@ -582,7 +650,7 @@ type Filter struct {
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_tallywire_v1_answer_proto_msgTypes[5]
+	mi := &file_tallywire_v1_answer_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -594,7 +662,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_answer_proto_msgTypes[5]
+	mi := &file_tallywire_v1_answer_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -607,7 +675,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_answer_proto_rawDescGZIP(), []int{5}
+	return file_tallywire_v1_answer_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Filter) GetAgentId() string {
@@ -651,7 +719,7 @@ type DimensionFilter struct {
 
 func (x *DimensionFilter) Reset() {
 	*x = DimensionFilter{}
-	mi := &file_tallywire_v1_answer_proto_msgTypes[6]
+	mi := &file_tallywire_v1_answer_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -663,7 +731,7 @@ func (x *DimensionFilter) String() string {
 func (*DimensionFilter) ProtoMessage() {}
 
 func (x *DimensionFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_answer_proto_msgTypes[6]
+	mi := &file_tallywire_v1_answer_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -676,7 +744,7 @@ func (x *DimensionFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DimensionFilter.ProtoReflect.Descriptor instead.
 func (*DimensionFilter) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_answer_proto_rawDescGZIP(), []int{6}
+	return file_tallywire_v1_answer_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DimensionFilter) GetDimension() string {
@@ -697,7 +765,7 @@ var File_tallywire_v1_answer_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_answer_proto_rawDesc = "" +
 	"\n" +
-	"\x19tallywire/v1/answer.proto\x12\ftallywire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17tallywire/v1/time.proto\"\xed\x04\n" +
+	"\x19tallywire/v1/answer.proto\x12\ftallywire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17tallywire/v1/time.proto\"\xaa\x05\n" +
 	"\rAnswerContext\x120\n" +
 	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
 	"\x03end\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x12\x1b\n" +
@@ -714,7 +782,11 @@ const file_tallywire_v1_answer_proto_rawDesc = "" +
 	"\x0efirst_event_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\ffirstEventAt\x124\n" +
 	"\n" +
 	"week_start\x18\f \x01(\x0e2\x15.tallywire.v1.WeekdayR\tweekStart\x122\n" +
-	"\x06source\x18\r \x01(\x0e2\x1a.tallywire.v1.AnswerSourceR\x06source\"Y\n" +
+	"\x06source\x18\r \x01(\x0e2\x1a.tallywire.v1.AnswerSourceR\x06source\x12;\n" +
+	"\vrestriction\x18\x0e \x01(\v2\x19.tallywire.v1.RestrictionR\vrestriction\"C\n" +
+	"\vRestriction\x12\x1c\n" +
+	"\tdimension\x18\x01 \x01(\tR\tdimension\x12\x16\n" +
+	"\x06values\x18\x02 \x03(\tR\x06values\"Y\n" +
 	"\x11LaggingProjection\x12\x1e\n" +
 	"\n" +
 	"projection\x18\x01 \x01(\tR\n" +
@@ -771,40 +843,42 @@ func file_tallywire_v1_answer_proto_rawDescGZIP() []byte {
 }
 
 var file_tallywire_v1_answer_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_tallywire_v1_answer_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_tallywire_v1_answer_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_tallywire_v1_answer_proto_goTypes = []any{
 	(AnswerSource)(0),             // 0: tallywire.v1.AnswerSource
 	(AbsenceReason)(0),            // 1: tallywire.v1.AbsenceReason
 	(*AnswerContext)(nil),         // 2: tallywire.v1.AnswerContext
-	(*LaggingProjection)(nil),     // 3: tallywire.v1.LaggingProjection
-	(*Approximation)(nil),         // 4: tallywire.v1.Approximation
-	(*ComparedPeriod)(nil),        // 5: tallywire.v1.ComparedPeriod
-	(*Change)(nil),                // 6: tallywire.v1.Change
-	(*Filter)(nil),                // 7: tallywire.v1.Filter
-	(*DimensionFilter)(nil),       // 8: tallywire.v1.DimensionFilter
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(Weekday)(0),                  // 10: tallywire.v1.Weekday
+	(*Restriction)(nil),           // 3: tallywire.v1.Restriction
+	(*LaggingProjection)(nil),     // 4: tallywire.v1.LaggingProjection
+	(*Approximation)(nil),         // 5: tallywire.v1.Approximation
+	(*ComparedPeriod)(nil),        // 6: tallywire.v1.ComparedPeriod
+	(*Change)(nil),                // 7: tallywire.v1.Change
+	(*Filter)(nil),                // 8: tallywire.v1.Filter
+	(*DimensionFilter)(nil),       // 9: tallywire.v1.DimensionFilter
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(Weekday)(0),                  // 11: tallywire.v1.Weekday
 }
 var file_tallywire_v1_answer_proto_depIdxs = []int32{
-	9,  // 0: tallywire.v1.AnswerContext.start:type_name -> google.protobuf.Timestamp
-	9,  // 1: tallywire.v1.AnswerContext.end:type_name -> google.protobuf.Timestamp
-	9,  // 2: tallywire.v1.AnswerContext.as_of_time:type_name -> google.protobuf.Timestamp
-	4,  // 3: tallywire.v1.AnswerContext.approximation:type_name -> tallywire.v1.Approximation
-	3,  // 4: tallywire.v1.AnswerContext.lagging:type_name -> tallywire.v1.LaggingProjection
-	9,  // 5: tallywire.v1.AnswerContext.first_event_at:type_name -> google.protobuf.Timestamp
-	10, // 6: tallywire.v1.AnswerContext.week_start:type_name -> tallywire.v1.Weekday
+	10, // 0: tallywire.v1.AnswerContext.start:type_name -> google.protobuf.Timestamp
+	10, // 1: tallywire.v1.AnswerContext.end:type_name -> google.protobuf.Timestamp
+	10, // 2: tallywire.v1.AnswerContext.as_of_time:type_name -> google.protobuf.Timestamp
+	5,  // 3: tallywire.v1.AnswerContext.approximation:type_name -> tallywire.v1.Approximation
+	4,  // 4: tallywire.v1.AnswerContext.lagging:type_name -> tallywire.v1.LaggingProjection
+	10, // 5: tallywire.v1.AnswerContext.first_event_at:type_name -> google.protobuf.Timestamp
+	11, // 6: tallywire.v1.AnswerContext.week_start:type_name -> tallywire.v1.Weekday
 	0,  // 7: tallywire.v1.AnswerContext.source:type_name -> tallywire.v1.AnswerSource
-	9,  // 8: tallywire.v1.ComparedPeriod.start:type_name -> google.protobuf.Timestamp
-	9,  // 9: tallywire.v1.ComparedPeriod.end:type_name -> google.protobuf.Timestamp
-	9,  // 10: tallywire.v1.ComparedPeriod.compared_until:type_name -> google.protobuf.Timestamp
-	1,  // 11: tallywire.v1.ComparedPeriod.absence_reason:type_name -> tallywire.v1.AbsenceReason
-	1,  // 12: tallywire.v1.Change.absence_reason:type_name -> tallywire.v1.AbsenceReason
-	8,  // 13: tallywire.v1.Filter.dimensions:type_name -> tallywire.v1.DimensionFilter
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	3,  // 8: tallywire.v1.AnswerContext.restriction:type_name -> tallywire.v1.Restriction
+	10, // 9: tallywire.v1.ComparedPeriod.start:type_name -> google.protobuf.Timestamp
+	10, // 10: tallywire.v1.ComparedPeriod.end:type_name -> google.protobuf.Timestamp
+	10, // 11: tallywire.v1.ComparedPeriod.compared_until:type_name -> google.protobuf.Timestamp
+	1,  // 12: tallywire.v1.ComparedPeriod.absence_reason:type_name -> tallywire.v1.AbsenceReason
+	1,  // 13: tallywire.v1.Change.absence_reason:type_name -> tallywire.v1.AbsenceReason
+	9,  // 14: tallywire.v1.Filter.dimensions:type_name -> tallywire.v1.DimensionFilter
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_tallywire_v1_answer_proto_init() }
@@ -813,14 +887,14 @@ func file_tallywire_v1_answer_proto_init() {
 		return
 	}
 	file_tallywire_v1_time_proto_init()
-	file_tallywire_v1_answer_proto_msgTypes[4].OneofWrappers = []any{}
+	file_tallywire_v1_answer_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tallywire_v1_answer_proto_rawDesc), len(file_tallywire_v1_answer_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -344,6 +344,11 @@ const (
 	// INVALID_ARGUMENT. What the metric has changed by is no sum over the values of a dimension: it is a distinct count, a
 	// percentile, or a ratio of such. Metadata: metric.
 	ErrorReason_ERROR_REASON_METRIC_NOT_ADDITIVE ErrorReason = 268
+	// PERMISSION_DENIED. The caller is restricted to a part of the organization, and this RPC or this question is about
+	// more. Metadata: dimension, values.
+	ErrorReason_ERROR_REASON_RESTRICTED ErrorReason = 280
+	// PERMISSION_DENIED. The credential may not be used from the address that the call came from. Metadata: networks.
+	ErrorReason_ERROR_REASON_NETWORK_NOT_ALLOWED ErrorReason = 281
 )
 
 // Enum value maps for ErrorReason.
@@ -473,6 +478,8 @@ var (
 		260: "ERROR_REASON_FORECAST_NOT_INSTALLED",
 		261: "ERROR_REASON_HISTORY_TOO_SHORT",
 		268: "ERROR_REASON_METRIC_NOT_ADDITIVE",
+		280: "ERROR_REASON_RESTRICTED",
+		281: "ERROR_REASON_NETWORK_NOT_ALLOWED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":               0,
@@ -599,6 +606,8 @@ var (
 		"ERROR_REASON_FORECAST_NOT_INSTALLED":    260,
 		"ERROR_REASON_HISTORY_TOO_SHORT":         261,
 		"ERROR_REASON_METRIC_NOT_ADDITIVE":       268,
+		"ERROR_REASON_RESTRICTED":                280,
+		"ERROR_REASON_NETWORK_NOT_ALLOWED":       281,
 	}
 )
 
@@ -633,7 +642,7 @@ var File_tallywire_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xa2\"\n" +
+	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xe7\"\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x1eERROR_REASON_MALFORMED_MESSAGE\x10\x01\x12\x1f\n" +
@@ -759,7 +768,9 @@ const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\x1bERROR_REASON_TIME_IN_FUTURE\x10\xe9\x01\x12(\n" +
 	"#ERROR_REASON_FORECAST_NOT_INSTALLED\x10\x84\x02\x12#\n" +
 	"\x1eERROR_REASON_HISTORY_TOO_SHORT\x10\x85\x02\x12%\n" +
-	" ERROR_REASON_METRIC_NOT_ADDITIVE\x10\x8c\x02Bo\n" +
+	" ERROR_REASON_METRIC_NOT_ADDITIVE\x10\x8c\x02\x12\x1c\n" +
+	"\x17ERROR_REASON_RESTRICTED\x10\x98\x02\x12%\n" +
+	" ERROR_REASON_NETWORK_NOT_ALLOWED\x10\x99\x02Bo\n" +
 	"\x16io.github.tallywire.v1B\x10ErrorReasonProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3"
 
 var (

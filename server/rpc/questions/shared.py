@@ -25,6 +25,7 @@ from server.query.comparison import Compared, Comparison, Mode
 from server.query.costs import Resource
 from server.query.queries import ReadState
 from server.rollups import overflow
+from server.rpc import restricting
 from server.timerange import FINE, Granularity, Interval
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, time_pb2
 
@@ -258,6 +259,7 @@ def known_context(value: ReadState) -> answer_pb2.AnswerContext:
         currency=value.currency,
     )
     _set_lagging(message, value.lagging)
+    restricting.tell(message)
     return message
 
 
@@ -281,6 +283,7 @@ def context(value: Context) -> answer_pb2.AnswerContext:
         source=_SOURCES[value.source],
     )
     _set_lagging(message, value.lagging)
+    restricting.tell(message)
     if value.approximate:
         message.approximation.metrics.extend(value.approximate)
         message.approximation.max_relative_error = histogram.RELATIVE_ERROR

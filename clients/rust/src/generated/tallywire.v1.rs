@@ -269,6 +269,23 @@ pub struct AnswerContext {
     /// source is what the figures were read from. They are the same either way.
     #[prost(enumeration = "AnswerSource", tag = "13")]
     pub source: i32,
+    /// restriction is the part of the organization that the caller may see. All figures are of that part: of the value that
+    /// the question names where there are several. Unset: the caller may see all of it.
+    #[prost(message, optional, tag = "14")]
+    pub restriction: ::core::option::Option<Restriction>,
+}
+/// Restriction is the part of an organization that somebody may see: what carries some values of one dimension. Questions
+/// without a filter by the dimension are narrowed to its value; where there are several, a question has to name one of
+/// them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused (RESTRICTED). No tokens of
+/// rows are given out or taken.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Restriction {
+    /// dimension is "agent", "channel" or "team".
+    #[prost(string, tag = "1")]
+    pub dimension: ::prost::alloc::string::String,
+    /// values are the values that may be seen.
+    #[prost(string, repeated, tag = "2")]
+    pub values: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// LaggingProjection is a projection that has stopped at a revision until its operator lets it go on.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -522,6 +539,12 @@ pub struct Session {
     /// embed is what an embed token is tied to. Unset for others.
     #[prost(message, optional, tag = "8")]
     pub embed: ::core::option::Option<EmbedScope>,
+    /// role is the name of the role that the scopes are of. Empty where they were chosen one by one.
+    #[prost(string, tag = "9")]
+    pub role: ::prost::alloc::string::String,
+    /// restriction is the part of the organization that the caller may see. Unset: all of it.
+    #[prost(message, optional, tag = "10")]
+    pub restriction: ::core::option::Option<Restriction>,
 }
 /// SessionOrganization is what pages need to know of an organization.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -13641,6 +13664,11 @@ pub enum ErrorReason {
     /// INVALID_ARGUMENT. What the metric has changed by is no sum over the values of a dimension: it is a distinct count, a
     /// percentile, or a ratio of such. Metadata: metric.
     MetricNotAdditive = 268,
+    /// PERMISSION_DENIED. The caller is restricted to a part of the organization, and this RPC or this question is about
+    /// more. Metadata: dimension, values.
+    Restricted = 280,
+    /// PERMISSION_DENIED. The credential may not be used from the address that the call came from. Metadata: networks.
+    NetworkNotAllowed = 281,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -13773,6 +13801,8 @@ impl ErrorReason {
             Self::ForecastNotInstalled => "ERROR_REASON_FORECAST_NOT_INSTALLED",
             Self::HistoryTooShort => "ERROR_REASON_HISTORY_TOO_SHORT",
             Self::MetricNotAdditive => "ERROR_REASON_METRIC_NOT_ADDITIVE",
+            Self::Restricted => "ERROR_REASON_RESTRICTED",
+            Self::NetworkNotAllowed => "ERROR_REASON_NETWORK_NOT_ALLOWED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -13904,6 +13934,8 @@ impl ErrorReason {
             "ERROR_REASON_FORECAST_NOT_INSTALLED" => Some(Self::ForecastNotInstalled),
             "ERROR_REASON_HISTORY_TOO_SHORT" => Some(Self::HistoryTooShort),
             "ERROR_REASON_METRIC_NOT_ADDITIVE" => Some(Self::MetricNotAdditive),
+            "ERROR_REASON_RESTRICTED" => Some(Self::Restricted),
+            "ERROR_REASON_NETWORK_NOT_ALLOWED" => Some(Self::NetworkNotAllowed),
             _ => None,
         }
     }

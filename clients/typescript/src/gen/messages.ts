@@ -262,6 +262,24 @@ export interface AnswerContext {
   weekStart?: Weekday;
   /** source is what the figures were read from. They are the same either way. */
   source?: AnswerSource;
+  /**
+   * restriction is the part of the organization that the caller may see. All figures are of that part: of the value that
+   * the question names where there are several. Unset: the caller may see all of it.
+   */
+  restriction?: Restriction;
+}
+
+/**
+ * Restriction is the part of an organization that somebody may see: what carries some values of one dimension. Questions
+ * without a filter by the dimension are narrowed to its value; where there are several, a question has to name one of
+ * them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused (RESTRICTED). No tokens of
+ * rows are given out or taken.
+ */
+export interface Restriction {
+  /** dimension is "agent", "channel" or "team". */
+  dimension: string;
+  /** values are the values that may be seen. */
+  values: string[];
 }
 
 /** LaggingProjection is a projection that has stopped at a revision until its operator lets it go on. */
@@ -464,6 +482,10 @@ export interface Session {
   organization?: SessionOrganization;
   /** embed is what an embed token is tied to. Unset for others. */
   embed?: EmbedScope;
+  /** role is the name of the role that the scopes are of. Empty where they were chosen one by one. */
+  role: string;
+  /** restriction is the part of the organization that the caller may see. Unset: all of it. */
+  restriction?: Restriction;
 }
 
 /** SessionOrganization is what pages need to know of an organization. */
@@ -8719,6 +8741,8 @@ export interface GetLeadResponse {
  * - `FORECAST_NOT_INSTALLED`: FAILED_PRECONDITION. The server lacks what forecasts are computed with: its operator has to install it. Metadata: command.
  * - `HISTORY_TOO_SHORT`: FAILED_PRECONDITION. The history is too short to measure the error of a forecast. Metadata: needed, and found, in the unit that the message names.
  * - `METRIC_NOT_ADDITIVE`: INVALID_ARGUMENT. What the metric has changed by is no sum over the values of a dimension: it is a distinct count, a percentile, or a ratio of such. Metadata: metric.
+ * - `RESTRICTED`: PERMISSION_DENIED. The caller is restricted to a part of the organization, and this RPC or this question is about more. Metadata: dimension, values.
+ * - `NETWORK_NOT_ALLOWED`: PERMISSION_DENIED. The credential may not be used from the address that the call came from. Metadata: networks.
  */
 export type ErrorReason =
   | "MALFORMED_MESSAGE"
@@ -8844,6 +8868,8 @@ export type ErrorReason =
   | "FORECAST_NOT_INSTALLED"
   | "HISTORY_TOO_SHORT"
   | "METRIC_NOT_ADDITIVE"
+  | "RESTRICTED"
+  | "NETWORK_NOT_ALLOWED"
   | `UNKNOWN_${number}`;
 
 /** ListEventsRequest asks for raw events. */

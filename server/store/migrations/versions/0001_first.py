@@ -103,10 +103,40 @@ _STATEMENTS = (
         parent_key_id text COLLATE "C" REFERENCES api_keys ON DELETE CASCADE,
         subject text NOT NULL DEFAULT '',
         idle_until timestamptz,
+        role text COLLATE "C" NOT NULL,
+        restricted_dimension text COLLATE "C" NOT NULL,
+        restricted_values text[] NOT NULL,
+        networks text[] NOT NULL,
+        last_used_at timestamptz,
         CHECK ((kind = 'key') = (parent_key_id IS NULL))
     )
     """,
     "CREATE INDEX api_keys_by_parent ON api_keys (parent_key_id, kind, created_at) WHERE parent_key_id IS NOT NULL",
+    # People by the subjects of the organization's identity provider, and roles beside those that all have.
+    """
+    CREATE TABLE memberships (
+        organization_id integer NOT NULL REFERENCES organizations,
+        subject text COLLATE "C" NOT NULL,
+        name text NOT NULL,
+        role text COLLATE "C" NOT NULL,
+        restricted_dimension text COLLATE "C" NOT NULL,
+        restricted_values text[] NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        updated_at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (organization_id, subject)
+    )
+    """,
+    """
+    CREATE TABLE custom_roles (
+        organization_id integer NOT NULL REFERENCES organizations,
+        name text COLLATE "C" NOT NULL,
+        description text NOT NULL,
+        scopes text[] NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        updated_at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (organization_id, name)
+    )
+    """,
     # What a person has chosen for the pages. Subjects are whoever signs in, by key or by name.
     """
     CREATE TABLE preferences (

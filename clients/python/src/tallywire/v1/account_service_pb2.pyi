@@ -205,6 +205,8 @@ class Session(google.protobuf.message.Message):
     IDLE_UNTIL_FIELD_NUMBER: builtins.int
     ORGANIZATION_FIELD_NUMBER: builtins.int
     EMBED_FIELD_NUMBER: builtins.int
+    ROLE_FIELD_NUMBER: builtins.int
+    RESTRICTION_FIELD_NUMBER: builtins.int
     session_id: builtins.str
     """session_id is the public id of the session or key: it tells sessions apart, and opens nothing. For an embed token an
     id of its own.
@@ -215,6 +217,8 @@ class Session(google.protobuf.message.Message):
     """subject is whom personal things belong to. For a key, and for sessions from it, "key:" and the key's id, unless a
     code named somebody else ("user:" and that name). Empty for an embed token, which has nothing personal.
     """
+    role: builtins.str
+    """role is the name of the role that the scopes are of. Empty where they were chosen one by one."""
     @property
     def scopes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """scopes are what the caller may do: "read", "events", "edit", "admin" and so on. admin contains all others."""
@@ -235,6 +239,10 @@ class Session(google.protobuf.message.Message):
     def embed(self) -> global___EmbedScope:
         """embed is what an embed token is tied to. Unset for others."""
 
+    @property
+    def restriction(self) -> tallywire.v1.answer_pb2.Restriction:
+        """restriction is the part of the organization that the caller may see. Unset: all of it."""
+
     def __init__(
         self,
         *,
@@ -246,9 +254,11 @@ class Session(google.protobuf.message.Message):
         idle_until: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         organization: global___SessionOrganization | None = ...,
         embed: global___EmbedScope | None = ...,
+        role: builtins.str = ...,
+        restriction: tallywire.v1.answer_pb2.Restriction | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["embed", b"embed", "expires_at", b"expires_at", "idle_until", b"idle_until", "organization", b"organization"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["embed", b"embed", "expires_at", b"expires_at", "idle_until", b"idle_until", "kind", b"kind", "organization", b"organization", "scopes", b"scopes", "session_id", b"session_id", "subject", b"subject"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["embed", b"embed", "expires_at", b"expires_at", "idle_until", b"idle_until", "organization", b"organization", "restriction", b"restriction"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["embed", b"embed", "expires_at", b"expires_at", "idle_until", b"idle_until", "kind", b"kind", "organization", b"organization", "restriction", b"restriction", "role", b"role", "scopes", b"scopes", "session_id", b"session_id", "subject", b"subject"]) -> None: ...
 
 global___Session = Session
 

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tallywire.v1 import time_pb2 as tallywire_dot_v1_dot_time__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tallywire/v1/answer.proto\x12\x0ctallywire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17tallywire/v1/time.proto\"\xe7\x03\n\rAnswerContext\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12\x16\n\x0e\x61s_of_revision\x18\x04 \x01(\x03\x12.\n\nas_of_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rstill_running\x18\x06 \x01(\x08\x12\x32\n\rapproximation\x18\x07 \x01(\x0b\x32\x1b.tallywire.v1.Approximation\x12\r\n\x05\x65poch\x18\x08 \x01(\t\x12\x30\n\x07lagging\x18\t \x03(\x0b\x32\x1f.tallywire.v1.LaggingProjection\x12\x10\n\x08\x63urrency\x18\n \x01(\t\x12\x32\n\x0e\x66irst_event_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\nweek_start\x18\x0c \x01(\x0e\x32\x15.tallywire.v1.Weekday\x12*\n\x06source\x18\r \x01(\x0e\x32\x1a.tallywire.v1.AnswerSource\"?\n\x11LaggingProjection\x12\x12\n\nprojection\x18\x01 \x01(\t\x12\x16\n\x0e\x61s_of_revision\x18\x02 \x01(\x03\"<\n\rApproximation\x12\x0f\n\x07metrics\x18\x01 \x03(\t\x12\x1a\n\x12max_relative_error\x18\x02 \x01(\x01\"\xcd\x01\n\x0e\x43omparedPeriod\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63ompared_until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0e\x61\x62sence_reason\x18\x04 \x01(\x0e\x32\x1b.tallywire.v1.AbsenceReason\"_\n\x06\x43hange\x12\x14\n\x07percent\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x33\n\x0e\x61\x62sence_reason\x18\x02 \x01(\x0e\x32\x1b.tallywire.v1.AbsenceReasonB\n\n\x08_percent\"o\n\x06\x46ilter\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0f\n\x07team_id\x18\x03 \x01(\t\x12\x31\n\ndimensions\x18\x04 \x03(\x0b\x32\x1d.tallywire.v1.DimensionFilter\"3\n\x0f\x44imensionFilter\x12\x11\n\tdimension\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t*~\n\x0c\x41nswerSource\x12\x1d\n\x19\x41NSWER_SOURCE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41NSWER_SOURCE_ROLLUPS\x10\x01\x12\x1c\n\x18\x41NSWER_SOURCE_RAW_EVENTS\x10\x02\x12\x16\n\x12\x41NSWER_SOURCE_BOTH\x10\x03*\xef\x01\n\rAbsenceReason\x12\x1e\n\x1a\x41\x42SENCE_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41\x42SENCE_REASON_NO_BASELINE\x10\x01\x12\x1f\n\x1b\x41\x42SENCE_REASON_BEFORE_FLOOR\x10\x02\x12\x1c\n\x18\x41\x42SENCE_REASON_TOO_EARLY\x10\x03\x12\x1b\n\x17\x41\x42SENCE_REASON_NOT_KEPT\x10\x04\x12%\n!ABSENCE_REASON_BEFORE_FIRST_EVENT\x10\x05\x12\x1b\n\x17\x41\x42SENCE_REASON_TOO_MANY\x10\x06\x42j\n\x16io.github.tallywire.v1B\x0b\x41nswerProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tallywire/v1/answer.proto\x12\x0ctallywire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17tallywire/v1/time.proto\"\x97\x04\n\rAnswerContext\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12\x16\n\x0e\x61s_of_revision\x18\x04 \x01(\x03\x12.\n\nas_of_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rstill_running\x18\x06 \x01(\x08\x12\x32\n\rapproximation\x18\x07 \x01(\x0b\x32\x1b.tallywire.v1.Approximation\x12\r\n\x05\x65poch\x18\x08 \x01(\t\x12\x30\n\x07lagging\x18\t \x03(\x0b\x32\x1f.tallywire.v1.LaggingProjection\x12\x10\n\x08\x63urrency\x18\n \x01(\t\x12\x32\n\x0e\x66irst_event_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\nweek_start\x18\x0c \x01(\x0e\x32\x15.tallywire.v1.Weekday\x12*\n\x06source\x18\r \x01(\x0e\x32\x1a.tallywire.v1.AnswerSource\x12.\n\x0brestriction\x18\x0e \x01(\x0b\x32\x19.tallywire.v1.Restriction\"0\n\x0bRestriction\x12\x11\n\tdimension\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\t\"?\n\x11LaggingProjection\x12\x12\n\nprojection\x18\x01 \x01(\t\x12\x16\n\x0e\x61s_of_revision\x18\x02 \x01(\x03\"<\n\rApproximation\x12\x0f\n\x07metrics\x18\x01 \x03(\t\x12\x1a\n\x12max_relative_error\x18\x02 \x01(\x01\"\xcd\x01\n\x0e\x43omparedPeriod\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63ompared_until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0e\x61\x62sence_reason\x18\x04 \x01(\x0e\x32\x1b.tallywire.v1.AbsenceReason\"_\n\x06\x43hange\x12\x14\n\x07percent\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x33\n\x0e\x61\x62sence_reason\x18\x02 \x01(\x0e\x32\x1b.tallywire.v1.AbsenceReasonB\n\n\x08_percent\"o\n\x06\x46ilter\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0f\n\x07team_id\x18\x03 \x01(\t\x12\x31\n\ndimensions\x18\x04 \x03(\x0b\x32\x1d.tallywire.v1.DimensionFilter\"3\n\x0f\x44imensionFilter\x12\x11\n\tdimension\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t*~\n\x0c\x41nswerSource\x12\x1d\n\x19\x41NSWER_SOURCE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41NSWER_SOURCE_ROLLUPS\x10\x01\x12\x1c\n\x18\x41NSWER_SOURCE_RAW_EVENTS\x10\x02\x12\x16\n\x12\x41NSWER_SOURCE_BOTH\x10\x03*\xef\x01\n\rAbsenceReason\x12\x1e\n\x1a\x41\x42SENCE_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41\x42SENCE_REASON_NO_BASELINE\x10\x01\x12\x1f\n\x1b\x41\x42SENCE_REASON_BEFORE_FLOOR\x10\x02\x12\x1c\n\x18\x41\x42SENCE_REASON_TOO_EARLY\x10\x03\x12\x1b\n\x17\x41\x42SENCE_REASON_NOT_KEPT\x10\x04\x12%\n!ABSENCE_REASON_BEFORE_FIRST_EVENT\x10\x05\x12\x1b\n\x17\x41\x42SENCE_REASON_TOO_MANY\x10\x06\x42j\n\x16io.github.tallywire.v1B\x0b\x41nswerProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,22 +34,24 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tallywire.v1.answer_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\026io.github.tallywire.v1B\013AnswerProtoP\001ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1'
-  _globals['_ANSWERSOURCE']._serialized_start=1189
-  _globals['_ANSWERSOURCE']._serialized_end=1315
-  _globals['_ABSENCEREASON']._serialized_start=1318
-  _globals['_ABSENCEREASON']._serialized_end=1557
+  _globals['_ANSWERSOURCE']._serialized_start=1287
+  _globals['_ANSWERSOURCE']._serialized_end=1413
+  _globals['_ABSENCEREASON']._serialized_start=1416
+  _globals['_ABSENCEREASON']._serialized_end=1655
   _globals['_ANSWERCONTEXT']._serialized_start=102
-  _globals['_ANSWERCONTEXT']._serialized_end=589
-  _globals['_LAGGINGPROJECTION']._serialized_start=591
-  _globals['_LAGGINGPROJECTION']._serialized_end=654
-  _globals['_APPROXIMATION']._serialized_start=656
-  _globals['_APPROXIMATION']._serialized_end=716
-  _globals['_COMPAREDPERIOD']._serialized_start=719
-  _globals['_COMPAREDPERIOD']._serialized_end=924
-  _globals['_CHANGE']._serialized_start=926
-  _globals['_CHANGE']._serialized_end=1021
-  _globals['_FILTER']._serialized_start=1023
-  _globals['_FILTER']._serialized_end=1134
-  _globals['_DIMENSIONFILTER']._serialized_start=1136
-  _globals['_DIMENSIONFILTER']._serialized_end=1187
+  _globals['_ANSWERCONTEXT']._serialized_end=637
+  _globals['_RESTRICTION']._serialized_start=639
+  _globals['_RESTRICTION']._serialized_end=687
+  _globals['_LAGGINGPROJECTION']._serialized_start=689
+  _globals['_LAGGINGPROJECTION']._serialized_end=752
+  _globals['_APPROXIMATION']._serialized_start=754
+  _globals['_APPROXIMATION']._serialized_end=814
+  _globals['_COMPAREDPERIOD']._serialized_start=817
+  _globals['_COMPAREDPERIOD']._serialized_end=1022
+  _globals['_CHANGE']._serialized_start=1024
+  _globals['_CHANGE']._serialized_end=1119
+  _globals['_FILTER']._serialized_start=1121
+  _globals['_FILTER']._serialized_end=1232
+  _globals['_DIMENSIONFILTER']._serialized_start=1234
+  _globals['_DIMENSIONFILTER']._serialized_end=1285
 # @@protoc_insertion_point(module_scope)

@@ -108,6 +108,7 @@ class AnswerContext(google.protobuf.message.Message):
     FIRST_EVENT_AT_FIELD_NUMBER: builtins.int
     WEEK_START_FIELD_NUMBER: builtins.int
     SOURCE_FIELD_NUMBER: builtins.int
+    RESTRICTION_FIELD_NUMBER: builtins.int
     time_zone: builtins.str
     """time_zone is the canonical IANA name of the zone of the buckets; the organization's where an answer is about no
     period.
@@ -165,6 +166,12 @@ class AnswerContext(google.protobuf.message.Message):
         nothing to count. Unset: it has none.
         """
 
+    @property
+    def restriction(self) -> global___Restriction:
+        """restriction is the part of the organization that the caller may see. All figures are of that part: of the value that
+        the question names where there are several. Unset: the caller may see all of it.
+        """
+
     def __init__(
         self,
         *,
@@ -181,11 +188,40 @@ class AnswerContext(google.protobuf.message.Message):
         first_event_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         week_start: tallywire.v1.time_pb2.Weekday.ValueType = ...,
         source: global___AnswerSource.ValueType = ...,
+        restriction: global___Restriction | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["approximation", b"approximation", "as_of_time", b"as_of_time", "end", b"end", "first_event_at", b"first_event_at", "start", b"start"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["approximation", b"approximation", "as_of_revision", b"as_of_revision", "as_of_time", b"as_of_time", "currency", b"currency", "end", b"end", "epoch", b"epoch", "first_event_at", b"first_event_at", "lagging", b"lagging", "source", b"source", "start", b"start", "still_running", b"still_running", "time_zone", b"time_zone", "week_start", b"week_start"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["approximation", b"approximation", "as_of_time", b"as_of_time", "end", b"end", "first_event_at", b"first_event_at", "restriction", b"restriction", "start", b"start"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["approximation", b"approximation", "as_of_revision", b"as_of_revision", "as_of_time", b"as_of_time", "currency", b"currency", "end", b"end", "epoch", b"epoch", "first_event_at", b"first_event_at", "lagging", b"lagging", "restriction", b"restriction", "source", b"source", "start", b"start", "still_running", b"still_running", "time_zone", b"time_zone", "week_start", b"week_start"]) -> None: ...
 
 global___AnswerContext = AnswerContext
+
+@typing.final
+class Restriction(google.protobuf.message.Message):
+    """Restriction is the part of an organization that somebody may see: what carries some values of one dimension. Questions
+    without a filter by the dimension are narrowed to its value; where there are several, a question has to name one of
+    them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused (RESTRICTED). No tokens of
+    rows are given out or taken.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DIMENSION_FIELD_NUMBER: builtins.int
+    VALUES_FIELD_NUMBER: builtins.int
+    dimension: builtins.str
+    """dimension is "agent", "channel" or "team"."""
+    @property
+    def values(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """values are the values that may be seen."""
+
+    def __init__(
+        self,
+        *,
+        dimension: builtins.str = ...,
+        values: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["dimension", b"dimension", "values", b"values"]) -> None: ...
+
+global___Restriction = Restriction
 
 @typing.final
 class LaggingProjection(google.protobuf.message.Message):

@@ -392,6 +392,12 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """INVALID_ARGUMENT. What the metric has changed by is no sum over the values of a dimension: it is a distinct count, a
     percentile, or a ratio of such. Metadata: metric.
     """
+    ERROR_REASON_RESTRICTED: _ErrorReason.ValueType  # 280
+    """PERMISSION_DENIED. The caller is restricted to a part of the organization, and this RPC or this question is about
+    more. Metadata: dimension, values.
+    """
+    ERROR_REASON_NETWORK_NOT_ALLOWED: _ErrorReason.ValueType  # 281
+    """PERMISSION_DENIED. The credential may not be used from the address that the call came from. Metadata: networks."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -770,4 +776,10 @@ ERROR_REASON_METRIC_NOT_ADDITIVE: ErrorReason.ValueType  # 268
 """INVALID_ARGUMENT. What the metric has changed by is no sum over the values of a dimension: it is a distinct count, a
 percentile, or a ratio of such. Metadata: metric.
 """
+ERROR_REASON_RESTRICTED: ErrorReason.ValueType  # 280
+"""PERMISSION_DENIED. The caller is restricted to a part of the organization, and this RPC or this question is about
+more. Metadata: dimension, values.
+"""
+ERROR_REASON_NETWORK_NOT_ALLOWED: ErrorReason.ValueType  # 281
+"""PERMISSION_DENIED. The credential may not be used from the address that the call came from. Metadata: networks."""
 global___ErrorReason = ErrorReason

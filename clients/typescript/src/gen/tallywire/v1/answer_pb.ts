@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tallywire/v1/answer.proto.
  */
 export const file_tallywire_v1_answer: GenFile = /*@__PURE__*/
-  fileDesc("Chl0YWxseXdpcmUvdjEvYW5zd2VyLnByb3RvEgx0YWxseXdpcmUudjEi5wMKDUFuc3dlckNvbnRleHQSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJdGltZV96b25lGAMgASgJEhYKDmFzX29mX3JldmlzaW9uGAQgASgDEi4KCmFzX29mX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXN0aWxsX3J1bm5pbmcYBiABKAgSMgoNYXBwcm94aW1hdGlvbhgHIAEoCzIbLnRhbGx5d2lyZS52MS5BcHByb3hpbWF0aW9uEg0KBWVwb2NoGAggASgJEjAKB2xhZ2dpbmcYCSADKAsyHy50YWxseXdpcmUudjEuTGFnZ2luZ1Byb2plY3Rpb24SEAoIY3VycmVuY3kYCiABKAkSMgoOZmlyc3RfZXZlbnRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKCndlZWtfc3RhcnQYDCABKA4yFS50YWxseXdpcmUudjEuV2Vla2RheRIqCgZzb3VyY2UYDSABKA4yGi50YWxseXdpcmUudjEuQW5zd2VyU291cmNlIj8KEUxhZ2dpbmdQcm9qZWN0aW9uEhIKCnByb2plY3Rpb24YASABKAkSFgoOYXNfb2ZfcmV2aXNpb24YAiABKAMiPAoNQXBwcm94aW1hdGlvbhIPCgdtZXRyaWNzGAEgAygJEhoKEm1heF9yZWxhdGl2ZV9lcnJvchgCIAEoASLNAQoOQ29tcGFyZWRQZXJpb2QSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoOY29tcGFyZWRfdW50aWwYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKDmFic2VuY2VfcmVhc29uGAQgASgOMhsudGFsbHl3aXJlLnYxLkFic2VuY2VSZWFzb24iXwoGQ2hhbmdlEhQKB3BlcmNlbnQYASABKAFIAIgBARIzCg5hYnNlbmNlX3JlYXNvbhgCIAEoDjIbLnRhbGx5d2lyZS52MS5BYnNlbmNlUmVhc29uQgoKCF9wZXJjZW50Im8KBkZpbHRlchIQCghhZ2VudF9pZBgBIAEoCRIPCgdjaGFubmVsGAIgASgJEg8KB3RlYW1faWQYAyABKAkSMQoKZGltZW5zaW9ucxgEIAMoCzIdLnRhbGx5d2lyZS52MS5EaW1lbnNpb25GaWx0ZXIiMwoPRGltZW5zaW9uRmlsdGVyEhEKCWRpbWVuc2lvbhgBIAEoCRINCgV2YWx1ZRgCIAEoCSp+CgxBbnN3ZXJTb3VyY2USHQoZQU5TV0VSX1NPVVJDRV9VTlNQRUNJRklFRBAAEhkKFUFOU1dFUl9TT1VSQ0VfUk9MTFVQUxABEhwKGEFOU1dFUl9TT1VSQ0VfUkFXX0VWRU5UUxACEhYKEkFOU1dFUl9TT1VSQ0VfQk9USBADKu8BCg1BYnNlbmNlUmVhc29uEh4KGkFCU0VOQ0VfUkVBU09OX1VOU1BFQ0lGSUVEEAASHgoaQUJTRU5DRV9SRUFTT05fTk9fQkFTRUxJTkUQARIfChtBQlNFTkNFX1JFQVNPTl9CRUZPUkVfRkxPT1IQAhIcChhBQlNFTkNFX1JFQVNPTl9UT09fRUFSTFkQAxIbChdBQlNFTkNFX1JFQVNPTl9OT1RfS0VQVBAEEiUKIUFCU0VOQ0VfUkVBU09OX0JFRk9SRV9GSVJTVF9FVkVOVBAFEhsKF0FCU0VOQ0VfUkVBU09OX1RPT19NQU5ZEAZCagoWaW8uZ2l0aHViLnRhbGx5d2lyZS52MUILQW5zd2VyUHJvdG9QAVpBZ2l0aHViLmNvbS90YWxseXdpcmUvdGFsbHl3aXJlL2NsaWVudHMvZ28vdGFsbHl3aXJldjE7dGFsbHl3aXJldjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_tallywire_v1_time]);
+  fileDesc("Chl0YWxseXdpcmUvdjEvYW5zd2VyLnByb3RvEgx0YWxseXdpcmUudjEilwQKDUFuc3dlckNvbnRleHQSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJdGltZV96b25lGAMgASgJEhYKDmFzX29mX3JldmlzaW9uGAQgASgDEi4KCmFzX29mX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXN0aWxsX3J1bm5pbmcYBiABKAgSMgoNYXBwcm94aW1hdGlvbhgHIAEoCzIbLnRhbGx5d2lyZS52MS5BcHByb3hpbWF0aW9uEg0KBWVwb2NoGAggASgJEjAKB2xhZ2dpbmcYCSADKAsyHy50YWxseXdpcmUudjEuTGFnZ2luZ1Byb2plY3Rpb24SEAoIY3VycmVuY3kYCiABKAkSMgoOZmlyc3RfZXZlbnRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKCndlZWtfc3RhcnQYDCABKA4yFS50YWxseXdpcmUudjEuV2Vla2RheRIqCgZzb3VyY2UYDSABKA4yGi50YWxseXdpcmUudjEuQW5zd2VyU291cmNlEi4KC3Jlc3RyaWN0aW9uGA4gASgLMhkudGFsbHl3aXJlLnYxLlJlc3RyaWN0aW9uIjAKC1Jlc3RyaWN0aW9uEhEKCWRpbWVuc2lvbhgBIAEoCRIOCgZ2YWx1ZXMYAiADKAkiPwoRTGFnZ2luZ1Byb2plY3Rpb24SEgoKcHJvamVjdGlvbhgBIAEoCRIWCg5hc19vZl9yZXZpc2lvbhgCIAEoAyI8Cg1BcHByb3hpbWF0aW9uEg8KB21ldHJpY3MYASADKAkSGgoSbWF4X3JlbGF0aXZlX2Vycm9yGAIgASgBIs0BCg5Db21wYXJlZFBlcmlvZBIpCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5jb21wYXJlZF91bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoOYWJzZW5jZV9yZWFzb24YBCABKA4yGy50YWxseXdpcmUudjEuQWJzZW5jZVJlYXNvbiJfCgZDaGFuZ2USFAoHcGVyY2VudBgBIAEoAUgAiAEBEjMKDmFic2VuY2VfcmVhc29uGAIgASgOMhsudGFsbHl3aXJlLnYxLkFic2VuY2VSZWFzb25CCgoIX3BlcmNlbnQibwoGRmlsdGVyEhAKCGFnZW50X2lkGAEgASgJEg8KB2NoYW5uZWwYAiABKAkSDwoHdGVhbV9pZBgDIAEoCRIxCgpkaW1lbnNpb25zGAQgAygLMh0udGFsbHl3aXJlLnYxLkRpbWVuc2lvbkZpbHRlciIzCg9EaW1lbnNpb25GaWx0ZXISEQoJZGltZW5zaW9uGAEgASgJEg0KBXZhbHVlGAIgASgJKn4KDEFuc3dlclNvdXJjZRIdChlBTlNXRVJfU09VUkNFX1VOU1BFQ0lGSUVEEAASGQoVQU5TV0VSX1NPVVJDRV9ST0xMVVBTEAESHAoYQU5TV0VSX1NPVVJDRV9SQVdfRVZFTlRTEAISFgoSQU5TV0VSX1NPVVJDRV9CT1RIEAMq7wEKDUFic2VuY2VSZWFzb24SHgoaQUJTRU5DRV9SRUFTT05fVU5TUEVDSUZJRUQQABIeChpBQlNFTkNFX1JFQVNPTl9OT19CQVNFTElORRABEh8KG0FCU0VOQ0VfUkVBU09OX0JFRk9SRV9GTE9PUhACEhwKGEFCU0VOQ0VfUkVBU09OX1RPT19FQVJMWRADEhsKF0FCU0VOQ0VfUkVBU09OX05PVF9LRVBUEAQSJQohQUJTRU5DRV9SRUFTT05fQkVGT1JFX0ZJUlNUX0VWRU5UEAUSGwoXQUJTRU5DRV9SRUFTT05fVE9PX01BTlkQBkJqChZpby5naXRodWIudGFsbHl3aXJlLnYxQgtBbnN3ZXJQcm90b1ABWkFnaXRodWIuY29tL3RhbGx5d2lyZS90YWxseXdpcmUvY2xpZW50cy9nby90YWxseXdpcmV2MTt0YWxseXdpcmV2MWIGcHJvdG8z", [file_google_protobuf_timestamp, file_tallywire_v1_time]);
 
 /**
  * AnswerContext says what an answer is about, and how exact it is. Every answer with numbers has one.
@@ -123,6 +123,14 @@ export type AnswerContext = Message<"tallywire.v1.AnswerContext"> & {
    * @generated from field: tallywire.v1.AnswerSource source = 13;
    */
   source: AnswerSource;
+
+  /**
+   * restriction is the part of the organization that the caller may see. All figures are of that part: of the value that
+   * the question names where there are several. Unset: the caller may see all of it.
+   *
+   * @generated from field: tallywire.v1.Restriction restriction = 14;
+   */
+  restriction?: Restriction | undefined;
 };
 
 /**
@@ -131,6 +139,37 @@ export type AnswerContext = Message<"tallywire.v1.AnswerContext"> & {
  */
 export const AnswerContextSchema: GenMessage<AnswerContext> = /*@__PURE__*/
   messageDesc(file_tallywire_v1_answer, 0);
+
+/**
+ * Restriction is the part of an organization that somebody may see: what carries some values of one dimension. Questions
+ * without a filter by the dimension are narrowed to its value; where there are several, a question has to name one of
+ * them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused (RESTRICTED). No tokens of
+ * rows are given out or taken.
+ *
+ * @generated from message tallywire.v1.Restriction
+ */
+export type Restriction = Message<"tallywire.v1.Restriction"> & {
+  /**
+   * dimension is "agent", "channel" or "team".
+   *
+   * @generated from field: string dimension = 1;
+   */
+  dimension: string;
+
+  /**
+   * values are the values that may be seen.
+   *
+   * @generated from field: repeated string values = 2;
+   */
+  values: string[];
+};
+
+/**
+ * Describes the message tallywire.v1.Restriction.
+ * Use `create(RestrictionSchema)` to create a new message.
+ */
+export const RestrictionSchema: GenMessage<Restriction> = /*@__PURE__*/
+  messageDesc(file_tallywire_v1_answer, 1);
 
 /**
  * LaggingProjection is a projection that has stopped at a revision until its operator lets it go on.
@@ -158,7 +197,7 @@ export type LaggingProjection = Message<"tallywire.v1.LaggingProjection"> & {
  * Use `create(LaggingProjectionSchema)` to create a new message.
  */
 export const LaggingProjectionSchema: GenMessage<LaggingProjection> = /*@__PURE__*/
-  messageDesc(file_tallywire_v1_answer, 1);
+  messageDesc(file_tallywire_v1_answer, 2);
 
 /**
  * Approximation bounds the error of the figures that are not exact.
@@ -186,7 +225,7 @@ export type Approximation = Message<"tallywire.v1.Approximation"> & {
  * Use `create(ApproximationSchema)` to create a new message.
  */
 export const ApproximationSchema: GenMessage<Approximation> = /*@__PURE__*/
-  messageDesc(file_tallywire_v1_answer, 2);
+  messageDesc(file_tallywire_v1_answer, 3);
 
 /**
  * ComparedPeriod says what an answer compares with what.
@@ -230,7 +269,7 @@ export type ComparedPeriod = Message<"tallywire.v1.ComparedPeriod"> & {
  * Use `create(ComparedPeriodSchema)` to create a new message.
  */
 export const ComparedPeriodSchema: GenMessage<ComparedPeriod> = /*@__PURE__*/
-  messageDesc(file_tallywire_v1_answer, 3);
+  messageDesc(file_tallywire_v1_answer, 4);
 
 /**
  * Change compares a figure with the same figure of the question's comparison; without one, of the period of equal length
@@ -260,7 +299,7 @@ export type Change = Message<"tallywire.v1.Change"> & {
  * Use `create(ChangeSchema)` to create a new message.
  */
 export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
-  messageDesc(file_tallywire_v1_answer, 4);
+  messageDesc(file_tallywire_v1_answer, 5);
 
 /**
  * Filter narrows a question to a part of the organization's events: to one value of a dimension, or to what carries one
@@ -312,7 +351,7 @@ export type Filter = Message<"tallywire.v1.Filter"> & {
  * Use `create(FilterSchema)` to create a new message.
  */
 export const FilterSchema: GenMessage<Filter> = /*@__PURE__*/
-  messageDesc(file_tallywire_v1_answer, 5);
+  messageDesc(file_tallywire_v1_answer, 6);
 
 /**
  * DimensionFilter keeps the events that carry a value of a dimension.
@@ -340,7 +379,7 @@ export type DimensionFilter = Message<"tallywire.v1.DimensionFilter"> & {
  * Use `create(DimensionFilterSchema)` to create a new message.
  */
 export const DimensionFilterSchema: GenMessage<DimensionFilter> = /*@__PURE__*/
-  messageDesc(file_tallywire_v1_answer, 6);
+  messageDesc(file_tallywire_v1_answer, 7);
 
 /**
  * AnswerSource is what figures are read from.

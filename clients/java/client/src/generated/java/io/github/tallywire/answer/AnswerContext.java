@@ -153,4 +153,15 @@ public final class AnswerContext extends Answer<io.github.tallywire.v1.AnswerCon
   public io.github.tallywire.v1.AnswerSource source() {
     return message.getSource();
   }
+
+  /**
+   * restriction is the part of the organization that the caller may see. All figures are of that
+   * part: of the value that the question names where there are several. Unset: the caller may see
+   * all of it.
+   *
+   * @return the value, empty if it is absent
+   */
+  public Optional<Restriction> restriction() {
+    return message.hasRestriction() ? Optional.of(Restriction.of(message.getRestriction())) : Optional.empty();
+  }
 }

@@ -96,4 +96,22 @@ public final class Session extends Answer<io.github.tallywire.v1.Session> {
   public Optional<EmbedScope> embed() {
     return message.hasEmbed() ? Optional.of(EmbedScope.of(message.getEmbed())) : Optional.empty();
   }
+
+  /**
+   * role is the name of the role that the scopes are of. Empty where they were chosen one by one.
+   *
+   * @return the value
+   */
+  public String role() {
+    return message.getRole();
+  }
+
+  /**
+   * restriction is the part of the organization that the caller may see. Unset: all of it.
+   *
+   * @return the value, empty if it is absent
+   */
+  public Optional<Restriction> restriction() {
+    return message.hasRestriction() ? Optional.of(Restriction.of(message.getRestriction())) : Optional.empty();
+  }
 }

@@ -1,0 +1,177 @@
+"""What principals may ask that are restricted to a part of their organization, which the gate sees to.
+
+A question that can be narrowed is narrowed to the part, so that its totals are the part's, and its context says so.
+What is about no events stays open. Everything else is refused: an RPC that is not named here is not for restricted
+callers.
+"""
+
+from contextvars import ContextVar
+from typing import Any, Final
+
+from server.errors import Reason, Refused
+from server.organizations.restriction import Restriction
+from server.rpc import embedding
+from server.tenancy.principal import Principal
+from tallywire.v1 import answer_pb2, list_events_pb2, realtime_service_pb2
+
+_METRICS = "/tallywire.v1.MetricsService/"
+_DIRECTORY = "/tallywire.v1.DirectoryService/"
+_ACCOUNTS = "/tallywire.v1.AccountService/"
+_DASHBOARDS = "/tallywire.v1.DashboardService/"
+_EXPORTS = "/tallywire.v1.ExportService/"
+
+# RPCs whose request says which part it is about: in its field filter, or in fields of its own.
+NARROWED: Final = frozenset(
+    {
+        *(
+            _METRICS + name
+            for name in (
+                "GetOverview",
+                "GetAgentMetrics",
+                "GetUsageTrends",
+                "QueryMetrics",
+                "GetApiUsage",
+                "GetQuality",
+                "GetCallMetrics",
+                "GetRoi",
+                "GetConversationMetrics",
+            )
+        ),
+        "/tallywire.v1.LeaderboardService/GetLeaderboard",
+        "/tallywire.v1.AnomalyService/ListAnomalies",
+        "/tallywire.v1.AnomalyService/ListChanges",
+        "/tallywire.v1.ForecastService/GetForecast",
+        "/tallywire.v1.EventService/ListEvents",
+        *(_DIRECTORY + name for name in ("ListAgents", "ListConversations", "ListLeads")),
+        _EXPORTS + "ExportMetrics",
+        _EXPORTS + "ExportRows",
+        "/tallywire.v1.RealtimeService/GetRealtimeMetrics",
+        "/tallywire.v1.RealtimeService/WatchMetrics",
+        "/tallywire.v1.RealtimeService/WatchUpdates",
+        _ACCOUNTS + "CreateEmbedToken",  # which is tied to the part as well
+    }
+)
+# RPCs that tell nothing of events, or only what is the caller's own; and those that send events.
+OPEN: Final = frozenset(
+    {
+        *(f"/tallywire.v1.EventService/{name}" for name in ("TrackEvent", "TrackEvents", "StreamEvents")),
+        "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+        _METRICS + "ListMetrics",
+        "/tallywire.v1.CustomMetricService/GetCustomMetric",
+        "/tallywire.v1.CustomMetricService/ListCustomMetrics",
+        "/tallywire.v1.FunnelService/GetFunnel",
+        "/tallywire.v1.FunnelService/ListFunnels",
+        *(
+            _ACCOUNTS + name
+            for name in ("SignOut", "GetSession", "CreateSignInCode", "GetPreferences", "UpdatePreferences")
+        ),
+        *(
+            _DASHBOARDS + name
+            for name in (
+                "CreateDashboard",
+                "GetDashboard",
+                "ListDashboards",
+                "UpdateDashboard",
+                "DeleteDashboard",
+                "DuplicateDashboard",
+                "ListDashboardVersions",
+                "ListDashboardTemplates",
+            )
+        ),
+    }
+)
+_FIELDS: Final = {"agent": "agent_id", "channel": "channel", "team": "team_id"}
+_restriction: ContextVar[Restriction | None] = ContextVar("restriction", default=None)
+
+
+def begin(principal: Principal) -> None:
+    """Notes whom the current call is for."""
+    _restriction.set(principal.restriction)
+
+
+def tell(context: answer_pb2.AnswerContext) -> None:
+    """Says in the context of an answer which part the caller of the current call is restricted to."""
+    restriction = _restriction.get()
+    if restriction is not None:
+        context.restriction.dimension = restriction.dimension
+        context.restriction.values.extend(restriction.values)
+
+
+def check(method: str, restriction: Restriction) -> None:
+    """Refuses a method that is not for restricted callers."""
+    if method not in NARROWED and method not in OPEN:
+        raise _refused(restriction, f"{method.rpartition('/')[2]} is about the whole organization")
+
+
+def narrow(method: str, request: Any, restriction: Restriction) -> None:
+    """Narrows a request to a restriction; refuses one about something else."""
+    if method not in NARROWED:
+        return
+    question = request
+    if method.startswith(_EXPORTS):
+        if getattr(request, "resume_token", ""):
+            raise _refused(restriction, "an export is not resumed under a restriction: begin it anew")
+        which = next(iter(request.DESCRIPTOR.oneofs), None)
+        chosen = None if which is None else request.WhichOneof(which.name)
+        if chosen is None:
+            return  # which is refused as incomplete
+        question = getattr(request, chosen)
+    _without_rows(question, restriction)
+    filtered = question.filter if "filter" in question.DESCRIPTOR.fields_by_name else question
+    if isinstance(filtered, (answer_pb2.Filter, realtime_service_pb2.RealtimeFilter)):
+        _narrow_filter(filtered, restriction)
+    elif isinstance(filtered, list_events_pb2.EventFilter) or _FIELDS[restriction.dimension] in _names(filtered):
+        _narrow_field(filtered, restriction)
+    else:
+        name = question.DESCRIPTOR.name.removesuffix("Request")
+        raise _refused(restriction, f"{name} cannot be narrowed by {restriction.dimension}")
+
+
+def _names(message: Any) -> Any:
+    return message.DESCRIPTOR.fields_by_name
+
+
+def _without_rows(question: Any, restriction: Restriction) -> None:
+    """Gives out no tokens of rows, and takes none: whoever made one may have seen more."""
+    if "include_rows_tokens" in _names(question):
+        question.include_rows_tokens = False
+    if "rows_token" in _names(question) and question.rows_token:
+        raise _refused(restriction, "rows behind a figure are not shown by its token: list them with a filter")
+
+
+def _narrow_filter(message: answer_pb2.Filter | realtime_service_pb2.RealtimeFilter, restriction: Restriction) -> None:
+    named = {value for dimension, value in embedding.conditions(message) if dimension == restriction.dimension}
+    if named:
+        _allow(named, restriction)
+    else:
+        message.dimensions.add(dimension=restriction.dimension, value=_only(restriction))
+
+
+def _narrow_field(message: Any, restriction: Restriction) -> None:
+    field = _FIELDS[restriction.dimension]
+    named = getattr(message, field)
+    if named:
+        _allow({named}, restriction)
+    else:
+        setattr(message, field, _only(restriction))
+
+
+def _allow(named: set[str], restriction: Restriction) -> None:
+    if not named <= set(restriction.values):
+        raise _refused(restriction, f"another {restriction.dimension} was asked about")
+
+
+def _only(restriction: Restriction) -> str:
+    """Returns the value to narrow a question to. Of several the question itself must name one, or it is refused."""
+    if len(restriction.values) > 1:
+        raise _refused(restriction, f"name one {restriction.dimension} in the filter")
+    return restriction.values[0]
+
+
+def _refused(restriction: Restriction, why: str) -> Refused:
+    values = ", ".join(restriction.values)
+    return Refused(
+        Reason.RESTRICTED,
+        f"the caller may see the {restriction.dimension} {values[:200]} alone: {why}",
+        metadata={"dimension": restriction.dimension, "values": values[:1_000]},
+    )
