@@ -19,7 +19,7 @@ _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Refusal: TypeAlias = "Refused | Callable[[_Context], Refused]"  # made for the call if it counts the address
 
 
-class Answering:
+class CallEnd:
     """The end of a call: whatever is raised inside becomes one of our statuses, and its duration is measured."""
 
     __slots__ = ("_context", "_method", "_started")

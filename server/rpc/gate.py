@@ -183,7 +183,7 @@ class Gate(grpc.aio.ServerInterceptor):
         """
 
         async def call(request: _Raw, context: _Context) -> object:
-            async with answering.Answering(method, context):
+            async with answering.CallEnd(method, context):
                 async with asyncio.timeout(self._max_call_seconds):
                     with self._signing_in.one() as free:
                         if not free:
@@ -198,7 +198,7 @@ class Gate(grpc.aio.ServerInterceptor):
 
     def _unary(self, method: str, handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def call(request: _Raw, context: _Context) -> object:
-            async with answering.Answering(method, context):
+            async with answering.CallEnd(method, context):
                 check_network(caller().principal, context)
                 async with asyncio.timeout(self._max_call_seconds):
                     if self._scopes[method] is not Scope.INGEST:
@@ -216,7 +216,7 @@ class Gate(grpc.aio.ServerInterceptor):
         """Wraps a handler that writes its responses to the context, so that its errors pass through here too."""
 
         async def call(request: _Raw | AsyncIterator[_Raw], context: _Context) -> None:
-            async with answering.Answering(method, context):
+            async with answering.CallEnd(method, context):
                 check_network(caller().principal, context)
                 if isinstance(request, _Raw):
                     with self._admission.asking(caller().principal.organization_id):

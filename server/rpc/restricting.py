@@ -12,7 +12,7 @@ from server.errors import Reason, Refused
 from server.organizations.restriction import Restriction
 from server.rpc import embedding
 from server.tenancy.principal import Principal
-from tallywire.v1 import answer_pb2, list_events_pb2, realtime_service_pb2
+from tallywire.v1 import answer_pb2, list_events_pb2, metrics_service_pb2, realtime_service_pb2
 
 _METRICS = "/tallywire.v1.MetricsService/"
 _DIRECTORY = "/tallywire.v1.DirectoryService/"
@@ -117,6 +117,9 @@ def narrow(method: str, request: Any, restriction: Restriction) -> None:
             return  # which is refused as incomplete
         question = getattr(request, chosen)
     _without_rows(question, restriction)
+    is_agent = isinstance(question, metrics_service_pb2.GetAgentMetricsRequest) and question.agent_id
+    if is_agent and restriction.dimension == "team":  # it is asked about an agent or about a team
+        raise _refused(restriction, "ask QueryMetrics about an agent, which can be narrowed")
     filtered = question.filter if "filter" in question.DESCRIPTOR.fields_by_name else question
     if isinstance(filtered, (answer_pb2.Filter, realtime_service_pb2.RealtimeFilter)):
         _narrow_filter(filtered, restriction)

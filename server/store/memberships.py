@@ -70,8 +70,8 @@ async def put_member(
     driver: Driver, organization_id: int, subject: str, name: str, role: str, restriction: Restriction | None
 ) -> Membership:
     """Makes a member, or changes the one of that subject."""
-    row = await driver.fetchrow(
-        "INSERT INTO memberships AS m (organization_id, subject, name, role, restricted_dimension, restricted_values)"
+    [row] = await driver.fetch(
+        "INSERT INTO memberships AS m (organization_id, subject, name, role, restricted_dimension, restricted_values)"  # noqa: S608 - names of columns
         " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (organization_id, subject) DO UPDATE SET name = excluded.name,"
         " role = excluded.role, restricted_dimension = excluded.restricted_dimension,"
         f" restricted_values = excluded.restricted_values, updated_at = excluded.updated_at RETURNING {_MEMBER}",
@@ -116,8 +116,8 @@ async def put_role(
     driver: Driver, organization_id: int, name: str, description: str, scopes: Sequence[str]
 ) -> CustomRole:
     """Makes a role, or changes the one of that name."""
-    row = await driver.fetchrow(
-        "INSERT INTO custom_roles (organization_id, name, description, scopes) VALUES ($1, $2, $3, $4)"
+    [row] = await driver.fetch(
+        "INSERT INTO custom_roles (organization_id, name, description, scopes) VALUES ($1, $2, $3, $4)"  # noqa: S608 - names of columns
         " ON CONFLICT (organization_id, name) DO UPDATE SET description = excluded.description,"
         f" scopes = excluded.scopes, updated_at = excluded.updated_at RETURNING {_ROLE}",
         organization_id,

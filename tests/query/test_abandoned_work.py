@@ -63,6 +63,6 @@ async def test_a_refusal_of_a_caller_that_has_just_gone_is_no_fault() -> None:
         async def abort(self, *_: object) -> None:
             raise grpc.aio.InternalError
 
-    async with answering.Answering("/tallywire.v1.EventService/TrackEvent", Gone()):  # type: ignore[arg-type]
+    async with answering.CallEnd("/tallywire.v1.EventService/TrackEvent", Gone()):  # type: ignore[arg-type]
         raise StorageBusy("no connection is free")
     # No exception has come out, which gRPC would log as a fault.

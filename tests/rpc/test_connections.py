@@ -89,13 +89,13 @@ class Connections:
 @pytest.fixture
 def connections(monkeypatch: pytest.MonkeyPatch) -> Connections:
     """The connections to all servers of the process during the test."""
-    seen, original = Connections(), answering.Answering
+    seen, original = Connections(), answering.CallEnd
 
-    def noted(method: str, context: grpc.aio.ServicerContext) -> answering.Answering:
+    def noted(method: str, context: grpc.aio.ServicerContext) -> answering.CallEnd:
         seen.note(context.peer())
         return original(method, context)
 
-    monkeypatch.setattr(answering, "Answering", noted)
+    monkeypatch.setattr(answering, "CallEnd", noted)
     return seen
 
 

@@ -224,11 +224,11 @@ class Accounts:
         caller: Caller,
         *,
         scopes: Collection[Scope] = EVERYTHING,
-        expires_at: datetime | None = None,
+        **key_options: Any,
     ) -> Caller:
         """The same organization with another key."""
         key = await api_keys.create_key(
-            self.database, self.secrets, caller.name, name="test", scopes=scopes, expires_at=expires_at
+            self.database, self.secrets, caller.name, name="test", scopes=scopes, **key_options
         )
         return replace(caller, key=key)
 

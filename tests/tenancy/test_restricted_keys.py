@@ -1,0 +1,210 @@
+"""Keys that are restricted to a part of their organization: every answer is about the part, or there is none."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import pytest
+
+from server.organizations.restriction import Restriction
+from server.organizations.settings import OrganizationSettings
+from server.rpc import restricting, services
+from server.tenancy.api_keys import NewKey
+from server.tenancy.principal import Scope
+from tallywire.v1 import event_pb2
+from tests.support import serving
+from tests.support.rpcs import METHODS, answers
+from tests.support.serving import Accounts, Caller
+from tests.support.tiny_worlds import DAY
+
+RIGHTS = (Scope.READ, Scope.EVENTS, Scope.EDIT, Scope.CORRECT, Scope.INGEST, Scope.BACKFILL)
+PERIOD = serving.period(DAY, DAY + timedelta(days=2))
+SALES = Restriction(dimension="team", values=("sales",))
+
+
+def filtered(**more: Any) -> Callable[[str], dict[str, Any]]:
+    return lambda team: {"time_range": PERIOD, "filter": {"team_id": team} if team else {}, **more}
+
+
+def in_team(**more: Any) -> Callable[[str], dict[str, Any]]:
+    return lambda team: {"team_id": team, **more}
+
+
+# Each RPC that is narrowed: a request about a team, or without one.
+NARROWED: Mapping[str, Callable[[str], dict[str, Any]]] = {
+    "MetricsService/GetOverview": filtered(),
+    "MetricsService/GetAgentMetrics": in_team(time_range=PERIOD),
+    "MetricsService/GetUsageTrends": filtered(metrics=["events"]),
+    "MetricsService/QueryMetrics": filtered(metrics=["events", "unique_users"]),
+    "MetricsService/GetApiUsage": filtered(),
+    "MetricsService/GetQuality": filtered(),
+    "MetricsService/GetCallMetrics": filtered(),
+    "MetricsService/GetRoi": filtered(),
+    "MetricsService/GetConversationMetrics": filtered(),
+    "LeaderboardService/GetLeaderboard": in_team(time_range=PERIOD),
+    "AnomalyService/ListAnomalies": filtered(metrics=["events"]),
+    "AnomalyService/ListChanges": filtered(metrics=["events"], group_by=["agent"]),
+    "EventService/ListEvents": filtered(),
+    "DirectoryService/ListAgents": in_team(),
+    "DirectoryService/ListConversations": in_team(time_range=PERIOD, time=2),
+    "DirectoryService/ListLeads": in_team(),
+    "ExportService/ExportMetrics": lambda team: {"format": 1, "overview": filtered()(team)},
+    "ExportService/ExportRows": lambda team: {"format": 1, "events": filtered()(team)},
+    "RealtimeService/GetRealtimeMetrics": lambda team: {"filter": of_team(team)},
+    "RealtimeService/WatchMetrics": lambda team: {"filter": of_team(team)},
+    "RealtimeService/WatchUpdates": lambda team: {"filter": of_team(team)},
+    "AccountService/CreateEmbedToken": lambda team: {
+        "filter": {"team_id": team} if team else {},
+        "origins": ["https://example.org"],
+    },
+}
+ELSEWHERE = {"ForecastService/GetForecast"}  # which needs a longer history than there is here
+
+
+def of_team(team: str) -> dict[str, Any]:
+    return {"dimensions": [{"dimension": "team", "value": team}]} if team else {}
+
+
+def event(team: str, number: int) -> event_pb2.Event:
+    return serving.event(
+        at=DAY + timedelta(hours=number),
+        event_id=f"{team}-{number}",
+        conversation_id=f"conversation of {team}",
+        user_id=f"user {number}",
+        agent_id="bot",
+        team_id=team,
+    )
+
+
+def path(rpc: str) -> str:
+    method = METHODS[rpc]
+    return f"/{method.containing_service.full_name}/{method.name}"
+
+
+@pytest.fixture
+async def owner(accounts: Accounts) -> Caller:
+    """An organization with two teams, of which one did more."""
+    settings = OrganizationSettings(time_zone="UTC", pairs=("agent,team", "team,rubric"))
+    caller = await accounts.caller(settings=settings.checked(), scopes=RIGHTS)
+    await caller.track_all([*(event("sales", n) for n in range(3)), *(event("support", n) for n in range(5))])
+    return caller
+
+
+def shown(answer: list[Any]) -> list[Any]:
+    """An answer without what tells one call from another."""
+    for message in answer:
+        fields = message.DESCRIPTOR.fields_by_name
+        for holder in (message, getattr(message, "header", None)):
+            if holder is not None and "context" in holder.DESCRIPTOR.fields_by_name:
+                for name in ("restriction", "as_of_time"):
+                    holder.context.ClearField(name)
+        for name in ("token", "expires_at", "rows_tokens"):
+            if name in fields:
+                message.ClearField(name)
+    return answer
+
+
+def test_every_narrowed_rpc_is_tried() -> None:
+    assert {path(rpc) for rpc in (*NARROWED, *ELSEWHERE)} == restricting.NARROWED
+
+
+def test_open_rpcs_are_those_of_the_contract() -> None:
+    assert services.SCOPES.keys() >= restricting.OPEN
+    assert not restricting.OPEN & restricting.NARROWED
+
+
+@pytest.mark.parametrize("rpc", [rpc for rpc in NARROWED if not rpc.startswith(("RealtimeService", "AccountService"))])
+async def test_an_answer_is_that_about_the_part(rpc: str, owner: Caller, accounts: Accounts) -> None:
+    manager = await accounts.another(owner, scopes=RIGHTS, restriction=SALES)
+    make = NARROWED[rpc]
+    asked_for = shown(await answers(owner, rpc, make("sales")))
+    assert shown(await answers(manager, rpc, make(""))) == asked_for
+    assert shown(await answers(manager, rpc, make("sales"))) == asked_for
+
+
+@pytest.mark.parametrize("rpc", NARROWED)
+async def test_another_part_is_refused(rpc: str, owner: Caller, accounts: Accounts) -> None:
+    manager = await accounts.another(owner, scopes=RIGHTS, restriction=SALES)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await answers(manager, rpc, NARROWED[rpc]("support"))
+    assert serving.refusal(refused.value).reason == "RESTRICTED"
+
+
+async def test_of_several_values_a_question_names_one(owner: Caller, accounts: Accounts) -> None:
+    both = Restriction(dimension="team", values=("sales", "support"))
+    manager = await accounts.another(owner, scopes=RIGHTS, restriction=both)
+    rpc = "MetricsService/GetOverview"
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await answers(manager, rpc, NARROWED[rpc](""))
+    assert serving.info(refused.value) == {"dimension": "team", "values": "sales, support"}
+    [answer] = await answers(manager, rpc, NARROWED[rpc]("support"))
+    assert answer.overview.events == 5
+    assert list(answer.context.restriction.values) == ["sales", "support"]
+
+
+async def test_totals_are_those_of_the_part_and_say_so(owner: Caller, accounts: Accounts) -> None:
+    manager = await accounts.another(owner, scopes=RIGHTS, restriction=SALES)
+    [answer] = await answers(manager, "MetricsService/GetOverview", NARROWED["MetricsService/GetOverview"](""))
+    assert answer.overview.events == 3
+    assert (answer.context.restriction.dimension, list(answer.context.restriction.values)) == ("team", ["sales"])
+    [answer] = await answers(owner, "MetricsService/GetOverview", NARROWED["MetricsService/GetOverview"](""))
+    assert answer.overview.events == 8
+    assert not answer.context.HasField("restriction")
+
+
+@pytest.mark.parametrize(
+    "rpc",
+    [
+        rpc
+        for rpc in METHODS
+        if path(rpc) in services.SCOPES and path(rpc) not in restricting.NARROWED | restricting.OPEN
+    ],
+)
+async def test_what_is_about_the_whole_is_refused(rpc: str, owner: Caller, accounts: Accounts) -> None:
+    needs = services.SCOPES[path(rpc)]
+    manager = await accounts.another(owner, scopes=RIGHTS, restriction=SALES)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await answers(manager, rpc, {})
+    assert serving.refusal(refused.value).reason == ("SCOPE_MISSING" if needs is Scope.ADMIN else "RESTRICTED")
+
+
+async def test_tokens_of_rows_are_not_taken(owner: Caller, accounts: Accounts) -> None:
+    question = {**NARROWED["MetricsService/GetOverview"](""), "include_rows_tokens": True}
+    [answer] = await answers(owner, "MetricsService/GetOverview", question)
+    manager = await accounts.another(owner, scopes=RIGHTS, restriction=SALES)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await answers(manager, "EventService/ListEvents", {"rows_token": answer.rows_tokens["events"].token})
+    assert serving.refusal(refused.value).reason == "RESTRICTED"
+    [answer] = await answers(manager, "MetricsService/GetOverview", question)
+    assert not answer.rows_tokens
+
+
+async def test_what_comes_from_a_key_is_restricted_as_well(owner: Caller, accounts: Accounts) -> None:
+    manager = await accounts.another(owner, scopes=RIGHTS, restriction=SALES)
+    [signed_in] = await answers(manager, "AccountService/SignIn", {"api_key": manager.key.secret})
+    assert list(signed_in.session.restriction.values) == ["sales"]
+    [code] = await answers(manager, "AccountService/CreateSignInCode", {})
+    [by_code] = await answers(manager, "AccountService/SignIn", {"code": code.code})
+    [embedded] = await answers(manager, "AccountService/CreateEmbedToken", {"origins": ["https://example.org"]})
+    for credential in (signed_in.credential, by_code.credential, embedded.token):
+        other = replace(manager, key=NewKey(key_id="", secret=credential))
+        [answer] = await answers(other, "MetricsService/GetOverview", NARROWED["MetricsService/GetOverview"](""))
+        assert answer.overview.events == 3
+
+
+async def test_a_key_is_tied_to_networks(owner: Caller, accounts: Accounts) -> None:
+    near = await accounts.another(owner, scopes=RIGHTS, networks=["127.0.0.0/8", "::1"])
+    far = await accounts.another(owner, scopes=RIGHTS, networks=["192.0.2.0/24"])
+    await answers(near, "MetricsService/GetOverview", {"time_range": PERIOD})
+    for rpc, fields in (
+        ("MetricsService/GetOverview", {"time_range": PERIOD}),
+        ("RealtimeService/WatchMetrics", {}),
+        ("EventService/TrackEvent", {"event": event("sales", 9)}),
+        ("EventService/StreamEvents", {"batch": {"sequence": 1, "events": [event("sales", 9)]}}),
+        ("AccountService/SignIn", {"api_key": far.key.secret}),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await answers(far, rpc, fields)
+        assert serving.refusal(refused.value)[:2] == ("PERMISSION_DENIED", "NETWORK_NOT_ALLOWED")
