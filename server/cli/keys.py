@@ -152,12 +152,12 @@ def rotate_key(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key that may do the same as another one, which ends after a while.
+    """Put a new key in the place of one that ends soon.
 
-    The new secret is shown only this once, and is all that goes to standard output.
+    The new key may do what the old one may. Its secret is shown only this once, and is all that goes to standard
+    output.
     """
-    ends_at = _expiry(overlap, "--overlap")
-    assert ends_at is not None  # noqa: S101 - there is a text
+    ends_at = _instant_after(overlap, "--overlap")
 
     async def work(database: Database, place: place.Place) -> api_keys.NewKey:
         hashes = KeyedHashes(place.required_pepper())
@@ -232,10 +232,12 @@ def _restriction(text: str) -> Restriction | None:
     return Restriction(dimension=dimension, values=tuple(one for one in values.split(",") if one))
 
 
-def _expiry(text: str | None, option: str = "--expires-in") -> datetime | None:
+def _expiry(text: str | None) -> datetime | None:
+    return None if text is None else _instant_after(text, "--expires-in")
+
+
+def _instant_after(text: str, option: str) -> datetime:
     """Returns the instant that far from now; raises BadParameter."""
-    if text is None:
-        return None
     found = re.fullmatch(r"([1-9][0-9]{0,4})([mhdw])", text)
     if found is None:
         raise typer.BadParameter(f"{text!r} is not a time such as 30m, 12h, 90d or 8w", param_hint=option)

@@ -338,7 +338,7 @@ def test_keys(migrated: dict[str, str]) -> None:
     assert [key["expires_at"] for key in json.loads(listed)] == [None, other["expires_at"]]
     assert processes.invoke("keys", "revoke", key_id, environment=migrated).stdout == f"key {key_id} is revoked\n"
     table = processes.invoke("keys", "list", "Keys", environment=migrated).stdout
-    assert re.search(rf"{key_id} +shop +ingest,read +revoked +never\b", table)
+    assert re.search(rf"{key_id} +shop +ingest,read +everything +revoked +never\b", table)
     assert not processes.SECRET.search(listed + table)
 
     unknown = processes.invoke("keys", "revoke", "nothing", environment=migrated)
