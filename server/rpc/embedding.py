@@ -18,7 +18,7 @@ METHODS: Final = {
     "GetRealtimeMetrics": "/tallywire.v1.RealtimeService/GetRealtimeMetrics",
     "WatchMetrics": "/tallywire.v1.RealtimeService/WatchMetrics",
 }
-_ALWAYS = "/tallywire.v1.AccountService/GetSession"
+ALWAYS: Final = "/tallywire.v1.AccountService/GetSession"  # whatever a token names
 _UNNARROWED = frozenset({"tallywire.v1.ListMetricsRequest", "tallywire.v1.GetSessionRequest"})
 _FIELDS = {"agent_id": "agent", "channel": "channel", "team_id": "team"}
 
@@ -26,7 +26,7 @@ _FIELDS = {"agent_id": "agent", "channel": "channel", "team_id": "team"}
 def check(method: str, grant: EmbedGrant) -> None:
     """Refuses a method that a token does not allow."""
     name = method.rpartition("/")[2]
-    if method != _ALWAYS and (name not in grant.rpcs or METHODS.get(name) != method):
+    if method != ALWAYS and (name not in grant.rpcs or METHODS.get(name) != method):
         raise Refused(
             Reason.EMBED_NOT_ALLOWED, f"the embed token does not allow {name}", metadata={"rpc": method.lstrip("/")}
         )

@@ -233,6 +233,11 @@ class Accounts:
         return replace(caller, key=key)
 
 
+def holding(caller: Caller, credential: str) -> Caller:
+    """The same way to the server with another credential."""
+    return replace(caller, key=api_keys.NewKey(key_id="", secret=credential))
+
+
 def through(caller: Caller, channel: grpc.aio.Channel) -> Caller:
     """The same organization and key on another connection."""
     return replace(caller, channel=channel)

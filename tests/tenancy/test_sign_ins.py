@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +15,7 @@ from server.tenancy import api_keys, authentication
 from server.tenancy.principal import Scope
 from tests.support import serving
 from tests.support.rpcs import answers
-from tests.support.serving import Accounts, Caller
+from tests.support.serving import Accounts, Caller, holding
 from tests.support.tiny_worlds import DAY, THE_DAY
 
 READS = (Scope.READ, Scope.EVENTS, Scope.INGEST, Scope.BACKFILL)
@@ -33,11 +32,6 @@ async def why(caller: Caller, rpc: str, fields: Mapping[str, Any] | None = None)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await answers(caller, rpc, fields or {})
     return serving.refusal(refused.value).reason
-
-
-def holding(caller: Caller, credential: str) -> Caller:
-    """The same way to the server with another credential."""
-    return replace(caller, key=api_keys.NewKey(key_id="", secret=credential))
 
 
 async def signed_in(caller: Caller, **more: Any) -> Caller:

@@ -1,0 +1,193 @@
+"""Who may call what: every RPC of the contract is called by every kind of caller, with an empty request.
+
+What is expected follows from the table of scopes, the built-in roles and the rules of restricted callers and embed
+tokens; nothing of it is copied here. A call is refused with the very reason that follows from them, or let through:
+then it may answer whatever it likes, but no refusal of authorization.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import pytest
+
+from server.errors import Reason
+from server.organizations.organization import OrganizationState
+from server.organizations.restriction import Restriction
+from server.rpc import embedding, restricting, services
+from server.tenancy import administration, api_keys, authentication
+from server.tenancy.principal import Scope
+from server.tenancy.roles import BUILT_IN
+from tests.support import serving
+from tests.support.rpcs import METHODS, answers
+from tests.support.serving import Accounts, Caller
+
+SIGN_OUT = "/tallywire.v1.AccountService/SignOut"  # ends what it is called with
+SALES = Restriction(dimension="team", values=("sales",))
+# What refuses callers because of who they are. Whatever else an answer says, the caller was let through.
+REASONS = {
+    Reason.CREDENTIALS_MISSING,
+    Reason.CREDENTIALS_INVALID,
+    Reason.AMBIGUOUS_CREDENTIALS,
+    Reason.AUTH_RATE_LIMIT,
+    Reason.SCOPE_MISSING,
+    Reason.TENANT_SUSPENDED,
+    Reason.RESTRICTED,
+    Reason.NETWORK_NOT_ALLOWED,
+    Reason.EMBED_NOT_ALLOWED,
+}
+LET_THROUGH = ("", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """What a kind of caller is known to have; refused: why it gets nothing at all."""
+
+    scopes: Collection[Scope] = ()
+    is_restricted: bool = False
+    is_embedded: bool = False
+    refused: Reason | None = None
+
+
+def expected(method: str, rights: Rights) -> tuple[str, str]:
+    """The reason for which a caller is refused, and the scope that it lacks, if that is why."""
+    if method in services.OPEN:
+        return LET_THROUGH
+    if rights.refused is not None:
+        return rights.refused.name, ""
+    needs = services.SCOPES[method]
+    if needs not in rights.scopes and Scope.ADMIN not in rights.scopes:
+        return Reason.SCOPE_MISSING.name, needs.value
+    if rights.is_embedded and method not in {*embedding.METHODS.values(), embedding.ALWAYS}:
+        return Reason.EMBED_NOT_ALLOWED.name, ""
+    if rights.is_restricted and method not in restricting.NARROWED | restricting.OPEN:
+        return Reason.RESTRICTED.name, ""
+    return LET_THROUGH
+
+
+async def found(caller: Caller, method: str) -> tuple[str, str]:
+    """How an empty request is answered, in the same words. The call's kind does not matter to a server: a request, and
+    no more requests.
+    """
+    call = caller.channel.stream_stream(method)(metadata=caller.metadata, timeout=60)
+    try:
+        await call.write(b"")
+        await call.done_writing()
+        await call.read()
+        if call.done():
+            await raise_status(call)
+    except grpc.aio.AioRpcError as error:
+        reason = serving.refusal(error).reason
+        if reason in {one.name for one in REASONS}:
+            return reason, serving.info(error).get("scope", "")
+        assert reason != Reason.INTERNAL.name, method
+    finally:
+        call.cancel()
+    return LET_THROUGH
+
+
+async def raise_status(call: Any) -> None:
+    code = await call.code()
+    if code is not grpc.StatusCode.OK:
+        trailing = await call.trailing_metadata()
+        raise grpc.aio.AioRpcError(code, trailing, trailing, await call.details())
+
+
+# Kinds of callers
+
+
+async def of_role(accounts: Accounts, role: str, **more: Any) -> Caller:
+    return await accounts.caller(scopes=tuple(BUILT_IN[role]), role=role, **more)
+
+
+async def nobody(accounts: Accounts) -> Caller:
+    return serving.holding(await accounts.caller(), "")
+
+
+async def with_a_bad_key(accounts: Accounts) -> Caller:
+    return serving.holding(await accounts.caller(), api_keys.new_key().secret)
+
+
+async def revoked(accounts: Accounts) -> Caller:
+    caller = await of_role(accounts, "admin")
+    await api_keys.revoke_key(accounts.database, caller.key.key_id)
+    return caller
+
+
+async def suspended(accounts: Accounts) -> Caller:
+    caller = await of_role(accounts, "admin")
+    await administration.set_state(accounts.database, caller.name, OrganizationState.SUSPENDED)
+    return caller
+
+
+async def in_a_session(accounts: Accounts, role: str = "editor", **more: Any) -> Caller:
+    caller = await of_role(accounts, role, **more)
+    [answer] = await answers(caller, "AccountService/SignIn", {"api_key": caller.key.secret})
+    return serving.holding(caller, answer.credential)
+
+
+async def embedded(accounts: Accounts) -> Caller:
+    caller = await of_role(accounts, "editor")
+    asked = {"origins": ["https://app.example.com"], "rpcs": list(embedding.METHODS)}
+    [answer] = await answers(caller, "AccountService/CreateEmbedToken", asked)
+    return serving.holding(caller, answer.token)
+
+
+Make = Callable[[Accounts], Awaitable[Caller]]
+SENDS = (Scope.INGEST, Scope.BACKFILL)
+KINDS: Mapping[str, tuple[Make, Rights]] = {
+    "no credential": (nobody, Rights(refused=Reason.CREDENTIALS_MISSING)),
+    "bad key": (with_a_bad_key, Rights(refused=Reason.CREDENTIALS_INVALID)),
+    "revoked key": (revoked, Rights(refused=Reason.CREDENTIALS_INVALID)),
+    "suspended organization": (suspended, Rights(refused=Reason.TENANT_SUSPENDED)),
+    **{
+        role: (lambda accounts, role=role: of_role(accounts, role), Rights(scopes=scopes))
+        for role, scopes in BUILT_IN.items()
+    },
+    "ingest key": (lambda accounts: accounts.caller(scopes=SENDS), Rights(scopes=SENDS)),
+    "restricted viewer": (
+        lambda accounts: of_role(accounts, "viewer", restriction=SALES),
+        Rights(scopes=BUILT_IN["viewer"], is_restricted=True),
+    ),
+    "restricted editor": (
+        lambda accounts: of_role(accounts, "editor", restriction=SALES),
+        Rights(scopes=BUILT_IN["editor"], is_restricted=True),
+    ),
+    "session": (in_a_session, Rights(scopes=BUILT_IN["editor"])),
+    "restricted session": (
+        lambda accounts: in_a_session(accounts, "analyst", restriction=SALES),
+        Rights(scopes=BUILT_IN["analyst"], is_restricted=True),
+    ),
+    "embed token": (embedded, Rights(scopes=(Scope.READ,), is_embedded=True)),
+}
+
+
+def path(rpc: str) -> str:
+    return f"/{METHODS[rpc].containing_service.full_name}/{METHODS[rpc].name}"
+
+
+def test_the_matrix_has_every_rpc_of_the_contract() -> None:
+    everything = {path(rpc) for rpc in METHODS}
+    assert everything <= services.SCOPES.keys() | services.OPEN
+    assert not services.SCOPES.keys() & services.OPEN
+    assert {one for one in services.SCOPES if one.startswith("/tallywire.")} | services.OPEN == everything
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_every_rpc_is_for_those_that_its_scope_names(
+    accounts: Accounts, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authentication, "_BAD_PER_WINDOW", 1_000)  # the same bad credential is shown to each RPC
+    make, rights = KINDS[kind]
+    caller = await make(accounts)
+    methods = [one for one in (*services.SCOPES, *services.OPEN) if one != SIGN_OUT]
+    outcomes = dict(zip(methods, await asyncio.gather(*(found(caller, one) for one in methods)), strict=True))
+    outcomes[SIGN_OUT] = await found(caller, SIGN_OUT)
+    wrong = {
+        method: f"{outcome}, not {expected(method, rights)}"
+        for method, outcome in outcomes.items()
+        if outcome != expected(method, rights)
+    }
+    assert not wrong
