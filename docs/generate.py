@@ -17,7 +17,10 @@ from server.catalog.dimensions import Dimension
 from server.catalog.metrics import Aggregation, Better, Definition, Derived, Measure, Quantile, Ratio, Where
 from server.cli import setting_options
 from server.organizations.settings import SETTINGS
+from server.rpc import embedding, restricting, services
 from server.store.bi import schema as bi_views
+from server.tenancy.principal import Scope
+from server.tenancy.roles import BUILT_IN
 
 DOCS = pathlib.Path(__file__).parent
 PAGES_CATALOGUE = DOCS.parent / "clients" / "web" / "src" / "catalogue.json"
@@ -128,12 +131,33 @@ def bi_table() -> str:
     return "\n".join(("| View | What it has | Columns |", "|---|---|---|", *rows))
 
 
+def access_table() -> str:
+    """Returns which callers each RPC is for, in alphabetical order."""
+    roles = tuple(BUILT_IN)
+    header = f"| RPC | Scope | {' | '.join(roles)} | restricted | embed token |"
+    rows = sorted(map(_access_row, services.SCOPES.keys() | services.OPEN))
+    return "\n".join((header, "|---" * (4 + len(roles)) + "|", *rows))
+
+
+def _access_row(method: str) -> str:
+    name = method.strip("/").rpartition(".")[2].replace("/", ".")
+    if method in services.OPEN:
+        return f"| `{name}` | none |{' yes |' * len(BUILT_IN)} open |  |"
+    scope = services.SCOPES[method]
+    may = ("yes" if {scope, Scope.ADMIN} & scopes else "" for scopes in BUILT_IN.values())
+    restricted = "narrowed" if method in restricting.NARROWED else "open" if method in restricting.OPEN else ""
+    restricted = "" if scope is Scope.ADMIN else restricted
+    embedded = "yes" if method in embedding.METHODS.values() else "always" if method == embedding.ALWAYS else ""
+    return f"| `{name}` | {scope} | {' | '.join((*may, restricted, embedded))} |"
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "metrics": metrics_table,
     "dimensions": dimensions_table,
     "prometheus": prometheus_table,
     "organization": organization_table,
     "bi": bi_table,
+    "access": access_table,
 }
 
 
