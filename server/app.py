@@ -65,6 +65,7 @@ from server.rpc.funnel_service import FunnelService
 from server.rpc.gate import Gate
 from server.rpc.leaderboard_service import LeaderboardService
 from server.rpc.metrics_service import MetricsService
+from server.rpc.noting import Noting
 from server.rpc.privacy_service import PrivacyService
 from server.rpc.realtime_service import RealtimeService
 from server.rpc.report_questions import ReportQuestions
@@ -75,6 +76,7 @@ from server.settings import Settings
 from server.store import sessions
 from server.store.database import STEP_PATIENCE, Database
 from server.tasks.wakeups import Wakeups
+from server.tenancy.access_notes import AccessNotes
 from server.tenancy.authentication import Authenticator
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.limits import DefaultLimits
@@ -175,8 +177,9 @@ class Running:
             limit=settings.max_subscriptions,
             limit_each=settings.max_subscriptions_per_organization,
         )
-        self._authenticator = Authenticator(database, self._secrets, self._clock)
-        self.exports = ExportRoom(database)
+        self.notes = AccessNotes(database, self._clock)
+        self._authenticator = Authenticator(database, self._secrets, self._clock, notes=self.notes)
+        self.exports = ExportRoom(database, self.notes)
         self.services = self._make_services()
         self._server = self._make_server()
         self._watch = DatabaseWatch(database, self._clock, on_look=self._report_memory, on_state=self._follow)
@@ -299,6 +302,7 @@ class Running:
             self._authenticator,
             SCOPES,
             self._admission,
+            Noting(self.notes, self._secrets),
             field_scopes=FIELD_SCOPES,
             open_methods=OPEN,
             max_call_seconds=self._settings.max_call_seconds,
@@ -328,6 +332,7 @@ class Running:
         await self._report(serving=True)
         await self._report_memory()
         self._watch.start()
+        self.notes.start()
         _log.info("serving", address=self.address, tls=self._settings.tls_certificate is not None)
 
     async def stop(self) -> None:
@@ -343,6 +348,7 @@ class Running:
         self.services.audit.drain()
         self.services.exports.drain()
         await self._server.stop(self._settings.drain_seconds)
+        await self.notes.close()
         await self._ingest.drain()
         await self.projector.close()
         await self._pressure.close()

@@ -27,6 +27,9 @@ RPC_SECONDS = Histogram("tallywire_rpc_seconds", "Duration of RPCs.", ["method",
 OPEN_STREAMS = Gauge("tallywire_open_streams", "Streams of events that are open.")
 SUBSCRIPTIONS = Gauge("tallywire_subscriptions", "Subscriptions that are open.")
 REFUSALS = Counter("tallywire_refusals", "Calls that were refused, by reason.", ["reason"])
+AUDIT_NOTES_LOST = Counter(
+    "tallywire_audit_notes_lost", "Reads and refusals that did not come to the audit trail because of a fault."
+)
 INFLIGHT_BYTES = Gauge("tallywire_inflight_bytes", "Bytes of calls that send events and have no answer yet.")
 LOOP_LAG = Gauge("tallywire_loop_lag_seconds", "Delay of the event loop when it was last measured.")
 MEMORY_SHORT = Gauge(

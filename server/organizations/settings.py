@@ -73,6 +73,12 @@ class OrganizationSettings:
         "Days for which the organization's audit trail is kept.",
         changeable=True,
     )
+    audit_reads: bool = entry(
+        True,
+        Flag(),
+        "Note in the audit trail who has read rows about people: events, conversations, leads and users.",
+        changeable=True,
+    )
     delivery_retention_days: int = entry(
         90,
         WholeNumber(least=1, most=36_500, unit=" days"),

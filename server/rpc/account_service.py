@@ -53,6 +53,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         holder = await self._authenticator.exchanged(text)
         if holder is None or holder.kind is not kind:
             raise _bad(self._authenticator.refusal(text, gate.peer(context)), kind)
+        gate.identify(holder)
         gate.check_network(holder, context)
         facts = await self._facts(holder)  # first: whoever is refused by an overloaded service keeps the code
         async with self._slots.slot(holder):

@@ -22,11 +22,14 @@ Refusal: TypeAlias = "Refused | Callable[[_Context], Refused]"  # made for the c
 class CallEnd:
     """The end of a call: whatever is raised inside becomes one of our statuses, and its duration is measured."""
 
-    __slots__ = ("_context", "_method", "_started")
+    __slots__ = ("_context", "_method", "_on_refused", "_started")
 
-    def __init__(self, method: str, context: _Context) -> None:
+    def __init__(
+        self, method: str, context: _Context, on_refused: "Callable[[str, _Context, Refused], None] | None" = None
+    ) -> None:
         self._method = method
         self._context = context
+        self._on_refused = on_refused
         self._started = time.perf_counter()
 
     async def __aenter__(self) -> None:
@@ -57,6 +60,8 @@ class CallEnd:
         """Sends the status. gRPC itself ends the call with it as soon as the handler has returned."""
         code = statuses.code(refusal)
         _refused(refusal.reason.name).inc()
+        if self._on_refused is not None:
+            self._on_refused(self._method, self._context, refusal)
         earlier = tuple(self._context.trailing_metadata() or ())
         try:
             await self._context.abort(code, refusal.message, (*earlier, *statuses.trailers(refusal)))

@@ -24,7 +24,7 @@ from server.ingest.results import EventStatus, Result, Submission
 from server.query import event_history
 from server.query.event_list import EventListing
 from server.query.queries import Queries
-from server.rpc import endings, event_conversion, event_corrections, event_lists, event_results, gate
+from server.rpc import endings, event_conversion, event_corrections, event_lists, event_results, gate, noting
 from server.rpc.endings import Lifetime, StreamLimits
 from server.rpc.event_conversion import SenderFacts
 from server.rpc.requests import TooLarge, WireBatch
@@ -151,6 +151,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         principal = gate.caller().principal
         stored_user = functools.partial(self._secrets.stored_user, principal.organization_id)
         answer = await self._lists.answer(principal, event_lists.question(request, stored_user))
+        noting.show(len(answer.rows))
         return await event_lists.encoded_response(answer, user_details=principal.settings.keep_user_details)
 
     def _sender(

@@ -18,7 +18,8 @@ from server.admission.admission import Admission
 from server.errors import Reason, Refused
 from server.organizations import networks
 from server.organizations.audit_trail import Actor, ActorKind
-from server.rpc import answering, embedding, keyless, requests, restricting, unknown_fields
+from server.rpc import answering, embedding, keyless, noting, requests, restricting, unknown_fields
+from server.rpc.noting import Noting
 from server.tenancy import sign_ins
 from server.tenancy.authentication import Authenticator
 from server.tenancy.principal import Principal, Scope
@@ -69,6 +70,7 @@ class Caller:
 
 
 _caller: ContextVar[Caller] = ContextVar("caller")
+_identified: ContextVar[Principal] = ContextVar("identified")
 
 
 def caller() -> Caller:
@@ -84,7 +86,12 @@ def actor(context: _Context) -> Actor:
 def actor_of(principal: Principal, context: _Context) -> Actor:
     """Returns the maker of a call as the audit trail names it."""
     address = peer(context)
-    return Actor(kind=ActorKind.API_KEY, id=principal.key_id, peer=address.partition(":")[2] or address)
+    return Actor(kind=ActorKind.API_KEY, id=principal.key_id, peer=noting.actor_peer(address))
+
+
+def identify(principal: Principal) -> None:
+    """Notes who makes the current call, so that the audit trail can be told if that is refused."""
+    _identified.set(principal)
 
 
 def require(scope: Scope, what: str) -> None:
@@ -101,6 +108,7 @@ class Gate(grpc.aio.ServerInterceptor):
         authenticator: Authenticator,
         scopes: Mapping[str, Scope],
         admission: Admission,
+        notes: Noting,
         *,
         field_scopes: Mapping[str, Mapping[str, Scope]],
         open_methods: Collection[str] = (),
@@ -112,6 +120,7 @@ class Gate(grpc.aio.ServerInterceptor):
         self._open_methods = open_methods
         self._signing_in = keyless.Places(_MOST_SIGNING_IN)
         self._admission = admission
+        self._notes = notes
         self._max_call_seconds = max_call_seconds
         self._wrapped: dict[str, _Handler] = {}
         self._keyless = keyless.Keyless()
@@ -157,6 +166,7 @@ class Gate(grpc.aio.ServerInterceptor):
 
     async def _authenticate(self, method: str, metadata: _Metadata) -> "answering.Refusal | None":
         """Sets the caller of the call; returns why the call may not be made, if so."""
+        principal: Principal | None = None
         try:
             text = _credential(metadata)
             principal = self._authenticator.known(text)
@@ -169,10 +179,21 @@ class Gate(grpc.aio.ServerInterceptor):
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the caller as it is
             refusal = answering.refusal_of(error, method)
             answering.let_go(error)
-            return refusal
+            return refusal if principal is None else functools.partial(self._denied, method, principal, refusal)
         restricting.begin(principal)
+        identify(principal)
         _caller.set(Caller(principal=principal, authenticate=_Credential(self, method, text).authenticate))
         return None
+
+    def _denied(self, method: str, principal: Principal, refusal: Refused, context: _Context) -> Refused:
+        self._notes.refused(method, principal, actor_of(principal, context), refusal)
+        return refusal
+
+    def _refused_within(self, method: str, context: _Context, refusal: Refused) -> None:
+        """Notes a refusal of a caller who is known, by whatever the call has come to."""
+        principal = _identified.get(None)
+        if principal is not None:
+            self._denied(method, principal, refusal, context)
 
     def _bad_credential(self, text: str, context: _Context) -> Refused:
         return self._authenticator.refusal(text, peer(context))
@@ -183,7 +204,7 @@ class Gate(grpc.aio.ServerInterceptor):
         """
 
         async def call(request: _Raw, context: _Context) -> object:
-            async with answering.CallEnd(method, context):
+            async with answering.CallEnd(method, context, self._refused_within):
                 async with asyncio.timeout(self._max_call_seconds):
                     with self._signing_in.one() as free:
                         if not free:
@@ -198,12 +219,11 @@ class Gate(grpc.aio.ServerInterceptor):
 
     def _unary(self, method: str, handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def call(request: _Raw, context: _Context) -> object:
-            async with answering.CallEnd(method, context):
+            async with answering.CallEnd(method, context, self._refused_within):
                 check_network(caller().principal, context)
                 async with asyncio.timeout(self._max_call_seconds):
                     if self._scopes[method] is not Scope.INGEST:
-                        with self._admission.asking(caller().principal.organization_id):
-                            return await handle(self._question(method, request), context)
+                        return await self._answer(method, request, handle, context)
                     principal, size = caller().principal, len(request.data)
                     await self._admission.check_events(principal, size)
                     with self._admission.holding(principal.organization_id, size):
@@ -212,15 +232,28 @@ class Gate(grpc.aio.ServerInterceptor):
 
         return call
 
+    async def _answer(
+        self, method: str, request: _Raw, handle: Callable[..., Awaitable[Any]], context: _Context
+    ) -> object:
+        with self._admission.asking(caller().principal.organization_id):
+            question = self._question(method, request)
+            answer = await handle(question, context)
+        if method in noting.READS:
+            self._notes.read(method, caller().principal, actor(context), question, answer)
+        return answer
+
     def _stream(self, method: str, handle: Callable[..., Any]) -> Callable[..., Awaitable[None]]:
         """Wraps a handler that writes its responses to the context, so that its errors pass through here too."""
 
         async def call(request: _Raw | AsyncIterator[_Raw], context: _Context) -> None:
-            async with answering.CallEnd(method, context):
+            async with answering.CallEnd(method, context, self._refused_within):
                 check_network(caller().principal, context)
                 if isinstance(request, _Raw):
                     with self._admission.asking(caller().principal.organization_id):
-                        await handle(self._question(method, request), context)
+                        question = self._question(method, request)
+                        if method in noting.READS:
+                            self._notes.read(method, caller().principal, actor(context), question, None)
+                        await handle(question, context)
                 else:
                     await handle(self._each(context), context)
 

@@ -41,12 +41,32 @@ def _entry(row: asyncpg.Record) -> KeptEntry:
     )
 
 
-async def append(driver: Driver, organization_id: int, entry: Entry) -> KeptEntry:
-    """Stores an entry behind the last one of its organization, whose chain is locked until COMMIT."""
-    (row,) = await driver.fetch(_ADVANCE, organization_id)
-    kept = KeptEntry.of(entry, organization_id, row["number"], row["at"], row["hash"])
-    await driver.execute(
-        f"INSERT INTO audit_entries ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",  # noqa: S608 - columns
+async def append(driver: Driver, organization_id: int, entries: Sequence[Entry]) -> Sequence[KeptEntry]:
+    """Stores entries behind the last one of their organization, whose chain is locked until COMMIT."""
+    if not entries:
+        return ()
+    (row,) = await driver.fetch(_ADVANCE, organization_id, len(entries))
+    number, last_hash, kept = row["number"] - len(entries), row["hash"], []
+    for entry in entries:
+        number += 1
+        kept.append(KeptEntry.of(entry, organization_id, number, row["at"], last_hash))
+        last_hash = kept[-1].hash
+    await driver.executemany(_INSERT, map(_values, kept))
+    await driver.execute("UPDATE audit_chains SET hash = $2 WHERE organization_id = $1", organization_id, last_hash)
+    return kept
+
+
+# The hash is still that of the entry before.
+_ADVANCE = (
+    "INSERT INTO audit_chains AS c (organization_id, number) VALUES ($1, $2)"
+    " ON CONFLICT (organization_id) DO UPDATE SET number = c.number + $2"
+    " RETURNING number, hash, clock_timestamp() AS at"
+)
+_INSERT = f"INSERT INTO audit_entries ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"  # noqa: S608 - columns
+
+
+def _values(kept: KeptEntry) -> tuple[object, ...]:
+    return (
         kept.organization_id,
         kept.number,
         kept.at,
@@ -60,16 +80,6 @@ async def append(driver: Driver, organization_id: int, entry: Entry) -> KeptEntr
         kept.previous_hash,
         kept.hash,
     )
-    await driver.execute("UPDATE audit_chains SET hash = $2 WHERE organization_id = $1", organization_id, kept.hash)
-    return kept
-
-
-# The hash is still that of the entry before.
-_ADVANCE = (
-    "INSERT INTO audit_chains AS c (organization_id, number) VALUES ($1, 1)"
-    " ON CONFLICT (organization_id) DO UPDATE SET number = c.number + 1"
-    " RETURNING number, hash, clock_timestamp() AS at"
-)
 
 
 async def chain(driver: Driver, organization_id: int) -> Chain | None:

@@ -20,7 +20,13 @@ async def record(driver: Driver, organization_id: int, entry: Entry) -> KeptEntr
     """Records what was done, in the transaction that does it, as its last statement if possible: until COMMIT nobody
     else can record anything of the organization.
     """
-    return await stored.append(driver, organization_id, entry)
+    (kept,) = await stored.append(driver, organization_id, [entry])
+    return kept
+
+
+async def record_all(driver: Driver, organization_id: int, entries: Sequence[Entry]) -> None:
+    """Records what was done and counted before, in a transaction of its own."""
+    await stored.append(driver, organization_id, entries)
 
 
 async def record_change(

@@ -18,10 +18,12 @@ from server import errors
 from server.clock import Clock
 from server.errors import Reason, Refused
 from server.organizations.api_key import SESSION_IDLE, ApiKey, KeyKind
+from server.organizations.audit_trail import Actor, ActorKind
 from server.organizations.organization import Organization, OrganizationState
 from server.store import organizations, sign_ins
 from server.store.database import Database
 from server.tenancy import api_keys, embed_tokens
+from server.tenancy.access_notes import AccessNotes
 from server.tenancy.embed_tokens import EmbedTokens
 from server.tenancy.key_lookups import KeyLookups
 from server.tenancy.keyed_hashes import KeyedHashes
@@ -62,7 +64,10 @@ class Authenticator:
     not to exist. Ids that were never seen share a statement; known keys do not wait behind them.
     """
 
-    def __init__(self, database: Database, hashes: KeyedHashes, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, hashes: KeyedHashes, clock: Clock, *, notes: AccessNotes | None = None
+    ) -> None:
+        self._notes = notes  # of what is shown of credentials that are known, and is not good
         self._database = database
         self._hashes = hashes
         self._clock = clock
@@ -111,8 +116,15 @@ class Authenticator:
         return _key_id(credential), None
 
     def refusal(self, credential: str, peer: str) -> Refused:
-        """Counts a bad credential and returns its refusal; a peer that repeats one too often is asked to wait."""
-        return self._bad.refusal(peer, self._row(credential)[0])
+        """Counts a bad credential and returns its refusal; a peer that repeats one too often is asked to wait. The
+        audit trail gets a note where the credential names one that there is, or was.
+        """
+        key_id = self._row(credential)[0]
+        known = self._known.get(key_id or "")
+        if known is not None and self._notes is not None:
+            guesser = Actor(kind=ActorKind.SERVICE, id="authentication", peer=peer.partition(":")[2] or peer)
+            self._notes.note(known.organization.organization_id, guesser, "credential.refused", known.key.key_id)
+        return self._bad.refusal(peer, key_id)
 
     async def confirm(self, credential: str, last: Principal) -> Principal:
         """Returns the current principal of a call in progress; last is what an earlier check returned.

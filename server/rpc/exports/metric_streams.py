@@ -21,6 +21,7 @@ from server.rpc.exports import answer_tables, messages
 from server.rpc.exports.answering import in_large_pages, whole
 from server.rpc.exports.messages import Part
 from server.rpc.exports.row_streams import ProgressNotes
+from server.rpc.exports.telling import Told
 from server.tenancy.principal import Principal
 from tallywire.v1 import export_service_pb2, metrics_service_pb2
 
@@ -46,10 +47,10 @@ class MetricStreams:
         if getattr(asked, "page_token", ""):
             raise Refused(Reason.INVALID_VALUE, "an export begins with the first page", field=f"{name}.page_token")
         made = FileInTheMaking(formats.writer(one))
+        told = Told(self._exports, principal, by, asked, one, self._asking.secrets)
         try:
             async with self._exports.slot(principal):
-                what = asked.DESCRIPTOR.name.removesuffix("Request")
-                await self._exports.record(principal, by, _ACTION, what, {"format": one.name.lower()})
+                await told.begins(_ACTION)
                 chosen = request.table or (_ROWS if not one.holds_many else "")
                 if isinstance(asked, metrics_service_pb2.QueryMetricsRequest) and asked.group_by and chosen == _ROWS:
                     parts = self._rows(principal, asked, one, made)
@@ -59,11 +60,13 @@ class MetricStreams:
                     try:
                         async for part in parts:
                             yield part
+                            told.sent(part)
                     except Refused as why:
                         why.field = f"{name}.{why.field}" if why.field not in ("", "table", "question") else why.field
                         raise
         finally:
             await made.close()
+            told.ends(made)
 
     async def _tables(
         self, principal: Principal, asked: Any, one: Format, table: str, made: FileInTheMaking

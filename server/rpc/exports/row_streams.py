@@ -26,6 +26,7 @@ from server.rpc.exports.fields import words
 from server.rpc.exports.messages import Part
 from server.rpc.exports.places import FilePlace, FilePlaces
 from server.rpc.exports.row_tables import RowTable
+from server.rpc.exports.telling import Told
 from server.tenancy import sign_ins
 from server.tenancy.principal import Principal, Scope
 from tallywire.v1 import answer_pb2, export_service_pb2
@@ -82,10 +83,10 @@ class RowStreams:
             raise Refused(Reason.INVALID_VALUE, "an export begins with the first page", field=f"{name}.page_token")
         place = self._place(principal, request, name, one)
         made = FileInTheMaking(formats.writer(one), rows=place.rows, size=place.size)
+        told = Told(self._exports, principal, by, asked, one, self._asking.secrets)
         try:
             async with self._exports.slot(principal):
-                about = {"format": one.name.lower(), **({"resumed_at": place.rows} if place.rows else {})}
-                await self._exports.record(principal, by, _ACTION, asked.DESCRIPTOR.name.removesuffix("Request"), about)
+                await told.begins(_ACTION, {"resumed_at": place.rows} if place.rows else {})
                 listing = _Listing(self._asking, principal, name, in_large_pages(asked), one, made)
                 if name in _OF_A_REVISION:
                     seal = None
@@ -98,8 +99,10 @@ class RowStreams:
                 async with contextlib.aclosing(parts):
                     async for part in parts:
                         yield part
+                        told.sent(part)
         finally:
             await made.close()
+            told.ends(made)
 
     def _place(
         self, principal: Principal, request: export_service_pb2.ExportRowsRequest, name: str, one: Format

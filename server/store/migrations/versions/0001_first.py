@@ -53,6 +53,7 @@ _STATEMENTS = (
         event_retention_days integer CHECK (event_retention_days > 0),
         key_retention_days integer CHECK (key_retention_days > 0),
         audit_retention_days integer NOT NULL DEFAULT 400 CHECK (audit_retention_days BETWEEN 1 AND 36500),
+        audit_reads boolean NOT NULL DEFAULT true,
         delivery_retention_days integer NOT NULL DEFAULT 90 CHECK (delivery_retention_days BETWEEN 1 AND 36500),
         keep_user_details boolean NOT NULL DEFAULT false,
         secret_keys text[] NOT NULL DEFAULT '{}',
