@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import sys
 from typing import Annotated
 
 import typer
@@ -10,9 +11,9 @@ import typer
 from server.cli import connected, place, tables
 from server.cli.options import APP_OPTIONS, AsJson, DataDir
 from server.cli.tasks import organization_id
-from server.organizations.audit_trail import Chosen, KeptEntry
+from server.organizations.audit_trail import Chosen, KeptEntry, hashed_form
 from server.process import terminal
-from server.store.database import Database
+from server.store.database import Database, Purpose
 from server.tenancy import audit_trail
 from server.tenancy.audit_trail import Verified
 
@@ -62,6 +63,24 @@ def list_entries(
         return
     heading = ("NUMBER", "AT", "ACTOR", "ACTION", "SUBJECT", "BEFORE", "AFTER")
     tables.print_table(heading, [_row(one) for one in found])
+
+
+@app.command("export")
+def export_entries(organization: Owner = None, data_dir: DataDir = None) -> None:
+    """Write all entries as lines of JSON, the oldest first, so that others can verify them.
+
+    A line has what was hashed as it was hashed, and its SHA-256. The documentation has a program of a few lines that
+    verifies such a file, and one that was exported over gRPC.
+    """
+
+    async def work(database: Database, _place: place.Place) -> None:
+        owner = await organization_id(database, organization)
+        async with database.snapshot(Purpose.OTHER) as driver:
+            async for one in audit_trail.every(driver, owner):
+                told = {"number": one.number, "hash": one.hash.hex(), "hashed": hashed_form(one)}
+                sys.stdout.write(json.dumps(told) + "\n")
+
+    connected.on_database(data_dir, work)
 
 
 @app.command("verify")
@@ -136,4 +155,5 @@ def _json(one: KeptEntry) -> dict[str, object]:
         "before": json.loads(one.before) if one.before else None,
         "after": json.loads(one.after) if one.after else None,
         "hash": one.hash.hex(),
+        "hashed": hashed_form(one),
     }

@@ -119,7 +119,8 @@ def _hashed(entry: KeptEntry) -> KeptEntry:
     return KeptEntry(**{**values, "hash": _hash(entry)})
 
 
-def _hash(entry: KeptEntry) -> bytes:
+def hashed_form(entry: KeptEntry) -> str:
+    """Returns the text whose SHA-256 is an entry's hash."""
     form = [
         _FORM,
         entry.organization_id,
@@ -134,7 +135,11 @@ def _hash(entry: KeptEntry) -> bytes:
         entry.after,
         entry.previous_hash.hex(),
     ]
-    return hashlib.sha256(json.dumps(form, separators=(",", ":")).encode()).digest()
+    return json.dumps(form, separators=(",", ":"))
+
+
+def _hash(entry: KeptEntry) -> bytes:
+    return hashlib.sha256(hashed_form(entry).encode()).digest()
 
 
 def _text(value: str) -> str:

@@ -1,7 +1,7 @@
 """The audit trail: what was administered is recorded in the transaction that did it, and the chain can be verified."""
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -118,6 +118,15 @@ async def verify(database: Database, organization_id: int, noted: tuple[int, byt
         faults=faults,
         findings=findings,
     )
+
+
+async def every(driver: Driver, organization_id: int) -> AsyncIterator[KeptEntry]:
+    """Yields all entries of an organization that are kept, oldest first."""
+    number = -1
+    while portion := await stored.after(driver, organization_id, number, _PORTION):
+        for one in portion:
+            yield one
+        number = portion[-1].number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ COMMANDS = (
     "schedules run",
     "audit",
     "audit-trail",
+    "audit-trail export",
     "audit-trail list",
     "audit-trail verify",
     "recount",
@@ -273,6 +274,10 @@ def test_the_audit_trail(migrated: dict[str, str]) -> None:
     (line,) = run("audit-trail", "list", "Audited", "--action", "organization.s").splitlines()[1:]
     assert "operator ada" in line
     assert run("audit-trail", "list").count("\n") == 1  # of the service there is nothing
+    exported = [json.loads(one) for one in run("audit-trail", "export", "Audited").splitlines()]
+    assert [(one["number"], one["hash"], one["hashed"]) for one in reversed(exported)] == [
+        (one["number"], one["hash"], one["hashed"]) for one in shown
+    ]
     last = f"2:{shown[0]['hash']}"
     assert run("audit-trail", "verify", "Audited", "--known", last) == f"2 entries; the last one is {last}\n"
     run("audit-trail", "verify", "Audited", "--known", f"2:{'0' * 64}", code=3)

@@ -1171,7 +1171,7 @@ func (x *ListAuditEntriesResponse) GetNextPageToken() string {
 	return ""
 }
 
-// AuditEntry is an act of administration.
+// AuditEntry is an act of administration; or reads, refusals or bad credentials of a minute, counted.
 type AuditEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// number is 1, 2, 3 … of the organization, without gaps.
@@ -1194,7 +1194,12 @@ type AuditEntry struct {
 	After *structpb.Struct `protobuf:"bytes,9,opt,name=after,proto3" json:"after,omitempty"`
 	// hash is the SHA-256 of the entry and of the hash before it, in hexadecimal digits. Whoever notes that of the newest
 	// entry can tell later whether the trail up to there is still the same.
-	Hash          string `protobuf:"bytes,10,opt,name=hash,proto3" json:"hash,omitempty"`
+	Hash string `protobuf:"bytes,10,opt,name=hash,proto3" json:"hash,omitempty"`
+	// hashed is the text that hash is the SHA-256 of, in UTF-8: whoever has the entries can verify the trail without the
+	// service. It is a JSON array: the form of the text, 1; a number that stands for the organization; number; at in
+	// microseconds since 1970; the kind of the actor; actor_id; peer; action; subject; before and after as JSON texts;
+	// and the hash of the entry before, which is 64 zeros for the first one.
+	Hashed        string `protobuf:"bytes,11,opt,name=hashed,proto3" json:"hashed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1299,6 +1304,13 @@ func (x *AuditEntry) GetHash() string {
 	return ""
 }
 
+func (x *AuditEntry) GetHashed() string {
+	if x != nil {
+		return x.Hashed
+	}
+	return ""
+}
+
 var File_tallywire_v1_audit_service_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_audit_service_proto_rawDesc = "" +
@@ -1377,7 +1389,7 @@ const file_tallywire_v1_audit_service_proto_rawDesc = "" +
 	"page_token\x18\b \x01(\tR\tpageToken\"v\n" +
 	"\x18ListAuditEntriesResponse\x122\n" +
 	"\aentries\x18\x01 \x03(\v2\x18.tallywire.v1.AuditEntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xdd\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf5\x02\n" +
 	"\n" +
 	"AuditEntry\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x03R\x06number\x12*\n" +
@@ -1391,7 +1403,8 @@ const file_tallywire_v1_audit_service_proto_rawDesc = "" +
 	"\x06before\x18\b \x01(\v2\x17.google.protobuf.StructR\x06before\x12-\n" +
 	"\x05after\x18\t \x01(\v2\x17.google.protobuf.StructR\x05after\x12\x12\n" +
 	"\x04hash\x18\n" +
-	" \x01(\tR\x04hash*\xbf\x03\n" +
+	" \x01(\tR\x04hash\x12\x16\n" +
+	"\x06hashed\x18\v \x01(\tR\x06hashed*\xbf\x03\n" +
 	"\x0eDifferenceKind\x12\x1f\n" +
 	"\x1bDIFFERENCE_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16DIFFERENCE_KIND_FIGURE\x10\x01\x12\x1a\n" +

@@ -8,7 +8,7 @@ from google.protobuf import struct_pb2, timestamp_pb2
 from server import timerange
 from server.errors import Reason, Refused
 from server.events import rules
-from server.organizations.audit_trail import ActorKind, Chosen, KeptEntry
+from server.organizations.audit_trail import ActorKind, Chosen, KeptEntry, hashed_form
 from server.query.audit_entries import AuditEntriesQuestion, AuditEntryList
 from server.query.verifications import FigureNames, Repaired, VerificationAnswer
 from server.rollups.checks import Fault
@@ -152,6 +152,7 @@ def _entry(one: KeptEntry) -> audit_service_pb2.AuditEntry:
         before=_struct(one.before),
         after=_struct(one.after),
         hash=one.hash.hex(),
+        hashed=hashed_form(one),
     )
 
 

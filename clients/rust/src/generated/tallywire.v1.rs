@@ -7153,7 +7153,7 @@ pub struct ListAuditEntriesResponse {
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }
-/// AuditEntry is an act of administration.
+/// AuditEntry is an act of administration; or reads, refusals or bad credentials of a minute, counted.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AuditEntry {
     /// number is 1, 2, 3 … of the organization, without gaps.
@@ -7187,6 +7187,12 @@ pub struct AuditEntry {
     /// entry can tell later whether the trail up to there is still the same.
     #[prost(string, tag = "10")]
     pub hash: ::prost::alloc::string::String,
+    /// hashed is the text that hash is the SHA-256 of, in UTF-8: whoever has the entries can verify the trail without the
+    /// service. It is a JSON array: the form of the text, 1; a number that stands for the organization; number; at in
+    /// microseconds since 1970; the kind of the actor; actor_id; peer; action; subject; before and after as JSON texts;
+    /// and the hash of the entry before, which is 64 zeros for the first one.
+    #[prost(string, tag = "11")]
+    pub hashed: ::prost::alloc::string::String,
 }
 /// DifferenceKind is what does not agree with what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

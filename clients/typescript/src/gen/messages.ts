@@ -5365,7 +5365,7 @@ export interface ListAuditEntriesResponse {
   nextPageToken: string;
 }
 
-/** AuditEntry is an act of administration. */
+/** AuditEntry is an act of administration; or reads, refusals or bad credentials of a minute, counted. */
 export interface AuditEntry {
   /** number is 1, 2, 3 … of the organization, without gaps. */
   number: number;
@@ -5390,6 +5390,13 @@ export interface AuditEntry {
    * entry can tell later whether the trail up to there is still the same.
    */
   hash: string;
+  /**
+   * hashed is the text that hash is the SHA-256 of, in UTF-8: whoever has the entries can verify the trail without the
+   * service. It is a JSON array: the form of the text, 1; a number that stands for the organization; number; at in
+   * microseconds since 1970; the kind of the actor; actor_id; peer; action; subject; before and after as JSON texts;
+   * and the hash of the entry before, which is 64 zeros for the first one.
+   */
+  hashed: string;
 }
 
 /** ListCampaignsRequest asks for the campaigns of a period. */
