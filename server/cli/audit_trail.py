@@ -67,9 +67,9 @@ def list_entries(
 
 @app.command("export")
 def export_entries(organization: Owner = None, data_dir: DataDir = None) -> None:
-    """Write all entries as lines of JSON, the oldest first, so that others can verify them.
+    """Write all entries, for others to verify.
 
-    A line has what was hashed as it was hashed, and its SHA-256. The documentation has a program of a few lines that
+    The oldest comes first, each as a line of JSON. A line has what was hashed as it was hashed, and its SHA-256. The documentation has a program of a few lines that
     verifies such a file, and one that was exported over gRPC.
     """
 

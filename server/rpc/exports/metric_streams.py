@@ -21,7 +21,7 @@ from server.rpc.exports import answer_tables, messages
 from server.rpc.exports.answering import in_large_pages, whole
 from server.rpc.exports.messages import Part
 from server.rpc.exports.row_streams import ProgressNotes
-from server.rpc.exports.telling import Told
+from server.rpc.exports.telling import ToldExport
 from server.tenancy.principal import Principal
 from tallywire.v1 import export_service_pb2, metrics_service_pb2
 
@@ -47,7 +47,7 @@ class MetricStreams:
         if getattr(asked, "page_token", ""):
             raise Refused(Reason.INVALID_VALUE, "an export begins with the first page", field=f"{name}.page_token")
         made = FileInTheMaking(formats.writer(one))
-        told = Told(self._exports, principal, by, asked, one, self._asking.secrets)
+        told = ToldExport(self._exports, principal, by, asked, one, self._asking.secrets)
         try:
             async with self._exports.slot(principal):
                 await told.begins(_ACTION)

@@ -26,7 +26,7 @@ from server.rpc.exports.fields import words
 from server.rpc.exports.messages import Part
 from server.rpc.exports.places import FilePlace, FilePlaces
 from server.rpc.exports.row_tables import RowTable
-from server.rpc.exports.telling import Told
+from server.rpc.exports.telling import ToldExport
 from server.tenancy import sign_ins
 from server.tenancy.principal import Principal, Scope
 from tallywire.v1 import answer_pb2, export_service_pb2
@@ -83,7 +83,7 @@ class RowStreams:
             raise Refused(Reason.INVALID_VALUE, "an export begins with the first page", field=f"{name}.page_token")
         place = self._place(principal, request, name, one)
         made = FileInTheMaking(formats.writer(one), rows=place.rows, size=place.size)
-        told = Told(self._exports, principal, by, asked, one, self._asking.secrets)
+        told = ToldExport(self._exports, principal, by, asked, one, self._asking.secrets)
         try:
             async with self._exports.slot(principal):
                 await told.begins(_ACTION, {"resumed_at": place.rows} if place.rows else {})

@@ -14,7 +14,7 @@ from server.tenancy.principal import Principal
 from tallywire.v1 import export_service_pb2
 
 
-class Told:
+class ToldExport:
     """What is told of one export."""
 
     def __init__(
