@@ -7,7 +7,8 @@ import grpc
 import structlog
 from grpc_health.v1 import health
 
-from server import errors, prometheus, telemetry
+from server import errors, kinds, prometheus, telemetry
+from server.admin import setup as administration
 from server.admission.admission import Admission, Bounds
 from server.admission.event_loop import Arrivals
 from server.admission.memory_shortage import Shortage
@@ -48,6 +49,7 @@ from server.reports.timetables import ReportTimetables
 from server.rollups.member_numbers import Limits
 from server.rpc import incident_conversion, realtime_conversion, transport
 from server.rpc.account_service import AccountService
+from server.rpc.admin_service import AdminService
 from server.rpc.alert_service import AlertService
 from server.rpc.anomaly_service import AnomalyService
 from server.rpc.asking import Asking
@@ -217,6 +219,7 @@ class Running:
                 self._clock,
                 kept,
             ),
+            admin=self._make_admin(queries, limits_of, kept),
             dashboards=DashboardService(SavedDashboards(self.database, kept)),
             deliveries=self._make_deliveries(kept),
             leaderboards=LeaderboardService(asking),
@@ -238,6 +241,13 @@ class Running:
             traces=(TraceService(self._ingest, self._admission, self._secrets, self._clock) if settings.otlp else None),
             health=health.aio.HealthServicer(),
         )
+
+    def _make_admin(self, queries: Queries, limits: DefaultLimits, kept: QuerySlots) -> AdminService:
+        known, wake = kinds.known(), self._wakeups.tasks
+        made = administration.of_servers(
+            self.database, kept, self._secrets, self._clock, queries, limits=limits, kinds=known, on_task=wake
+        )
+        return AdminService(made)
 
     def _make_forecasts(self, queries: Queries, tokens: PageTokens) -> ForecastService:
         turns = _computing(_FORECASTS_AT_ONCE)

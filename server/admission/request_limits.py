@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from server.catalog import funnels
 from server.errors import Reason, Refused
 from server.events import rules
-from server.organizations import alerts
+from server.organizations import alerts, networks, restriction
 
 MAX_QUESTION_BYTES = 64 * 1024  # the longest that make sense are realtime filters of 100 values
 MAX_BYTES_BESIDE_EVENTS = 4 * 1024
@@ -152,6 +152,24 @@ HOLIDAY_DATES = Most(
 SCOPES = Most(count=10, reason=Reason.TOO_MANY_VALUES, message="more than 10 scopes", field="scopes")
 RPCS = Most(count=20, reason=Reason.TOO_MANY_VALUES, message="more than 20 RPCs", field="rpcs")
 ORIGINS = Most(count=10, reason=Reason.TOO_MANY_VALUES, message="more than 10 origins", field="origins")
+NETWORKS = Most(
+    count=networks.MOST,
+    reason=Reason.TOO_MANY_VALUES,
+    message=f"more than {networks.MOST} networks",
+    field="key.networks",
+)
+RESTRICTED_VALUES = Most(
+    count=restriction.MOST_VALUES,
+    reason=Reason.TOO_MANY_VALUES,
+    message=f"a restriction names at most {restriction.MOST_VALUES} values",
+    field="restriction.values",
+)
+SECRET_KEYS = Most(
+    count=100, reason=Reason.TOO_MANY_VALUES, message="more than 100 names", field="organization.settings.secret_keys"
+)
+KEPT_PAIRS = Most(
+    count=100, reason=Reason.TOO_MANY_VALUES, message="more than 100 pairs", field="organization.settings.pairs"
+)
 UPDATE_MASK = Most(
     count=20, reason=Reason.TOO_MANY_VALUES, message="a mask names at most 20 fields", field="update_mask"
 )
@@ -200,6 +218,12 @@ REPEATED: Mapping[str, Most] = {
     "tallywire.v1.CreateSignInCodeRequest.scopes": SCOPES,
     "tallywire.v1.CreateEmbedTokenRequest.rpcs": RPCS,
     "tallywire.v1.CreateEmbedTokenRequest.origins": ORIGINS,
+    "tallywire.v1.ApiKey.scopes": SCOPES,
+    "tallywire.v1.ApiKey.networks": NETWORKS,
+    "tallywire.v1.Role.scopes": SCOPES,
+    "tallywire.v1.Restriction.values": RESTRICTED_VALUES,
+    "tallywire.v1.OrganizationSettings.secret_keys": SECRET_KEYS,
+    "tallywire.v1.OrganizationSettings.pairs": KEPT_PAIRS,
     "tallywire.v1.Dashboard.tiles": TILES,
     "tallywire.v1.Report.blocks": BLOCKS,
     "tallywire.v1.Report.people": PEOPLE,

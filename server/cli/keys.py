@@ -57,7 +57,7 @@ def create_key(
 
     The secret is shown only this once, and is all that goes to standard output.
     """
-    expires_at = _expiry(expires_in)
+    expires_at = expiry(expires_in)
     scopes = _scopes(scope or (), role)
     restriction = _restriction(restrict_to)
 
@@ -232,7 +232,7 @@ def _restriction(text: str) -> Restriction | None:
     return Restriction(dimension=dimension, values=tuple(one for one in values.split(",") if one))
 
 
-def _expiry(text: str | None) -> datetime | None:
+def expiry(text: str | None) -> datetime | None:
     return None if text is None else _instant_after(text, "--expires-in")
 
 

@@ -13,6 +13,7 @@ from server.cli import (
     audit_trail,
     caught_mail,
     keys,
+    operators,
     organizations,
     place,
     prices,
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(organizations.app, name="organizations")
 app.add_typer(keys.app, name="keys")
+app.add_typer(operators.app, name="operators")
 app.add_typer(audit_trail.app, name="audit-trail")
 app.add_typer(caught_mail.app, name="mail")
 app.add_typer(prices.app, name="prices")
@@ -157,14 +159,14 @@ def restored(data_dir: DataDir = None) -> None:
     Run this after each restore to an earlier point, before servers and workers start again. Revisions after a restore
     have numbers that lost revisions had before; the epoch tells the two apart. Subscribers are told to begin anew.
     """
-    from server.process import operators
+    from server.process import operators as known_operators
     from server.store import deployment
     from server.tenancy import audit_trail as recorded
 
     async def work(url: str) -> str:
         async with diagnosis.database(url) as database, database.transaction() as driver:
             epoch = await deployment.begin_epoch(driver)
-            entry = Entry(actor=operators.operator(), action="deployment.restored", subject=epoch)
+            entry = Entry(actor=known_operators.operator(), action="deployment.restored", subject=epoch)
             await recorded.record(driver, recorded.SERVICE, entry)
             return epoch
 

@@ -2,6 +2,7 @@
 and the organization's own roles.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,11 @@ class Membership:
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def etag(self) -> str:
+        """Returns what is different after each change."""
+        return _etag(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomRole:
@@ -39,3 +45,12 @@ class CustomRole:
     scopes: tuple[str, ...]
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def etag(self) -> str:
+        """Returns what is different after each change."""
+        return _etag(self)
+
+
+def _etag(kept: Membership | CustomRole) -> str:
+    return hashlib.sha256(repr(kept).encode()).hexdigest()[:16]

@@ -29,6 +29,12 @@ def hold(networks: Sequence[str], address: str) -> bool:
     return any(found in _network(one) for one in networks)
 
 
+def lies_in(network: str, others: Sequence[str]) -> bool:
+    """Returns whether a network is one of others, or a part of one."""
+    found = _network(network)
+    return any(found.version == one.version and found.subnet_of(one) for one in map(_network, others))  # type: ignore[arg-type]  # of one version
+
+
 @functools.lru_cache(maxsize=10_000)
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     return ipaddress.ip_network(text)

@@ -1,6 +1,7 @@
 """A tenant."""
 
 import enum
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +26,11 @@ class Organization:
     settings: OrganizationSettings
     raw_from_bucket: int
     created_at: datetime
+
+    @property
+    def etag(self) -> str:
+        """Returns what is another one wherever state or settings are others."""
+        return hashlib.sha256(f"{self.organization_id} {self.state.value} {self.settings}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -200,6 +200,7 @@ class Setting:
     heading: str | None  # of its column in the list of organizations; None: not shown there
     summary: str | None  # how it is told once settings were changed, where not as its name and value
     always_shown: bool  # also where it has its default
+    operators_only: bool  # an organization does not change it itself
 
     def checked(self, value: Any) -> Value:
         """Returns the value as it is stored; raises InvalidSetting where the setting cannot have it."""
@@ -220,6 +221,7 @@ def entry(
     heading: str | None = None,
     summary: str | None = None,
     always_shown: bool = False,
+    operators_only: bool = False,
 ) -> Any:
     """Returns a field of a dataclass of settings that is described in full where it is declared."""
     known = Setting(
@@ -232,6 +234,7 @@ def entry(
         heading=heading,
         summary=summary,
         always_shown=always_shown,
+        operators_only=operators_only,
     )
     return dataclasses.field(default=default, metadata={"setting": known})
 

@@ -72,6 +72,7 @@ class OrganizationSettings:
         WholeNumber(least=1, most=36_500, unit=" days"),
         "Days for which the organization's audit trail is kept.",
         changeable=True,
+        operators_only=True,
     )
     audit_reads: bool = entry(
         True,
@@ -125,6 +126,7 @@ class OrganizationSettings:
         _LIMIT,
         "Events that the organization may send per second.",
         changeable=True,
+        operators_only=True,
         heading="PER SECOND",
         always_shown=True,
     )
@@ -133,6 +135,7 @@ class OrganizationSettings:
         WholeNumber(least=1, most=2**31 - 1, unset="default"),
         "Events that the organization may send at once after a pause.",
         changeable=True,
+        operators_only=True,
         option="--burst",
         summary=" (up to {} at once)",
     )
@@ -141,6 +144,7 @@ class OrganizationSettings:
         WholeNumber(least=1, most=2**62, unset="default", may_be_unlimited=True),
         "Events that the organization may store in a calendar month of UTC.",
         changeable=True,
+        operators_only=True,
         heading="PER MONTH",
         summary=", per month {}",
         always_shown=True,
@@ -150,6 +154,7 @@ class OrganizationSettings:
         WholeNumber(least=1, most=100),
         "Share of the service that the organization gets when several compete for it.",
         changeable=True,
+        operators_only=True,
         heading="WEIGHT",
         always_shown=True,
     )

@@ -22,7 +22,7 @@ from server.rpc import answering, embedding, keyless, noting, requests, restrict
 from server.rpc.noting import Noting
 from server.tenancy import sign_ins
 from server.tenancy.authentication import Authenticator
-from server.tenancy.principal import Principal, Scope
+from server.tenancy.principal import CallerKind, Principal, Scope
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _Metadata: TypeAlias = "Iterable[tuple[str, str | bytes]] | None"
@@ -31,6 +31,7 @@ _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 # For so long a stream that cannot be let in is not read, which slows its sender down; then it is refused.
 _STREAM_PATIENCE = 5.0
 _STREAM_LOOKS_EVERY = 0.1
+_FOR_OPERATORS = "/tallywire.v1.AdminService/"
 _MOST_SIGNING_IN = 1_000  # calls without a key that exchange one, of at most 4 KiB each
 
 
@@ -86,7 +87,8 @@ def actor(context: _Context) -> Actor:
 def actor_of(principal: Principal, context: _Context) -> Actor:
     """Returns the maker of a call as the audit trail names it."""
     address = peer(context)
-    return Actor(kind=ActorKind.API_KEY, id=principal.key_id, peer=noting.actor_peer(address))
+    kind = ActorKind.OPERATOR if principal.kind is CallerKind.OPERATOR else ActorKind.API_KEY
+    return Actor(kind=kind, id=principal.key_id, peer=noting.actor_peer(address))
 
 
 def identify(principal: Principal) -> None:
@@ -292,6 +294,9 @@ class Gate(grpc.aio.ServerInterceptor):
         return principal
 
     def _check_scope(self, method: str, principal: Principal) -> None:
+        if principal.kind is CallerKind.OPERATOR:
+            _check_operator(method)
+            return
         if not principal.may(self._scopes[method]):
             raise sign_ins.missing(self._scopes[method])
         if principal.embed is not None:
@@ -310,6 +315,15 @@ class Gate(grpc.aio.ServerInterceptor):
         if principal.restriction is not None:
             restricting.narrow(method, message, principal.restriction)
         return message
+
+
+def _check_operator(method: str) -> None:
+    """Refuses an operator what is an organization's own: data, above all."""
+    if not method.startswith(_FOR_OPERATORS):
+        raise Refused(
+            Reason.NOT_FOR_OPERATORS,
+            "an operator's key is in no organization: it may call AdminService, and nothing else",
+        )
 
 
 def _serializer(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:

@@ -7,6 +7,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from server.rpc import reflection, trace_requests
 from server.rpc.account_service import AccountService
+from server.rpc.admin_service import AdminService
 from server.rpc.alert_service import AlertService
 from server.rpc.anomaly_service import AnomalyService
 from server.rpc.audit_service import AuditService
@@ -29,6 +30,8 @@ from server.tenancy.principal import Scope
 from tallywire.v1 import (
     account_service_pb2,
     account_service_pb2_grpc,
+    admin_service_pb2,
+    admin_service_pb2_grpc,
     alert_service_pb2,
     alert_service_pb2_grpc,
     anomaly_service_pb2,
@@ -82,6 +85,7 @@ _REPORTS = report_service_pb2.DESCRIPTOR.services_by_name["ReportService"]
 _ALERTS = alert_service_pb2.DESCRIPTOR.services_by_name["AlertService"]
 _EXPORTS = export_service_pb2.DESCRIPTOR.services_by_name["ExportService"]
 _FORECASTS = forecast_service_pb2.DESCRIPTOR.services_by_name["ForecastService"]
+_ADMIN = admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"]
 _REALTIME = realtime_service_pb2.DESCRIPTOR.services_by_name["RealtimeService"]
 
 SCOPES = {
@@ -176,6 +180,8 @@ SCOPES = {
                 "UpdatePreferences": Scope.READ,
             },
         ),
+        # Operators, who have no scopes, may call these, too (server/rpc/gate.py).
+        (_ADMIN, {one.name: Scope.ADMIN for one in _ADMIN.methods}),
         # What is exported needs the scope of its own RPC, too.
         (_EXPORTS, {"ExportMetrics": Scope.READ, "ExportRows": Scope.READ}),
         # Changes of shared dashboards need edit, too, which depends on the dashboard.
@@ -265,6 +271,7 @@ _NAMES = (
             _AUDIT,
             _PRIVACY,
             _ACCOUNTS,
+            _ADMIN,
             _DASHBOARDS,
             _DELIVERIES,
             _REPORTS,
@@ -292,6 +299,7 @@ class Services:
     audit: AuditService
     privacy: PrivacyService
     accounts: AccountService
+    admin: AdminService
     dashboards: DashboardService
     deliveries: DeliveryService
     reports: ReportService
@@ -315,6 +323,7 @@ class Services:
         audit_service_pb2_grpc.add_AuditServiceServicer_to_server(self.audit, server)
         privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server(self.privacy, server)
         account_service_pb2_grpc.add_AccountServiceServicer_to_server(self.accounts, server)
+        admin_service_pb2_grpc.add_AdminServiceServicer_to_server(self.admin, server)
         dashboard_service_pb2_grpc.add_DashboardServiceServicer_to_server(self.dashboards, server)
         delivery_service_pb2_grpc.add_DeliveryServiceServicer_to_server(self.deliveries, server)
         report_service_pb2_grpc.add_ReportServiceServicer_to_server(self.reports, server)

@@ -18,7 +18,7 @@ _SETTINGS = setting_columns.names(OrganizationSettings)
 _ORGANIZATION = (
     f"o.organization_id, o.name, o.state, {', '.join(f'o.{one}' for one in _SETTINGS)}, o.raw_from_bucket, o.created_at"
 )
-_API_KEY = (
+KEY_COLUMNS = (
     "k.key_id, k.organization_id, k.name AS key_name, k.secret_hmac, k.pepper_id, k.scopes,"
     " k.created_at AS key_created_at, k.expires_at, k.revoked_at, k.kind, k.parent_key_id, k.subject, k.idle_until,"
     " k.role, k.restricted_dimension, k.restricted_values, k.networks, k.last_used_at"
@@ -36,7 +36,8 @@ def _organization(row: asyncpg.Record) -> Organization:
     )
 
 
-def _api_key(row: asyncpg.Record) -> ApiKey:
+def key_of_row(row: asyncpg.Record) -> ApiKey:
+    """Returns the credential of a row of KEY_COLUMNS."""
     return ApiKey(
         key_id=row["key_id"],
         organization_id=row["organization_id"],
@@ -62,19 +63,39 @@ def _restriction(dimension: str, values: Sequence[str]) -> Restriction | None:
     return Restriction(dimension=dimension, values=tuple(values)) if dimension else None
 
 
-async def create(driver: Driver, name: str, settings: OrganizationSettings) -> int | None:
-    """Makes an organization and returns its id; None where the name is taken."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedFor:
+    """The request that makes something: the id that its caller gave it, and a digest of what was asked for."""
+
+    request_id: str
+    digest: bytes
+
+
+async def create(
+    driver: Driver, name: str, settings: OrganizationSettings, asked: AskedFor | None = None
+) -> int | None:
+    """Makes an organization and returns its id; None where the name, or the id of the request, is taken."""
     chosen = {one: getattr(settings, one) for one in _SETTINGS}
-    arguments = _CREATE.arguments(name=name, **setting_columns.written(chosen))
+    told = {"request_id": asked and asked.request_id, "request_digest": asked and asked.digest}
+    arguments = _CREATE.arguments(name=name, **told, **setting_columns.written(chosen))
     organization_id: int | None = await driver.fetchval(_CREATE.text, *arguments)
     return organization_id
 
 
 _CREATE = statements.numbered(
-    f"INSERT INTO organizations (name, {', '.join(_SETTINGS)})"  # noqa: S608 - names of columns
-    f" VALUES (:name, {', '.join(f':{one}' for one in _SETTINGS)})"
-    " ON CONFLICT (name) DO NOTHING RETURNING organization_id"
+    f"INSERT INTO organizations (name, request_id, request_digest, {', '.join(_SETTINGS)})"  # noqa: S608 - names of columns
+    f" VALUES (:name, :request_id, :request_digest, {', '.join(f':{one}' for one in _SETTINGS)})"
+    " ON CONFLICT DO NOTHING RETURNING organization_id"
 )
+
+
+async def made_for(driver: Driver, request_id: str) -> tuple[Organization, bytes] | None:
+    """Returns the organization that a request has made, and the digest of what that asked for; None where none has."""
+    row = await driver.fetchrow(
+        f"SELECT {_ORGANIZATION}, o.request_digest FROM organizations o WHERE o.request_id = $1",  # noqa: S608
+        request_id,
+    )
+    return (_organization(row), bytes(row["request_digest"])) if row else None
 
 
 async def change_settings(driver: Driver, name: str, chosen: Mapping[str, Value]) -> bool:
@@ -87,11 +108,15 @@ async def change_settings(driver: Driver, name: str, chosen: Mapping[str, Value]
     return statements.rows(await driver.execute(statement.text, *arguments)) > 0
 
 
-async def events_of_month(driver: Driver) -> dict[int, int]:
-    """Returns how many events each organization has stored in this month of UTC, without those that have none."""
+async def events_of_month(driver: Driver, only: Sequence[int] | None = None) -> dict[int, int]:
+    """Returns how many events each organization has stored in this month of UTC, without those that have none; of all,
+    or of some alone.
+    """
     rows = await driver.fetch(
         "SELECT organization_id, month_events FROM revisions WHERE month_events > 0"
         " AND date_trunc('month', revised_at AT TIME ZONE 'UTC') = date_trunc('month', now() AT TIME ZONE 'UTC')"
+        " AND ($1::integer[] IS NULL OR organization_id = ANY($1))",
+        only,
     )
     return {row["organization_id"]: row["month_events"] for row in rows}
 
@@ -148,6 +173,18 @@ async def held_by_name(driver: Driver, name: str) -> Organization | None:
 async def listed(driver: Driver) -> list[Organization]:
     """Returns every organization, by id."""
     rows = await driver.fetch(f"SELECT {_ORGANIZATION} FROM organizations o ORDER BY o.organization_id")  # noqa: S608
+    return [_organization(row) for row in rows]
+
+
+async def page(driver: Driver, state: OrganizationState | None, after: int, limit: int) -> list[Organization]:
+    """Returns organizations after an id, by id. None: in whatever state."""
+    rows = await driver.fetch(
+        f"SELECT {_ORGANIZATION} FROM organizations o WHERE o.organization_id > $1"  # noqa: S608
+        " AND ($2::text IS NULL OR o.state = $2) ORDER BY o.organization_id LIMIT $3",
+        after,
+        state and state.value,
+        limit,
+    )
     return [_organization(row) for row in rows]
 
 
@@ -222,12 +259,12 @@ async def is_revoked(driver: Driver, organization_id: int) -> bool:
     return found is not False
 
 
-async def add_key(driver: Driver, key: ApiKey) -> None:
-    """Stores a credential."""
+async def add_key(driver: Driver, key: ApiKey, request_id: str | None = None) -> None:
+    """Stores a credential. request_id is that of the call that makes it."""
     await driver.execute(
         "INSERT INTO api_keys (key_id, organization_id, name, secret_hmac, pepper_id, scopes, expires_at, kind,"
-        " parent_key_id, subject, idle_until, role, restricted_dimension, restricted_values, networks)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        " parent_key_id, subject, idle_until, role, restricted_dimension, restricted_values, networks, request_id)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         key.key_id,
         key.organization_id,
         key.name,
@@ -243,6 +280,7 @@ async def add_key(driver: Driver, key: ApiKey) -> None:
         key.restriction.dimension if key.restriction else "",
         key.restriction.values if key.restriction else (),
         key.networks,
+        request_id,
     )
 
 
@@ -258,31 +296,31 @@ async def note_use(driver: Driver, key_id: str, at: datetime) -> None:
 async def keys_with_organizations(driver: Driver, key_ids: Sequence[str]) -> list[tuple[ApiKey, Organization]]:
     """Returns the credentials that have those ids, each with its organization."""
     rows = await driver.fetch(
-        f"SELECT {_ORGANIZATION}, {_API_KEY}"  # noqa: S608
+        f"SELECT {_ORGANIZATION}, {KEY_COLUMNS}"  # noqa: S608
         " FROM api_keys k JOIN organizations o USING (organization_id) WHERE k.key_id = ANY($1)",
         key_ids,
     )
-    return [(_api_key(row), _organization(row)) for row in rows]
+    return [(key_of_row(row), _organization(row)) for row in rows]
 
 
 async def keys(driver: Driver, organization_id: int) -> Sequence[ApiKey]:
     """Returns the organization's API keys, oldest first, without sessions and codes that come from them."""
     rows = await driver.fetch(
-        f"SELECT {_API_KEY} FROM api_keys k"  # noqa: S608
+        f"SELECT {KEY_COLUMNS} FROM api_keys k"  # noqa: S608
         " WHERE organization_id = $1 AND kind = 'key' ORDER BY k.created_at, k.key_id",
         organization_id,
     )
-    return [_api_key(row) for row in rows]
+    return [key_of_row(row) for row in rows]
 
 
 async def held_key(driver: Driver, key_id: str) -> ApiKey | None:
     """Returns an API key that is good, which nobody else changes until COMMIT; None where there is none."""
     row = await driver.fetchrow(
-        f"SELECT {_API_KEY} FROM api_keys k WHERE key_id = $1 AND kind = 'key' AND revoked_at IS NULL"  # noqa: S608
+        f"SELECT {KEY_COLUMNS} FROM api_keys k WHERE key_id = $1 AND kind = 'key' AND revoked_at IS NULL"  # noqa: S608
         " AND (expires_at IS NULL OR expires_at > now()) FOR UPDATE",
         key_id,
     )
-    return _api_key(row) if row else None
+    return key_of_row(row) if row else None
 
 
 async def end_key(driver: Driver, key_id: str, at: datetime) -> None:
@@ -331,9 +369,11 @@ async def renew_key_hash(driver: Driver, key: ApiKey, *, instead_of: str) -> Non
 async def keys_by_pepper(driver: Driver) -> dict[str, int]:
     """Returns how many usable credentials each pepper keys, by the id of the pepper."""
     rows = await driver.fetch(
-        "SELECT k.pepper_id, count(*) AS keys FROM api_keys k JOIN organizations o USING (organization_id)"
+        "SELECT pepper_id, count(*) AS keys FROM ("
+        " SELECT k.pepper_id FROM api_keys k JOIN organizations o USING (organization_id)"
         " WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AND o.state <> 'revoked'"
-        " GROUP BY k.pepper_id ORDER BY k.pepper_id"
+        " UNION ALL SELECT pepper_id FROM operator_keys WHERE revoked_at IS NULL"
+        " AND (expires_at IS NULL OR expires_at > now())) AS good GROUP BY pepper_id ORDER BY pepper_id"
     )
     return {row["pepper_id"]: row["keys"] for row in rows}
 

@@ -64,16 +64,20 @@ class DueSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleRecord:
-    """A schedule as commands show it. running_by: the worker of its run, if one is under way."""
+    """A schedule as commands show it. running_by: the worker of its run, if one is under way. held: an operator has
+    paused it, so that its people cannot resume it.
+    """
 
     name: str
     organization_id: int
+    organization: str | None  # its name; None for a schedule of the service
     kind: str
     cron: str
     time_zone: str
     catch_up: CatchUp
     next_run_at: datetime
     paused: bool
+    held: bool
     running_by: str | None
     started_at: datetime | None
     finished_at: datetime | None
@@ -279,6 +283,13 @@ async def set_paused(driver: Driver, key: ScheduleKey, *, paused: bool) -> bool:
     return statements.rows(done) > 0
 
 
+async def set_one_held(driver: Driver, key: ScheduleKey, *, held: bool) -> None:
+    """Pauses one schedule for an operator, or lets it go on."""
+    await driver.execute(
+        "UPDATE schedules SET held = $3 WHERE name = $1 AND organization_id = $2", key.name, key.organization_id, held
+    )
+
+
 async def set_held(driver: Driver, name: str, organization_id: int | None, *, held: bool) -> int:
     """Pauses schedules for an operator, or lets them go on, and returns how many there are; None: everybody's. The name
     is that of one, or what several have in common: "scheduled_report". Those that their people have paused stay so.
@@ -297,7 +308,27 @@ async def listed(
     driver: Driver, *, name: str | None = None, organization_id: int | None = None
 ) -> list[ScheduleRecord]:
     """Returns schedules by name, those of the service before those of organizations. None: whatever it is."""
-    rows = await driver.fetch(_LISTED.text, *_LISTED.arguments(name=name, organization_id=organization_id))
+    return await _records(driver, name, organization_id, None, None)
+
+
+async def page(
+    driver: Driver, *, organization_id: int | None, after: ScheduleKey | None, limit: int
+) -> list[ScheduleRecord]:
+    """Returns schedules behind one, in the order of organizations and names. organization_id None: everybody's."""
+    return await _records(driver, None, organization_id, after, limit)
+
+
+async def _records(
+    driver: Driver, name: str | None, organization_id: int | None, after: ScheduleKey | None, limit: int | None
+) -> list[ScheduleRecord]:
+    arguments = _LISTED.arguments(
+        name=name,
+        organization_id=organization_id,
+        after_organization_id=after and after.organization_id,
+        after_name=after and after.name,
+        most=limit,
+    )
+    rows = await driver.fetch(_LISTED.text, *arguments)
     return [
         ScheduleRecord(**{**row, "catch_up": CatchUp(row["catch_up"]), "result": loads(row["result"])}) for row in rows
     ]

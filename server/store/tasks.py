@@ -140,16 +140,24 @@ async def by_id(driver: Driver, task_id: int) -> TaskRecord | None:
 
 
 async def listed(
-    driver: Driver, *, kind: str | None, state: TaskState | None, organization_id: int | None, limit: int
+    driver: Driver,
+    *,
+    kind: str | None,
+    state: TaskState | None,
+    organization_id: int | None,
+    limit: int,
+    before: int | None = None,
 ) -> list[TaskRecord]:
-    """Returns the newest tasks, by id. None: whatever it is."""
+    """Returns the newest tasks, by id, or the newest of those before one. None: whatever it is."""
     rows = await driver.fetch(
         f"SELECT {_COLUMNS} FROM tasks WHERE ($1::text IS NULL OR kind = $1) AND ($2::text IS NULL OR state = $2)"  # noqa: S608
-        " AND ($3::integer IS NULL OR organization_id = $3) ORDER BY task_id DESC LIMIT $4",
+        " AND ($3::integer IS NULL OR organization_id = $3) AND ($5::bigint IS NULL OR task_id < $5)"
+        " ORDER BY task_id DESC LIMIT $4",
         kind,
         state,
         organization_id,
         limit,
+        before,
     )
     return [_record(row) for row in rows]
 

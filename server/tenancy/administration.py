@@ -4,7 +4,7 @@ What is changed is in the audit trail, under whoever is named as by.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from server.catalog import pairs
 from server.organizations import settings as organization_settings
@@ -22,21 +22,28 @@ from server.store import calendars, organizations
 from server.store import pairs as stored_pairs
 from server.store.bi import logins
 from server.store.database import Database
+from server.store.organizations import AskedFor
 from server.tenancy import audit_trail
 
 
 async def create_organization(
-    database: Database, name: str, settings: OrganizationSettings, *, by: Actor = UNNAMED_OPERATOR
+    database: Database,
+    name: str,
+    settings: OrganizationSettings,
+    *,
+    asked: AskedFor | None = None,
+    by: Actor = UNNAMED_OPERATOR,
 ) -> int:
     """Makes an organization and returns its id.
 
-    Raises InvalidOrganizationName, InvalidSetting, and OrganizationExists if the name is taken.
+    Raises InvalidOrganizationName, InvalidSetting, and OrganizationExists if the name, or the id of the request, is
+    taken.
     """
     if not name or len(name) > 100 or not name.isprintable():
         raise InvalidOrganizationName
     chosen = settings.checked()
     async with database.transaction() as driver:
-        organization_id = await organizations.create(driver, name, chosen)
+        organization_id = await organizations.create(driver, name, chosen, asked)
         if organization_id is not None:
             await stored_pairs.begin(driver, organization_id, pairs.numbers(chosen.pairs))
             made = Entry(actor=by, action="organization.created", subject=name, after=dataclasses.asdict(chosen))
@@ -85,10 +92,20 @@ _STATE_ACTIONS = {
 }
 
 
+def _anything(_: Organization) -> None:
+    """Refuses nothing."""
+
+
 async def change_settings(
-    database: Database, name: str, chosen: Mapping[str, Value], *, by: Actor = UNNAMED_OPERATOR
+    database: Database,
+    name: str,
+    chosen: Mapping[str, Value],
+    *,
+    check: Callable[[Organization], None] = _anything,
+    by: Actor = UNNAMED_OPERATOR,
 ) -> None:
-    """Changes settings of an organization, by name; servers follow within 10 seconds.
+    """Changes settings of an organization, by name; servers follow within 10 seconds. check sees the organization as it
+    is before, which nobody else changes meanwhile, and may raise.
 
     Raises InvalidSetting, OrganizationNotFound, and ValueError for a setting that cannot be changed.
     """
@@ -97,6 +114,7 @@ async def change_settings(
         before = await organizations.held_by_name(driver, name)
         if before is None:
             raise OrganizationNotFound(name)
+        check(before)
         await organizations.change_settings(driver, name, changes)
         if "time_zone" in changes and await logins.is_given(driver, before.organization_id):
             await calendars.ensure(driver, str(changes["time_zone"]))

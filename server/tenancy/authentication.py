@@ -22,11 +22,12 @@ from server.organizations.audit_trail import Actor, ActorKind
 from server.organizations.organization import Organization, OrganizationState
 from server.store import organizations, sign_ins
 from server.store.database import Database
-from server.tenancy import api_keys, embed_tokens
+from server.tenancy import api_keys, embed_tokens, operator_keys
 from server.tenancy.access_notes import AccessNotes
 from server.tenancy.embed_tokens import EmbedTokens
 from server.tenancy.key_lookups import KeyLookups
 from server.tenancy.keyed_hashes import KeyedHashes
+from server.tenancy.operator_keys import OperatorKeys
 from server.tenancy.principal import CallerKind, EmbedGrant, Principal, Scope
 
 _FRESH_SECONDS = 5.0  # a revoked key is refused everywhere after this and one look-up
@@ -76,11 +77,14 @@ class Authenticator:
         self._again = KeyLookups(self._look_up, pause=0.0, most=_MOST_KEYS)
         self._strangers = KeyLookups(self._look_up, pause=_STRANGERS_PAUSE, most=_MOST_WAITING)
         self._embeds = EmbedTokens(hashes)
+        self._operators = OperatorKeys(database, hashes, clock)
         self._bad = BadCredentials()
         self._ask_again_at = 0.0
 
     async def authenticate(self, credential: str) -> Principal | None:
         """Returns the principal of a credential that makes calls; None if the credential is bad."""
+        if operator_keys.is_form(credential):
+            return await self._operators.authenticate(credential)
         known, principal = await self._found(credential)
         if known is None or principal is None or principal.kind is CallerKind.CODE:
             return None
@@ -124,7 +128,7 @@ class Authenticator:
         if known is not None and self._notes is not None:
             guesser = Actor(kind=ActorKind.SERVICE, id="authentication", peer=peer.partition(":")[2] or peer)
             self._notes.note(known.organization.organization_id, guesser, "credential.refused", known.key.key_id)
-        return self._bad.refusal(peer, key_id)
+        return self._bad.refusal(peer, operator_keys.key_id(credential) or key_id)
 
     async def confirm(self, credential: str, last: Principal) -> Principal:
         """Returns the current principal of a call in progress; last is what an earlier check returned.
@@ -132,6 +136,8 @@ class Authenticator:
         Refuses a key that was revoked or has expired, or whose organization was suspended or revoked. While the
         database is away, the last result stands.
         """
+        if operator_keys.is_form(credential):
+            return await self._confirm_operator(credential)
         try:
             known = await self._current_soon(last.key_id)
         except errors.StorageUnavailable:
@@ -143,8 +149,16 @@ class Authenticator:
             raise _invalid()
         return principal
 
+    async def _confirm_operator(self, credential: str) -> Principal:
+        principal = await self._operators.authenticate(credential)
+        if principal is None:
+            raise _invalid()
+        return principal
+
     def known(self, credential: str) -> Principal | None:
         """Returns the principal of a good credential that was seen lately; None says nothing about the credential."""
+        if operator_keys.is_form(credential):
+            return self._operators.known(credential)
         row_id, grant = self._row(credential)
         known = self._known.get(row_id or "")
         if known is None or known.fresh_until < time.monotonic() or known.key.kind is KeyKind.CODE:

@@ -8,6 +8,7 @@ from typing import Self
 
 from server.events import addresses
 from server.organizations.api_key import ApiKey
+from server.organizations.operator_key import OperatorKey
 from server.settings import Settings
 
 _PROOF_BYTES = 16  # of tokens
@@ -38,7 +39,7 @@ class KeyedHashes:
         """Returns the hash of an API key, which is stored with the pepper's id."""
         return _key_hash(self._pepper, secret)
 
-    def opens(self, secret: str, key: ApiKey) -> bool:
+    def opens(self, secret: str, key: ApiKey | OperatorKey) -> bool:
         """Returns whether a secret is the secret of a key."""
         pepper = self._peppers.get(key.pepper_id)
         return pepper is not None and hmac.compare_digest(_key_hash(pepper, secret), key.secret_hmac)

@@ -27,6 +27,7 @@ class CallerKind(enum.StrEnum):
     SESSION = "session"
     CODE = "code"  # which signs in, and may do nothing else
     EMBEDDED = "embedded"  # a panel in somebody else's page
+    OPERATOR = "operator"  # who operates the deployment, and belongs to no organization
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,9 +72,13 @@ _STATEMENTS = (
         erased_user_events text NOT NULL DEFAULT 'pseudonymous',
         report_retention_days integer NOT NULL DEFAULT 90 CHECK (report_retention_days BETWEEN 1 AND 36500),
         raw_from_bucket integer NOT NULL DEFAULT 0,
-        created_at timestamptz NOT NULL DEFAULT now()
+        created_at timestamptz NOT NULL DEFAULT now(),
+        request_id text COLLATE "C",
+        request_digest bytea
     )
     """,
+    # What an operator's program asks for twice is made once.
+    "CREATE UNIQUE INDEX organizations_of_requests ON organizations (request_id) WHERE request_id IS NOT NULL",
     # What the tokens of models cost, in millionths of the currency for a million tokens, from which day on.
     """
     CREATE TABLE model_prices (
@@ -109,10 +113,30 @@ _STATEMENTS = (
         restricted_values text[] NOT NULL,
         networks text[] NOT NULL,
         last_used_at timestamptz,
+        request_id text COLLATE "C",
         CHECK ((kind = 'key') = (parent_key_id IS NULL))
     )
     """,
+    """
+    CREATE UNIQUE INDEX api_keys_of_requests ON api_keys (organization_id, request_id)
+        WHERE request_id IS NOT NULL
+    """,
+    "CREATE INDEX api_keys_of_organizations ON api_keys (organization_id, created_at, key_id) WHERE kind = 'key'",
     "CREATE INDEX api_keys_by_parent ON api_keys (parent_key_id, kind, created_at) WHERE parent_key_id IS NOT NULL",
+    # What those show who operate the deployment over gRPC: of no organization, and good for administration alone.
+    """
+    CREATE TABLE operator_keys (
+        key_id text COLLATE "C" PRIMARY KEY,
+        name text NOT NULL,
+        secret_hmac bytea NOT NULL,
+        pepper_id text COLLATE "C" NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        expires_at timestamptz,
+        revoked_at timestamptz,
+        networks text[] NOT NULL,
+        last_used_at timestamptz
+    )
+    """,
     # People by the subjects of the organization's identity provider, and roles beside those that all have.
     """
     CREATE TABLE memberships (
