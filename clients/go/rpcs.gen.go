@@ -87,6 +87,310 @@ func (c *Client) UpdatePreferences(ctx context.Context, request *tallywirev1.Upd
 	return answer.NewUpdatePreferencesResponse(response), nil
 }
 
+// CreateOrganization makes an organization, without any key: CreateKey makes its first one. For operators. A
+// name that is taken is refused with ALREADY_EXISTS (ORGANIZATION_EXISTS).
+func (c *Client) CreateOrganization(ctx context.Context, request *tallywirev1.CreateOrganizationRequest) (answer.CreateOrganizationResponse, error) {
+	response := new(tallywirev1.CreateOrganizationResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/CreateOrganization", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.CreateOrganizationResponse{}, err
+	}
+	return answer.NewCreateOrganizationResponse(response), nil
+}
+
+// GetOrganization returns an organization with its settings.
+func (c *Client) GetOrganization(ctx context.Context, request *tallywirev1.GetOrganizationRequest) (answer.GetOrganizationResponse, error) {
+	response := new(tallywirev1.GetOrganizationResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/GetOrganization", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.GetOrganizationResponse{}, err
+	}
+	return answer.NewGetOrganizationResponse(response), nil
+}
+
+// ListOrganizations returns a page of all organizations, oldest first. For operators.
+func (c *Client) ListOrganizations(ctx context.Context, request *tallywirev1.ListOrganizationsRequest) (answer.ListOrganizationsResponse, error) {
+	response := new(tallywirev1.ListOrganizationsResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/ListOrganizations", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListOrganizationsResponse{}, err
+	}
+	return answer.NewListOrganizationsResponse(response), nil
+}
+
+// AllOrganizations returns an iterator over the rows of all pages of [Client.ListOrganizations]; request is that
+// of the first page. A page is asked for when the loop comes to it; an error is the last pair.
+func (c *Client) AllOrganizations(ctx context.Context, request *tallywirev1.ListOrganizationsRequest) iter.Seq2[answer.Organization, error] {
+	return allRows(ctx, c.ListOrganizations, request, answer.ListOrganizationsResponse.Organizations)
+}
+
+// UpdateOrganization changes settings. If the etag is not that of now, the call fails with FAILED_PRECONDITION
+// (ETAG_MISMATCH). What the operator limits an organization to (monthly_events, events_per_second, burst_events,
+// weight), and for how long its audit trail is kept, operators alone change (OPERATOR_REQUIRED).
+func (c *Client) UpdateOrganization(ctx context.Context, request *tallywirev1.UpdateOrganizationRequest) (answer.UpdateOrganizationResponse, error) {
+	response := new(tallywirev1.UpdateOrganizationResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/UpdateOrganization", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.UpdateOrganizationResponse{}, err
+	}
+	return answer.NewUpdateOrganizationResponse(response), nil
+}
+
+// SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is resumed. Its
+// data stays. For operators. An organization that is revoked, which is for good, is refused
+// (ORGANIZATION_REVOKED).
+func (c *Client) SuspendOrganization(ctx context.Context, request *tallywirev1.SuspendOrganizationRequest) (answer.SuspendOrganizationResponse, error) {
+	response := new(tallywirev1.SuspendOrganizationResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/SuspendOrganization", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.SuspendOrganizationResponse{}, err
+	}
+	return answer.NewSuspendOrganizationResponse(response), nil
+}
+
+// ResumeOrganization lets a suspended organization call again. For operators. It fails as SuspendOrganization
+// does.
+func (c *Client) ResumeOrganization(ctx context.Context, request *tallywirev1.ResumeOrganizationRequest) (answer.ResumeOrganizationResponse, error) {
+	response := new(tallywirev1.ResumeOrganizationResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/ResumeOrganization", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ResumeOrganizationResponse{}, err
+	}
+	return answer.NewResumeOrganizationResponse(response), nil
+}
+
+// CreateKey makes an API key and returns its secret, which is not kept and never shown again. Nobody gives more
+// than they have: scopes that the caller lacks are refused (SCOPE_MISSING), and a caller who is tied to networks
+// makes keys that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). When the key ends does not depend
+// on the caller. An organization has at most 1,000 good keys (KEY_LIMIT).
+func (c *Client) CreateKey(ctx context.Context, request *tallywirev1.CreateKeyRequest) (answer.CreateKeyResponse, error) {
+	response := new(tallywirev1.CreateKeyResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/CreateKey", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.CreateKeyResponse{}, err
+	}
+	return answer.NewCreateKeyResponse(response), nil
+}
+
+// ListKeys returns a page of an organization's API keys, oldest first, without secrets, sessions and codes.
+func (c *Client) ListKeys(ctx context.Context, request *tallywirev1.ListKeysRequest) (answer.ListKeysResponse, error) {
+	response := new(tallywirev1.ListKeysResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/ListKeys", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListKeysResponse{}, err
+	}
+	return answer.NewListKeysResponse(response), nil
+}
+
+// AllKeys returns an iterator over the rows of all pages of [Client.ListKeys]; request is that of the first
+// page. A page is asked for when the loop comes to it; an error is the last pair.
+func (c *Client) AllKeys(ctx context.Context, request *tallywirev1.ListKeysRequest) iter.Seq2[answer.ApiKey, error] {
+	return allRows(ctx, c.ListKeys, request, answer.ListKeysResponse.Keys)
+}
+
+// RotateKey makes a key that may do what another one may, and ends that one after an overlap. The caller may
+// rotate its own key. It fails as CreateKey does for what the caller may not give, and with NOT_FOUND
+// (KEY_NOT_FOUND) for a key that is not there or is not good any more.
+func (c *Client) RotateKey(ctx context.Context, request *tallywirev1.RotateKeyRequest) (answer.RotateKeyResponse, error) {
+	response := new(tallywirev1.RotateKeyResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/RotateKey", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.RotateKeyResponse{}, err
+	}
+	return answer.NewRotateKeyResponse(response), nil
+}
+
+// RevokeKey ends a key for good, with all sessions that come from it; to revoke it again changes nothing. The
+// caller may revoke its own key. The last key of an organization with the scope admin is refused with
+// FAILED_PRECONDITION (LAST_ADMIN_KEY) unless an operator asks: another one has to be good for as long as this
+// one.
+func (c *Client) RevokeKey(ctx context.Context, request *tallywirev1.RevokeKeyRequest) (answer.RevokeKeyResponse, error) {
+	response := new(tallywirev1.RevokeKeyResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/RevokeKey", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.RevokeKeyResponse{}, err
+	}
+	return answer.NewRevokeKeyResponse(response), nil
+}
+
+// ListRoles returns all roles of an organization: those that every organization has, and its own by name.
+func (c *Client) ListRoles(ctx context.Context, request *tallywirev1.ListRolesRequest) (answer.ListRolesResponse, error) {
+	response := new(tallywirev1.ListRolesResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/ListRoles", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListRolesResponse{}, err
+	}
+	return answer.NewListRolesResponse(response), nil
+}
+
+// PutRole makes a role, or changes the one of its name. Members have its scopes within 10 seconds; keys keep
+// those that they were made with. Built-in roles do not change (INVALID_VALUE); an organization has at most 50
+// of its own (ROLE_LIMIT); scopes that the caller lacks are refused (SCOPE_MISSING).
+func (c *Client) PutRole(ctx context.Context, request *tallywirev1.PutRoleRequest) (answer.PutRoleResponse, error) {
+	response := new(tallywirev1.PutRoleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/PutRole", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.PutRoleResponse{}, err
+	}
+	return answer.NewPutRoleResponse(response), nil
+}
+
+// DeleteRole deletes a role of the organization. One that members have is refused with FAILED_PRECONDITION
+// (ROLE_IN_USE), and a name that is none with NOT_FOUND (ROLE_NOT_FOUND).
+func (c *Client) DeleteRole(ctx context.Context, request *tallywirev1.DeleteRoleRequest) (answer.DeleteRoleResponse, error) {
+	response := new(tallywirev1.DeleteRoleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/DeleteRole", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.DeleteRoleResponse{}, err
+	}
+	return answer.NewDeleteRoleResponse(response), nil
+}
+
+// ListMembers returns a page of an organization's members, by subject.
+func (c *Client) ListMembers(ctx context.Context, request *tallywirev1.ListMembersRequest) (answer.ListMembersResponse, error) {
+	response := new(tallywirev1.ListMembersResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/ListMembers", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListMembersResponse{}, err
+	}
+	return answer.NewListMembersResponse(response), nil
+}
+
+// AllMembers returns an iterator over the rows of all pages of [Client.ListMembers]; request is that of the
+// first page. A page is asked for when the loop comes to it; an error is the last pair.
+func (c *Client) AllMembers(ctx context.Context, request *tallywirev1.ListMembersRequest) iter.Seq2[answer.Member, error] {
+	return allRows(ctx, c.ListMembers, request, answer.ListMembersResponse.Members)
+}
+
+// GetMember returns a member. If there is none of this subject, the call fails with NOT_FOUND
+// (MEMBER_NOT_FOUND).
+func (c *Client) GetMember(ctx context.Context, request *tallywirev1.GetMemberRequest) (answer.GetMemberResponse, error) {
+	response := new(tallywirev1.GetMemberResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/GetMember", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.GetMemberResponse{}, err
+	}
+	return answer.NewGetMemberResponse(response), nil
+}
+
+// PutMember makes a member, or changes the one of its subject. The role must be there (ROLE_NOT_FOUND), with
+// scopes that the caller has (SCOPE_MISSING); an organization has at most 10,000 members (MEMBER_LIMIT).
+func (c *Client) PutMember(ctx context.Context, request *tallywirev1.PutMemberRequest) (answer.PutMemberResponse, error) {
+	response := new(tallywirev1.PutMemberResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/PutMember", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.PutMemberResponse{}, err
+	}
+	return answer.NewPutMemberResponse(response), nil
+}
+
+// RemoveMember removes a member. If there is none of this subject, the call fails with NOT_FOUND
+// (MEMBER_NOT_FOUND).
+func (c *Client) RemoveMember(ctx context.Context, request *tallywirev1.RemoveMemberRequest) (answer.RemoveMemberResponse, error) {
+	response := new(tallywirev1.RemoveMemberResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/RemoveMember", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.RemoveMemberResponse{}, err
+	}
+	return answer.NewRemoveMemberResponse(response), nil
+}
+
+// ListTasks returns a page of what is to be done or was done by workers, newest first: an organization's own
+// tasks; to an operator who names no organization, all of them. Finished and cancelled ones are kept for a day,
+// dead ones for seven days.
+func (c *Client) ListTasks(ctx context.Context, request *tallywirev1.ListTasksRequest) (answer.ListTasksResponse, error) {
+	response := new(tallywirev1.ListTasksResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/ListTasks", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListTasksResponse{}, err
+	}
+	return answer.NewListTasksResponse(response), nil
+}
+
+// AllTasks returns an iterator over the rows of all pages of [Client.ListTasks]; request is that of the first
+// page. A page is asked for when the loop comes to it; an error is the last pair.
+func (c *Client) AllTasks(ctx context.Context, request *tallywirev1.ListTasksRequest) iter.Seq2[answer.WorkTask, error] {
+	return allRows(ctx, c.ListTasks, request, answer.ListTasksResponse.Tasks)
+}
+
+// RetryTask queues a dead or cancelled task again, with all its tries. One in another state, or whose like is
+// under way, is refused with FAILED_PRECONDITION (TASK_STATE); one that is not there with NOT_FOUND
+// (TASK_NOT_FOUND).
+func (c *Client) RetryTask(ctx context.Context, request *tallywirev1.RetryTaskRequest) (answer.RetryTaskResponse, error) {
+	response := new(tallywirev1.RetryTaskResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/RetryTask", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.RetryTaskResponse{}, err
+	}
+	return answer.NewRetryTaskResponse(response), nil
+}
+
+// CancelTask cancels a task that is queued, and asks the worker of one that is running to end it, which takes
+// seconds. One that is done or dead is refused with FAILED_PRECONDITION (TASK_STATE). To cancel it again changes
+// nothing.
+func (c *Client) CancelTask(ctx context.Context, request *tallywirev1.CancelTaskRequest) (answer.CancelTaskResponse, error) {
+	response := new(tallywirev1.CancelTaskResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/CancelTask", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.CancelTaskResponse{}, err
+	}
+	return answer.NewCancelTaskResponse(response), nil
+}
+
+// ListSchedules returns a page of what is done again and again: an organization's own schedules; to an operator
+// who names no organization, those of the service and of all organizations.
+func (c *Client) ListSchedules(ctx context.Context, request *tallywirev1.ListSchedulesRequest) (answer.ListSchedulesResponse, error) {
+	response := new(tallywirev1.ListSchedulesResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/ListSchedules", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListSchedulesResponse{}, err
+	}
+	return answer.NewListSchedulesResponse(response), nil
+}
+
+// AllSchedules returns an iterator over the rows of all pages of [Client.ListSchedules]; request is that of the
+// first page. A page is asked for when the loop comes to it; an error is the last pair.
+func (c *Client) AllSchedules(ctx context.Context, request *tallywirev1.ListSchedulesRequest) iter.Seq2[answer.WorkSchedule, error] {
+	return allRows(ctx, c.ListSchedules, request, answer.ListSchedulesResponse.Schedules)
+}
+
+// RunSchedule queues a run now, beside those of the schedule's periods, and returns its task: the one that is
+// queued or running where somebody has asked before. Schedules of reports are run by
+// ReportService.RunReportSchedule (INVALID_VALUE). A schedule that is not there is refused with NOT_FOUND
+// (SCHEDULE_NOT_FOUND).
+func (c *Client) RunSchedule(ctx context.Context, request *tallywirev1.RunScheduleRequest) (answer.RunScheduleResponse, error) {
+	response := new(tallywirev1.RunScheduleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/RunSchedule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.RunScheduleResponse{}, err
+	}
+	return answer.NewRunScheduleResponse(response), nil
+}
+
+// PauseSchedule keeps a schedule from running. Tasks that are queued already still run. What an operator has
+// paused, the organization cannot resume. It fails as RunSchedule does for a schedule that is not there.
+func (c *Client) PauseSchedule(ctx context.Context, request *tallywirev1.PauseScheduleRequest) (answer.PauseScheduleResponse, error) {
+	response := new(tallywirev1.PauseScheduleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/PauseSchedule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.PauseScheduleResponse{}, err
+	}
+	return answer.NewPauseScheduleResponse(response), nil
+}
+
+// ResumeSchedule lets a schedule go on: an operator what operators have paused, an organization what it has
+// paused itself. What was due meanwhile is caught up as after an outage.
+func (c *Client) ResumeSchedule(ctx context.Context, request *tallywirev1.ResumeScheduleRequest) (answer.ResumeScheduleResponse, error) {
+	response := new(tallywirev1.ResumeScheduleResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/ResumeSchedule", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ResumeScheduleResponse{}, err
+	}
+	return answer.NewResumeScheduleResponse(response), nil
+}
+
+// GetUsage returns what an organization uses: events of this month with the quota, and the storage that events
+// tell of.
+func (c *Client) GetUsage(ctx context.Context, request *tallywirev1.GetUsageRequest) (answer.GetUsageResponse, error) {
+	response := new(tallywirev1.GetUsageResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/GetUsage", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.GetUsageResponse{}, err
+	}
+	return answer.NewGetUsageResponse(response), nil
+}
+
+// ListUsage returns a page of what all organizations use, oldest organizations first, without storage. For
+// operators.
+func (c *Client) ListUsage(ctx context.Context, request *tallywirev1.ListUsageRequest) (answer.ListUsageResponse, error) {
+	response := new(tallywirev1.ListUsageResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/ListUsage", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListUsageResponse{}, err
+	}
+	return answer.NewListUsageResponse(response), nil
+}
+
+// AllUsage returns an iterator over the rows of all pages of [Client.ListUsage]; request is that of the first
+// page. A page is asked for when the loop comes to it; an error is the last pair.
+func (c *Client) AllUsage(ctx context.Context, request *tallywirev1.ListUsageRequest) iter.Seq2[answer.OrganizationUsage, error] {
+	return allRows(ctx, c.ListUsage, request, answer.ListUsageResponse.Usages)
+}
+
 // CreateAlertRule stores a rule, which is looked at from its next step on. The call fails with
 // RESOURCE_EXHAUSTED (ALERT_RULE_LIMIT) if the organization has 500 rules.
 func (c *Client) CreateAlertRule(ctx context.Context, request *tallywirev1.CreateAlertRuleRequest) (answer.CreateAlertRuleResponse, error) {

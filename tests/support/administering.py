@@ -49,9 +49,14 @@ async def refusal(caller: Caller, rpc: str, **fields: Any) -> tuple[str, str, st
 
 
 async def reason(caller: Caller, rpc: str, **fields: Any) -> str:
-    """The reason of a refusal; empty where the RPC answers."""
+    """The reason for which an RPC of AdminService refuses; empty where it answers."""
+    return await reason_of(caller, f"AdminService/{rpc}", **fields)
+
+
+async def reason_of(caller: Caller, rpc: str, **fields: Any) -> str:
+    """The reason for which any RPC refuses; empty where it answers."""
     try:
-        await asked(caller, rpc, **fields)
+        await answers(caller, rpc, fields)
     except grpc.aio.AioRpcError as error:
         return serving.refusal(error).reason
     return ""

@@ -86,7 +86,7 @@ def about(rpc: str, fields: Fields, name: str) -> Fields:
         return {**fields, "organization": {**fields["organization"], "name": name}}
     return (
         fields
-        if "organization" in fields or rpc.startswith("List") and rpc in OPERATORS
+        if "organization" in fields or (rpc.startswith("List") and rpc in OPERATORS)
         else {
             **fields,
             "organization": name,

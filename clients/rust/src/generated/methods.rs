@@ -280,6 +280,442 @@ impl Client {
             )
             .await
     }
+    /// CreateOrganization makes an organization, without any key: CreateKey makes its first one. For operators. A name that
+    /// is taken is refused with ALREADY_EXISTS (ORGANIZATION_EXISTS).
+    pub async fn create_organization(
+        &self,
+        request: impl Into<v1::CreateOrganizationRequest>,
+    ) -> Result<v1::CreateOrganizationResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AdminService/CreateOrganization"),
+                &request.into(),
+            )
+            .await
+    }
+    /// GetOrganization returns an organization with its settings.
+    pub async fn get_organization(
+        &self,
+        request: impl Into<v1::GetOrganizationRequest>,
+    ) -> Result<v1::GetOrganizationResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AdminService/GetOrganization"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListOrganizations returns a page of all organizations, oldest first. For operators.
+    pub async fn list_organizations(
+        &self,
+        request: impl Into<v1::ListOrganizationsRequest>,
+    ) -> Result<v1::ListOrganizationsResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AdminService/ListOrganizations"),
+                &request.into(),
+            )
+            .await
+    }
+    /// All rows of [`Client::list_organizations`], page after page, from the page that the request asks for on.
+    ///
+    /// The next page is asked for when the rows of the last one are used up. After an error the stream ends.
+    pub fn list_organizations_all(
+        &self,
+        request: impl Into<v1::ListOrganizationsRequest>,
+    ) -> Rows<v1::Organization> {
+        let client = self.clone();
+        Rows::new(
+            request.into(),
+            move |request: v1::ListOrganizationsRequest| {
+                let client = client.clone();
+                async move {
+                    let page = client.list_organizations(request.clone()).await?;
+                    let next = v1::ListOrganizationsRequest {
+                        page_token: page.next_page_token,
+                        ..request
+                    };
+                    let next = (!next.page_token.is_empty()).then_some(next);
+                    Ok((page.organizations, next))
+                }
+            },
+        )
+    }
+    /// UpdateOrganization changes settings. If the etag is not that of now, the call fails with FAILED_PRECONDITION
+    /// (ETAG_MISMATCH). What the operator limits an organization to (monthly_events, events_per_second, burst_events,
+    /// weight), and for how long its audit trail is kept, operators alone change (OPERATOR_REQUIRED).
+    pub async fn update_organization(
+        &self,
+        request: impl Into<v1::UpdateOrganizationRequest>,
+    ) -> Result<v1::UpdateOrganizationResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AdminService/UpdateOrganization"),
+                &request.into(),
+            )
+            .await
+    }
+    /// SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is resumed. Its data
+    /// stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED).
+    pub async fn suspend_organization(
+        &self,
+        request: impl Into<v1::SuspendOrganizationRequest>,
+    ) -> Result<v1::SuspendOrganizationResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AdminService/SuspendOrganization"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ResumeOrganization lets a suspended organization call again. For operators. It fails as SuspendOrganization does.
+    pub async fn resume_organization(
+        &self,
+        request: impl Into<v1::ResumeOrganizationRequest>,
+    ) -> Result<v1::ResumeOrganizationResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AdminService/ResumeOrganization"),
+                &request.into(),
+            )
+            .await
+    }
+    /// CreateKey makes an API key and returns its secret, which is not kept and never shown again. Nobody gives more than
+    /// they have: scopes that the caller lacks are refused (SCOPE_MISSING), and a caller who is tied to networks makes keys
+    /// that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). When the key ends does not depend on the caller. An
+    /// organization has at most 1,000 good keys (KEY_LIMIT).
+    pub async fn create_key(
+        &self,
+        request: impl Into<v1::CreateKeyRequest>,
+    ) -> Result<v1::CreateKeyResponse, Error> {
+        self.unary(&Rpc::change("/tallywire.v1.AdminService/CreateKey"), &request.into())
+            .await
+    }
+    /// ListKeys returns a page of an organization's API keys, oldest first, without secrets, sessions and codes.
+    pub async fn list_keys(
+        &self,
+        request: impl Into<v1::ListKeysRequest>,
+    ) -> Result<v1::ListKeysResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AdminService/ListKeys"),
+                &request.into(),
+            )
+            .await
+    }
+    /// All rows of [`Client::list_keys`], page after page, from the page that the request asks for on.
+    ///
+    /// The next page is asked for when the rows of the last one are used up. After an error the stream ends.
+    pub fn list_keys_all(
+        &self,
+        request: impl Into<v1::ListKeysRequest>,
+    ) -> Rows<v1::ApiKey> {
+        let client = self.clone();
+        Rows::new(
+            request.into(),
+            move |request: v1::ListKeysRequest| {
+                let client = client.clone();
+                async move {
+                    let page = client.list_keys(request.clone()).await?;
+                    let next = v1::ListKeysRequest {
+                        page_token: page.next_page_token,
+                        ..request
+                    };
+                    let next = (!next.page_token.is_empty()).then_some(next);
+                    Ok((page.keys, next))
+                }
+            },
+        )
+    }
+    /// RotateKey makes a key that may do what another one may, and ends that one after an overlap. The caller may rotate its
+    /// own key. It fails as CreateKey does for what the caller may not give, and with NOT_FOUND (KEY_NOT_FOUND) for a key
+    /// that is not there or is not good any more.
+    pub async fn rotate_key(
+        &self,
+        request: impl Into<v1::RotateKeyRequest>,
+    ) -> Result<v1::RotateKeyResponse, Error> {
+        self.unary(&Rpc::change("/tallywire.v1.AdminService/RotateKey"), &request.into())
+            .await
+    }
+    /// RevokeKey ends a key for good, with all sessions that come from it; to revoke it again changes nothing. The caller may
+    /// revoke its own key. The last key of an organization with the scope admin is refused with FAILED_PRECONDITION
+    /// (LAST_ADMIN_KEY) unless an operator asks: another one has to be good for as long as this one.
+    pub async fn revoke_key(
+        &self,
+        request: impl Into<v1::RevokeKeyRequest>,
+    ) -> Result<v1::RevokeKeyResponse, Error> {
+        self.unary(&Rpc::change("/tallywire.v1.AdminService/RevokeKey"), &request.into())
+            .await
+    }
+    /// ListRoles returns all roles of an organization: those that every organization has, and its own by name.
+    pub async fn list_roles(
+        &self,
+        request: impl Into<v1::ListRolesRequest>,
+    ) -> Result<v1::ListRolesResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AdminService/ListRoles"),
+                &request.into(),
+            )
+            .await
+    }
+    /// PutRole makes a role, or changes the one of its name. Members have its scopes within 10 seconds; keys keep those that
+    /// they were made with. Built-in roles do not change (INVALID_VALUE); an organization has at most 50 of its own
+    /// (ROLE_LIMIT); scopes that the caller lacks are refused (SCOPE_MISSING).
+    pub async fn put_role(
+        &self,
+        request: impl Into<v1::PutRoleRequest>,
+    ) -> Result<v1::PutRoleResponse, Error> {
+        self.unary(&Rpc::change("/tallywire.v1.AdminService/PutRole"), &request.into())
+            .await
+    }
+    /// DeleteRole deletes a role of the organization. One that members have is refused with FAILED_PRECONDITION
+    /// (ROLE_IN_USE), and a name that is none with NOT_FOUND (ROLE_NOT_FOUND).
+    pub async fn delete_role(
+        &self,
+        request: impl Into<v1::DeleteRoleRequest>,
+    ) -> Result<v1::DeleteRoleResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AdminService/DeleteRole"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListMembers returns a page of an organization's members, by subject.
+    pub async fn list_members(
+        &self,
+        request: impl Into<v1::ListMembersRequest>,
+    ) -> Result<v1::ListMembersResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AdminService/ListMembers"),
+                &request.into(),
+            )
+            .await
+    }
+    /// All rows of [`Client::list_members`], page after page, from the page that the request asks for on.
+    ///
+    /// The next page is asked for when the rows of the last one are used up. After an error the stream ends.
+    pub fn list_members_all(
+        &self,
+        request: impl Into<v1::ListMembersRequest>,
+    ) -> Rows<v1::Member> {
+        let client = self.clone();
+        Rows::new(
+            request.into(),
+            move |request: v1::ListMembersRequest| {
+                let client = client.clone();
+                async move {
+                    let page = client.list_members(request.clone()).await?;
+                    let next = v1::ListMembersRequest {
+                        page_token: page.next_page_token,
+                        ..request
+                    };
+                    let next = (!next.page_token.is_empty()).then_some(next);
+                    Ok((page.members, next))
+                }
+            },
+        )
+    }
+    /// GetMember returns a member. If there is none of this subject, the call fails with NOT_FOUND (MEMBER_NOT_FOUND).
+    pub async fn get_member(
+        &self,
+        request: impl Into<v1::GetMemberRequest>,
+    ) -> Result<v1::GetMemberResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AdminService/GetMember"),
+                &request.into(),
+            )
+            .await
+    }
+    /// PutMember makes a member, or changes the one of its subject. The role must be there (ROLE_NOT_FOUND), with scopes that
+    /// the caller has (SCOPE_MISSING); an organization has at most 10,000 members (MEMBER_LIMIT).
+    pub async fn put_member(
+        &self,
+        request: impl Into<v1::PutMemberRequest>,
+    ) -> Result<v1::PutMemberResponse, Error> {
+        self.unary(&Rpc::change("/tallywire.v1.AdminService/PutMember"), &request.into())
+            .await
+    }
+    /// RemoveMember removes a member. If there is none of this subject, the call fails with NOT_FOUND (MEMBER_NOT_FOUND).
+    pub async fn remove_member(
+        &self,
+        request: impl Into<v1::RemoveMemberRequest>,
+    ) -> Result<v1::RemoveMemberResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AdminService/RemoveMember"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListTasks returns a page of what is to be done or was done by workers, newest first: an organization's own tasks; to
+    /// an operator who names no organization, all of them. Finished and cancelled ones are kept for a day, dead ones for seven
+    /// days.
+    pub async fn list_tasks(
+        &self,
+        request: impl Into<v1::ListTasksRequest>,
+    ) -> Result<v1::ListTasksResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AdminService/ListTasks"),
+                &request.into(),
+            )
+            .await
+    }
+    /// All rows of [`Client::list_tasks`], page after page, from the page that the request asks for on.
+    ///
+    /// The next page is asked for when the rows of the last one are used up. After an error the stream ends.
+    pub fn list_tasks_all(
+        &self,
+        request: impl Into<v1::ListTasksRequest>,
+    ) -> Rows<v1::WorkTask> {
+        let client = self.clone();
+        Rows::new(
+            request.into(),
+            move |request: v1::ListTasksRequest| {
+                let client = client.clone();
+                async move {
+                    let page = client.list_tasks(request.clone()).await?;
+                    let next = v1::ListTasksRequest {
+                        page_token: page.next_page_token,
+                        ..request
+                    };
+                    let next = (!next.page_token.is_empty()).then_some(next);
+                    Ok((page.tasks, next))
+                }
+            },
+        )
+    }
+    /// RetryTask queues a dead or cancelled task again, with all its tries. One in another state, or whose like is under way,
+    /// is refused with FAILED_PRECONDITION (TASK_STATE); one that is not there with NOT_FOUND (TASK_NOT_FOUND).
+    pub async fn retry_task(
+        &self,
+        request: impl Into<v1::RetryTaskRequest>,
+    ) -> Result<v1::RetryTaskResponse, Error> {
+        self.unary(&Rpc::change("/tallywire.v1.AdminService/RetryTask"), &request.into())
+            .await
+    }
+    /// CancelTask cancels a task that is queued, and asks the worker of one that is running to end it, which takes seconds.
+    /// One that is done or dead is refused with FAILED_PRECONDITION (TASK_STATE). To cancel it again changes nothing.
+    pub async fn cancel_task(
+        &self,
+        request: impl Into<v1::CancelTaskRequest>,
+    ) -> Result<v1::CancelTaskResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AdminService/CancelTask"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListSchedules returns a page of what is done again and again: an organization's own schedules; to an operator who
+    /// names no organization, those of the service and of all organizations.
+    pub async fn list_schedules(
+        &self,
+        request: impl Into<v1::ListSchedulesRequest>,
+    ) -> Result<v1::ListSchedulesResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AdminService/ListSchedules"),
+                &request.into(),
+            )
+            .await
+    }
+    /// All rows of [`Client::list_schedules`], page after page, from the page that the request asks for on.
+    ///
+    /// The next page is asked for when the rows of the last one are used up. After an error the stream ends.
+    pub fn list_schedules_all(
+        &self,
+        request: impl Into<v1::ListSchedulesRequest>,
+    ) -> Rows<v1::WorkSchedule> {
+        let client = self.clone();
+        Rows::new(
+            request.into(),
+            move |request: v1::ListSchedulesRequest| {
+                let client = client.clone();
+                async move {
+                    let page = client.list_schedules(request.clone()).await?;
+                    let next = v1::ListSchedulesRequest {
+                        page_token: page.next_page_token,
+                        ..request
+                    };
+                    let next = (!next.page_token.is_empty()).then_some(next);
+                    Ok((page.schedules, next))
+                }
+            },
+        )
+    }
+    /// RunSchedule queues a run now, beside those of the schedule's periods, and returns its task: the one that is queued
+    /// or running where somebody has asked before. Schedules of reports are run by ReportService.RunReportSchedule
+    /// (INVALID_VALUE). A schedule that is not there is refused with NOT_FOUND (SCHEDULE_NOT_FOUND).
+    pub async fn run_schedule(
+        &self,
+        request: impl Into<v1::RunScheduleRequest>,
+    ) -> Result<v1::RunScheduleResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AdminService/RunSchedule"),
+                &request.into(),
+            )
+            .await
+    }
+    /// PauseSchedule keeps a schedule from running. Tasks that are queued already still run. What an operator has paused, the
+    /// organization cannot resume. It fails as RunSchedule does for a schedule that is not there.
+    pub async fn pause_schedule(
+        &self,
+        request: impl Into<v1::PauseScheduleRequest>,
+    ) -> Result<v1::PauseScheduleResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AdminService/PauseSchedule"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ResumeSchedule lets a schedule go on: an operator what operators have paused, an organization what it has paused
+    /// itself. What was due meanwhile is caught up as after an outage.
+    pub async fn resume_schedule(
+        &self,
+        request: impl Into<v1::ResumeScheduleRequest>,
+    ) -> Result<v1::ResumeScheduleResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AdminService/ResumeSchedule"),
+                &request.into(),
+            )
+            .await
+    }
+    /// GetUsage returns what an organization uses: events of this month with the quota, and the storage that events tell of.
+    pub async fn get_usage(
+        &self,
+        request: impl Into<v1::GetUsageRequest>,
+    ) -> Result<v1::GetUsageResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AdminService/GetUsage"),
+                &request.into(),
+            )
+            .await
+    }
+    /// ListUsage returns a page of what all organizations use, oldest organizations first, without storage. For operators.
+    pub async fn list_usage(
+        &self,
+        request: impl Into<v1::ListUsageRequest>,
+    ) -> Result<v1::ListUsageResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AdminService/ListUsage"),
+                &request.into(),
+            )
+            .await
+    }
+    /// All rows of [`Client::list_usage`], page after page, from the page that the request asks for on.
+    ///
+    /// The next page is asked for when the rows of the last one are used up. After an error the stream ends.
+    pub fn list_usage_all(
+        &self,
+        request: impl Into<v1::ListUsageRequest>,
+    ) -> Rows<v1::OrganizationUsage> {
+        let client = self.clone();
+        Rows::new(
+            request.into(),
+            move |request: v1::ListUsageRequest| {
+                let client = client.clone();
+                async move {
+                    let page = client.list_usage(request.clone()).await?;
+                    let next = v1::ListUsageRequest {
+                        page_token: page.next_page_token,
+                        ..request
+                    };
+                    let next = (!next.page_token.is_empty()).then_some(next);
+                    Ok((page.usages, next))
+                }
+            },
+        )
+    }
     /// CreateAlertRule stores a rule, which is looked at from its next step on. The call fails with RESOURCE_EXHAUSTED
     /// (ALERT_RULE_LIMIT) if the organization has 500 rules.
     pub async fn create_alert_rule(

@@ -4,12 +4,15 @@ import type {
   AcknowledgeIncidentRequest,
   AcknowledgeIncidentResponse,
   Agent,
+  ApiKey,
   AuditEntry,
   BacktestAlertRuleRequest,
   BacktestAlertRuleResponse,
   Campaign,
   CancelReportRunRequest,
   CancelReportRunResponse,
+  CancelTaskRequest,
+  CancelTaskResponse,
   ChangeMailSubscriptionRequest,
   ChangeMailSubscriptionResponse,
   CommentIncidentRequest,
@@ -32,6 +35,10 @@ import type {
   CreateEmbedTokenResponse,
   CreateFunnelRequest,
   CreateFunnelResponse,
+  CreateKeyRequest,
+  CreateKeyResponse,
+  CreateOrganizationRequest,
+  CreateOrganizationResponse,
   CreateReportRequest,
   CreateReportResponse,
   CreateReportScheduleRequest,
@@ -52,6 +59,8 @@ import type {
   DeleteReportResponse,
   DeleteReportScheduleRequest,
   DeleteReportScheduleResponse,
+  DeleteRoleRequest,
+  DeleteRoleResponse,
   Delivery,
   DownloadReportRequest,
   DownloadReportResponse,
@@ -112,6 +121,10 @@ import type {
   GetLeadResponse,
   GetLeaderboardRequest,
   GetLeaderboardResponse,
+  GetMemberRequest,
+  GetMemberResponse,
+  GetOrganizationRequest,
+  GetOrganizationResponse,
   GetOverviewRequest,
   GetOverviewResponse,
   GetPreferencesRequest,
@@ -130,6 +143,8 @@ import type {
   GetRoiResponse,
   GetSessionRequest,
   GetSessionResponse,
+  GetUsageRequest,
+  GetUsageResponse,
   GetUsageTrendsRequest,
   GetUsageTrendsResponse,
   GetUserRequest,
@@ -174,10 +189,16 @@ import type {
   ListFunnelsResponse,
   ListIncidentsRequest,
   ListIncidentsResponse,
+  ListKeysRequest,
+  ListKeysResponse,
   ListLeadsRequest,
   ListLeadsResponse,
+  ListMembersRequest,
+  ListMembersResponse,
   ListMetricsRequest,
   ListMetricsResponse,
+  ListOrganizationsRequest,
+  ListOrganizationsResponse,
   ListReportRunsRequest,
   ListReportRunsResponse,
   ListReportSchedulesRequest,
@@ -188,44 +209,77 @@ import type {
   ListReportVersionsResponse,
   ListReportsRequest,
   ListReportsResponse,
+  ListRolesRequest,
+  ListRolesResponse,
+  ListSchedulesRequest,
+  ListSchedulesResponse,
+  ListTasksRequest,
+  ListTasksResponse,
+  ListUsageRequest,
+  ListUsageResponse,
   ListUserActivitiesRequest,
   ListUserActivitiesResponse,
   ListUsersAtRiskRequest,
   ListUsersAtRiskResponse,
   ListUsersRequest,
   ListUsersResponse,
+  Member,
   MergeContentGapsRequest,
   MergeContentGapsResponse,
   MetricRow,
+  Organization,
+  OrganizationUsage,
   PauseReportScheduleRequest,
   PauseReportScheduleResponse,
+  PauseScheduleRequest,
+  PauseScheduleResponse,
+  PutMemberRequest,
+  PutMemberResponse,
+  PutRoleRequest,
+  PutRoleResponse,
   QueryFunnelRequest,
   QueryFunnelResponse,
   QueryMetricsRequest,
   QueryMetricsResponse,
   ReadDownloadRequest,
   ReadDownloadResponse,
+  RemoveMemberRequest,
+  RemoveMemberResponse,
   RepairMetricsRequest,
   RepairMetricsResponse,
   ReportRun,
   ResendDeliveryRequest,
   ResendDeliveryResponse,
+  ResumeOrganizationRequest,
+  ResumeOrganizationResponse,
   ResumeReportScheduleRequest,
   ResumeReportScheduleResponse,
+  ResumeScheduleRequest,
+  ResumeScheduleResponse,
   RetractEventsRequest,
   RetractEventsResponse,
+  RetryTaskRequest,
+  RetryTaskResponse,
+  RevokeKeyRequest,
+  RevokeKeyResponse,
+  RotateKeyRequest,
+  RotateKeyResponse,
   RotateSecretRequest,
   RotateSecretResponse,
   RunReportRequest,
   RunReportResponse,
   RunReportScheduleRequest,
   RunReportScheduleResponse,
+  RunScheduleRequest,
+  RunScheduleResponse,
   SignInRequest,
   SignInResponse,
   SignOutRequest,
   SignOutResponse,
   SnoozeAlertRuleRequest,
   SnoozeAlertRuleResponse,
+  SuspendOrganizationRequest,
+  SuspendOrganizationResponse,
   TestAlertRuleRequest,
   TestAlertRuleResponse,
   TestDestinationRequest,
@@ -245,6 +299,8 @@ import type {
   UpdateDashboardResponse,
   UpdateDestinationRequest,
   UpdateDestinationResponse,
+  UpdateOrganizationRequest,
+  UpdateOrganizationResponse,
   UpdatePreferencesRequest,
   UpdatePreferencesResponse,
   UpdateReportRequest,
@@ -258,8 +314,11 @@ import type {
   VerifyMetricsResponse,
   WatchAlertsRequest,
   WatchAlertsResponse,
+  WorkSchedule,
+  WorkTask,
 } from "./messages.js";
 import { AccountService } from "./tallywire/v1/account_service_pb.js";
+import { AdminService } from "./tallywire/v1/admin_service_pb.js";
 import { AlertService } from "./tallywire/v1/alert_service_pb.js";
 import { AnomalyService } from "./tallywire/v1/anomaly_service_pb.js";
 import { AuditService } from "./tallywire/v1/audit_service_pb.js";
@@ -454,6 +513,230 @@ export class Calls {
    */
   listMetrics(request: ListMetricsRequest = {}, options?: CallOptions): Promise<ListMetricsResponse> {
     return this.#caller.unary<ListMetricsResponse>({ method: MetricsService.method.listMetrics, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * CreateOrganization makes an organization, without any key: CreateKey makes its first one. For operators. A name that
+   * is taken is refused with ALREADY_EXISTS (ORGANIZATION_EXISTS).
+   */
+  createOrganization(request: CreateOrganizationRequest = {}, options?: CallOptions): Promise<CreateOrganizationResponse> {
+    return this.#caller.unary<CreateOrganizationResponse>({ method: AdminService.method.createOrganization, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** GetOrganization returns an organization with its settings. */
+  getOrganization(request: GetOrganizationRequest = {}, options?: CallOptions): Promise<GetOrganizationResponse> {
+    return this.#caller.unary<GetOrganizationResponse>({ method: AdminService.method.getOrganization, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListOrganizations returns a page of all organizations, oldest first. For operators. */
+  listOrganizations(request: ListOrganizationsRequest = {}, options?: CallOptions): Promise<ListOrganizationsResponse> {
+    return this.#caller.unary<ListOrganizationsResponse>({ method: AdminService.method.listOrganizations, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `organizations` of listOrganizations, page after page; `pageSize` says how many are fetched at once. */
+  listOrganizationsAll(request: ListOrganizationsRequest = {}, options?: CallOptions): AsyncGenerator<Organization, void, undefined> {
+    return this.#caller.pages<Organization>({ method: AdminService.method.listOrganizations, kind: "question", attemptMs: 30_000 }, "organizations", request, options);
+  }
+
+  /**
+   * UpdateOrganization changes settings. If the etag is not that of now, the call fails with FAILED_PRECONDITION
+   * (ETAG_MISMATCH). What the operator limits an organization to (monthly_events, events_per_second, burst_events,
+   * weight), and for how long its audit trail is kept, operators alone change (OPERATOR_REQUIRED).
+   */
+  updateOrganization(request: UpdateOrganizationRequest = {}, options?: CallOptions): Promise<UpdateOrganizationResponse> {
+    return this.#caller.unary<UpdateOrganizationResponse>({ method: AdminService.method.updateOrganization, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is resumed. Its data
+   * stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED).
+   */
+  suspendOrganization(request: SuspendOrganizationRequest = {}, options?: CallOptions): Promise<SuspendOrganizationResponse> {
+    return this.#caller.unary<SuspendOrganizationResponse>({ method: AdminService.method.suspendOrganization, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ResumeOrganization lets a suspended organization call again. For operators. It fails as SuspendOrganization does.
+   */
+  resumeOrganization(request: ResumeOrganizationRequest = {}, options?: CallOptions): Promise<ResumeOrganizationResponse> {
+    return this.#caller.unary<ResumeOrganizationResponse>({ method: AdminService.method.resumeOrganization, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * CreateKey makes an API key and returns its secret, which is not kept and never shown again. Nobody gives more than
+   * they have: scopes that the caller lacks are refused (SCOPE_MISSING), and a caller who is tied to networks makes keys
+   * that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). When the key ends does not depend on the caller. An
+   * organization has at most 1,000 good keys (KEY_LIMIT).
+   */
+  createKey(request: CreateKeyRequest = {}, options?: CallOptions): Promise<CreateKeyResponse> {
+    return this.#caller.unary<CreateKeyResponse>({ method: AdminService.method.createKey, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListKeys returns a page of an organization's API keys, oldest first, without secrets, sessions and codes. */
+  listKeys(request: ListKeysRequest = {}, options?: CallOptions): Promise<ListKeysResponse> {
+    return this.#caller.unary<ListKeysResponse>({ method: AdminService.method.listKeys, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `keys` of listKeys, page after page; `pageSize` says how many are fetched at once. */
+  listKeysAll(request: ListKeysRequest = {}, options?: CallOptions): AsyncGenerator<ApiKey, void, undefined> {
+    return this.#caller.pages<ApiKey>({ method: AdminService.method.listKeys, kind: "question", attemptMs: 30_000 }, "keys", request, options);
+  }
+
+  /**
+   * RotateKey makes a key that may do what another one may, and ends that one after an overlap. The caller may rotate its
+   * own key. It fails as CreateKey does for what the caller may not give, and with NOT_FOUND (KEY_NOT_FOUND) for a key
+   * that is not there or is not good any more.
+   */
+  rotateKey(request: RotateKeyRequest = {}, options?: CallOptions): Promise<RotateKeyResponse> {
+    return this.#caller.unary<RotateKeyResponse>({ method: AdminService.method.rotateKey, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * RevokeKey ends a key for good, with all sessions that come from it; to revoke it again changes nothing. The caller may
+   * revoke its own key. The last key of an organization with the scope admin is refused with FAILED_PRECONDITION
+   * (LAST_ADMIN_KEY) unless an operator asks: another one has to be good for as long as this one.
+   */
+  revokeKey(request: RevokeKeyRequest = {}, options?: CallOptions): Promise<RevokeKeyResponse> {
+    return this.#caller.unary<RevokeKeyResponse>({ method: AdminService.method.revokeKey, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListRoles returns all roles of an organization: those that every organization has, and its own by name. */
+  listRoles(request: ListRolesRequest = {}, options?: CallOptions): Promise<ListRolesResponse> {
+    return this.#caller.unary<ListRolesResponse>({ method: AdminService.method.listRoles, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * PutRole makes a role, or changes the one of its name. Members have its scopes within 10 seconds; keys keep those that
+   * they were made with. Built-in roles do not change (INVALID_VALUE); an organization has at most 50 of its own
+   * (ROLE_LIMIT); scopes that the caller lacks are refused (SCOPE_MISSING).
+   */
+  putRole(request: PutRoleRequest = {}, options?: CallOptions): Promise<PutRoleResponse> {
+    return this.#caller.unary<PutRoleResponse>({ method: AdminService.method.putRole, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * DeleteRole deletes a role of the organization. One that members have is refused with FAILED_PRECONDITION
+   * (ROLE_IN_USE), and a name that is none with NOT_FOUND (ROLE_NOT_FOUND).
+   */
+  deleteRole(request: DeleteRoleRequest = {}, options?: CallOptions): Promise<DeleteRoleResponse> {
+    return this.#caller.unary<DeleteRoleResponse>({ method: AdminService.method.deleteRole, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /** ListMembers returns a page of an organization's members, by subject. */
+  listMembers(request: ListMembersRequest = {}, options?: CallOptions): Promise<ListMembersResponse> {
+    return this.#caller.unary<ListMembersResponse>({ method: AdminService.method.listMembers, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `members` of listMembers, page after page; `pageSize` says how many are fetched at once. */
+  listMembersAll(request: ListMembersRequest = {}, options?: CallOptions): AsyncGenerator<Member, void, undefined> {
+    return this.#caller.pages<Member>({ method: AdminService.method.listMembers, kind: "question", attemptMs: 30_000 }, "members", request, options);
+  }
+
+  /** GetMember returns a member. If there is none of this subject, the call fails with NOT_FOUND (MEMBER_NOT_FOUND). */
+  getMember(request: GetMemberRequest = {}, options?: CallOptions): Promise<GetMemberResponse> {
+    return this.#caller.unary<GetMemberResponse>({ method: AdminService.method.getMember, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * PutMember makes a member, or changes the one of its subject. The role must be there (ROLE_NOT_FOUND), with scopes that
+   * the caller has (SCOPE_MISSING); an organization has at most 10,000 members (MEMBER_LIMIT).
+   */
+  putMember(request: PutMemberRequest = {}, options?: CallOptions): Promise<PutMemberResponse> {
+    return this.#caller.unary<PutMemberResponse>({ method: AdminService.method.putMember, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * RemoveMember removes a member. If there is none of this subject, the call fails with NOT_FOUND (MEMBER_NOT_FOUND).
+   */
+  removeMember(request: RemoveMemberRequest = {}, options?: CallOptions): Promise<RemoveMemberResponse> {
+    return this.#caller.unary<RemoveMemberResponse>({ method: AdminService.method.removeMember, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ListTasks returns a page of what is to be done or was done by workers, newest first: an organization's own tasks; to
+   * an operator who names no organization, all of them. Finished and cancelled ones are kept for a day, dead ones for seven
+   * days.
+   */
+  listTasks(request: ListTasksRequest = {}, options?: CallOptions): Promise<ListTasksResponse> {
+    return this.#caller.unary<ListTasksResponse>({ method: AdminService.method.listTasks, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `tasks` of listTasks, page after page; `pageSize` says how many are fetched at once. */
+  listTasksAll(request: ListTasksRequest = {}, options?: CallOptions): AsyncGenerator<WorkTask, void, undefined> {
+    return this.#caller.pages<WorkTask>({ method: AdminService.method.listTasks, kind: "question", attemptMs: 30_000 }, "tasks", request, options);
+  }
+
+  /**
+   * RetryTask queues a dead or cancelled task again, with all its tries. One in another state, or whose like is under way,
+   * is refused with FAILED_PRECONDITION (TASK_STATE); one that is not there with NOT_FOUND (TASK_NOT_FOUND).
+   */
+  retryTask(request: RetryTaskRequest = {}, options?: CallOptions): Promise<RetryTaskResponse> {
+    return this.#caller.unary<RetryTaskResponse>({ method: AdminService.method.retryTask, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * CancelTask cancels a task that is queued, and asks the worker of one that is running to end it, which takes seconds.
+   * One that is done or dead is refused with FAILED_PRECONDITION (TASK_STATE). To cancel it again changes nothing.
+   */
+  cancelTask(request: CancelTaskRequest = {}, options?: CallOptions): Promise<CancelTaskResponse> {
+    return this.#caller.unary<CancelTaskResponse>({ method: AdminService.method.cancelTask, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ListSchedules returns a page of what is done again and again: an organization's own schedules; to an operator who
+   * names no organization, those of the service and of all organizations.
+   */
+  listSchedules(request: ListSchedulesRequest = {}, options?: CallOptions): Promise<ListSchedulesResponse> {
+    return this.#caller.unary<ListSchedulesResponse>({ method: AdminService.method.listSchedules, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `schedules` of listSchedules, page after page; `pageSize` says how many are fetched at once. */
+  listSchedulesAll(request: ListSchedulesRequest = {}, options?: CallOptions): AsyncGenerator<WorkSchedule, void, undefined> {
+    return this.#caller.pages<WorkSchedule>({ method: AdminService.method.listSchedules, kind: "question", attemptMs: 30_000 }, "schedules", request, options);
+  }
+
+  /**
+   * RunSchedule queues a run now, beside those of the schedule's periods, and returns its task: the one that is queued
+   * or running where somebody has asked before. Schedules of reports are run by ReportService.RunReportSchedule
+   * (INVALID_VALUE). A schedule that is not there is refused with NOT_FOUND (SCHEDULE_NOT_FOUND).
+   */
+  runSchedule(request: RunScheduleRequest = {}, options?: CallOptions): Promise<RunScheduleResponse> {
+    return this.#caller.unary<RunScheduleResponse>({ method: AdminService.method.runSchedule, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * PauseSchedule keeps a schedule from running. Tasks that are queued already still run. What an operator has paused, the
+   * organization cannot resume. It fails as RunSchedule does for a schedule that is not there.
+   */
+  pauseSchedule(request: PauseScheduleRequest = {}, options?: CallOptions): Promise<PauseScheduleResponse> {
+    return this.#caller.unary<PauseScheduleResponse>({ method: AdminService.method.pauseSchedule, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ResumeSchedule lets a schedule go on: an operator what operators have paused, an organization what it has paused
+   * itself. What was due meanwhile is caught up as after an outage.
+   */
+  resumeSchedule(request: ResumeScheduleRequest = {}, options?: CallOptions): Promise<ResumeScheduleResponse> {
+    return this.#caller.unary<ResumeScheduleResponse>({ method: AdminService.method.resumeSchedule, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetUsage returns what an organization uses: events of this month with the quota, and the storage that events tell of.
+   */
+  getUsage(request: GetUsageRequest = {}, options?: CallOptions): Promise<GetUsageResponse> {
+    return this.#caller.unary<GetUsageResponse>({ method: AdminService.method.getUsage, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ListUsage returns a page of what all organizations use, oldest organizations first, without storage. For operators.
+   */
+  listUsage(request: ListUsageRequest = {}, options?: CallOptions): Promise<ListUsageResponse> {
+    return this.#caller.unary<ListUsageResponse>({ method: AdminService.method.listUsage, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `usages` of listUsage, page after page; `pageSize` says how many are fetched at once. */
+  listUsageAll(request: ListUsageRequest = {}, options?: CallOptions): AsyncGenerator<OrganizationUsage, void, undefined> {
+    return this.#caller.pages<OrganizationUsage>({ method: AdminService.method.listUsage, kind: "question", attemptMs: 30_000 }, "usages", request, options);
   }
 
   /**

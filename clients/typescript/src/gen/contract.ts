@@ -1,5 +1,6 @@
 // Made by protos/generate.py from the contract. Do not edit.
 export * from "./tallywire/v1/account_service_pb.js";
+export * from "./tallywire/v1/admin_service_pb.js";
 export * from "./tallywire/v1/agent_pb.js";
 export * from "./tallywire/v1/alert_service_pb.js";
 export * from "./tallywire/v1/anomaly_service_pb.js";

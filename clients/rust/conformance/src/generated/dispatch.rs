@@ -163,6 +163,190 @@ pub(crate) async fn call(
                 client.list_metrics(decoded::<v1::ListMetricsRequest>(request)?).await,
             )
         }
+        "tallywire.v1.AdminService/CreateOrganization" => {
+            answered(
+                "CreateOrganizationResponse",
+                client
+                    .create_organization(
+                        decoded::<v1::CreateOrganizationRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.AdminService/GetOrganization" => {
+            answered(
+                "GetOrganizationResponse",
+                client
+                    .get_organization(decoded::<v1::GetOrganizationRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.AdminService/ListOrganizations" => {
+            answered(
+                "ListOrganizationsResponse",
+                client
+                    .list_organizations(
+                        decoded::<v1::ListOrganizationsRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.AdminService/UpdateOrganization" => {
+            answered(
+                "UpdateOrganizationResponse",
+                client
+                    .update_organization(
+                        decoded::<v1::UpdateOrganizationRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.AdminService/SuspendOrganization" => {
+            answered(
+                "SuspendOrganizationResponse",
+                client
+                    .suspend_organization(
+                        decoded::<v1::SuspendOrganizationRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.AdminService/ResumeOrganization" => {
+            answered(
+                "ResumeOrganizationResponse",
+                client
+                    .resume_organization(
+                        decoded::<v1::ResumeOrganizationRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.AdminService/CreateKey" => {
+            answered(
+                "CreateKeyResponse",
+                client.create_key(decoded::<v1::CreateKeyRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/ListKeys" => {
+            answered(
+                "ListKeysResponse",
+                client.list_keys(decoded::<v1::ListKeysRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/RotateKey" => {
+            answered(
+                "RotateKeyResponse",
+                client.rotate_key(decoded::<v1::RotateKeyRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/RevokeKey" => {
+            answered(
+                "RevokeKeyResponse",
+                client.revoke_key(decoded::<v1::RevokeKeyRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/ListRoles" => {
+            answered(
+                "ListRolesResponse",
+                client.list_roles(decoded::<v1::ListRolesRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/PutRole" => {
+            answered(
+                "PutRoleResponse",
+                client.put_role(decoded::<v1::PutRoleRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/DeleteRole" => {
+            answered(
+                "DeleteRoleResponse",
+                client.delete_role(decoded::<v1::DeleteRoleRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/ListMembers" => {
+            answered(
+                "ListMembersResponse",
+                client.list_members(decoded::<v1::ListMembersRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/GetMember" => {
+            answered(
+                "GetMemberResponse",
+                client.get_member(decoded::<v1::GetMemberRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/PutMember" => {
+            answered(
+                "PutMemberResponse",
+                client.put_member(decoded::<v1::PutMemberRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/RemoveMember" => {
+            answered(
+                "RemoveMemberResponse",
+                client.remove_member(decoded::<v1::RemoveMemberRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/ListTasks" => {
+            answered(
+                "ListTasksResponse",
+                client.list_tasks(decoded::<v1::ListTasksRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/RetryTask" => {
+            answered(
+                "RetryTaskResponse",
+                client.retry_task(decoded::<v1::RetryTaskRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/CancelTask" => {
+            answered(
+                "CancelTaskResponse",
+                client.cancel_task(decoded::<v1::CancelTaskRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/ListSchedules" => {
+            answered(
+                "ListSchedulesResponse",
+                client
+                    .list_schedules(decoded::<v1::ListSchedulesRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.AdminService/RunSchedule" => {
+            answered(
+                "RunScheduleResponse",
+                client.run_schedule(decoded::<v1::RunScheduleRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/PauseSchedule" => {
+            answered(
+                "PauseScheduleResponse",
+                client
+                    .pause_schedule(decoded::<v1::PauseScheduleRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.AdminService/ResumeSchedule" => {
+            answered(
+                "ResumeScheduleResponse",
+                client
+                    .resume_schedule(decoded::<v1::ResumeScheduleRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.AdminService/GetUsage" => {
+            answered(
+                "GetUsageResponse",
+                client.get_usage(decoded::<v1::GetUsageRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/ListUsage" => {
+            answered(
+                "ListUsageResponse",
+                client.list_usage(decoded::<v1::ListUsageRequest>(request)?).await,
+            )
+        }
         "tallywire.v1.AlertService/CreateAlertRule" => {
             answered(
                 "CreateAlertRuleResponse",
@@ -964,6 +1148,54 @@ pub(crate) async fn pages(
                     "MetricRow",
                     client
                         .query_metrics_all(decoded::<v1::QueryMetricsRequest>(request)?),
+                )
+                .await
+        }
+        "tallywire.v1.AdminService/ListOrganizations" => {
+            rows(
+                    "Organization",
+                    client
+                        .list_organizations_all(
+                            decoded::<v1::ListOrganizationsRequest>(request)?,
+                        ),
+                )
+                .await
+        }
+        "tallywire.v1.AdminService/ListKeys" => {
+            rows(
+                    "ApiKey",
+                    client.list_keys_all(decoded::<v1::ListKeysRequest>(request)?),
+                )
+                .await
+        }
+        "tallywire.v1.AdminService/ListMembers" => {
+            rows(
+                    "Member",
+                    client.list_members_all(decoded::<v1::ListMembersRequest>(request)?),
+                )
+                .await
+        }
+        "tallywire.v1.AdminService/ListTasks" => {
+            rows(
+                    "WorkTask",
+                    client.list_tasks_all(decoded::<v1::ListTasksRequest>(request)?),
+                )
+                .await
+        }
+        "tallywire.v1.AdminService/ListSchedules" => {
+            rows(
+                    "WorkSchedule",
+                    client
+                        .list_schedules_all(
+                            decoded::<v1::ListSchedulesRequest>(request)?,
+                        ),
+                )
+                .await
+        }
+        "tallywire.v1.AdminService/ListUsage" => {
+            rows(
+                    "OrganizationUsage",
+                    client.list_usage_all(decoded::<v1::ListUsageRequest>(request)?),
                 )
                 .await
         }

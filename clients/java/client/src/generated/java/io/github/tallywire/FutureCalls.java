@@ -4,6 +4,7 @@ package io.github.tallywire;
 import io.github.tallywire.answer.AcknowledgeIncidentResponse;
 import io.github.tallywire.answer.BacktestAlertRuleResponse;
 import io.github.tallywire.answer.CancelReportRunResponse;
+import io.github.tallywire.answer.CancelTaskResponse;
 import io.github.tallywire.answer.ChangeMailSubscriptionResponse;
 import io.github.tallywire.answer.CommentIncidentResponse;
 import io.github.tallywire.answer.CorrectEventsResponse;
@@ -14,6 +15,8 @@ import io.github.tallywire.answer.CreateDestinationResponse;
 import io.github.tallywire.answer.CreateDownloadLinkResponse;
 import io.github.tallywire.answer.CreateEmbedTokenResponse;
 import io.github.tallywire.answer.CreateFunnelResponse;
+import io.github.tallywire.answer.CreateKeyResponse;
+import io.github.tallywire.answer.CreateOrganizationResponse;
 import io.github.tallywire.answer.CreateReportResponse;
 import io.github.tallywire.answer.CreateReportScheduleResponse;
 import io.github.tallywire.answer.CreateSignInCodeResponse;
@@ -24,6 +27,7 @@ import io.github.tallywire.answer.DeleteDestinationResponse;
 import io.github.tallywire.answer.DeleteFunnelResponse;
 import io.github.tallywire.answer.DeleteReportResponse;
 import io.github.tallywire.answer.DeleteReportScheduleResponse;
+import io.github.tallywire.answer.DeleteRoleResponse;
 import io.github.tallywire.answer.DuplicateDashboardResponse;
 import io.github.tallywire.answer.EraseUserResponse;
 import io.github.tallywire.answer.GetAgentMetricsResponse;
@@ -49,6 +53,8 @@ import io.github.tallywire.answer.GetFunnelResponse;
 import io.github.tallywire.answer.GetIncidentResponse;
 import io.github.tallywire.answer.GetLeadResponse;
 import io.github.tallywire.answer.GetLeaderboardResponse;
+import io.github.tallywire.answer.GetMemberResponse;
+import io.github.tallywire.answer.GetOrganizationResponse;
 import io.github.tallywire.answer.GetOverviewResponse;
 import io.github.tallywire.answer.GetPreferencesResponse;
 import io.github.tallywire.answer.GetQualityResponse;
@@ -58,6 +64,7 @@ import io.github.tallywire.answer.GetReportResponse;
 import io.github.tallywire.answer.GetReportRunResponse;
 import io.github.tallywire.answer.GetRoiResponse;
 import io.github.tallywire.answer.GetSessionResponse;
+import io.github.tallywire.answer.GetUsageResponse;
 import io.github.tallywire.answer.GetUsageTrendsResponse;
 import io.github.tallywire.answer.GetUserResponse;
 import io.github.tallywire.answer.GetUserRetentionResponse;
@@ -79,30 +86,48 @@ import io.github.tallywire.answer.ListDimensionValuesResponse;
 import io.github.tallywire.answer.ListEventsResponse;
 import io.github.tallywire.answer.ListFunnelsResponse;
 import io.github.tallywire.answer.ListIncidentsResponse;
+import io.github.tallywire.answer.ListKeysResponse;
 import io.github.tallywire.answer.ListLeadsResponse;
+import io.github.tallywire.answer.ListMembersResponse;
 import io.github.tallywire.answer.ListMetricsResponse;
+import io.github.tallywire.answer.ListOrganizationsResponse;
 import io.github.tallywire.answer.ListReportRunsResponse;
 import io.github.tallywire.answer.ListReportSchedulesResponse;
 import io.github.tallywire.answer.ListReportTemplatesResponse;
 import io.github.tallywire.answer.ListReportVersionsResponse;
 import io.github.tallywire.answer.ListReportsResponse;
+import io.github.tallywire.answer.ListRolesResponse;
+import io.github.tallywire.answer.ListSchedulesResponse;
+import io.github.tallywire.answer.ListTasksResponse;
+import io.github.tallywire.answer.ListUsageResponse;
 import io.github.tallywire.answer.ListUserActivitiesResponse;
 import io.github.tallywire.answer.ListUsersAtRiskResponse;
 import io.github.tallywire.answer.ListUsersResponse;
 import io.github.tallywire.answer.MergeContentGapsResponse;
 import io.github.tallywire.answer.PauseReportScheduleResponse;
+import io.github.tallywire.answer.PauseScheduleResponse;
+import io.github.tallywire.answer.PutMemberResponse;
+import io.github.tallywire.answer.PutRoleResponse;
 import io.github.tallywire.answer.QueryFunnelResponse;
 import io.github.tallywire.answer.QueryMetricsResponse;
 import io.github.tallywire.answer.ReadDownloadResponse;
+import io.github.tallywire.answer.RemoveMemberResponse;
 import io.github.tallywire.answer.ResendDeliveryResponse;
+import io.github.tallywire.answer.ResumeOrganizationResponse;
 import io.github.tallywire.answer.ResumeReportScheduleResponse;
+import io.github.tallywire.answer.ResumeScheduleResponse;
 import io.github.tallywire.answer.RetractEventsResponse;
+import io.github.tallywire.answer.RetryTaskResponse;
+import io.github.tallywire.answer.RevokeKeyResponse;
+import io.github.tallywire.answer.RotateKeyResponse;
 import io.github.tallywire.answer.RotateSecretResponse;
 import io.github.tallywire.answer.RunReportResponse;
 import io.github.tallywire.answer.RunReportScheduleResponse;
+import io.github.tallywire.answer.RunScheduleResponse;
 import io.github.tallywire.answer.SignInResponse;
 import io.github.tallywire.answer.SignOutResponse;
 import io.github.tallywire.answer.SnoozeAlertRuleResponse;
+import io.github.tallywire.answer.SuspendOrganizationResponse;
 import io.github.tallywire.answer.TestAlertRuleResponse;
 import io.github.tallywire.answer.TestDestinationResponse;
 import io.github.tallywire.answer.TrackEventResponse;
@@ -112,6 +137,7 @@ import io.github.tallywire.answer.UpdateAlertRuleResponse;
 import io.github.tallywire.answer.UpdateContentGapResponse;
 import io.github.tallywire.answer.UpdateDashboardResponse;
 import io.github.tallywire.answer.UpdateDestinationResponse;
+import io.github.tallywire.answer.UpdateOrganizationResponse;
 import io.github.tallywire.answer.UpdatePreferencesResponse;
 import io.github.tallywire.answer.UpdateReportResponse;
 import io.github.tallywire.answer.UpdateReportScheduleResponse;
@@ -622,6 +648,608 @@ abstract class FutureCalls {
    */
   public CompletableFuture<ListMetricsResponse> listMetrics(Consumer<io.github.tallywire.v1.ListMetricsRequest.Builder> request) {
     return listMetrics(Requests.filled(io.github.tallywire.v1.ListMetricsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * CreateOrganization makes an organization, without any key: CreateKey makes its first one. For
+   * operators. A name that is taken is refused with ALREADY_EXISTS (ORGANIZATION_EXISTS).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<CreateOrganizationResponse> createOrganization(io.github.tallywire.v1.CreateOrganizationRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getCreateOrganizationMethod(), request, CallKind.CHANGE, CreateOrganizationResponse::of);
+  }
+
+  /**
+   * CreateOrganization makes an organization, without any key: CreateKey makes its first one. For
+   * operators. A name that is taken is refused with ALREADY_EXISTS (ORGANIZATION_EXISTS).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<CreateOrganizationResponse> createOrganization(Consumer<io.github.tallywire.v1.CreateOrganizationRequest.Builder> request) {
+    return createOrganization(Requests.filled(io.github.tallywire.v1.CreateOrganizationRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetOrganization returns an organization with its settings.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetOrganizationResponse> getOrganization(io.github.tallywire.v1.GetOrganizationRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getGetOrganizationMethod(), request, CallKind.QUESTION, GetOrganizationResponse::of);
+  }
+
+  /**
+   * GetOrganization returns an organization with its settings.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetOrganizationResponse> getOrganization(Consumer<io.github.tallywire.v1.GetOrganizationRequest.Builder> request) {
+    return getOrganization(Requests.filled(io.github.tallywire.v1.GetOrganizationRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListOrganizations returns a page of all organizations, oldest first. For operators.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListOrganizationsResponse> listOrganizations(io.github.tallywire.v1.ListOrganizationsRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getListOrganizationsMethod(), request, CallKind.QUESTION, ListOrganizationsResponse::of);
+  }
+
+  /**
+   * ListOrganizations returns a page of all organizations, oldest first. For operators.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListOrganizationsResponse> listOrganizations(Consumer<io.github.tallywire.v1.ListOrganizationsRequest.Builder> request) {
+    return listOrganizations(Requests.filled(io.github.tallywire.v1.ListOrganizationsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * UpdateOrganization changes settings. If the etag is not that of now, the call fails with
+   * FAILED_PRECONDITION (ETAG_MISMATCH). What the operator limits an organization to
+   * (monthly_events, events_per_second, burst_events, weight), and for how long its audit trail is
+   * kept, operators alone change (OPERATOR_REQUIRED).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<UpdateOrganizationResponse> updateOrganization(io.github.tallywire.v1.UpdateOrganizationRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getUpdateOrganizationMethod(), request, CallKind.CHANGE, UpdateOrganizationResponse::of);
+  }
+
+  /**
+   * UpdateOrganization changes settings. If the etag is not that of now, the call fails with
+   * FAILED_PRECONDITION (ETAG_MISMATCH). What the operator limits an organization to
+   * (monthly_events, events_per_second, burst_events, weight), and for how long its audit trail is
+   * kept, operators alone change (OPERATOR_REQUIRED).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<UpdateOrganizationResponse> updateOrganization(Consumer<io.github.tallywire.v1.UpdateOrganizationRequest.Builder> request) {
+    return updateOrganization(Requests.filled(io.github.tallywire.v1.UpdateOrganizationRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is
+   * resumed. Its data stays. For operators. An organization that is revoked, which is for good, is
+   * refused (ORGANIZATION_REVOKED).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<SuspendOrganizationResponse> suspendOrganization(io.github.tallywire.v1.SuspendOrganizationRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getSuspendOrganizationMethod(), request, CallKind.CHANGE, SuspendOrganizationResponse::of);
+  }
+
+  /**
+   * SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is
+   * resumed. Its data stays. For operators. An organization that is revoked, which is for good, is
+   * refused (ORGANIZATION_REVOKED).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<SuspendOrganizationResponse> suspendOrganization(Consumer<io.github.tallywire.v1.SuspendOrganizationRequest.Builder> request) {
+    return suspendOrganization(Requests.filled(io.github.tallywire.v1.SuspendOrganizationRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ResumeOrganization lets a suspended organization call again. For operators. It fails as
+   * SuspendOrganization does.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ResumeOrganizationResponse> resumeOrganization(io.github.tallywire.v1.ResumeOrganizationRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getResumeOrganizationMethod(), request, CallKind.CHANGE, ResumeOrganizationResponse::of);
+  }
+
+  /**
+   * ResumeOrganization lets a suspended organization call again. For operators. It fails as
+   * SuspendOrganization does.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ResumeOrganizationResponse> resumeOrganization(Consumer<io.github.tallywire.v1.ResumeOrganizationRequest.Builder> request) {
+    return resumeOrganization(Requests.filled(io.github.tallywire.v1.ResumeOrganizationRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * CreateKey makes an API key and returns its secret, which is not kept and never shown again.
+   * Nobody gives more than they have: scopes that the caller lacks are refused (SCOPE_MISSING), and
+   * a caller who is tied to networks makes keys that are tied to these or to parts of them
+   * (NETWORK_NOT_ALLOWED). When the key ends does not depend on the caller. An organization has at
+   * most 1,000 good keys (KEY_LIMIT).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<CreateKeyResponse> createKey(io.github.tallywire.v1.CreateKeyRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getCreateKeyMethod(), request, CallKind.CHANGE, CreateKeyResponse::of);
+  }
+
+  /**
+   * CreateKey makes an API key and returns its secret, which is not kept and never shown again.
+   * Nobody gives more than they have: scopes that the caller lacks are refused (SCOPE_MISSING), and
+   * a caller who is tied to networks makes keys that are tied to these or to parts of them
+   * (NETWORK_NOT_ALLOWED). When the key ends does not depend on the caller. An organization has at
+   * most 1,000 good keys (KEY_LIMIT).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<CreateKeyResponse> createKey(Consumer<io.github.tallywire.v1.CreateKeyRequest.Builder> request) {
+    return createKey(Requests.filled(io.github.tallywire.v1.CreateKeyRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListKeys returns a page of an organization's API keys, oldest first, without secrets, sessions
+   * and codes.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListKeysResponse> listKeys(io.github.tallywire.v1.ListKeysRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getListKeysMethod(), request, CallKind.QUESTION, ListKeysResponse::of);
+  }
+
+  /**
+   * ListKeys returns a page of an organization's API keys, oldest first, without secrets, sessions
+   * and codes.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListKeysResponse> listKeys(Consumer<io.github.tallywire.v1.ListKeysRequest.Builder> request) {
+    return listKeys(Requests.filled(io.github.tallywire.v1.ListKeysRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * RotateKey makes a key that may do what another one may, and ends that one after an overlap. The
+   * caller may rotate its own key. It fails as CreateKey does for what the caller may not give, and
+   * with NOT_FOUND (KEY_NOT_FOUND) for a key that is not there or is not good any more.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<RotateKeyResponse> rotateKey(io.github.tallywire.v1.RotateKeyRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getRotateKeyMethod(), request, CallKind.CHANGE, RotateKeyResponse::of);
+  }
+
+  /**
+   * RotateKey makes a key that may do what another one may, and ends that one after an overlap. The
+   * caller may rotate its own key. It fails as CreateKey does for what the caller may not give, and
+   * with NOT_FOUND (KEY_NOT_FOUND) for a key that is not there or is not good any more.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<RotateKeyResponse> rotateKey(Consumer<io.github.tallywire.v1.RotateKeyRequest.Builder> request) {
+    return rotateKey(Requests.filled(io.github.tallywire.v1.RotateKeyRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * RevokeKey ends a key for good, with all sessions that come from it; to revoke it again changes
+   * nothing. The caller may revoke its own key. The last key of an organization with the scope
+   * admin is refused with FAILED_PRECONDITION (LAST_ADMIN_KEY) unless an operator asks: another one
+   * has to be good for as long as this one.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<RevokeKeyResponse> revokeKey(io.github.tallywire.v1.RevokeKeyRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getRevokeKeyMethod(), request, CallKind.CHANGE, RevokeKeyResponse::of);
+  }
+
+  /**
+   * RevokeKey ends a key for good, with all sessions that come from it; to revoke it again changes
+   * nothing. The caller may revoke its own key. The last key of an organization with the scope
+   * admin is refused with FAILED_PRECONDITION (LAST_ADMIN_KEY) unless an operator asks: another one
+   * has to be good for as long as this one.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<RevokeKeyResponse> revokeKey(Consumer<io.github.tallywire.v1.RevokeKeyRequest.Builder> request) {
+    return revokeKey(Requests.filled(io.github.tallywire.v1.RevokeKeyRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListRoles returns all roles of an organization: those that every organization has, and its own
+   * by name.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListRolesResponse> listRoles(io.github.tallywire.v1.ListRolesRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getListRolesMethod(), request, CallKind.QUESTION, ListRolesResponse::of);
+  }
+
+  /**
+   * ListRoles returns all roles of an organization: those that every organization has, and its own
+   * by name.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListRolesResponse> listRoles(Consumer<io.github.tallywire.v1.ListRolesRequest.Builder> request) {
+    return listRoles(Requests.filled(io.github.tallywire.v1.ListRolesRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * PutRole makes a role, or changes the one of its name. Members have its scopes within 10
+   * seconds; keys keep those that they were made with. Built-in roles do not change
+   * (INVALID_VALUE); an organization has at most 50 of its own (ROLE_LIMIT); scopes that the caller
+   * lacks are refused (SCOPE_MISSING).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<PutRoleResponse> putRole(io.github.tallywire.v1.PutRoleRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getPutRoleMethod(), request, CallKind.CHANGE, PutRoleResponse::of);
+  }
+
+  /**
+   * PutRole makes a role, or changes the one of its name. Members have its scopes within 10
+   * seconds; keys keep those that they were made with. Built-in roles do not change
+   * (INVALID_VALUE); an organization has at most 50 of its own (ROLE_LIMIT); scopes that the caller
+   * lacks are refused (SCOPE_MISSING).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<PutRoleResponse> putRole(Consumer<io.github.tallywire.v1.PutRoleRequest.Builder> request) {
+    return putRole(Requests.filled(io.github.tallywire.v1.PutRoleRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * DeleteRole deletes a role of the organization. One that members have is refused with
+   * FAILED_PRECONDITION (ROLE_IN_USE), and a name that is none with NOT_FOUND (ROLE_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<DeleteRoleResponse> deleteRole(io.github.tallywire.v1.DeleteRoleRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getDeleteRoleMethod(), request, CallKind.CHANGE, DeleteRoleResponse::of);
+  }
+
+  /**
+   * DeleteRole deletes a role of the organization. One that members have is refused with
+   * FAILED_PRECONDITION (ROLE_IN_USE), and a name that is none with NOT_FOUND (ROLE_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<DeleteRoleResponse> deleteRole(Consumer<io.github.tallywire.v1.DeleteRoleRequest.Builder> request) {
+    return deleteRole(Requests.filled(io.github.tallywire.v1.DeleteRoleRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListMembers returns a page of an organization's members, by subject.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListMembersResponse> listMembers(io.github.tallywire.v1.ListMembersRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getListMembersMethod(), request, CallKind.QUESTION, ListMembersResponse::of);
+  }
+
+  /**
+   * ListMembers returns a page of an organization's members, by subject.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListMembersResponse> listMembers(Consumer<io.github.tallywire.v1.ListMembersRequest.Builder> request) {
+    return listMembers(Requests.filled(io.github.tallywire.v1.ListMembersRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetMember returns a member. If there is none of this subject, the call fails with NOT_FOUND
+   * (MEMBER_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetMemberResponse> getMember(io.github.tallywire.v1.GetMemberRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getGetMemberMethod(), request, CallKind.QUESTION, GetMemberResponse::of);
+  }
+
+  /**
+   * GetMember returns a member. If there is none of this subject, the call fails with NOT_FOUND
+   * (MEMBER_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetMemberResponse> getMember(Consumer<io.github.tallywire.v1.GetMemberRequest.Builder> request) {
+    return getMember(Requests.filled(io.github.tallywire.v1.GetMemberRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * PutMember makes a member, or changes the one of its subject. The role must be there
+   * (ROLE_NOT_FOUND), with scopes that the caller has (SCOPE_MISSING); an organization has at most
+   * 10,000 members (MEMBER_LIMIT).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<PutMemberResponse> putMember(io.github.tallywire.v1.PutMemberRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getPutMemberMethod(), request, CallKind.CHANGE, PutMemberResponse::of);
+  }
+
+  /**
+   * PutMember makes a member, or changes the one of its subject. The role must be there
+   * (ROLE_NOT_FOUND), with scopes that the caller has (SCOPE_MISSING); an organization has at most
+   * 10,000 members (MEMBER_LIMIT).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<PutMemberResponse> putMember(Consumer<io.github.tallywire.v1.PutMemberRequest.Builder> request) {
+    return putMember(Requests.filled(io.github.tallywire.v1.PutMemberRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * RemoveMember removes a member. If there is none of this subject, the call fails with NOT_FOUND
+   * (MEMBER_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<RemoveMemberResponse> removeMember(io.github.tallywire.v1.RemoveMemberRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getRemoveMemberMethod(), request, CallKind.CHANGE, RemoveMemberResponse::of);
+  }
+
+  /**
+   * RemoveMember removes a member. If there is none of this subject, the call fails with NOT_FOUND
+   * (MEMBER_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<RemoveMemberResponse> removeMember(Consumer<io.github.tallywire.v1.RemoveMemberRequest.Builder> request) {
+    return removeMember(Requests.filled(io.github.tallywire.v1.RemoveMemberRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListTasks returns a page of what is to be done or was done by workers, newest first: an
+   * organization's own tasks; to an operator who names no organization, all of them. Finished and
+   * cancelled ones are kept for a day, dead ones for seven days.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListTasksResponse> listTasks(io.github.tallywire.v1.ListTasksRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getListTasksMethod(), request, CallKind.QUESTION, ListTasksResponse::of);
+  }
+
+  /**
+   * ListTasks returns a page of what is to be done or was done by workers, newest first: an
+   * organization's own tasks; to an operator who names no organization, all of them. Finished and
+   * cancelled ones are kept for a day, dead ones for seven days.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListTasksResponse> listTasks(Consumer<io.github.tallywire.v1.ListTasksRequest.Builder> request) {
+    return listTasks(Requests.filled(io.github.tallywire.v1.ListTasksRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * RetryTask queues a dead or cancelled task again, with all its tries. One in another state, or
+   * whose like is under way, is refused with FAILED_PRECONDITION (TASK_STATE); one that is not
+   * there with NOT_FOUND (TASK_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<RetryTaskResponse> retryTask(io.github.tallywire.v1.RetryTaskRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getRetryTaskMethod(), request, CallKind.CHANGE, RetryTaskResponse::of);
+  }
+
+  /**
+   * RetryTask queues a dead or cancelled task again, with all its tries. One in another state, or
+   * whose like is under way, is refused with FAILED_PRECONDITION (TASK_STATE); one that is not
+   * there with NOT_FOUND (TASK_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<RetryTaskResponse> retryTask(Consumer<io.github.tallywire.v1.RetryTaskRequest.Builder> request) {
+    return retryTask(Requests.filled(io.github.tallywire.v1.RetryTaskRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * CancelTask cancels a task that is queued, and asks the worker of one that is running to end it,
+   * which takes seconds. One that is done or dead is refused with FAILED_PRECONDITION (TASK_STATE).
+   * To cancel it again changes nothing.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<CancelTaskResponse> cancelTask(io.github.tallywire.v1.CancelTaskRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getCancelTaskMethod(), request, CallKind.CHANGE, CancelTaskResponse::of);
+  }
+
+  /**
+   * CancelTask cancels a task that is queued, and asks the worker of one that is running to end it,
+   * which takes seconds. One that is done or dead is refused with FAILED_PRECONDITION (TASK_STATE).
+   * To cancel it again changes nothing.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<CancelTaskResponse> cancelTask(Consumer<io.github.tallywire.v1.CancelTaskRequest.Builder> request) {
+    return cancelTask(Requests.filled(io.github.tallywire.v1.CancelTaskRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListSchedules returns a page of what is done again and again: an organization's own schedules;
+   * to an operator who names no organization, those of the service and of all organizations.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListSchedulesResponse> listSchedules(io.github.tallywire.v1.ListSchedulesRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getListSchedulesMethod(), request, CallKind.QUESTION, ListSchedulesResponse::of);
+  }
+
+  /**
+   * ListSchedules returns a page of what is done again and again: an organization's own schedules;
+   * to an operator who names no organization, those of the service and of all organizations.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListSchedulesResponse> listSchedules(Consumer<io.github.tallywire.v1.ListSchedulesRequest.Builder> request) {
+    return listSchedules(Requests.filled(io.github.tallywire.v1.ListSchedulesRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * RunSchedule queues a run now, beside those of the schedule's periods, and returns its task: the
+   * one that is queued or running where somebody has asked before. Schedules of reports are run by
+   * ReportService.RunReportSchedule (INVALID_VALUE). A schedule that is not there is refused with
+   * NOT_FOUND (SCHEDULE_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<RunScheduleResponse> runSchedule(io.github.tallywire.v1.RunScheduleRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getRunScheduleMethod(), request, CallKind.CHANGE, RunScheduleResponse::of);
+  }
+
+  /**
+   * RunSchedule queues a run now, beside those of the schedule's periods, and returns its task: the
+   * one that is queued or running where somebody has asked before. Schedules of reports are run by
+   * ReportService.RunReportSchedule (INVALID_VALUE). A schedule that is not there is refused with
+   * NOT_FOUND (SCHEDULE_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<RunScheduleResponse> runSchedule(Consumer<io.github.tallywire.v1.RunScheduleRequest.Builder> request) {
+    return runSchedule(Requests.filled(io.github.tallywire.v1.RunScheduleRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * PauseSchedule keeps a schedule from running. Tasks that are queued already still run. What an
+   * operator has paused, the organization cannot resume. It fails as RunSchedule does for a
+   * schedule that is not there.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<PauseScheduleResponse> pauseSchedule(io.github.tallywire.v1.PauseScheduleRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getPauseScheduleMethod(), request, CallKind.CHANGE, PauseScheduleResponse::of);
+  }
+
+  /**
+   * PauseSchedule keeps a schedule from running. Tasks that are queued already still run. What an
+   * operator has paused, the organization cannot resume. It fails as RunSchedule does for a
+   * schedule that is not there.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<PauseScheduleResponse> pauseSchedule(Consumer<io.github.tallywire.v1.PauseScheduleRequest.Builder> request) {
+    return pauseSchedule(Requests.filled(io.github.tallywire.v1.PauseScheduleRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ResumeSchedule lets a schedule go on: an operator what operators have paused, an organization
+   * what it has paused itself. What was due meanwhile is caught up as after an outage.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ResumeScheduleResponse> resumeSchedule(io.github.tallywire.v1.ResumeScheduleRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getResumeScheduleMethod(), request, CallKind.CHANGE, ResumeScheduleResponse::of);
+  }
+
+  /**
+   * ResumeSchedule lets a schedule go on: an operator what operators have paused, an organization
+   * what it has paused itself. What was due meanwhile is caught up as after an outage.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ResumeScheduleResponse> resumeSchedule(Consumer<io.github.tallywire.v1.ResumeScheduleRequest.Builder> request) {
+    return resumeSchedule(Requests.filled(io.github.tallywire.v1.ResumeScheduleRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetUsage returns what an organization uses: events of this month with the quota, and the
+   * storage that events tell of.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetUsageResponse> getUsage(io.github.tallywire.v1.GetUsageRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getGetUsageMethod(), request, CallKind.QUESTION, GetUsageResponse::of);
+  }
+
+  /**
+   * GetUsage returns what an organization uses: events of this month with the quota, and the
+   * storage that events tell of.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetUsageResponse> getUsage(Consumer<io.github.tallywire.v1.GetUsageRequest.Builder> request) {
+    return getUsage(Requests.filled(io.github.tallywire.v1.GetUsageRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListUsage returns a page of what all organizations use, oldest organizations first, without
+   * storage. For operators.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListUsageResponse> listUsage(io.github.tallywire.v1.ListUsageRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getListUsageMethod(), request, CallKind.QUESTION, ListUsageResponse::of);
+  }
+
+  /**
+   * ListUsage returns a page of what all organizations use, oldest organizations first, without
+   * storage. For operators.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListUsageResponse> listUsage(Consumer<io.github.tallywire.v1.ListUsageRequest.Builder> request) {
+    return listUsage(Requests.filled(io.github.tallywire.v1.ListUsageRequest.newBuilder(), request).build());
   }
 
   /**
