@@ -60,6 +60,10 @@ COMMANDS = (
     "keys create",
     "keys list",
     "keys revoke",
+    "operators",
+    "operators create",
+    "operators list",
+    "operators revoke",
 )
 
 

@@ -127,6 +127,7 @@ def test_every_rpc_has_a_scope() -> None:
         "FunnelService",
         "PrivacyService",
         "AccountService",
+        "AdminService",
         "DashboardService",
         "DeliveryService",
         "ReportService",

@@ -12,6 +12,7 @@ import grpc.aio
 
 from tallywire import (
     aio_accounts,
+    aio_admin,
     aio_alerts,
     aio_anomalies,
     aio_audit,
@@ -92,6 +93,7 @@ class AsyncClient(
         self.anomalies = aio_anomalies.AsyncAnomalies(self._bound, self._call)
         self.corrections = aio_corrections.AsyncCorrections(self._bound, self._call)
         self.accounts = aio_accounts.AsyncAccounts(self._bound, self._call)
+        self.admin = aio_admin.AsyncAdminCalls(self._bound, self._call)
         self.dashboards = aio_dashboards.AsyncDashboards(self._bound, self._call)
         self.delivery = aio_delivery.AsyncDeliveryCalls(self._bound, self._call)
         self.alerts = aio_alerts.AsyncAlertCalls(self._bound, self._call, self._connection.metadata)

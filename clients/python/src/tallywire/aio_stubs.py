@@ -8,6 +8,7 @@ import grpc.aio
 
 from tallywire.v1 import (
     account_service_pb2_grpc,
+    admin_service_pb2_grpc,
     alert_service_pb2_grpc,
     anomaly_service_pb2_grpc,
     audit_service_pb2_grpc,
@@ -30,6 +31,7 @@ from tallywire.v1 import (
 if TYPE_CHECKING:
     # These classes exist in the stubs alone: at run time one stub class serves both kinds of channel.
     from tallywire.v1.account_service_pb2_grpc import AccountServiceAsyncStub
+    from tallywire.v1.admin_service_pb2_grpc import AdminServiceAsyncStub
     from tallywire.v1.alert_service_pb2_grpc import AlertServiceAsyncStub
     from tallywire.v1.anomaly_service_pb2_grpc import AnomalyServiceAsyncStub
     from tallywire.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
@@ -68,6 +70,7 @@ class Stubs:
     custom_metrics: "CustomMetricServiceAsyncStub"
     privacy: "PrivacyServiceAsyncStub"
     accounts: "AccountServiceAsyncStub"
+    admin: "AdminServiceAsyncStub"
     alerts: "AlertServiceAsyncStub"
     dashboards: "DashboardServiceAsyncStub"
     delivery: "DeliveryServiceAsyncStub"
@@ -94,6 +97,7 @@ def bind(loop: asyncio.AbstractEventLoop, channel: grpc.aio.Channel) -> Stubs:
             "CustomMetricServiceAsyncStub", custom_metric_service_pb2_grpc.CustomMetricServiceStub(channel)
         ),
         privacy=cast("PrivacyServiceAsyncStub", privacy_service_pb2_grpc.PrivacyServiceStub(channel)),
+        admin=cast("AdminServiceAsyncStub", admin_service_pb2_grpc.AdminServiceStub(channel)),
         accounts=cast("AccountServiceAsyncStub", account_service_pb2_grpc.AccountServiceStub(channel)),
         alerts=cast("AlertServiceAsyncStub", alert_service_pb2_grpc.AlertServiceStub(channel)),
         dashboards=cast("DashboardServiceAsyncStub", dashboard_service_pb2_grpc.DashboardServiceStub(channel)),

@@ -11,6 +11,7 @@ import grpc
 
 from tallywire import (
     accounts,
+    admin,
     alerts,
     anomalies,
     audit,
@@ -108,6 +109,7 @@ class Client(questions.Questions, directory.Directory, event_lists.EventLists, p
         self.anomalies = anomalies.Anomalies(self._channel, self._call)
         self.corrections = corrections.Corrections(self._channel, self._call)
         self.accounts = accounts.Accounts(self._channel, self._call)
+        self.admin = admin.AdminCalls(self._channel, self._call)
         self.dashboards = dashboards.Dashboards(self._channel, self._call)
         self.delivery = delivery.DeliveryCalls(self._channel, self._call)
         self.forecasts = forecasts.ClientForecasts(self._channel, self._call)

@@ -1,0 +1,268 @@
+"""Administration for asyncio code."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from tallywire import admin, aio_stubs, retries
+from tallywire.admin import Organization, Restricted
+from tallywire.aio_dashboards import Call
+from tallywire.v1 import admin_service_pb2
+
+
+class AsyncAdminCalls:
+    """Administration, as `client.admin` of an AsyncClient."""
+
+    def __init__(self, bound: Callable[[], aio_stubs.Stubs], call: Call) -> None:
+        self._bound = bound
+        self._call = call
+
+    async def create_organization(
+        self, name: str, *, request_id: str = "", timeout: float | None = None, **settings: Any
+    ) -> Organization:
+        """Makes an organization and returns it; settings are those of OrganizationSettings. For operators."""
+        request = admin.creation(name, settings, request_id)
+        found: Organization = (await self._change("CreateOrganization", request, timeout)).organization
+        return found
+
+    async def organization(self, name: str = "", *, timeout: float | None = None) -> Organization:
+        """Returns an organization with its settings."""
+        request = admin_service_pb2.GetOrganizationRequest(organization=name)
+        found: Organization = (await self._ask("GetOrganization", request, timeout)).organization
+        return found
+
+    def organizations(self, *, state_name: str = "", timeout: float | None = None) -> AsyncIterator[Organization]:
+        """Yields all organizations, page after page: those of a state, as "suspended", or all. For operators."""
+        request = admin_service_pb2.ListOrganizationsRequest(
+            page_size=admin.PAGE, state=admin.organization_state(state_name)
+        )
+        return self._each("ListOrganizations", request, timeout)
+
+    async def update_organization(
+        self, name: str = "", *, etag: str = "", timeout: float | None = None, **settings: Any
+    ) -> Organization:
+        """Changes settings and returns the organization; None takes a setting back to its default. Raises
+        FailedPrecondition if it was changed since the etag was read.
+        """
+        found: Organization = (
+            await self._change("UpdateOrganization", admin.update(name, etag, settings), timeout)
+        ).organization
+        return found
+
+    async def suspend_organization(self, name: str, *, timeout: float | None = None) -> Organization:
+        """Lets all calls of an organization be refused until it is resumed. For operators."""
+        request = admin_service_pb2.SuspendOrganizationRequest(organization=name)
+        found: Organization = (await self._change("SuspendOrganization", request, timeout)).organization
+        return found
+
+    async def resume_organization(self, name: str, *, timeout: float | None = None) -> Organization:
+        """Lets a suspended organization call again. For operators."""
+        request = admin_service_pb2.ResumeOrganizationRequest(organization=name)
+        found: Organization = (await self._change("ResumeOrganization", request, timeout)).organization
+        return found
+
+    async def create_key(
+        self,
+        *,
+        scopes: Sequence[str] = (),
+        role: str = "",
+        name: str = "",
+        restriction: Restricted | None = None,
+        networks: Sequence[str] = (),
+        expires_at: datetime | None = None,
+        organization: str = "",
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> admin_service_pb2.CreateKeyResponse:
+        """Makes a key with scopes or of a role; the answer has its secret, which is never shown again.
+
+        restriction: as ("team", ["sales"]). Raises AlreadyExists, with the key's id, for a request_id that has
+        made one.
+        """
+        request = admin.new_key(organization, name, scopes, role, restriction, networks, expires_at, request_id)
+        found: admin_service_pb2.CreateKeyResponse = await self._change("CreateKey", request, timeout)
+        return found
+
+    def keys(
+        self, *, organization: str = "", include_ended: bool = False, timeout: float | None = None
+    ) -> AsyncIterator[admin_service_pb2.ApiKey]:
+        """Yields an organization's keys, oldest first, without secrets."""
+        request = admin_service_pb2.ListKeysRequest(
+            organization=organization, include_ended=include_ended, page_size=admin.PAGE
+        )
+        return self._each("ListKeys", request, timeout)
+
+    async def rotate_key(
+        self,
+        key_id: str,
+        *,
+        overlap: timedelta | None = None,
+        organization: str = "",
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> admin_service_pb2.RotateKeyResponse:
+        """Makes a key that may do what another one may, which ends after the overlap; without one, after a day."""
+        request = admin.rotation(organization, key_id, overlap, request_id)
+        found: admin_service_pb2.RotateKeyResponse = await self._change("RotateKey", request, timeout)
+        return found
+
+    async def revoke_key(
+        self, key_id: str, *, organization: str = "", timeout: float | None = None
+    ) -> admin_service_pb2.ApiKey:
+        """Ends a key for good and returns it."""
+        request = admin_service_pb2.RevokeKeyRequest(organization=organization, key_id=key_id)
+        found: admin_service_pb2.ApiKey = (await self._change("RevokeKey", request, timeout)).key
+        return found
+
+    async def roles(self, *, organization: str = "", timeout: float | None = None) -> Sequence[admin_service_pb2.Role]:
+        """Returns all roles: built-in ones, then the organization's own."""
+        request = admin_service_pb2.ListRolesRequest(organization=organization)
+        return [*(await self._ask("ListRoles", request, timeout)).roles]
+
+    async def put_role(
+        self,
+        name: str,
+        scopes: Sequence[str],
+        *,
+        description: str = "",
+        etag: str = "",
+        organization: str = "",
+        timeout: float | None = None,
+    ) -> admin_service_pb2.Role:
+        """Makes or changes a role and returns it. Raises FailedPrecondition if its etag is not the one given."""
+        role = admin_service_pb2.Role(name=name, scopes=scopes, description=description, etag=etag)
+        request = admin_service_pb2.PutRoleRequest(organization=organization, role=role)
+        found: admin_service_pb2.Role = (await self._change("PutRole", request, timeout)).role
+        return found
+
+    async def delete_role(
+        self, name: str, *, etag: str = "", organization: str = "", timeout: float | None = None
+    ) -> None:
+        """Deletes a role that nobody has."""
+        request = admin_service_pb2.DeleteRoleRequest(organization=organization, name=name, etag=etag)
+        await self._change("DeleteRole", request, timeout)
+
+    def members(
+        self, *, organization: str = "", timeout: float | None = None
+    ) -> AsyncIterator[admin_service_pb2.Member]:
+        """Yields an organization's members, by subject."""
+        request = admin_service_pb2.ListMembersRequest(organization=organization, page_size=admin.PAGE)
+        return self._each("ListMembers", request, timeout)
+
+    async def member(
+        self, subject: str, *, organization: str = "", timeout: float | None = None
+    ) -> admin_service_pb2.Member:
+        """Returns a member. Raises NotFound if there is none of this subject."""
+        request = admin_service_pb2.GetMemberRequest(organization=organization, subject=subject)
+        found: admin_service_pb2.Member = (await self._ask("GetMember", request, timeout)).member
+        return found
+
+    async def put_member(
+        self,
+        subject: str,
+        role: str,
+        *,
+        name: str = "",
+        restriction: Restricted | None = None,
+        etag: str = "",
+        organization: str = "",
+        timeout: float | None = None,
+    ) -> admin_service_pb2.Member:
+        """Makes or changes a member and returns it; restriction: as ("team", ["sales"])."""
+        request = admin.new_member(organization, subject, role, name, restriction, etag)
+        found: admin_service_pb2.Member = (await self._change("PutMember", request, timeout)).member
+        return found
+
+    async def remove_member(
+        self, subject: str, *, etag: str = "", organization: str = "", timeout: float | None = None
+    ) -> None:
+        """Removes a member."""
+        request = admin_service_pb2.RemoveMemberRequest(organization=organization, subject=subject, etag=etag)
+        await self._change("RemoveMember", request, timeout)
+
+    def tasks(
+        self, *, kind: str = "", state_name: str = "", organization: str = "", timeout: float | None = None
+    ) -> AsyncIterator[admin_service_pb2.WorkTask]:
+        """Yields tasks, newest first: of a kind, and of a state, as "dead", or all."""
+        request = admin_service_pb2.ListTasksRequest(
+            organization=organization,
+            kind=kind,
+            state=admin.task_state(state_name),
+            page_size=admin.PAGE,
+        )
+        return self._each("ListTasks", request, timeout)
+
+    async def retry_task(
+        self, task_id: str, *, organization: str = "", timeout: float | None = None
+    ) -> admin_service_pb2.WorkTask:
+        """Queues a dead or cancelled task again and returns it."""
+        request = admin_service_pb2.RetryTaskRequest(organization=organization, task_id=task_id)
+        found: admin_service_pb2.WorkTask = (await self._change("RetryTask", request, timeout)).task
+        return found
+
+    async def cancel_task(
+        self, task_id: str, *, organization: str = "", timeout: float | None = None
+    ) -> admin_service_pb2.WorkTask:
+        """Cancels a task, or asks its worker to end it, and returns it."""
+        request = admin_service_pb2.CancelTaskRequest(organization=organization, task_id=task_id)
+        found: admin_service_pb2.WorkTask = (await self._change("CancelTask", request, timeout)).task
+        return found
+
+    def schedules(
+        self, *, organization: str = "", timeout: float | None = None
+    ) -> AsyncIterator[admin_service_pb2.WorkSchedule]:
+        """Yields schedules, by organization and name."""
+        request = admin_service_pb2.ListSchedulesRequest(organization=organization, page_size=admin.PAGE)
+        return self._each("ListSchedules", request, timeout)
+
+    async def run_schedule(
+        self, schedule: str, *, organization: str = "", timeout: float | None = None
+    ) -> admin_service_pb2.WorkTask:
+        """Queues a run of a schedule now and returns its task."""
+        request = admin_service_pb2.RunScheduleRequest(organization=organization, schedule=schedule)
+        found: admin_service_pb2.WorkTask = (await self._change("RunSchedule", request, timeout)).task
+        return found
+
+    async def pause_schedule(
+        self, schedule: str, *, organization: str = "", timeout: float | None = None
+    ) -> admin_service_pb2.WorkSchedule:
+        """Keeps a schedule from running, and returns it."""
+        request = admin_service_pb2.PauseScheduleRequest(organization=organization, schedule=schedule)
+        found: admin_service_pb2.WorkSchedule = (await self._change("PauseSchedule", request, timeout)).schedule
+        return found
+
+    async def resume_schedule(
+        self, schedule: str, *, organization: str = "", timeout: float | None = None
+    ) -> admin_service_pb2.WorkSchedule:
+        """Lets a schedule go on, and returns it."""
+        request = admin_service_pb2.ResumeScheduleRequest(organization=organization, schedule=schedule)
+        found: admin_service_pb2.WorkSchedule = (await self._change("ResumeSchedule", request, timeout)).schedule
+        return found
+
+    async def usage(
+        self, organization: str = "", *, timeout: float | None = None
+    ) -> admin_service_pb2.OrganizationUsage:
+        """Returns what an organization uses: events of the month with the quota, and storage."""
+        request = admin_service_pb2.GetUsageRequest(organization=organization)
+        found: admin_service_pb2.OrganizationUsage = (await self._ask("GetUsage", request, timeout)).usage
+        return found
+
+    def usages(self, *, timeout: float | None = None) -> AsyncIterator[admin_service_pb2.OrganizationUsage]:
+        """Yields what all organizations use, without storage. For operators."""
+        return self._each("ListUsage", admin_service_pb2.ListUsageRequest(page_size=admin.PAGE), timeout)
+
+    async def _ask(self, rpc: str, request: Any, timeout: float | None) -> Any:
+        return await self._call(getattr(self._bound().admin, rpc), lambda: request, retries.QUERY, timeout)
+
+    async def _change(self, rpc: str, request: Any, timeout: float | None) -> Any:
+        return await self._call(getattr(self._bound().admin, rpc), lambda: request, retries.CHANGE, timeout)
+
+    async def _each(self, rpc: str, request: Any, timeout: float | None) -> AsyncIterator[Any]:
+        """Yields the rows of all pages of a list."""
+        while True:
+            page = await self._ask(rpc, request, timeout)
+            for one in getattr(page, admin.ROWS[rpc]):
+                yield one
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
