@@ -26,14 +26,14 @@ class Made:
 
     client: Any
 
-    async def one(self, name: str, *arguments: Any, **options: Any) -> Any:
-        call = getattr(self.client.admin, name)
+    async def one(self, rpc: str, /, *arguments: Any, **options: Any) -> Any:
+        call = getattr(self.client.admin, rpc)
         if isinstance(self.client, tallywire.Client):
             return await asyncio.to_thread(call, *arguments, **options)
         return await call(*arguments, **options)
 
-    async def every(self, name: str, **options: Any) -> Sequence[Any]:
-        call = getattr(self.client.admin, name)
+    async def every(self, rpc: str, /, **options: Any) -> Sequence[Any]:
+        call = getattr(self.client.admin, rpc)
         if isinstance(self.client, tallywire.Client):
             return await asyncio.to_thread(lambda: list(call(**options)))
         return [one async for one in call(**options)]

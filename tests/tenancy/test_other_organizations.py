@@ -6,8 +6,7 @@ The two answers must be the same, and the owner's own answer another one, or the
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -21,29 +20,14 @@ from server.rpc.exports import places
 from server.store.database import Database
 from server.tenancy.principal import Scope
 from tallywire.v1 import custom_metric_service_pb2, event_pb2, export_service_pb2, funnel_service_pb2
-from tests.support import alerting, serving
+from tests.support import admin_rows, alerting, foreign_names, serving
+from tests.support.foreign_names import Case, Fields, case
 from tests.support.rpcs import METHODS, answers
 from tests.support.serving import Accounts, Caller
 from tests.support.tiny_worlds import DAY, THE_DAY
 
 ALL = (Scope.ADMIN, Scope.INGEST, Scope.BACKFILL, Scope.READ, Scope.EVENTS, Scope.CORRECT)
 SINCE = serving.period(DAY, DAY + timedelta(days=2))
-Fields = Callable[[str], dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """Something that a request names. thing is what, by the name that the owner's fixture gives it; is_told says that
-    the owner's answer is another one than that about nothing.
-    """
-
-    thing: str
-    fields: Fields
-    is_told: bool = True
-
-
-def case(thing: str, fields: Fields, *, is_told: bool = True) -> Case:
-    return Case(thing=thing, fields=fields, is_told=is_told)
 
 
 def within(**more: Any) -> Fields:
@@ -53,7 +37,7 @@ def within(**more: Any) -> Fields:
 
 def paged(rpc: str, **more: Any) -> Case:
     """The next page of a list, whose first one is asked for by the fixture."""
-    return case(f"page of {rpc}", lambda token: {"page_token": token, **FIRST_PAGES[rpc], **more})
+    return foreign_names.page_of(rpc, FIRST_PAGES[rpc], **more)
 
 
 def event(event_id: str) -> event_pb2.Event:
@@ -81,6 +65,7 @@ FIRST_PAGES: Mapping[str, dict[str, Any]] = {
     "DeliveryService/ListDeliveries": {"page_size": 1},
     "ReportService/ListReportRuns": {"page_size": 1},
     "AlertService/ListIncidents": {"page_size": 1},
+    **admin_rows.FIRST_PAGES,
 }
 HOOK = {"name": "Hook", "webhook": {"url": "https://example.org/"}}
 REPORT = {"title": "Weekly", "blocks": [{"kind": "text", "note": "Nothing."}], "visibility": 2}
@@ -389,6 +374,7 @@ TABLE: Mapping[str, Sequence[Case] | str] = {
     "AlertService/AcknowledgeIncident": [case("incident", lambda name: {"incident_id": name, "comment": "mine"})],
     "AlertService/CommentIncident": [case("incident", lambda name: {"incident_id": name, "text": "seen"})],
     "AlertService/WatchAlerts": NAMELESS,
+    **admin_rows.TABLE,
     "RealtimeService/WatchUpdates": [case("resume token", lambda token: {"resume_after": token})],
 }
 
@@ -409,7 +395,8 @@ def metric(name: str, aggregation: str = "COUNT") -> custom_metric_service_pb2.C
 _OF_THE_MOMENT = re.compile(
     r'\n *"(as_of_revision|as_of_time|revision|created_at|requested_at|erasure_id|received_at|committed_at|seconds|'
     r"resume_token|updated_at|kept_from|epoch|now|etag|dashboard_id|report_id|run_id|schedule_id|"
-    r'destination_id|secret|old_secret_until|rule_id|acknowledged_at|recorded_at|window_end|start|end)": [^\n]*'
+    r"destination_id|secret|key_id|old_key_ends_at|task_id|run_at|"
+    r'old_secret_until|rule_id|acknowledged_at|recorded_at|window_end|start|end)": [^\n]*'
 )
 
 
@@ -438,6 +425,8 @@ class Things(NamedTuple):
             return "8c5b4f53-5d6d-4ef5-9d53-6f1f5a3b6d11"
         if thing == "run":
             return str(2**62 + len(row))
+        if thing.endswith("task"):
+            return str(10**17 + len(row))
         if thing.startswith(("page of", "rows of", "resume")):  # as one that was made up
             token = self.names[thing]
             middle = len(token) // 2
@@ -546,6 +535,7 @@ async def things(accounts: Accounts) -> Things:
     names["delivery"] = tested.delivery_ids[0]
     names |= await _reports_of(owner)
     names |= await _alerts_of(owner, accounts.database)
+    names |= await admin_rows.fill(owner, accounts.database)
     for rpc, fields in FIRST_PAGES.items():
         (page,) = await answers(owner, rpc, fields)
         assert page.next_page_token, rpc
@@ -590,6 +580,7 @@ _WORDS |= {"etag"}  # how often a content gap or a dashboard was changed: it nam
 _WORDS |= {"scopes", "subject", "rpcs", "origins", "api_key", "code", "title"}
 _WORDS |= {"token"}  # of a link in a mail: it says itself whose it is, as a key does
 _WORDS |= {"table"}  # of a file
+_WORDS |= {"kind"}  # of tasks
 
 
 def _names(method: MethodDescriptor) -> Iterator[str]:
