@@ -22,7 +22,7 @@ from server.store.key_lists import KeyPlace
 from server.tenancy import api_keys
 from server.tenancy.api_keys import NewKey, WantedKey
 from server.tenancy.keyed_hashes import KeyedHashes
-from server.tenancy.principal import Principal, Scope
+from server.tenancy.principal import CallerKind, Principal, Scope
 
 MOST_GOOD: Final = 1_000  # keys of an organization
 _SHOWN = 64
@@ -67,7 +67,7 @@ class KeyAdmin:
                 wanted = dataclasses.replace(wanted, scopes=given)
             with whose.refusing():
                 wanted = api_keys.checked(wanted)
-            whose.check_may_give(principal, wanted.scopes, wanted.networks, "key")
+            whose.check_may_give(await _giver(driver, principal), wanted.scopes, wanted.networks, "key")
             await _check_room(driver, owner)
             made = await api_keys.add_key(
                 driver, self._hashes, owner.organization_id, wanted, by=by, request_id=request_id
@@ -102,7 +102,7 @@ class KeyAdmin:
             before = await organizations.held_key(driver, key_id)
             if before is None:
                 raise _not_found(key_id)
-            whose.check_may_give(principal, before.scopes, before.networks, "key")
+            whose.check_may_give(await _giver(driver, principal), before.scopes, before.networks, "key")
             await _check_room(driver, owner)
             ends_at = self._clock.now() + overlap
             made = await api_keys.succeed(
@@ -130,6 +130,16 @@ class KeyAdmin:
     async def _changing(self, principal: Principal, organization: str) -> AsyncIterator[tuple[Driver, Organization]]:
         async with self._slots.slot(principal), self._database.transaction() as driver:
             yield driver, await whose.organization(driver, principal, organization, hold=True)
+
+
+async def _giver(driver: Driver, principal: Principal) -> Principal:
+    """Returns the caller with the networks of the key that it comes from: a session, whose calls come from wherever the
+    pages are served, gives no more than that key could.
+    """
+    if principal.kind is not CallerKind.SESSION:
+        return principal
+    parent = await key_lists.by_id(driver, principal.organization_id, principal.parent_key_id)
+    return principal if parent is None else dataclasses.replace(principal, networks=parent.networks)
 
 
 async def _check_request(driver: Driver, owner: Organization, request_id: str | None) -> None:

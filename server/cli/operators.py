@@ -87,7 +87,10 @@ def revoke_operator(
     key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="The key's id, as `operators list` shows it.")],
     data_dir: DataDir = None,
 ) -> None:
-    """Revoke an operator's key for good; servers refuse it within 10 seconds."""
+    """Revoke an operator's key for good.
+
+    Servers refuse it within 10 seconds.
+    """
 
     async def work(database: Database, _place: place.Place) -> None:
         await operator_keys.revoke(database, key_id, by=operators.operator())

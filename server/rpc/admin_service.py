@@ -105,8 +105,8 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
     ) -> pb.RotateKeyResponse:
         """Makes the successor of a key."""
         principal, by = gate.caller().principal, gate.actor(context)
-        owner, key_id = conversion.name(request.organization), keys.key_id(request.key_id)
         overlap, request_id = keys.overlap(request), conversion.request_id(request.request_id) or None
+        owner, key_id = conversion.name(request.organization), keys.key_id(request.key_id)
         return keys.rotated(await self._keys.rotate(principal, owner, key_id, overlap, request_id, by))
 
     async def RevokeKey(  # noqa: N802 - the name in the contract

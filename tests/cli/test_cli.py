@@ -322,6 +322,33 @@ def test_limits_of_an_organization(migrated: dict[str, str]) -> None:
     assert processes.error(unknown).startswith("there is no organization named 'Nobody'")
 
 
+def test_operators_keys(migrated: dict[str, str]) -> None:
+    made = processes.run("operators", "create", "deployer", "--network", "10.0.0.0/8", environment=migrated)
+    assert made.returncode == 0
+    assert re.fullmatch(r"two_[a-z2-7]{16}_[A-Za-z0-9_-]{43}\n", made.stdout), "alone on standard output"
+    key_id = made.stdout.split("_")[1]
+    assert key_id in made.stderr
+    assert made.stdout.strip() not in made.stderr
+    ending = json.loads(
+        processes.invoke("operators", "create", "later", "--expires-in", "90d", "--json", environment=migrated).stdout
+    )
+    listed = processes.invoke("operators", "list", "--json", environment=migrated).stdout
+    assert [(one["key_id"], one["name"], one["state"], one["networks"]) for one in json.loads(listed)] == [
+        (key_id, "deployer", "active", ["10.0.0.0/8"]),
+        (ending["key_id"], "later", "active", []),
+    ]
+    assert made.stdout.split("_")[2].strip() not in listed
+    revoked = processes.invoke("operators", "revoke", key_id, environment=migrated).stdout
+    assert revoked == f"operator's key {key_id} is revoked\n"
+    table = processes.invoke("operators", "list", environment=migrated).stdout
+    assert re.search(rf"{key_id} +deployer +10.0.0.0/8 +revoked +never\b", table)
+    unknown = processes.invoke("operators", "revoke", "nothing", environment=migrated)
+    assert processes.error(unknown) == "there is no key with the id 'nothing'"
+    trail = processes.invoke("audit-trail", "list", environment=migrated).stdout
+    assert trail.count("operator_key.created") == 2
+    assert trail.count("operator_key.revoked") == 1
+
+
 def test_keys(migrated: dict[str, str]) -> None:
     assert processes.invoke("organizations", "create", "Keys", environment=migrated).returncode == 0
     scopes = ("--scope", "ingest", "--scope", "read")

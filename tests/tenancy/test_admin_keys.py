@@ -1,5 +1,6 @@
 """AdminService: keys, roles and members, and what their admins cannot give or take."""
 
+import asyncio
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
@@ -130,6 +131,24 @@ async def test_whoever_is_tied_to_networks_gives_no_more(accounts: Accounts) -> 
     assert await refusal(tied, "RotateKey", key_id=owner.key.key_id) == refused
     assert await reason(tied, "CreateKey", key={**READS, "networks": ["127.0.0.1"]}) == ""
     assert await reason(tied, "RotateKey", key_id=tied.key.key_id) == ""
+
+
+async def test_a_session_gives_no_more_than_its_key(accounts: Accounts) -> None:
+    tied = await accounts.another(await admin(accounts), scopes=(Scope.ADMIN,), networks=("127.0.0.0/8",))
+    [signed_in] = await answers(tied, "AccountService/SignIn", {"api_key": tied.key.secret})
+    session = holding(tied, signed_in.credential)
+    assert await reason(session, "CreateKey", key=READS) == "NETWORK_NOT_ALLOWED"
+    assert await reason(session, "CreateKey", key={**READS, "networks": ["127.0.0.1"]}) == ""
+
+
+async def test_calls_at_once_take_turns(accounts: Accounts) -> None:
+    owner, request = await admin(accounts), uuid.uuid4().hex
+    calls = [reason(owner, "CreateKey", key=READS, request_id=request) for _ in range(8)]
+    assert sorted(await asyncio.gather(*calls)) == ["", *["KEY_EXISTS"] * 7]
+    second = holding(owner, (await asked(owner, "CreateKey", key={"scopes": ["admin"]})).secret)
+    ends = [reason(one, "RevokeKey", key_id=other.key.key_id) for one, other in ((owner, second), (second, owner))]
+    found = await asyncio.gather(*ends)
+    assert sorted(found) == ["", "LAST_ADMIN_KEY"], "one of the two stays"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """AdminService: whose organization a call is about, for every RPC; organizations, their settings and their usage."""
 
+import asyncio
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,7 +15,8 @@ from server.organizations.organization import OrganizationState
 from server.organizations.restriction import Restriction
 from server.organizations.settings import SETTINGS, OrganizationSettings
 from server.rpc import services
-from server.tenancy import administration, operator_keys
+from server.store import operator_keys as stored_operators
+from server.tenancy import administration, api_keys, operator_keys
 from server.tenancy.principal import Scope
 from tallywire.v1 import admin_service_pb2 as pb
 from tests.support import administering, serving, waiting
@@ -234,6 +236,34 @@ async def test_a_revoked_operator_is_refused(accounts: Accounts) -> None:
 
 async def _is_refused(caller: Caller) -> bool:
     return await reason(caller, "ListOrganizations") == "CREDENTIALS_INVALID"
+
+
+async def test_a_flood_of_unknown_operators_shares_look_ups(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    above, by_ids, asked_for = await operator(accounts), stored_operators.by_ids, []
+
+    async def counted(driver: Any, key_ids: Any) -> Any:
+        asked_for.append(len(key_ids))
+        return await by_ids(driver, key_ids)
+
+    monkeypatch.setattr(stored_operators, "by_ids", counted)
+    unknown = [api_keys.new_key(operator_keys.PREFIX) for _ in range(100)]
+    calls = [reason(replace(above, key=one), "ListOrganizations") for one in unknown]
+    assert set(await asyncio.gather(*calls)) == {"CREDENTIALS_INVALID"}
+    assert sum(asked_for) == len(unknown)
+    assert len(asked_for) < len(unknown) / 2
+    assert await reason(replace(above, key=unknown[0]), "ListOrganizations") == "CREDENTIALS_INVALID"
+    assert sum(asked_for) <= len(unknown) + 1
+
+
+async def test_a_bad_operators_key_is_told_to_wait(accounts: Accounts) -> None:
+    above = await operator(accounts)
+    wrong = replace(above, key=api_keys.new_key(operator_keys.PREFIX))
+    found = [await reason(wrong, "ListOrganizations") for _ in range(110)]
+    assert found[0] == "CREDENTIALS_INVALID"
+    assert "AUTH_RATE_LIMIT" in found
+    assert await reason(above, "ListOrganizations") == ""
 
 
 # Organizations

@@ -12,13 +12,14 @@ from pydantic import SecretStr
 from server import errors
 from server import settings as settings_module
 from server.local import embedded
+from server.organizations.audit_trail import UNNAMED_OPERATOR
 from server.settings import Settings
 from server.store import migrate, organizations
 from server.store.database import Database
-from server.tenancy import pseudonyms
+from server.tenancy import operator_keys, pseudonyms
 from server.tenancy.keyed_hashes import KeyedHashes
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
-from tests.support import serving
+from tests.support import administering, serving
 from tests.support.bad_inputs import outcome
 from tests.support.serving import Caller
 
@@ -112,6 +113,18 @@ async def test_a_pepper_is_replaced_without_an_end_to_keys_tokens_and_pseudonyms
         assert await greeted(serving.through(unused, channel)) == "UNAUTHENTICATED CREDENTIALS_INVALID"
         refusal = serving.refusal(await serving.refused(resumed(caller, old_token)))
         assert refusal.reason == "RESUME_TOKEN_INVALID"
+
+
+async def test_operators_keys_move_to_another_pepper(deployment: Deployment) -> None:
+    key = await operator_keys.create(deployment.database, KeyedHashes(OLD), "test", by=UNNAMED_OPERATOR)
+    old, new = KeyedHashes(OLD).pepper_id, KeyedHashes(NEW).pepper_id
+    assert await deployment.keys() == {old: 1}
+    for _ in range(2):  # the second time as a server that knows nothing of the old pepper
+        accepted = (OLD,) if await deployment.keys() == {old: 1} else ()
+        async with deployment.served(NEW, accepted=accepted, pseudonyms=OLD) as channel:
+            above = Caller(organization_id=0, name="", key=key, channel=channel)
+            assert await administering.reason(above, "ListOrganizations") == ""
+    assert await deployment.keys() == {new: 1}
 
 
 async def test_a_server_that_would_change_pseudonyms_does_not_start(deployment: Deployment) -> None:

@@ -314,7 +314,8 @@ func (v AuditEntry) ActorKind() tallywirev1.ActorKind {
 	return v.message.GetActorKind()
 }
 
-// ActorID is the id of the API key, or the name of the operator.
+// ActorID is the id of the API key, or the name of the operator; of an operator who calls over gRPC the id of
+// the key.
 func (v AuditEntry) ActorID() string {
 	return v.message.GetActorId()
 }

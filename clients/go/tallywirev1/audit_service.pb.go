@@ -1010,7 +1010,7 @@ type ListAuditEntriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// actor_kind keeps the entries of actors of a kind.
 	ActorKind ActorKind `protobuf:"varint,1,opt,name=actor_kind,json=actorKind,proto3,enum=tallywire.v1.ActorKind" json:"actor_kind,omitempty"`
-	// actor_id keeps the entries of one actor: the id of an API key, or the name of an operator.
+	// actor_id keeps the entries of one actor: the id of a key, or the name of an operator.
 	ActorId string `protobuf:"bytes,2,opt,name=actor_id,json=actorId,proto3" json:"actor_id,omitempty"`
 	// action_prefix keeps the entries whose action begins like this: "key." or "key.revoked".
 	ActionPrefix string `protobuf:"bytes,3,opt,name=action_prefix,json=actionPrefix,proto3" json:"action_prefix,omitempty"`
@@ -1180,7 +1180,7 @@ type AuditEntry struct {
 	At *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
 	// actor_kind is who did it.
 	ActorKind ActorKind `protobuf:"varint,3,opt,name=actor_kind,json=actorKind,proto3,enum=tallywire.v1.ActorKind" json:"actor_kind,omitempty"`
-	// actor_id is the id of the API key, or the name of the operator.
+	// actor_id is the id of the API key, or the name of the operator; of an operator who calls over gRPC the id of the key.
 	ActorId string `protobuf:"bytes,4,opt,name=actor_id,json=actorId,proto3" json:"actor_id,omitempty"`
 	// peer is the address from which it was asked for; empty where it is not known.
 	Peer string `protobuf:"bytes,5,opt,name=peer,proto3" json:"peer,omitempty"`

@@ -8872,7 +8872,7 @@ pub struct ListAuditEntriesRequest {
     /// actor_kind keeps the entries of actors of a kind.
     #[prost(enumeration = "ActorKind", tag = "1")]
     pub actor_kind: i32,
-    /// actor_id keeps the entries of one actor: the id of an API key, or the name of an operator.
+    /// actor_id keeps the entries of one actor: the id of a key, or the name of an operator.
     #[prost(string, tag = "2")]
     pub actor_id: ::prost::alloc::string::String,
     /// action_prefix keeps the entries whose action begins like this: "key." or "key.revoked".
@@ -8918,7 +8918,7 @@ pub struct AuditEntry {
     /// actor_kind is who did it.
     #[prost(enumeration = "ActorKind", tag = "3")]
     pub actor_kind: i32,
-    /// actor_id is the id of the API key, or the name of the operator.
+    /// actor_id is the id of the API key, or the name of the operator; of an operator who calls over gRPC the id of the key.
     #[prost(string, tag = "4")]
     pub actor_id: ::prost::alloc::string::String,
     /// peer is the address from which it was asked for; empty where it is not known.

@@ -6291,7 +6291,7 @@ export interface RepairResult {
 export interface ListAuditEntriesRequest {
   /** actor_kind keeps the entries of actors of a kind. */
   actorKind?: ActorKind | undefined;
-  /** actor_id keeps the entries of one actor: the id of an API key, or the name of an operator. */
+  /** actor_id keeps the entries of one actor: the id of a key, or the name of an operator. */
   actorId?: string | undefined;
   /** action_prefix keeps the entries whose action begins like this: "key." or "key.revoked". */
   actionPrefix?: string | undefined;
@@ -6329,7 +6329,9 @@ export interface AuditEntry {
   at?: Instant;
   /** actor_kind is who did it. */
   actorKind?: ActorKind;
-  /** actor_id is the id of the API key, or the name of the operator. */
+  /**
+   * actor_id is the id of the API key, or the name of the operator; of an operator who calls over gRPC the id of the key.
+   */
   actorId: string;
   /** peer is the address from which it was asked for; empty where it is not known. */
   peer: string;

@@ -516,7 +516,7 @@ class ListAuditEntriesRequest(google.protobuf.message.Message):
     actor_kind: global___ActorKind.ValueType
     """actor_kind keeps the entries of actors of a kind."""
     actor_id: builtins.str
-    """actor_id keeps the entries of one actor: the id of an API key, or the name of an operator."""
+    """actor_id keeps the entries of one actor: the id of a key, or the name of an operator."""
     action_prefix: builtins.str
     """action_prefix keeps the entries whose action begins like this: "key." or "key.revoked"."""
     subject: builtins.str
@@ -600,7 +600,7 @@ class AuditEntry(google.protobuf.message.Message):
     actor_kind: global___ActorKind.ValueType
     """actor_kind is who did it."""
     actor_id: builtins.str
-    """actor_id is the id of the API key, or the name of the operator."""
+    """actor_id is the id of the API key, or the name of the operator; of an operator who calls over gRPC the id of the key."""
     peer: builtins.str
     """peer is the address from which it was asked for; empty where it is not known."""
     action: builtins.str

@@ -477,7 +477,7 @@ export type ListAuditEntriesRequest = Message<"tallywire.v1.ListAuditEntriesRequ
   actorKind: ActorKind;
 
   /**
-   * actor_id keeps the entries of one actor: the id of an API key, or the name of an operator.
+   * actor_id keeps the entries of one actor: the id of a key, or the name of an operator.
    *
    * @generated from field: string actor_id = 2;
    */
@@ -591,7 +591,7 @@ export type AuditEntry = Message<"tallywire.v1.AuditEntry"> & {
   actorKind: ActorKind;
 
   /**
-   * actor_id is the id of the API key, or the name of the operator.
+   * actor_id is the id of the API key, or the name of the operator; of an operator who calls over gRPC the id of the key.
    *
    * @generated from field: string actor_id = 4;
    */

@@ -52,7 +52,8 @@ public final class AuditEntry extends Answer<io.github.tallywire.v1.AuditEntry> 
   }
 
   /**
-   * actor_id is the id of the API key, or the name of the operator.
+   * actor_id is the id of the API key, or the name of the operator; of an operator who calls over
+   * gRPC the id of the key.
    *
    * @return the value
    */
