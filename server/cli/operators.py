@@ -17,9 +17,7 @@ from server.tenancy.api_keys import NewKey
 from server.tenancy.keyed_hashes import KeyedHashes
 
 _NETWORKS = "A network that calls must come from, as 10.0.0.0/8; repeatable. Default: any."
-app = typer.Typer(
-    help="Make, list and revoke keys of operators, which administer all organizations over gRPC.", **APP_OPTIONS
-)
+app = typer.Typer(help="Make, list and revoke keys of operators.", **APP_OPTIONS)
 
 
 @app.command("create")
