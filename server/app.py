@@ -19,6 +19,7 @@ from server.alerts.incidents import Incidents
 from server.alerts.rules import AlertRules
 from server.alerts.watching import AlertWatch
 from server.clock import Clock
+from server.delivery import http_get
 from server.delivery import setup as delivery
 from server.delivery.stores import Files, StoredFiles
 from server.exports.exports import ExportRoom
@@ -83,6 +84,7 @@ from server.tenancy.authentication import Authenticator
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.limits import DefaultLimits
 from server.tenancy.sign_ins import SignIns
+from server.tenancy.trusted import Trusted
 from server.workspace.dashboards import SavedDashboards
 from server.workspace.preferences import PreferenceChoices
 
@@ -180,7 +182,10 @@ class Running:
             limit_each=settings.max_subscriptions_per_organization,
         )
         self.notes = AccessNotes(database, self._clock)
-        self._authenticator = Authenticator(database, self._secrets, self._clock, notes=self.notes)
+        self._trusted = Trusted.of(settings, database, self._clock, http_get.get)
+        self._authenticator = Authenticator(
+            database, self._secrets, self._clock, self._trusted.identities, notes=self.notes
+        )
         self.exports = ExportRoom(database, self.notes)
         self.services = self._make_services()
         self._server = self._make_server()
@@ -315,6 +320,7 @@ class Running:
             Noting(self.notes, self._secrets),
             field_scopes=FIELD_SCOPES,
             open_methods=OPEN,
+            certificates=self._trusted.certificates,
             max_call_seconds=self._settings.max_call_seconds,
         )
         server = grpc.aio.server(interceptors=(gate,), options=transport.options(self._settings))
@@ -337,6 +343,7 @@ class Running:
         self.notifications.start(found.deployment.deployment_id)
         self._rates.start(found.deployment.deployment_id)
         self._pressure.start()
+        self._trusted.looks.start()
         await self._server.start()
         self.address = f"{self._settings.listen.rpartition(':')[0]}:{port}"
         await self._report(serving=True)
@@ -361,6 +368,7 @@ class Running:
         await self.notes.close()
         await self._ingest.drain()
         await self.projector.close()
+        await self._trusted.looks.close()
         await self._pressure.close()
         await self._rates.close()
         await self.notifications.close()

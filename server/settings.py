@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
+    identity_providers: Path | None = None  # TOML; whose identity tokens are credentials
     metrics_address: str = "127.0.0.1"  # where Prometheus is answered, without a key
     metrics_port: int = Field(default=0, ge=0, le=65535)  # 0: off
 
@@ -104,6 +105,7 @@ class Settings(BaseSettings):
     @field_validator(
         "key_peppers_accepted",
         "pseudonym_key",
+        "identity_providers",
         "web_service_ca",
         "smtp",
         "webhook_allow",

@@ -11,11 +11,11 @@ import (
 	"github.com/tallywire/tallywire/clients/go/tallywirev1"
 )
 
-// SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no "authorization"
-// metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID),
-// and with AUTH_RATE_LIMIT where one address repeats it too often; a key without the scope read with
-// PERMISSION_DENIED (SCOPE_MISSING). Sign-ins are in the audit trail. A call whose outcome is unknown may be
-// repeated with an API key: it makes another session. With a code it may not.
+// SignIn exchanges an API key, a one-time code or an identity token for a session. It is the one RPC that needs
+// no "authorization" metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED
+// (CREDENTIALS_INVALID), and with AUTH_RATE_LIMIT where one address repeats it too often; a key without the
+// scope read with PERMISSION_DENIED (SCOPE_MISSING). Sign-ins are in the audit trail. A call whose outcome is
+// unknown may be repeated with an API key: it makes another session. With a code it may not.
 func (c *Client) SignIn(ctx context.Context, request *tallywirev1.SignInRequest) (answer.SignInResponse, error) {
 	response := new(tallywirev1.SignInResponse)
 	if err := c.call(ctx, method{path: "/tallywire.v1.AccountService/SignIn", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
@@ -46,7 +46,7 @@ func (c *Client) GetSession(ctx context.Context, request *tallywirev1.GetSession
 
 // CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into the fragment of
 // a link (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a
-// session or an embed token is refused (KEY_REQUIRED).
+// session, an identity token or an embed token is refused (KEY_REQUIRED).
 func (c *Client) CreateSignInCode(ctx context.Context, request *tallywirev1.CreateSignInCodeRequest) (answer.CreateSignInCodeResponse, error) {
 	response := new(tallywirev1.CreateSignInCodeResponse)
 	if err := c.call(ctx, method{path: "/tallywire.v1.AccountService/CreateSignInCode", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
@@ -60,7 +60,7 @@ func (c *Client) CreateSignInCode(ctx context.Context, request *tallywirev1.Crea
 // may ask, so users and conversations are not shown one by one: states of now have no conversations, and
 // QueryMetrics by "user" is refused (EMBED_NOT_ALLOWED). Your backend calls this for a person whom it has signed
 // in, and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the
-// session that made it.
+// session that made it. Identity tokens and certificates make none (KEY_REQUIRED).
 func (c *Client) CreateEmbedToken(ctx context.Context, request *tallywirev1.CreateEmbedTokenRequest) (answer.CreateEmbedTokenResponse, error) {
 	response := new(tallywirev1.CreateEmbedTokenResponse)
 	if err := c.call(ctx, method{path: "/tallywire.v1.AccountService/CreateEmbedToken", kind: change, attempt: 30 * time.Second}, request, response); err != nil {

@@ -10,7 +10,7 @@ from server.organizations import alerts, networks, restriction
 
 MAX_QUESTION_BYTES = 64 * 1024  # the longest that make sense are realtime filters of 100 values
 MAX_BYTES_BESIDE_EVENTS = 4 * 1024
-_MAX_SIGN_IN_BYTES = 4 * 1024  # of a credential and the scopes that are wanted
+_MAX_SIGN_IN_BYTES = 12 * 1024  # of a credential and the scopes that are wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,9 +21,22 @@ class KeyKind(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignedInIdentity:
+    """Whose session it is where an identity provider knows them: by issuer and subject. member is their subject among
+    the organization's members, and was_member whether they were one when they signed in.
+    """
+
+    issuer: str
+    subject: str
+    member: str
+    was_member: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
     """A credential as it is stored; the secret itself is not stored. Sessions and codes have a parent, the API key that
-    they come from, and a subject, whom they are for. idle_until is when a session ends without further calls.
+    they come from, and a subject, whom they are for; or an identity in place of a parent. idle_until is when a session
+    ends without further calls.
     """
 
     key_id: str
@@ -43,6 +56,7 @@ class ApiKey:
     restriction: Restriction | None = None
     networks: tuple[str, ...] = ()  # that calls must come from, in the notation of CIDR; none: any
     last_used_at: datetime | None = None  # to ten minutes
+    identity: SignedInIdentity | None = None
 
     @property
     def owner(self) -> str:

@@ -26,14 +26,16 @@ class ActorKind(enum.StrEnum):
     """Who can have done something."""
 
     API_KEY = "api_key"  # an organization's own, over gRPC
+    CERTIFICATE = "certificate"  # a program by its client certificate
+    IDENTITY = "identity"  # somebody with a token of the organization's identity provider
     OPERATOR = "operator"  # somebody at the command line of the deployment
     SERVICE = "service"  # the service by itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who did something: an API key by its id, an operator by name, or a part of the service. peer is the address of
-    the caller where it is known.
+    """Who did something: an API key by its id, somebody with an identity token as SUBJECT|ISSUER, a program by what its
+    certificate says, an operator by name, or a part of the service. peer is the address of the caller, if it is known.
     """
 
     kind: ActorKind

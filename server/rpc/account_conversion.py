@@ -15,11 +15,13 @@ from server.organizations.organization import OrganizationFacts
 from server.organizations.workspace import Preferences
 from server.rpc import embedding
 from server.rpc.questions import shared
+from server.tenancy import identities, identity_tokens, sign_ins
 from server.tenancy.limits import OrganizationLimits
 from server.tenancy.principal import CallerKind, EmbedGrant, Principal, Scope
 from tallywire.v1 import account_service_pb2, answer_pb2
 
 _MAX_SUBJECT = 200  # characters
+_NOT_NAMES = identities.SUBJECT.removeprefix(sign_ins.NAMED)
 _MAX_CREDENTIAL = 512
 _MAX_ORIGIN = 255
 _LEAST_LIFETIME, _MOST_LIFETIME = 60, 3_600  # seconds
@@ -30,6 +32,13 @@ _KINDS = {
     CallerKind.API_KEY: account_service_pb2.CREDENTIAL_KIND_API_KEY,
     CallerKind.SESSION: account_service_pb2.CREDENTIAL_KIND_SESSION,
     CallerKind.EMBEDDED: account_service_pb2.CREDENTIAL_KIND_EMBED_TOKEN,
+    CallerKind.IDENTITY_TOKEN: account_service_pb2.CREDENTIAL_KIND_IDENTITY_TOKEN,
+    CallerKind.CERTIFICATE: account_service_pb2.CREDENTIAL_KIND_CERTIFICATE,
+}
+_SIGN_INS = {
+    "api_key": CallerKind.API_KEY,
+    "code": CallerKind.CODE,
+    "identity_token": CallerKind.IDENTITY_TOKEN,
 }
 _THEMES = {
     account_service_pb2.THEME_UNSPECIFIED: "",
@@ -46,9 +55,10 @@ def credential(request: account_service_pb2.SignInRequest) -> tuple[CallerKind, 
     text: str = getattr(request, which) if which else ""
     if not which or not text:
         raise rules.required(which or "api_key")
-    if len(text) > _MAX_CREDENTIAL:
+    kind = _SIGN_INS[which]
+    if len(text) > (identity_tokens.LONGEST if kind is CallerKind.IDENTITY_TOKEN else _MAX_CREDENTIAL):
         raise Refused(Reason.FIELD_TOO_LONG, "this is no credential: it is too long", field=which)
-    return CallerKind.CODE if which == "code" else CallerKind.API_KEY, text.strip()
+    return kind, text.strip()
 
 
 def scopes(names: Sequence[str]) -> frozenset[Scope]:
@@ -72,6 +82,8 @@ def subject(text: str) -> str:
             field="subject",
             metadata={"limit": str(_MAX_SUBJECT)},
         )
+    if text.startswith(_NOT_NAMES):
+        raise Refused(Reason.INVALID_VALUE, f"begins with {_NOT_NAMES}: that is for identity tokens", field="subject")
     return rules.identifier("subject", text, 4 * _MAX_SUBJECT)
 
 

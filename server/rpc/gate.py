@@ -20,8 +20,9 @@ from server.organizations import networks
 from server.organizations.audit_trail import Actor, ActorKind
 from server.rpc import answering, embedding, keyless, noting, requests, restricting, unknown_fields
 from server.rpc.noting import Noting
-from server.tenancy import sign_ins
+from server.tenancy import certificates, sign_ins
 from server.tenancy.authentication import Authenticator
+from server.tenancy.certificates import Certificates, ShownCertificate
 from server.tenancy.principal import CallerKind, Principal, Scope
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -72,6 +73,7 @@ class Caller:
 
 _caller: ContextVar[Caller] = ContextVar("caller")
 _identified: ContextVar[Principal] = ContextVar("identified")
+_by_certificate: ContextVar[bool] = ContextVar("by_certificate", default=False)
 
 
 def caller() -> Caller:
@@ -87,8 +89,15 @@ def actor(context: _Context) -> Actor:
 def actor_of(principal: Principal, context: _Context) -> Actor:
     """Returns the maker of a call as the audit trail names it."""
     address = peer(context)
+    address = noting.actor_peer(address)
+    if principal.identity is not None:
+        whose = f"{principal.identity.subject}|{principal.identity.issuer}"
+        return Actor(kind=ActorKind.IDENTITY, id=whose, peer=address)
+    if principal.kind is CallerKind.CERTIFICATE:
+        whose = principal.subject.removeprefix(certificates.SUBJECT)
+        return Actor(kind=ActorKind.CERTIFICATE, id=whose, peer=address)
     kind = ActorKind.OPERATOR if principal.kind is CallerKind.OPERATOR else ActorKind.API_KEY
-    return Actor(kind=kind, id=principal.key_id, peer=noting.actor_peer(address))
+    return Actor(kind=kind, id=principal.key_id, peer=address)
 
 
 def identify(principal: Principal) -> None:
@@ -114,12 +123,14 @@ class Gate(grpc.aio.ServerInterceptor):
         *,
         field_scopes: Mapping[str, Mapping[str, Scope]],
         open_methods: Collection[str] = (),
+        certificates: Certificates | None = None,
         max_call_seconds: float,
     ) -> None:
         self._authenticator = authenticator
         self._scopes = scopes
         self._field_scopes = field_scopes
         self._open_methods = open_methods
+        self._certificates = certificates
         self._signing_in = keyless.Places(_MOST_SIGNING_IN)
         self._admission = admission
         self._notes = notes
@@ -138,10 +149,11 @@ class Gate(grpc.aio.ServerInterceptor):
         memory.
         """
         self._admission.arrivals.note()
-        method = handler_call_details.method
+        details = handler_call_details
+        method = details.method
         wrapped: Any = self._wrapped.get(method)
         if wrapped is None:
-            handler = await continuation(handler_call_details)
+            handler = await continuation(details)
             if handler is None:
                 return None
             open_to_all = keyless.needs_no_key(method)
@@ -149,7 +161,11 @@ class Gate(grpc.aio.ServerInterceptor):
             self._wrapped[method] = wrapped
         if method not in self._scopes:
             return wrapped  # type: ignore[no-any-return]
-        refusal = await self._authenticate(method, handler_call_details.invocation_metadata)
+        by_certificate = self._certificates is not None and not _has_credential(details.invocation_metadata)
+        _by_certificate.set(by_certificate)
+        if by_certificate:  # which the handler looks at: only there the connection is known
+            return wrapped  # type: ignore[no-any-return]
+        refusal = await self._authenticate(method, details.invocation_metadata)
         if refusal is None and wrapped.unary_unary and self._scopes[method] is Scope.INGEST:
             refusal = self._admission.refusal(caller().principal)
         return wrapped if refusal is None else answering.refusing(method, refusal)
@@ -197,6 +213,26 @@ class Gate(grpc.aio.ServerInterceptor):
         if principal is not None:
             self._denied(method, principal, refusal, context)
 
+    async def _enter(self, method: str, context: _Context, *, sends_events: bool = False) -> None:
+        """Refuses a call whose maker is known by the connection alone, or by where the call comes from."""
+        if _by_certificate.get() and self._certificates is not None:
+            find = functools.partial(self._certificates.principal, _shown(context))
+            async with asyncio.timeout(self._max_call_seconds):
+                principal = await find()
+            identify(principal)
+            self._check_scope(method, principal)
+
+            async def again() -> Principal:
+                found = await find()
+                self._check_scope(method, found)
+                return found
+
+            restricting.begin(principal)
+            _caller.set(Caller(principal=principal, authenticate=again))
+            if sends_events and (refusal := self._admission.refusal(principal)) is not None:
+                raise refusal
+        check_network(caller().principal, context)
+
     def _bad_credential(self, text: str, context: _Context) -> Refused:
         return self._authenticator.refusal(text, peer(context))
 
@@ -222,7 +258,7 @@ class Gate(grpc.aio.ServerInterceptor):
     def _unary(self, method: str, handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def call(request: _Raw, context: _Context) -> object:
             async with answering.CallEnd(method, context, self._refused_within):
-                check_network(caller().principal, context)
+                await self._enter(method, context, sends_events=self._scopes[method] is Scope.INGEST)
                 async with asyncio.timeout(self._max_call_seconds):
                     if self._scopes[method] is not Scope.INGEST:
                         return await self._answer(method, request, handle, context)
@@ -249,7 +285,7 @@ class Gate(grpc.aio.ServerInterceptor):
 
         async def call(request: _Raw | AsyncIterator[_Raw], context: _Context) -> None:
             async with answering.CallEnd(method, context, self._refused_within):
-                check_network(caller().principal, context)
+                await self._enter(method, context)
                 if isinstance(request, _Raw):
                     with self._admission.asking(caller().principal.organization_id):
                         question = self._question(method, request)
@@ -331,6 +367,21 @@ def _serializer(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
     way.
     """
     return lambda response: response if isinstance(response, bytes) else serialize(response)
+
+
+def _has_credential(metadata: _Metadata) -> bool:
+    return any(key == "authorization" for key, _ in metadata or ())
+
+
+def _shown(context: _Context) -> ShownCertificate:
+    """Returns what the client's certificate says, as gRPC has verified it; nothing without one."""
+    found: Mapping[str, Iterable[bytes]] = context.auth_context()
+    addresses, names = (
+        [value.decode("utf-8", "replace") for value in found.get(key, ())] for key in ("peer_uri", "x509_common_name")
+    )
+    return ShownCertificate(
+        spiffe_ids=[one for one in addresses if one.casefold().startswith("spiffe:")], common_names=names
+    )
 
 
 def _credential(metadata: _Metadata) -> str:

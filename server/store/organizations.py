@@ -6,7 +6,7 @@ from datetime import datetime
 
 import asyncpg
 
-from server.organizations.api_key import ApiKey, KeyKind
+from server.organizations.api_key import ApiKey, KeyKind, SignedInIdentity
 from server.organizations.organization import Organization, OrganizationState
 from server.organizations.restriction import Restriction
 from server.organizations.setting import Value
@@ -21,11 +21,13 @@ _ORGANIZATION = (
 KEY_COLUMNS = (
     "k.key_id, k.organization_id, k.name AS key_name, k.secret_hmac, k.pepper_id, k.scopes,"
     " k.created_at AS key_created_at, k.expires_at, k.revoked_at, k.kind, k.parent_key_id, k.subject, k.idle_until,"
-    " k.role, k.restricted_dimension, k.restricted_values, k.networks, k.last_used_at"
+    " k.role, k.restricted_dimension, k.restricted_values, k.networks, k.last_used_at, k.identity_issuer,"
+    " k.identity_subject, k.identity_member, k.identity_was_member"
 )
 
 
-def _organization(row: asyncpg.Record) -> Organization:
+def organization_of(row: asyncpg.Record) -> Organization:
+    """Returns the organization that a row holds."""
     return Organization(
         organization_id=row["organization_id"],
         name=row["name"],
@@ -56,6 +58,18 @@ def key_of_row(row: asyncpg.Record) -> ApiKey:
         restriction=_restriction(row["restricted_dimension"], row["restricted_values"]),
         networks=tuple(map(str, row["networks"])),
         last_used_at=row["last_used_at"],
+        identity=_identity(row),
+    )
+
+
+def _identity(row: asyncpg.Record) -> SignedInIdentity | None:
+    if not row["identity_issuer"]:
+        return None
+    return SignedInIdentity(
+        issuer=row["identity_issuer"],
+        subject=row["identity_subject"],
+        member=row["identity_member"],
+        was_member=row["identity_was_member"],
     )
 
 
@@ -149,7 +163,7 @@ async def minutes_until_idle(driver: Driver) -> dict[int, int]:
 async def by_name(driver: Driver, name: str) -> Organization | None:
     """Returns the organization of that name; None where there is none."""
     row = await driver.fetchrow(f"SELECT {_ORGANIZATION} FROM organizations o WHERE o.name = $1", name)  # noqa: S608
-    return _organization(row) if row else None
+    return organization_of(row) if row else None
 
 
 async def by_id(driver: Driver, organization_id: int) -> Organization | None:
@@ -158,7 +172,7 @@ async def by_id(driver: Driver, organization_id: int) -> Organization | None:
         f"SELECT {_ORGANIZATION} FROM organizations o WHERE o.organization_id = $1",  # noqa: S608
         organization_id,
     )
-    return _organization(row) if row else None
+    return organization_of(row) if row else None
 
 
 async def held_by_name(driver: Driver, name: str) -> Organization | None:
@@ -167,13 +181,13 @@ async def held_by_name(driver: Driver, name: str) -> Organization | None:
         f"SELECT {_ORGANIZATION} FROM organizations o WHERE o.name = $1 FOR NO KEY UPDATE",  # noqa: S608
         name,
     )
-    return _organization(row) if row else None
+    return organization_of(row) if row else None
 
 
 async def listed(driver: Driver) -> list[Organization]:
     """Returns every organization, by id."""
     rows = await driver.fetch(f"SELECT {_ORGANIZATION} FROM organizations o ORDER BY o.organization_id")  # noqa: S608
-    return [_organization(row) for row in rows]
+    return [organization_of(row) for row in rows]
 
 
 async def page(driver: Driver, state: OrganizationState | None, after: int, limit: int) -> list[Organization]:
@@ -185,7 +199,7 @@ async def page(driver: Driver, state: OrganizationState | None, after: int, limi
         state and state.value,
         limit,
     )
-    return [_organization(row) for row in rows]
+    return [organization_of(row) for row in rows]
 
 
 async def set_state(driver: Driver, name: str, state: OrganizationState) -> bool:
@@ -263,8 +277,9 @@ async def add_key(driver: Driver, key: ApiKey, request_id: str | None = None) ->
     """Stores a credential. request_id is that of the call that makes it."""
     await driver.execute(
         "INSERT INTO api_keys (key_id, organization_id, name, secret_hmac, pepper_id, scopes, expires_at, kind,"
-        " parent_key_id, subject, idle_until, role, restricted_dimension, restricted_values, networks, request_id)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        " parent_key_id, subject, idle_until, role, restricted_dimension, restricted_values, networks, request_id,"
+        " identity_issuer, identity_subject, identity_member, identity_was_member)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
         key.key_id,
         key.organization_id,
         key.name,
@@ -281,6 +296,10 @@ async def add_key(driver: Driver, key: ApiKey, request_id: str | None = None) ->
         key.restriction.values if key.restriction else (),
         key.networks,
         request_id,
+        key.identity.issuer if key.identity else "",
+        key.identity.subject if key.identity else "",
+        key.identity.member if key.identity else "",
+        key.identity is not None and key.identity.was_member,
     )
 
 
@@ -300,7 +319,7 @@ async def keys_with_organizations(driver: Driver, key_ids: Sequence[str]) -> lis
         " FROM api_keys k JOIN organizations o USING (organization_id) WHERE k.key_id = ANY($1)",
         key_ids,
     )
-    return [(key_of_row(row), _organization(row)) for row in rows]
+    return [(key_of_row(row), organization_of(row)) for row in rows]
 
 
 async def keys(driver: Driver, organization_id: int) -> Sequence[ApiKey]:

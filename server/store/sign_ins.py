@@ -51,6 +51,23 @@ async def make_room(driver: Driver, parent_key_id: str, kind: KeyKind, most: int
     )
 
 
+async def make_room_of_identity(driver: Driver, organization_id: int, subject: str, most: int) -> datetime:
+    """Removes the sessions of somebody whom an identity provider knows that have ended, and of the others the oldest,
+    so that fewer than a number are left. Returns the database's time.
+    """
+    await driver.execute(
+        "DELETE FROM api_keys WHERE organization_id = $1 AND subject = $2 AND identity_issuer <> ''"
+        " AND (revoked_at < now() - interval '1 hour' OR least(expires_at, idle_until) < now() - interval '1 hour'"
+        " OR key_id IN (SELECT key_id FROM api_keys WHERE organization_id = $1 AND subject = $2"
+        " AND identity_issuer <> '' ORDER BY created_at DESC OFFSET $3))",
+        organization_id,
+        subject,
+        most - 1,
+    )
+    now: datetime = await driver.fetchval("SELECT now()")
+    return now
+
+
 async def stay_awake(driver: Driver, key_id: str, idle_until: datetime) -> None:
     """Lets a session go on until a time without further calls."""
     await driver.execute(

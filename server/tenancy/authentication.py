@@ -1,4 +1,4 @@
-"""Authentication: which organization an API key belongs to, remembered for a few seconds.
+"""Authentication: which organization a credential belongs to, remembered for a few seconds.
 
 A flood of bad credentials does not delay callers with good ones.
 """
@@ -17,18 +17,19 @@ from typing import TypeVar
 from server import errors
 from server.clock import Clock
 from server.errors import Reason, Refused
-from server.organizations.api_key import SESSION_IDLE, ApiKey, KeyKind
+from server.organizations.api_key import SESSION_IDLE, ApiKey, KeyKind, SignedInIdentity
 from server.organizations.audit_trail import Actor, ActorKind
 from server.organizations.organization import Organization, OrganizationState
 from server.store import organizations, sign_ins
 from server.store.database import Database
-from server.tenancy import api_keys, embed_tokens, operator_keys
+from server.tenancy import api_keys, embed_tokens, identity_tokens, operator_keys
 from server.tenancy.access_notes import AccessNotes
 from server.tenancy.embed_tokens import EmbedTokens
+from server.tenancy.identities import Holder, Identities
 from server.tenancy.key_lookups import KeyLookups
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.operator_keys import OperatorKeys
-from server.tenancy.principal import CallerKind, EmbedGrant, Principal, Scope
+from server.tenancy.principal import CallerIdentity, CallerKind, EmbedGrant, Principal, Scope
 
 _FRESH_SECONDS = 5.0  # a revoked key is refused everywhere after this and one look-up
 _MOST_KEYS = 20_000  # that are remembered, and as many ids that are none
@@ -41,6 +42,9 @@ _CONFIRM_SECONDS, _ASK_AGAIN_SECONDS = 1.0, 2.0
 _AWAKE_EVERY = timedelta(minutes=10)
 # When a key was last used is told as exactly as this.
 _USED_EVERY = timedelta(minutes=10)
+_INVALID = "the API key is unknown, expired or revoked"
+_TOKENS = "identity token"  # among the bad keys
+_WHICH = {None: "credentials that are no API keys", _TOKENS: "bad identity tokens"}
 _BAD_PER_WINDOW, _WINDOW_SECONDS, _MOST_WINDOWS = 100, 10.0, 10_000
 
 _K = TypeVar("_K")
@@ -63,19 +67,27 @@ class Authenticator:
 
     Keys are remembered by id: a wrong secret for a known id costs a comparison, and so does an id that was just found
     not to exist. Ids that were never seen share a statement; known keys do not wait behind them.
+    identities knows the tokens of identity providers; without it there are none.
     """
 
     def __init__(
-        self, database: Database, hashes: KeyedHashes, clock: Clock, *, notes: AccessNotes | None = None
+        self,
+        database: Database,
+        hashes: KeyedHashes,
+        clock: Clock,
+        identities: Identities | None = None,
+        *,
+        notes: AccessNotes | None = None,
     ) -> None:
         self._notes = notes  # of what is shown of credentials that are known, and is not good
         self._database = database
         self._hashes = hashes
         self._clock = clock
+        self._identities = identities
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._unknown: OrderedDict[str, float] = OrderedDict()  # until when an id is taken for none
-        self._again = KeyLookups(self._look_up, pause=0.0, most=_MOST_KEYS)
-        self._strangers = KeyLookups(self._look_up, pause=_STRANGERS_PAUSE, most=_MOST_WAITING)
+        self._again: KeyLookups[str, _Known] = KeyLookups(self._look_up, pause=0.0, most=_MOST_KEYS)
+        self._strangers: KeyLookups[str, _Known] = KeyLookups(self._look_up, pause=_STRANGERS_PAUSE, most=_MOST_WAITING)
         self._embeds = EmbedTokens(hashes)
         self._operators = OperatorKeys(database, hashes, clock)
         self._bad = BadCredentials()
@@ -85,6 +97,8 @@ class Authenticator:
         """Returns the principal of a credential that makes calls; None if the credential is bad."""
         if operator_keys.is_form(credential):
             return await self._operators.authenticate(credential)
+        if (identities := self._identities_for(credential)) is not None:
+            return await identities.authenticate(credential)
         known, principal = await self._found(credential)
         if known is None or principal is None or principal.kind is CallerKind.CODE:
             return None
@@ -94,13 +108,18 @@ class Authenticator:
         return principal
 
     async def exchanged(self, credential: str) -> Principal | None:
-        """Returns the principal of a credential that signs in: of an API key, or of a one-time code, which may have
-        been used; None if it is bad.
+        """Returns the principal of a credential that signs in: of an API key, of an identity token, or of a one-time
+        code, which may have been used; None if it is bad.
         """
+        if (identities := self._identities_for(credential)) is not None:
+            return await identities.authenticate(credential)
         _, principal = await self._found(credential)
         if principal is None or principal.kind not in (CallerKind.API_KEY, CallerKind.CODE):
             return None
         return principal
+
+    def _identities_for(self, credential: str) -> Identities | None:
+        return self._identities if identity_tokens.is_token(credential) else None
 
     async def _found(self, credential: str) -> tuple[_Known | None, Principal | None]:
         """Returns what is known of a credential, and its principal if it is good."""
@@ -123,6 +142,8 @@ class Authenticator:
         """Counts a bad credential and returns its refusal; a peer that repeats one too often is asked to wait. The
         audit trail gets a note where the credential names one that there is, or was.
         """
+        if (identities := self._identities_for(credential)) is not None:
+            return self._bad.refusal(peer, _TOKENS, identities.why_bad(credential))
         key_id = self._row(credential)[0]
         known = self._known.get(key_id or "")
         if known is not None and self._notes is not None:
@@ -138,6 +159,8 @@ class Authenticator:
         """
         if operator_keys.is_form(credential):
             return await self._confirm_operator(credential)
+        if (identities := self._identities_for(credential)) is not None:
+            return await identities.confirm(credential, last)
         try:
             known = await self._current_soon(last.key_id)
         except errors.StorageUnavailable:
@@ -159,6 +182,8 @@ class Authenticator:
         """Returns the principal of a good credential that was seen lately; None says nothing about the credential."""
         if operator_keys.is_form(credential):
             return self._operators.known(credential)
+        if (identities := self._identities_for(credential)) is not None:
+            return identities.known(credential)
         row_id, grant = self._row(credential)
         known = self._known.get(row_id or "")
         if known is None or known.fresh_until < time.monotonic() or known.key.kind is KeyKind.CODE:
@@ -253,7 +278,10 @@ class Authenticator:
         until = time.monotonic() + _FRESH_SECONDS
         async with self._database.transaction() as driver:
             found = await organizations.keys_with_organizations(driver, key_ids)
-        known = {key.key_id: _known(until, key, organization) for key, organization in found}
+            held = {} if self._identities is None else await self._identities.holders(driver, found)
+        known = {
+            key.key_id: _known(until, _held(key, held.get(key.key_id)), organization) for key, organization in found
+        }
         for key_id in key_ids:
             if key_id in known:
                 _remember(self._known, key_id, known[key_id])
@@ -278,8 +306,10 @@ class BadCredentials:
     def __len__(self) -> int:
         return len(self._windows)
 
-    def refusal(self, peer: str, key_id: str | None) -> Refused:
-        """Counts a bad credential and returns its refusal; key_id is None if it does not have the form of a key."""
+    def refusal(self, peer: str, key_id: str | None, why: str = _INVALID) -> Refused:
+        """Counts a bad credential and returns its refusal; key_id is None if it does not have the form of a key, and
+        _TOKENS for all identity tokens.
+        """
         now, who = time.monotonic(), (peer, key_id)
         window = self._windows.get(who)
         if window is None or window.ends <= now:
@@ -287,8 +317,8 @@ class BadCredentials:
             _remember(self._windows, who, window, most=_MOST_WINDOWS)
         window.bad += 1
         if window.bad <= _BAD_PER_WINDOW:
-            return _invalid()
-        which = "this bad API key" if key_id else "credentials that are no API keys"
+            return Refused(Reason.CREDENTIALS_INVALID, why)
+        which = _WHICH.get(key_id, "this bad API key")
         return Refused(
             Reason.AUTH_RATE_LIMIT,
             f"{which} came more than {_BAD_PER_WINDOW} times in {_WINDOW_SECONDS:.0f} seconds from this address",
@@ -297,13 +327,26 @@ class BadCredentials:
 
 
 def _invalid() -> Refused:
-    return Refused(Reason.CREDENTIALS_INVALID, "the API key is unknown, expired or revoked")
+    return Refused(Reason.CREDENTIALS_INVALID, _INVALID)
 
 
 def _key_id(credential: str) -> str | None:
     """Returns the public id in a credential of the right form."""
     found = _CREDENTIAL.fullmatch(credential)
     return found[1] if found else None
+
+
+def _held(key: ApiKey, holder: Holder | None) -> ApiKey:
+    """Returns a key with what its holder may do now, where an identity provider knows them; without a holder it is as
+    if revoked.
+    """
+    if key.identity is None:
+        return key
+    if holder is None:
+        return dataclasses.replace(key, revoked_at=key.revoked_at or key.created_at)
+    return dataclasses.replace(
+        key, scopes=tuple(sorted(holder.scopes)), role=holder.role, restriction=holder.restriction
+    )
 
 
 def _known(fresh_until: float, key: ApiKey, organization: Organization) -> _Known:
@@ -320,8 +363,13 @@ def _known(fresh_until: float, key: ApiKey, organization: Organization) -> _Know
         role=key.role,
         restriction=key.restriction,
         networks=key.networks,
+        identity=None if key.identity is None else _identity(key.identity),
     )
     return _Known(fresh_until=fresh_until, key=key, organization=organization, principal=principal)
+
+
+def _identity(of: SignedInIdentity) -> CallerIdentity:
+    return CallerIdentity(issuer=of.issuer, subject=of.subject, member=of.member, is_member=of.was_member)
 
 
 _KINDS = {

@@ -28,6 +28,8 @@ class CallerKind(enum.StrEnum):
     CODE = "code"  # which signs in, and may do nothing else
     EMBEDDED = "embedded"  # a panel in somebody else's page
     OPERATOR = "operator"  # who operates the deployment, and belongs to no organization
+    CERTIFICATE = "certificate"  # of the client's end of a connection
+    IDENTITY_TOKEN = "identity_token"  # noqa: S105 - a kind; of the organization's identity provider
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +48,23 @@ class EmbedGrant:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CallerIdentity:
+    """Somebody as an identity provider knows them. member is their subject among the organization's members, and
+    is_member whether they are one. session_hours is for how long they stay signed in.
+    """
+
+    issuer: str
+    subject: str
+    member: str
+    is_member: bool
+    session_hours: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """The maker of a call. The organization of a call comes from here and from nowhere else. key_id is the stored
-    credential: of an embed token its maker's. parent_key_id is the API key that all comes from. subject is whom
-    personal things belong to.
+    credential: of an embed token its maker's, and of an identity token, which is not stored, what stands for its issuer
+    and subject. parent_key_id is the API key that all comes from. subject is whom personal things belong to.
     """
 
     organization_id: int
@@ -64,6 +79,7 @@ class Principal:
     embed: EmbedGrant | None = None
     role: str = ""  # the name of the role that the scopes are of; empty where they were chosen one by one
     restriction: Restriction | None = None  # to a part of the organization
+    identity: CallerIdentity | None = None  # of an identity token, and of a session that comes from one
     networks: tuple[str, ...] = ()  # that calls must come from, in the notation of CIDR; none: any
 
     def may(self, scope: Scope) -> bool:

@@ -1,7 +1,8 @@
-"""Sign-ins: an API key or a one-time code is exchanged for a session, which is a short-lived key of the same table.
+"""Sign-ins: an API key, a one-time code or an identity token is exchanged for a session, which is a short-lived key of
+the same table.
 
-Sessions and codes come from an API key, their parent, whoever makes them: none outlives it. What happens is in the
-audit trail.
+Sessions and codes come from an API key, their parent, whoever makes them: none outlives it. A session that comes from
+an identity token has no parent: it follows its holder's membership. What happens is in the audit trail.
 """
 
 from collections.abc import Collection
@@ -10,7 +11,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from server.errors import Reason, Refused
-from server.organizations.api_key import CODE_LIFETIME, SESSION_IDLE, SESSION_LIFETIME, ApiKey, KeyKind
+from server.organizations.api_key import (
+    CODE_LIFETIME,
+    SESSION_IDLE,
+    SESSION_LIFETIME,
+    ApiKey,
+    KeyKind,
+    SignedInIdentity,
+)
 from server.organizations.audit_trail import Actor, Entry
 from server.organizations.organization import OrganizationFacts
 from server.store import organizations
@@ -19,9 +27,15 @@ from server.store.database import Database, Driver
 from server.tenancy import administration, api_keys, audit_trail, embed_tokens
 from server.tenancy.embed_tokens import EmbedTokens
 from server.tenancy.keyed_hashes import KeyedHashes
-from server.tenancy.principal import CallerKind, EmbedGrant, Principal, Scope
+from server.tenancy.principal import CallerIdentity, CallerKind, EmbedGrant, Principal, Scope
 
 _MOST_SESSIONS, _MOST_CODES = 1_000, 100  # of a key; the oldest make room
+_MOST_SESSIONS_OF_A_PERSON = 100  # whom an identity provider knows
+_BY: Final = {
+    CallerKind.API_KEY: "api key",
+    CallerKind.CODE: "one-time code",
+    CallerKind.IDENTITY_TOKEN: "identity token",
+}
 _NOT_FOR_PAGES: Final = frozenset({Scope.INGEST, Scope.BACKFILL})  # unless they are asked for
 NAMED: Final = "user:"  # in front of the names of people in subjects
 
@@ -67,13 +81,17 @@ class SignIns:
     async def _sign_in(self, principal: Principal, chosen: Collection[Scope], by: Actor) -> SignedIn | None:
         """Makes a session. The parent is held first, as those who revoke it do: nobody waits for each other."""
         async with self._database.transaction() as driver:
-            key, secret = await self._add(driver, principal, KeyKind.SESSION, chosen, principal.subject)
+            if principal.identity is not None:
+                key, secret = await self._add_of_identity(driver, principal, principal.identity, chosen)
+            else:
+                key, secret = await self._add(driver, principal, KeyKind.SESSION, chosen, principal.subject)
             if key is None:
                 return None
             if principal.kind is CallerKind.CODE and not await stored.use_code(driver, principal.key_id):
                 raise _CodeUsed
-            told = {"key": principal.parent_key_id, "subject": key.owner, "scopes": sorted(chosen)}
-            told["by"] = "one-time code" if principal.kind is CallerKind.CODE else "api key"
+            told = {"subject": key.owner, "scopes": sorted(chosen), "by": _BY[principal.kind]}
+            if principal.parent_key_id:
+                told["key"] = principal.parent_key_id
             entry = Entry(actor=by, action="session.created", subject=key.key_id, after=told)
             await audit_trail.record(driver, principal.organization_id, entry)
         return SignedIn(
@@ -86,10 +104,11 @@ class SignIns:
                 expires_at=key.expires_at,
                 idle_until=key.idle_until,
                 kind=CallerKind.SESSION,
-                parent_key_id=principal.parent_key_id,
+                parent_key_id=principal.parent_key_id or key.key_id,
                 subject=key.owner,
-                role=key.role,
+                role=key.role if principal.scopes == chosen else "",
                 restriction=key.restriction,
+                identity=principal.identity,
             ),
         )
 
@@ -131,7 +150,11 @@ class SignIns:
         origins: tuple[str, ...],
         expires_at: datetime,
     ) -> tuple[str, datetime]:
-        """Returns a token for an embedded panel, and when it ends: never later than the caller's own credential."""
+        """Returns a token for an embedded panel, and when it ends: never later than the caller's own credential.
+        Refuses callers whose credential is not stored: the token could not end with it.
+        """
+        if principal.kind in (CallerKind.IDENTITY_TOKEN, CallerKind.CERTIFICATE):
+            raise Refused(Reason.KEY_REQUIRED, "embed tokens are made with an API key or a session")
         ends = min(filter(None, (expires_at, principal.expires_at))).replace(microsecond=0)  # as tokens tell it
         grant = EmbedGrant(
             token_id=embed_tokens.token_id(),
@@ -183,6 +206,39 @@ class SignIns:
             idle_until=parent.now + SESSION_IDLE if is_session else None,
             role=principal.role if frozenset(scopes) == principal.scopes else "",
             restriction=principal.restriction,
+        )
+        await organizations.add_key(driver, key)
+        return key, new.secret
+
+    async def _add_of_identity(
+        self, driver: Driver, principal: Principal, identity: CallerIdentity, scopes: Collection[Scope]
+    ) -> tuple[ApiKey | None, str]:
+        """Stores a session of somebody whom an identity provider knows."""
+        now = await stored.make_room_of_identity(
+            driver, principal.organization_id, principal.subject, _MOST_SESSIONS_OF_A_PERSON
+        )
+        new = api_keys.new_key()
+        key = ApiKey(
+            key_id=new.key_id,
+            organization_id=principal.organization_id,
+            name="",
+            secret_hmac=self._hashes.key_hash(new.secret),
+            pepper_id=self._hashes.pepper_id,
+            scopes=tuple(sorted(scopes)),
+            created_at=now,
+            expires_at=now + min(SESSION_LIFETIME, timedelta(hours=identity.session_hours)),
+            revoked_at=None,
+            kind=KeyKind.SESSION,
+            subject=principal.subject,
+            idle_until=now + SESSION_IDLE,
+            role=principal.role,  # whose scopes are looked up again
+            restriction=principal.restriction,
+            identity=SignedInIdentity(
+                issuer=identity.issuer,
+                subject=identity.subject,
+                member=identity.member,
+                was_member=identity.is_member,
+            ),
         )
         await organizations.add_key(driver, key)
         return key, new.secret

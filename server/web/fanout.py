@@ -1,7 +1,8 @@
 """One stream of the service for all who read the same: each reader gets the newest message, and there is no queue.
 
-What is the same: organization, scopes and what a token is tied to, and the bytes of the request. A stream of the
-service is read with the credential of one reader. When that is refused, its readers end and another's takes over.
+What is the same: organization, scopes, the part that somebody is restricted to, what a token is tied to, and the bytes
+of the request. A stream of the service is read with the credential of one reader. When that is refused, its readers end
+and another's takes over.
 """
 
 import asyncio

@@ -65,9 +65,13 @@ class Readers:
 
 
 def _shared(session: account_service_pb2.Session) -> bytes:
-    """Returns what decides on what a session reads: its organization, its scopes, and what a token is tied to."""
+    """Returns what decides on what a session reads: its organization, its scopes, the part that it is restricted to,
+    and what a token is tied to.
+    """
     of = account_service_pb2.Session(scopes=session.scopes)
     of.organization.organization_handle = session.organization.organization_handle
+    if session.HasField("restriction"):
+        of.restriction.CopyFrom(session.restriction)
     if session.HasField("embed"):
         of.embed.CopyFrom(session.embed)
         del of.embed.origins[:]

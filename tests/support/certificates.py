@@ -10,6 +10,12 @@ subjectAltName = DNS:localhost, IP:127.0.0.1
 extendedKeyUsage = serverAuth
 [client]
 extendedKeyUsage = clientAuth
+[program]
+subjectAltName = URI:spiffe://example.org/collector, DNS:client
+extendedKeyUsage = clientAuth
+[two]
+subjectAltName = URI:spiffe://example.org/collector, URI:spiffe://example.org/other
+extendedKeyUsage = clientAuth
 """
 
 
@@ -23,11 +29,16 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificates:
-    """An authority, a server and a client that it vouches for, and a client that another one vouches for."""
+    """An authority, a server and clients that it vouches for, and a client that another one vouches for. program has a
+    SPIFFE id, and two has two of them.
+    """
 
     authority: Pair
     server: Pair
     client: Pair
+    nobody: Pair
+    program: Pair
+    two: Pair
     stranger: Pair
 
 
@@ -40,6 +51,9 @@ def make(folder: pathlib.Path) -> Certificates:
         authority=authority,
         server=_signed(folder, "server", "server", authority, extensions),
         client=_signed(folder, "client", "client", authority, extensions),
+        nobody=_signed(folder, "nobody", "client", authority, extensions),
+        program=_signed(folder, "program", "program", authority, extensions),
+        two=_signed(folder, "two", "two", authority, extensions),
         stranger=_signed(folder, "stranger", "client", foreign, extensions),
     )
 

@@ -577,7 +577,7 @@ def test_a_row_has_all_that_its_request_can_name(rpc: str) -> None:
 _WORDS = {"order_by", "currency", "prefix", "search", "reason", "note", "breakdown", "handoff_reason", "channel"}
 _WORDS |= {"action_prefix", "stage", "reached_stage", "group_by", "dimension", "metrics"}
 _WORDS |= {"etag"}  # how often a content gap or a dashboard was changed: it names nobody's
-_WORDS |= {"scopes", "subject", "rpcs", "origins", "api_key", "code", "title"}
+_WORDS |= {"scopes", "subject", "rpcs", "origins", "api_key", "code", "identity_token", "title"}
 _WORDS |= {"token"}  # of a link in a mail: it says itself whose it is, as a key does
 _WORDS |= {"table"}  # of a file
 _WORDS |= {"kind"}  # of tasks

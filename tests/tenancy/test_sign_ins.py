@@ -158,7 +158,7 @@ async def test_a_flood_of_bad_sign_ins_keeps_nobody_out(accounts: Accounts) -> N
     session = await signed_in(caller)
     assert set(await flood) == {"CREDENTIALS_INVALID"}
     await one(session, "AccountService/GetSession")
-    assert await why(caller, "AccountService/SignIn", {"api_key": "x" * 5_000}) == "REQUEST_TOO_LARGE"
+    assert await why(caller, "AccountService/SignIn", {"api_key": "x" * 13_000}) == "REQUEST_TOO_LARGE"
 
 
 async def test_sign_ins_are_in_the_audit_trail_without_secrets(accounts: Accounts) -> None:

@@ -33,6 +33,7 @@ DEPLOY = "docs/operations/deploy.md"
 FOREIGN = {
     "SO_REUSEPORT",
     "SETTINGS_MAX_CONCURRENT_STREAMS",
+    "SSL_CERT_FILE",
     "NOT_SERVING",
     "ERROR_REASON_",
     "DATABASE_URL",

@@ -63,7 +63,8 @@ func NewSession(message *tallywirev1.Session) Session {
 }
 
 // SessionID is the public id of the session or key: it tells sessions apart, and opens nothing. For an embed
-// token an id of its own.
+// token an id of its own; for an identity token "oidc:" and a digest of its issuer and subject, for a
+// certificate "cert:" and a digest of what it says.
 func (v Session) SessionID() string {
 	return v.message.GetSessionId()
 }
@@ -74,8 +75,9 @@ func (v Session) Kind() tallywirev1.CredentialKind {
 }
 
 // Subject is whom personal things belong to. For a key, and for sessions from it, "key:" and the key's id,
-// unless a code named somebody else ("user:" and that name). Empty for an embed token, which has nothing
-// personal.
+// unless a code named somebody else ("user:" and that name). For an identity token "user:oidc:", a digest of its
+// issuer, ":" and its subject. For a certificate "certificate:" and its SPIFFE id or CN=NAME. Empty for an embed
+// token, which has nothing personal.
 func (v Session) Subject() string {
 	return v.message.GetSubject()
 }

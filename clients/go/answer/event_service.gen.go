@@ -151,7 +151,7 @@ func (v ReplacedEvent) Reason() string {
 	return v.message.GetReason()
 }
 
-// KeyID is the API key of the request.
+// KeyID is the API key of the request; of an identity token "oidc:" and a digest of its issuer and subject.
 func (v ReplacedEvent) KeyID() string {
 	return v.message.GetKeyId()
 }

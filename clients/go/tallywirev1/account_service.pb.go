@@ -35,6 +35,10 @@ const (
 	CredentialKind_CREDENTIAL_KIND_SESSION CredentialKind = 2
 	// An embed token.
 	CredentialKind_CREDENTIAL_KIND_EMBED_TOKEN CredentialKind = 3
+	// A token of the organization's identity provider.
+	CredentialKind_CREDENTIAL_KIND_IDENTITY_TOKEN CredentialKind = 4
+	// A client certificate.
+	CredentialKind_CREDENTIAL_KIND_CERTIFICATE CredentialKind = 5
 )
 
 // Enum value maps for CredentialKind.
@@ -44,12 +48,16 @@ var (
 		1: "CREDENTIAL_KIND_API_KEY",
 		2: "CREDENTIAL_KIND_SESSION",
 		3: "CREDENTIAL_KIND_EMBED_TOKEN",
+		4: "CREDENTIAL_KIND_IDENTITY_TOKEN",
+		5: "CREDENTIAL_KIND_CERTIFICATE",
 	}
 	CredentialKind_value = map[string]int32{
-		"CREDENTIAL_KIND_UNSPECIFIED": 0,
-		"CREDENTIAL_KIND_API_KEY":     1,
-		"CREDENTIAL_KIND_SESSION":     2,
-		"CREDENTIAL_KIND_EMBED_TOKEN": 3,
+		"CREDENTIAL_KIND_UNSPECIFIED":    0,
+		"CREDENTIAL_KIND_API_KEY":        1,
+		"CREDENTIAL_KIND_SESSION":        2,
+		"CREDENTIAL_KIND_EMBED_TOKEN":    3,
+		"CREDENTIAL_KIND_IDENTITY_TOKEN": 4,
+		"CREDENTIAL_KIND_CERTIFICATE":    5,
 	}
 )
 
@@ -142,6 +150,7 @@ type SignInRequest struct {
 	//
 	//	*SignInRequest_ApiKey
 	//	*SignInRequest_Code
+	//	*SignInRequest_IdentityToken
 	Credential isSignInRequest_Credential `protobuf_oneof:"credential"`
 	// scopes are those that the session gets: at most those of the credential (SCOPE_MISSING). Unset: all of them but
 	// ingest and backfill, which pages do not need.
@@ -205,6 +214,15 @@ func (x *SignInRequest) GetCode() string {
 	return ""
 }
 
+func (x *SignInRequest) GetIdentityToken() string {
+	if x != nil {
+		if x, ok := x.Credential.(*SignInRequest_IdentityToken); ok {
+			return x.IdentityToken
+		}
+	}
+	return ""
+}
+
 func (x *SignInRequest) GetScopes() []string {
 	if x != nil {
 		return x.Scopes
@@ -226,9 +244,16 @@ type SignInRequest_Code struct {
 	Code string `protobuf:"bytes,2,opt,name=code,proto3,oneof"`
 }
 
+type SignInRequest_IdentityToken struct {
+	// identity_token is a token (JWT) of the organization's identity provider.
+	IdentityToken string `protobuf:"bytes,3,opt,name=identity_token,json=identityToken,proto3,oneof"`
+}
+
 func (*SignInRequest_ApiKey) isSignInRequest_Credential() {}
 
 func (*SignInRequest_Code) isSignInRequest_Credential() {}
+
+func (*SignInRequest_IdentityToken) isSignInRequest_Credential() {}
 
 // SignInResponse holds a session.
 type SignInResponse struct {
@@ -447,12 +472,14 @@ func (x *GetSessionResponse) GetSession() *Session {
 type Session struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// session_id is the public id of the session or key: it tells sessions apart, and opens nothing. For an embed token an
-	// id of its own.
+	// id of its own; for an identity token "oidc:" and a digest of its issuer and subject, for a certificate
+	// "cert:" and a digest of what it says.
 	SessionId string `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	// kind is what the credential is.
 	Kind CredentialKind `protobuf:"varint,2,opt,name=kind,proto3,enum=tallywire.v1.CredentialKind" json:"kind,omitempty"`
 	// subject is whom personal things belong to. For a key, and for sessions from it, "key:" and the key's id, unless a
-	// code named somebody else ("user:" and that name). Empty for an embed token, which has nothing personal.
+	// code named somebody else ("user:" and that name). For an identity token "user:oidc:", a digest of its issuer, ":" and
+	// its subject. For a certificate "certificate:" and its SPIFFE id or CN=NAME. Empty for an embed token, which has nothing personal.
 	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
 	// scopes are what the caller may do: "read", "events", "edit", "admin" and so on. admin contains all others.
 	Scopes []string `protobuf:"bytes,4,rep,name=scopes,proto3" json:"scopes,omitempty"`
@@ -1291,13 +1318,14 @@ var File_tallywire_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\"tallywire/v1/account_service.proto\x12\ftallywire.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tallywire/v1/answer.proto\x1a\x17tallywire/v1/time.proto\"l\n" +
+	"\"tallywire/v1/account_service.proto\x12\ftallywire.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tallywire/v1/answer.proto\x1a\x17tallywire/v1/time.proto\"\x8f\x01\n" +
 	"\rSignInRequest\x12\x19\n" +
 	"\aapi_key\x18\x01 \x01(\tH\x00R\x06apiKey\x12\x14\n" +
-	"\x04code\x18\x02 \x01(\tH\x00R\x04code\x12\x16\n" +
+	"\x04code\x18\x02 \x01(\tH\x00R\x04code\x12'\n" +
+	"\x0eidentity_token\x18\x03 \x01(\tH\x00R\ridentityToken\x12\x16\n" +
 	"\x06scopes\x18\x04 \x03(\tR\x06scopesB\f\n" +
 	"\n" +
-	"credentialJ\x04\b\x03\x10\x04\"a\n" +
+	"credential\"a\n" +
 	"\x0eSignInResponse\x12\x1e\n" +
 	"\n" +
 	"credential\x18\x01 \x01(\tR\n" +
@@ -1376,12 +1404,14 @@ const file_tallywire_v1_account_service_proto_rawDesc = "" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\"X\n" +
 	"\x19UpdatePreferencesResponse\x12;\n" +
-	"\vpreferences\x18\x01 \x01(\v2\x19.tallywire.v1.PreferencesR\vpreferences*\x8c\x01\n" +
+	"\vpreferences\x18\x01 \x01(\v2\x19.tallywire.v1.PreferencesR\vpreferences*\xd1\x01\n" +
 	"\x0eCredentialKind\x12\x1f\n" +
 	"\x1bCREDENTIAL_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17CREDENTIAL_KIND_API_KEY\x10\x01\x12\x1b\n" +
 	"\x17CREDENTIAL_KIND_SESSION\x10\x02\x12\x1f\n" +
-	"\x1bCREDENTIAL_KIND_EMBED_TOKEN\x10\x03*?\n" +
+	"\x1bCREDENTIAL_KIND_EMBED_TOKEN\x10\x03\x12\"\n" +
+	"\x1eCREDENTIAL_KIND_IDENTITY_TOKEN\x10\x04\x12\x1f\n" +
+	"\x1bCREDENTIAL_KIND_CERTIFICATE\x10\x05*?\n" +
 	"\x05Theme\x12\x15\n" +
 	"\x11THEME_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vTHEME_LIGHT\x10\x01\x12\x0e\n" +
@@ -1491,6 +1521,7 @@ func file_tallywire_v1_account_service_proto_init() {
 	file_tallywire_v1_account_service_proto_msgTypes[0].OneofWrappers = []any{
 		(*SignInRequest_ApiKey)(nil),
 		(*SignInRequest_Code)(nil),
+		(*SignInRequest_IdentityToken)(nil),
 	}
 	file_tallywire_v1_account_service_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}

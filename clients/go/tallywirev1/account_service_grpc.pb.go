@@ -38,12 +38,14 @@ const (
 // A session is a short-lived key: its credential is sent as "authorization: Bearer CREDENTIAL" like an API key, is
 // checked by the same code, and is refused within the same 10 seconds once it, or the key that it comes from, is
 // revoked. It ends after 12 hours without a call, 7 days after the sign-in at the latest, and never later than its key.
+// One that comes from an identity token ends a day after the sign-in, or as the operator has set it, and has no key: it
+// follows what the organization says of its member, and is refused within the same 10 seconds once the member is removed.
 //
 // Personal things (preferences, personal dashboards) belong to the subject of the caller, which is never shared between
 // organizations. All RPCs but SignIn need the scope read.
 type AccountServiceClient interface {
-	// SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no "authorization"
-	// metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
+	// SignIn exchanges an API key, a one-time code or an identity token for a session. It is the one RPC that needs no
+	// "authorization" metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
 	// with AUTH_RATE_LIMIT where one address repeats it too often; a key without the scope read with PERMISSION_DENIED
 	// (SCOPE_MISSING). Sign-ins are in the audit trail. A call whose outcome is unknown may be repeated with an API key: it
 	// makes another session. With a code it may not.
@@ -55,15 +57,15 @@ type AccountServiceClient interface {
 	// embed tokens may call it, too.
 	GetSession(ctx context.Context, in *GetSessionRequest, opts ...grpc.CallOption) (*GetSessionResponse, error)
 	// CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into the fragment of a link
-	// (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session or an
-	// embed token is refused (KEY_REQUIRED).
+	// (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session, an
+	// identity token or an embed token is refused (KEY_REQUIRED).
 	CreateSignInCode(ctx context.Context, in *CreateSignInCodeRequest, opts ...grpc.CallOption) (*CreateSignInCodeResponse, error)
 	// CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs, is tied to a filter
 	// that it cannot leave off, and ends after an hour at most. Whoever sees the page can ask what its token may ask, so
 	// users and conversations are not shown one by one: states of now have no conversations, and QueryMetrics by "user" is
 	// refused (EMBED_NOT_ALLOWED). Your backend calls this for a person whom it has signed in,
 	// and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the session
-	// that made it.
+	// that made it. Identity tokens and certificates make none (KEY_REQUIRED).
 	CreateEmbedToken(ctx context.Context, in *CreateEmbedTokenRequest, opts ...grpc.CallOption) (*CreateEmbedTokenResponse, error)
 	// GetPreferences returns what the caller's subject has chosen.
 	GetPreferences(ctx context.Context, in *GetPreferencesRequest, opts ...grpc.CallOption) (*GetPreferencesResponse, error)
@@ -159,12 +161,14 @@ func (c *accountServiceClient) UpdatePreferences(ctx context.Context, in *Update
 // A session is a short-lived key: its credential is sent as "authorization: Bearer CREDENTIAL" like an API key, is
 // checked by the same code, and is refused within the same 10 seconds once it, or the key that it comes from, is
 // revoked. It ends after 12 hours without a call, 7 days after the sign-in at the latest, and never later than its key.
+// One that comes from an identity token ends a day after the sign-in, or as the operator has set it, and has no key: it
+// follows what the organization says of its member, and is refused within the same 10 seconds once the member is removed.
 //
 // Personal things (preferences, personal dashboards) belong to the subject of the caller, which is never shared between
 // organizations. All RPCs but SignIn need the scope read.
 type AccountServiceServer interface {
-	// SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no "authorization"
-	// metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
+	// SignIn exchanges an API key, a one-time code or an identity token for a session. It is the one RPC that needs no
+	// "authorization" metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
 	// with AUTH_RATE_LIMIT where one address repeats it too often; a key without the scope read with PERMISSION_DENIED
 	// (SCOPE_MISSING). Sign-ins are in the audit trail. A call whose outcome is unknown may be repeated with an API key: it
 	// makes another session. With a code it may not.
@@ -176,15 +180,15 @@ type AccountServiceServer interface {
 	// embed tokens may call it, too.
 	GetSession(context.Context, *GetSessionRequest) (*GetSessionResponse, error)
 	// CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into the fragment of a link
-	// (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session or an
-	// embed token is refused (KEY_REQUIRED).
+	// (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session, an
+	// identity token or an embed token is refused (KEY_REQUIRED).
 	CreateSignInCode(context.Context, *CreateSignInCodeRequest) (*CreateSignInCodeResponse, error)
 	// CreateEmbedToken makes a token for a panel within somebody else's page: it may call a few RPCs, is tied to a filter
 	// that it cannot leave off, and ends after an hour at most. Whoever sees the page can ask what its token may ask, so
 	// users and conversations are not shown one by one: states of now have no conversations, and QueryMetrics by "user" is
 	// refused (EMBED_NOT_ALLOWED). Your backend calls this for a person whom it has signed in,
 	// and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the session
-	// that made it.
+	// that made it. Identity tokens and certificates make none (KEY_REQUIRED).
 	CreateEmbedToken(context.Context, *CreateEmbedTokenRequest) (*CreateEmbedTokenResponse, error)
 	// GetPreferences returns what the caller's subject has chosen.
 	GetPreferences(context.Context, *GetPreferencesRequest) (*GetPreferencesResponse, error)

@@ -197,6 +197,10 @@ const (
 	ActorKind_ACTOR_KIND_OPERATOR ActorKind = 2
 	// The service by itself.
 	ActorKind_ACTOR_KIND_SERVICE ActorKind = 3
+	// Somebody with a token of the organization's identity provider.
+	ActorKind_ACTOR_KIND_IDENTITY ActorKind = 4
+	// A program by its client certificate.
+	ActorKind_ACTOR_KIND_CERTIFICATE ActorKind = 5
 )
 
 // Enum value maps for ActorKind.
@@ -206,12 +210,16 @@ var (
 		1: "ACTOR_KIND_API_KEY",
 		2: "ACTOR_KIND_OPERATOR",
 		3: "ACTOR_KIND_SERVICE",
+		4: "ACTOR_KIND_IDENTITY",
+		5: "ACTOR_KIND_CERTIFICATE",
 	}
 	ActorKind_value = map[string]int32{
 		"ACTOR_KIND_UNSPECIFIED": 0,
 		"ACTOR_KIND_API_KEY":     1,
 		"ACTOR_KIND_OPERATOR":    2,
 		"ACTOR_KIND_SERVICE":     3,
+		"ACTOR_KIND_IDENTITY":    4,
+		"ACTOR_KIND_CERTIFICATE": 5,
 	}
 )
 
@@ -1010,7 +1018,8 @@ type ListAuditEntriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// actor_kind keeps the entries of actors of a kind.
 	ActorKind ActorKind `protobuf:"varint,1,opt,name=actor_kind,json=actorKind,proto3,enum=tallywire.v1.ActorKind" json:"actor_kind,omitempty"`
-	// actor_id keeps the entries of one actor: the id of a key, or the name of an operator.
+	// actor_id keeps the entries of one actor: the id of an API key, SUBJECT|ISSUER of an identity token, the SPIFFE
+	// id or CN=NAME of a certificate, or the name of an operator.
 	ActorId string `protobuf:"bytes,2,opt,name=actor_id,json=actorId,proto3" json:"actor_id,omitempty"`
 	// action_prefix keeps the entries whose action begins like this: "key." or "key.revoked".
 	ActionPrefix string `protobuf:"bytes,3,opt,name=action_prefix,json=actionPrefix,proto3" json:"action_prefix,omitempty"`
@@ -1171,7 +1180,7 @@ func (x *ListAuditEntriesResponse) GetNextPageToken() string {
 	return ""
 }
 
-// AuditEntry is an act of administration; or reads, refusals or bad credentials of a minute, counted.
+// AuditEntry is an act of administration.
 type AuditEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// number is 1, 2, 3 … of the organization, without gaps.
@@ -1180,7 +1189,8 @@ type AuditEntry struct {
 	At *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
 	// actor_kind is who did it.
 	ActorKind ActorKind `protobuf:"varint,3,opt,name=actor_kind,json=actorKind,proto3,enum=tallywire.v1.ActorKind" json:"actor_kind,omitempty"`
-	// actor_id is the id of the API key, or the name of the operator; of an operator who calls over gRPC the id of the key.
+	// actor_id is the id of the API key, SUBJECT|ISSUER of the identity token (its first 256 bytes), the SPIFFE id or
+	// CN=NAME of the certificate, or the name of the operator.
 	ActorId string `protobuf:"bytes,4,opt,name=actor_id,json=actorId,proto3" json:"actor_id,omitempty"`
 	// peer is the address from which it was asked for; empty where it is not known.
 	Peer string `protobuf:"bytes,5,opt,name=peer,proto3" json:"peer,omitempty"`
@@ -1194,12 +1204,7 @@ type AuditEntry struct {
 	After *structpb.Struct `protobuf:"bytes,9,opt,name=after,proto3" json:"after,omitempty"`
 	// hash is the SHA-256 of the entry and of the hash before it, in hexadecimal digits. Whoever notes that of the newest
 	// entry can tell later whether the trail up to there is still the same.
-	Hash string `protobuf:"bytes,10,opt,name=hash,proto3" json:"hash,omitempty"`
-	// hashed is the text that hash is the SHA-256 of, in UTF-8: whoever has the entries can verify the trail without the
-	// service. It is a JSON array: the form of the text, 1; a number that stands for the organization; number; at in
-	// microseconds since 1970; the kind of the actor; actor_id; peer; action; subject; before and after as JSON texts;
-	// and the hash of the entry before, which is 64 zeros for the first one.
-	Hashed        string `protobuf:"bytes,11,opt,name=hashed,proto3" json:"hashed,omitempty"`
+	Hash          string `protobuf:"bytes,10,opt,name=hash,proto3" json:"hash,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1304,13 +1309,6 @@ func (x *AuditEntry) GetHash() string {
 	return ""
 }
 
-func (x *AuditEntry) GetHashed() string {
-	if x != nil {
-		return x.Hashed
-	}
-	return ""
-}
-
 var File_tallywire_v1_audit_service_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_audit_service_proto_rawDesc = "" +
@@ -1389,7 +1387,7 @@ const file_tallywire_v1_audit_service_proto_rawDesc = "" +
 	"page_token\x18\b \x01(\tR\tpageToken\"v\n" +
 	"\x18ListAuditEntriesResponse\x122\n" +
 	"\aentries\x18\x01 \x03(\v2\x18.tallywire.v1.AuditEntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf5\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xdd\x02\n" +
 	"\n" +
 	"AuditEntry\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x03R\x06number\x12*\n" +
@@ -1403,8 +1401,7 @@ const file_tallywire_v1_audit_service_proto_rawDesc = "" +
 	"\x06before\x18\b \x01(\v2\x17.google.protobuf.StructR\x06before\x12-\n" +
 	"\x05after\x18\t \x01(\v2\x17.google.protobuf.StructR\x05after\x12\x12\n" +
 	"\x04hash\x18\n" +
-	" \x01(\tR\x04hash\x12\x16\n" +
-	"\x06hashed\x18\v \x01(\tR\x06hashed*\xbf\x03\n" +
+	" \x01(\tR\x04hash*\xbf\x03\n" +
 	"\x0eDifferenceKind\x12\x1f\n" +
 	"\x1bDIFFERENCE_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16DIFFERENCE_KIND_FIGURE\x10\x01\x12\x1a\n" +
@@ -1428,12 +1425,14 @@ const file_tallywire_v1_audit_service_proto_rawDesc = "" +
 	"\x11FIGURE_PART_COUNT\x10\x01\x12\x13\n" +
 	"\x0fFIGURE_PART_SUM\x10\x02\x12\x19\n" +
 	"\x15FIGURE_PART_HISTOGRAM\x10\x03\x12\x18\n" +
-	"\x14FIGURE_PART_DISTINCT\x10\x04*p\n" +
+	"\x14FIGURE_PART_DISTINCT\x10\x04*\xa5\x01\n" +
 	"\tActorKind\x12\x1a\n" +
 	"\x16ACTOR_KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12ACTOR_KIND_API_KEY\x10\x01\x12\x17\n" +
 	"\x13ACTOR_KIND_OPERATOR\x10\x02\x12\x16\n" +
-	"\x12ACTOR_KIND_SERVICE\x10\x032\xa9\x02\n" +
+	"\x12ACTOR_KIND_SERVICE\x10\x03\x12\x17\n" +
+	"\x13ACTOR_KIND_IDENTITY\x10\x04\x12\x1a\n" +
+	"\x16ACTOR_KIND_CERTIFICATE\x10\x052\xa9\x02\n" +
 	"\fAuditService\x12Z\n" +
 	"\rVerifyMetrics\x12\".tallywire.v1.VerifyMetricsRequest\x1a#.tallywire.v1.VerifyMetricsResponse0\x01\x12Z\n" +
 	"\rRepairMetrics\x12\".tallywire.v1.RepairMetricsRequest\x1a#.tallywire.v1.RepairMetricsResponse0\x01\x12a\n" +

@@ -81,9 +81,11 @@ const (
 	// INVALID_ARGUMENT. A question is larger than 64 KiB, or a batch has more than 4 KiB beside its events. Metadata:
 	// limit, in bytes.
 	ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE ErrorReason = 23
-	// UNAUTHENTICATED. There is no "authorization" metadata, or it does not have the form "Bearer KEY".
+	// UNAUTHENTICATED. There is no "authorization" metadata, or it does not have the form "Bearer KEY"; or there is none,
+	// and the client's certificate does not stand for anybody.
 	ErrorReason_ERROR_REASON_CREDENTIALS_MISSING ErrorReason = 30
-	// UNAUTHENTICATED. The key is unknown, expired or revoked, or its organization was revoked.
+	// UNAUTHENTICATED. The key is unknown, expired or revoked, or its organization was revoked. Of an identity token the
+	// message says what is wrong with it.
 	ErrorReason_ERROR_REASON_CREDENTIALS_INVALID ErrorReason = 31
 	// UNAUTHENTICATED. More than one credential was sent.
 	ErrorReason_ERROR_REASON_AMBIGUOUS_CREDENTIALS ErrorReason = 32
@@ -349,46 +351,12 @@ const (
 	ErrorReason_ERROR_REASON_RESTRICTED ErrorReason = 280
 	// PERMISSION_DENIED. The credential may not be used from the address that the call came from. Metadata: networks.
 	ErrorReason_ERROR_REASON_NETWORK_NOT_ALLOWED ErrorReason = 281
-	// PERMISSION_DENIED. This is for operators of the deployment. Metadata: setting, where it is one.
-	ErrorReason_ERROR_REASON_OPERATOR_REQUIRED ErrorReason = 290
-	// PERMISSION_DENIED. An operator's key is in no organization: it may call AdminService and nothing else.
-	ErrorReason_ERROR_REASON_NOT_FOR_OPERATORS ErrorReason = 291
-	// NOT_FOUND. There is no organization of this name that the caller may administer. Metadata: organization.
-	ErrorReason_ERROR_REASON_ORGANIZATION_NOT_FOUND ErrorReason = 292
-	// ALREADY_EXISTS. There is an organization of this name, or one was made with this request_id that is not the same.
-	// Metadata: organization.
-	ErrorReason_ERROR_REASON_ORGANIZATION_EXISTS ErrorReason = 293
-	// FAILED_PRECONDITION. The organization is revoked, which is for good. Metadata: organization.
-	ErrorReason_ERROR_REASON_ORGANIZATION_REVOKED ErrorReason = 294
-	// NOT_FOUND. The organization has no API key of this id, or none that is good, where that is needed. Metadata: key.
-	ErrorReason_ERROR_REASON_KEY_NOT_FOUND ErrorReason = 295
-	// ALREADY_EXISTS. A key was made with this request_id. Its secret cannot be shown again: rotate that key. Metadata: key.
-	ErrorReason_ERROR_REASON_KEY_EXISTS ErrorReason = 296
-	// RESOURCE_EXHAUSTED without RetryInfo. The organization has as many good API keys as it may have: revoke one.
-	// Metadata: limit.
-	ErrorReason_ERROR_REASON_KEY_LIMIT ErrorReason = 297
-	// FAILED_PRECONDITION. No other key of the organization with the scope admin is good for as long as this one: make
-	// one first, or ask the operator. Metadata: key.
-	ErrorReason_ERROR_REASON_LAST_ADMIN_KEY ErrorReason = 298
-	// NOT_FOUND. The organization has no role of this name. Metadata: role.
-	ErrorReason_ERROR_REASON_ROLE_NOT_FOUND ErrorReason = 299
-	// RESOURCE_EXHAUSTED without RetryInfo. The organization has as many roles of its own as it may have: delete one.
-	// Metadata: limit.
-	ErrorReason_ERROR_REASON_ROLE_LIMIT ErrorReason = 300
-	// FAILED_PRECONDITION. Members have this role: give them another one first. Metadata: role.
-	ErrorReason_ERROR_REASON_ROLE_IN_USE ErrorReason = 301
-	// NOT_FOUND. The organization has no member of this subject.
-	ErrorReason_ERROR_REASON_MEMBER_NOT_FOUND ErrorReason = 302
-	// RESOURCE_EXHAUSTED without RetryInfo. The organization has as many members as it may have: remove one. Metadata:
-	// limit.
-	ErrorReason_ERROR_REASON_MEMBER_LIMIT ErrorReason = 303
-	// NOT_FOUND. There is no such task (any more) that the caller may see. Metadata: task.
-	ErrorReason_ERROR_REASON_TASK_NOT_FOUND ErrorReason = 304
-	// FAILED_PRECONDITION. The task cannot be retried or cancelled in the state that it has, or one of its like is under
-	// way. Metadata: task, state.
-	ErrorReason_ERROR_REASON_TASK_STATE ErrorReason = 305
-	// NOT_FOUND. The organization, or the service, has no such schedule. Metadata: schedule.
-	ErrorReason_ERROR_REASON_SCHEDULE_NOT_FOUND ErrorReason = 306
+	// PERMISSION_DENIED. The identity token or the certificate is good, but its holder has no role in the organization: no
+	// claim gives one, there is no such role, or membership is required. The message says which.
+	ErrorReason_ERROR_REASON_NO_ROLE ErrorReason = 282
+	// UNAVAILABLE with RetryInfo. The keys of the identity provider cannot be fetched, so nobody can say whether the token
+	// is good.
+	ErrorReason_ERROR_REASON_IDENTITY_PROVIDER_UNAVAILABLE ErrorReason = 283
 )
 
 // Enum value maps for ErrorReason.
@@ -520,168 +488,138 @@ var (
 		268: "ERROR_REASON_METRIC_NOT_ADDITIVE",
 		280: "ERROR_REASON_RESTRICTED",
 		281: "ERROR_REASON_NETWORK_NOT_ALLOWED",
-		290: "ERROR_REASON_OPERATOR_REQUIRED",
-		291: "ERROR_REASON_NOT_FOR_OPERATORS",
-		292: "ERROR_REASON_ORGANIZATION_NOT_FOUND",
-		293: "ERROR_REASON_ORGANIZATION_EXISTS",
-		294: "ERROR_REASON_ORGANIZATION_REVOKED",
-		295: "ERROR_REASON_KEY_NOT_FOUND",
-		296: "ERROR_REASON_KEY_EXISTS",
-		297: "ERROR_REASON_KEY_LIMIT",
-		298: "ERROR_REASON_LAST_ADMIN_KEY",
-		299: "ERROR_REASON_ROLE_NOT_FOUND",
-		300: "ERROR_REASON_ROLE_LIMIT",
-		301: "ERROR_REASON_ROLE_IN_USE",
-		302: "ERROR_REASON_MEMBER_NOT_FOUND",
-		303: "ERROR_REASON_MEMBER_LIMIT",
-		304: "ERROR_REASON_TASK_NOT_FOUND",
-		305: "ERROR_REASON_TASK_STATE",
-		306: "ERROR_REASON_SCHEDULE_NOT_FOUND",
+		282: "ERROR_REASON_NO_ROLE",
+		283: "ERROR_REASON_IDENTITY_PROVIDER_UNAVAILABLE",
 	}
 	ErrorReason_value = map[string]int32{
-		"ERROR_REASON_UNSPECIFIED":               0,
-		"ERROR_REASON_MALFORMED_MESSAGE":         1,
-		"ERROR_REASON_REQUIRED_FIELD":            2,
-		"ERROR_REASON_FIELD_TOO_LONG":            3,
-		"ERROR_REASON_NUL_CHARACTER":             4,
-		"ERROR_REASON_INVALID_CHARACTER":         5,
-		"ERROR_REASON_PLACEHOLDER_ID":            6,
-		"ERROR_REASON_INVALID_EVENT_TYPE":        7,
-		"ERROR_REASON_INVALID_TIMESTAMP":         8,
-		"ERROR_REASON_INVALID_ENUM":              9,
-		"ERROR_REASON_INVALID_VALUE":             10,
-		"ERROR_REASON_VALUE_OUT_OF_RANGE":        11,
-		"ERROR_REASON_NOT_A_NUMBER":              12,
-		"ERROR_REASON_DETAIL_MISMATCH":           13,
-		"ERROR_REASON_TOO_MANY_PROPERTIES":       14,
-		"ERROR_REASON_PROPERTIES_TOO_DEEP":       15,
-		"ERROR_REASON_PROPERTIES_TOO_LARGE":      16,
-		"ERROR_REASON_EVENT_TOO_LARGE":           17,
-		"ERROR_REASON_TOO_MANY_EVENTS":           18,
-		"ERROR_REASON_EVENT_TOO_OLD":             19,
-		"ERROR_REASON_EVENT_IN_FUTURE":           20,
-		"ERROR_REASON_EVENT_ID_CONFLICT":         21,
-		"ERROR_REASON_INVALID_DURATION":          22,
-		"ERROR_REASON_REQUEST_TOO_LARGE":         23,
-		"ERROR_REASON_CREDENTIALS_MISSING":       30,
-		"ERROR_REASON_CREDENTIALS_INVALID":       31,
-		"ERROR_REASON_AMBIGUOUS_CREDENTIALS":     32,
-		"ERROR_REASON_AUTH_RATE_LIMIT":           33,
-		"ERROR_REASON_SCOPE_MISSING":             34,
-		"ERROR_REASON_TENANT_SUSPENDED":          35,
-		"ERROR_REASON_INVALID_TIME_RANGE":        40,
-		"ERROR_REASON_TIME_RANGE_TOO_LARGE":      41,
-		"ERROR_REASON_TIME_BEFORE_FLOOR":         42,
-		"ERROR_REASON_INVALID_TIME_ZONE":         43,
-		"ERROR_REASON_TOO_MANY_POINTS":           44,
-		"ERROR_REASON_UNKNOWN_METRIC":            45,
-		"ERROR_REASON_TOO_MANY_METRICS":          46,
-		"ERROR_REASON_TOO_MANY_FILTERS":          47,
-		"ERROR_REASON_AGENT_NOT_FOUND":           48,
-		"ERROR_REASON_CARDINALITY_OVERFLOW":      49,
-		"ERROR_REASON_UNKNOWN_FIELD":             50,
-		"ERROR_REASON_UNKNOWN_DIMENSION":         51,
-		"ERROR_REASON_PAIR_NOT_KEPT":             52,
-		"ERROR_REASON_PAIR_INCOMPLETE":           53,
-		"ERROR_REASON_PAGE_TOKEN_INVALID":        54,
-		"ERROR_REASON_PAGE_TOKEN_MISMATCH":       55,
-		"ERROR_REASON_PAGE_TOKEN_EXPIRED":        56,
-		"ERROR_REASON_ROWS_TOKEN_INVALID":        120,
-		"ERROR_REASON_ROWS_TOKEN_EXPIRED":        121,
-		"ERROR_REASON_TOO_MANY_VALUES":           57,
-		"ERROR_REASON_CHANGES_NOT_KEPT":          58,
-		"ERROR_REASON_RAW_EVENTS_GONE":           59,
-		"ERROR_REASON_TEAM_NOT_FOUND":            100,
-		"ERROR_REASON_DIMENSION_REQUIRED":        101,
-		"ERROR_REASON_CAMPAIGN_NOT_FOUND":        105,
-		"ERROR_REASON_EVENT_NOT_FOUND":           130,
-		"ERROR_REASON_EVENT_NOT_CORRECTABLE":     131,
-		"ERROR_REASON_CONVERSATION_NOT_FOUND":    144,
-		"ERROR_REASON_USER_NOT_FOUND":            148,
-		"ERROR_REASON_STREAM_HEADER_DUPLICATE":   60,
-		"ERROR_REASON_SEQUENCE_GAP":              61,
-		"ERROR_REASON_ACK_BACKLOG":               62,
-		"ERROR_REASON_STREAM_LIMIT":              63,
-		"ERROR_REASON_DRAINING":                  64,
-		"ERROR_REASON_STREAM_AGE":                65,
-		"ERROR_REASON_STREAM_IDLE":               66,
-		"ERROR_REASON_RESUME_TOKEN_INVALID":      80,
-		"ERROR_REASON_FUTURE_REVISION":           81,
-		"ERROR_REASON_COMPACTED":                 82,
-		"ERROR_REASON_INTERVAL_OUT_OF_RANGE":     83,
-		"ERROR_REASON_SUBSCRIPTION_LIMIT":        84,
-		"ERROR_REASON_SLOW_CONSUMER":             85,
-		"ERROR_REASON_RESTORED":                  86,
-		"ERROR_REASON_STORAGE_UNAVAILABLE":       70,
-		"ERROR_REASON_DURABILITY_WEAK":           71,
-		"ERROR_REASON_OVERLOADED":                72,
-		"ERROR_REASON_STORAGE_BUSY":              76,
-		"ERROR_REASON_QUERY_CONCURRENCY":         73,
-		"ERROR_REASON_DEADLINE":                  74,
-		"ERROR_REASON_INTERNAL":                  75,
-		"ERROR_REASON_EVENT_QUOTA":               90,
-		"ERROR_REASON_EVENT_RATE":                91,
-		"ERROR_REASON_TOO_MANY_RAW_EVENTS":       92,
-		"ERROR_REASON_CUSTOM_METRIC_EXISTS":      110,
-		"ERROR_REASON_CUSTOM_METRIC_NOT_FOUND":   111,
-		"ERROR_REASON_CUSTOM_METRIC_LIMIT":       112,
-		"ERROR_REASON_INVALID_PATH":              113,
-		"ERROR_REASON_CUSTOM_METRIC_INCOMPLETE":  114,
-		"ERROR_REASON_FUNNEL_EXISTS":             140,
-		"ERROR_REASON_FUNNEL_NOT_FOUND":          141,
-		"ERROR_REASON_FUNNEL_LIMIT":              142,
-		"ERROR_REASON_LEAD_NOT_FOUND":            143,
-		"ERROR_REASON_USER_ERASED":               150,
-		"ERROR_REASON_ERASURE_NOT_FOUND":         151,
-		"ERROR_REASON_CONTENT_GAP_NOT_FOUND":     160,
-		"ERROR_REASON_CONTENT_GAP_MERGED":        161,
-		"ERROR_REASON_CONTENT_GAP_NOT_MERGED":    162,
-		"ERROR_REASON_ETAG_MISMATCH":             163,
-		"ERROR_REASON_KEY_REQUIRED":              170,
-		"ERROR_REASON_EMBED_NOT_ALLOWED":         171,
-		"ERROR_REASON_DASHBOARD_NOT_FOUND":       180,
-		"ERROR_REASON_DASHBOARD_LIMIT":           181,
-		"ERROR_REASON_DASHBOARD_OWNER":           182,
-		"ERROR_REASON_FORMAT_NOT_INSTALLED":      190,
-		"ERROR_REASON_REPORT_NOT_FOUND":          210,
-		"ERROR_REASON_REPORT_LIMIT":              211,
-		"ERROR_REASON_REPORT_OWNER":              212,
-		"ERROR_REASON_REPORT_RUN_NOT_FOUND":      213,
-		"ERROR_REASON_REPORT_FILE_NOT_FOUND":     214,
-		"ERROR_REASON_REPORT_SCHEDULE_NOT_FOUND": 215,
-		"ERROR_REASON_DESTINATION_NOT_FOUND":     220,
-		"ERROR_REASON_DESTINATION_LIMIT":         221,
-		"ERROR_REASON_CHANNEL_NOT_SET_UP":        222,
-		"ERROR_REASON_DELIVERY_NOT_FOUND":        223,
-		"ERROR_REASON_DELIVERY_UNDER_WAY":        224,
-		"ERROR_REASON_LINK_INVALID":              225,
-		"ERROR_REASON_TEST_RATE":                 226,
-		"ERROR_REASON_ALERT_RULE_NOT_FOUND":      230,
-		"ERROR_REASON_ALERT_RULE_LIMIT":          231,
-		"ERROR_REASON_INCIDENT_NOT_FOUND":        232,
-		"ERROR_REASON_TIME_IN_FUTURE":            233,
-		"ERROR_REASON_FORECAST_NOT_INSTALLED":    260,
-		"ERROR_REASON_HISTORY_TOO_SHORT":         261,
-		"ERROR_REASON_METRIC_NOT_ADDITIVE":       268,
-		"ERROR_REASON_RESTRICTED":                280,
-		"ERROR_REASON_NETWORK_NOT_ALLOWED":       281,
-		"ERROR_REASON_OPERATOR_REQUIRED":         290,
-		"ERROR_REASON_NOT_FOR_OPERATORS":         291,
-		"ERROR_REASON_ORGANIZATION_NOT_FOUND":    292,
-		"ERROR_REASON_ORGANIZATION_EXISTS":       293,
-		"ERROR_REASON_ORGANIZATION_REVOKED":      294,
-		"ERROR_REASON_KEY_NOT_FOUND":             295,
-		"ERROR_REASON_KEY_EXISTS":                296,
-		"ERROR_REASON_KEY_LIMIT":                 297,
-		"ERROR_REASON_LAST_ADMIN_KEY":            298,
-		"ERROR_REASON_ROLE_NOT_FOUND":            299,
-		"ERROR_REASON_ROLE_LIMIT":                300,
-		"ERROR_REASON_ROLE_IN_USE":               301,
-		"ERROR_REASON_MEMBER_NOT_FOUND":          302,
-		"ERROR_REASON_MEMBER_LIMIT":              303,
-		"ERROR_REASON_TASK_NOT_FOUND":            304,
-		"ERROR_REASON_TASK_STATE":                305,
-		"ERROR_REASON_SCHEDULE_NOT_FOUND":        306,
+		"ERROR_REASON_UNSPECIFIED":                   0,
+		"ERROR_REASON_MALFORMED_MESSAGE":             1,
+		"ERROR_REASON_REQUIRED_FIELD":                2,
+		"ERROR_REASON_FIELD_TOO_LONG":                3,
+		"ERROR_REASON_NUL_CHARACTER":                 4,
+		"ERROR_REASON_INVALID_CHARACTER":             5,
+		"ERROR_REASON_PLACEHOLDER_ID":                6,
+		"ERROR_REASON_INVALID_EVENT_TYPE":            7,
+		"ERROR_REASON_INVALID_TIMESTAMP":             8,
+		"ERROR_REASON_INVALID_ENUM":                  9,
+		"ERROR_REASON_INVALID_VALUE":                 10,
+		"ERROR_REASON_VALUE_OUT_OF_RANGE":            11,
+		"ERROR_REASON_NOT_A_NUMBER":                  12,
+		"ERROR_REASON_DETAIL_MISMATCH":               13,
+		"ERROR_REASON_TOO_MANY_PROPERTIES":           14,
+		"ERROR_REASON_PROPERTIES_TOO_DEEP":           15,
+		"ERROR_REASON_PROPERTIES_TOO_LARGE":          16,
+		"ERROR_REASON_EVENT_TOO_LARGE":               17,
+		"ERROR_REASON_TOO_MANY_EVENTS":               18,
+		"ERROR_REASON_EVENT_TOO_OLD":                 19,
+		"ERROR_REASON_EVENT_IN_FUTURE":               20,
+		"ERROR_REASON_EVENT_ID_CONFLICT":             21,
+		"ERROR_REASON_INVALID_DURATION":              22,
+		"ERROR_REASON_REQUEST_TOO_LARGE":             23,
+		"ERROR_REASON_CREDENTIALS_MISSING":           30,
+		"ERROR_REASON_CREDENTIALS_INVALID":           31,
+		"ERROR_REASON_AMBIGUOUS_CREDENTIALS":         32,
+		"ERROR_REASON_AUTH_RATE_LIMIT":               33,
+		"ERROR_REASON_SCOPE_MISSING":                 34,
+		"ERROR_REASON_TENANT_SUSPENDED":              35,
+		"ERROR_REASON_INVALID_TIME_RANGE":            40,
+		"ERROR_REASON_TIME_RANGE_TOO_LARGE":          41,
+		"ERROR_REASON_TIME_BEFORE_FLOOR":             42,
+		"ERROR_REASON_INVALID_TIME_ZONE":             43,
+		"ERROR_REASON_TOO_MANY_POINTS":               44,
+		"ERROR_REASON_UNKNOWN_METRIC":                45,
+		"ERROR_REASON_TOO_MANY_METRICS":              46,
+		"ERROR_REASON_TOO_MANY_FILTERS":              47,
+		"ERROR_REASON_AGENT_NOT_FOUND":               48,
+		"ERROR_REASON_CARDINALITY_OVERFLOW":          49,
+		"ERROR_REASON_UNKNOWN_FIELD":                 50,
+		"ERROR_REASON_UNKNOWN_DIMENSION":             51,
+		"ERROR_REASON_PAIR_NOT_KEPT":                 52,
+		"ERROR_REASON_PAIR_INCOMPLETE":               53,
+		"ERROR_REASON_PAGE_TOKEN_INVALID":            54,
+		"ERROR_REASON_PAGE_TOKEN_MISMATCH":           55,
+		"ERROR_REASON_PAGE_TOKEN_EXPIRED":            56,
+		"ERROR_REASON_ROWS_TOKEN_INVALID":            120,
+		"ERROR_REASON_ROWS_TOKEN_EXPIRED":            121,
+		"ERROR_REASON_TOO_MANY_VALUES":               57,
+		"ERROR_REASON_CHANGES_NOT_KEPT":              58,
+		"ERROR_REASON_RAW_EVENTS_GONE":               59,
+		"ERROR_REASON_TEAM_NOT_FOUND":                100,
+		"ERROR_REASON_DIMENSION_REQUIRED":            101,
+		"ERROR_REASON_CAMPAIGN_NOT_FOUND":            105,
+		"ERROR_REASON_EVENT_NOT_FOUND":               130,
+		"ERROR_REASON_EVENT_NOT_CORRECTABLE":         131,
+		"ERROR_REASON_CONVERSATION_NOT_FOUND":        144,
+		"ERROR_REASON_USER_NOT_FOUND":                148,
+		"ERROR_REASON_STREAM_HEADER_DUPLICATE":       60,
+		"ERROR_REASON_SEQUENCE_GAP":                  61,
+		"ERROR_REASON_ACK_BACKLOG":                   62,
+		"ERROR_REASON_STREAM_LIMIT":                  63,
+		"ERROR_REASON_DRAINING":                      64,
+		"ERROR_REASON_STREAM_AGE":                    65,
+		"ERROR_REASON_STREAM_IDLE":                   66,
+		"ERROR_REASON_RESUME_TOKEN_INVALID":          80,
+		"ERROR_REASON_FUTURE_REVISION":               81,
+		"ERROR_REASON_COMPACTED":                     82,
+		"ERROR_REASON_INTERVAL_OUT_OF_RANGE":         83,
+		"ERROR_REASON_SUBSCRIPTION_LIMIT":            84,
+		"ERROR_REASON_SLOW_CONSUMER":                 85,
+		"ERROR_REASON_RESTORED":                      86,
+		"ERROR_REASON_STORAGE_UNAVAILABLE":           70,
+		"ERROR_REASON_DURABILITY_WEAK":               71,
+		"ERROR_REASON_OVERLOADED":                    72,
+		"ERROR_REASON_STORAGE_BUSY":                  76,
+		"ERROR_REASON_QUERY_CONCURRENCY":             73,
+		"ERROR_REASON_DEADLINE":                      74,
+		"ERROR_REASON_INTERNAL":                      75,
+		"ERROR_REASON_EVENT_QUOTA":                   90,
+		"ERROR_REASON_EVENT_RATE":                    91,
+		"ERROR_REASON_TOO_MANY_RAW_EVENTS":           92,
+		"ERROR_REASON_CUSTOM_METRIC_EXISTS":          110,
+		"ERROR_REASON_CUSTOM_METRIC_NOT_FOUND":       111,
+		"ERROR_REASON_CUSTOM_METRIC_LIMIT":           112,
+		"ERROR_REASON_INVALID_PATH":                  113,
+		"ERROR_REASON_CUSTOM_METRIC_INCOMPLETE":      114,
+		"ERROR_REASON_FUNNEL_EXISTS":                 140,
+		"ERROR_REASON_FUNNEL_NOT_FOUND":              141,
+		"ERROR_REASON_FUNNEL_LIMIT":                  142,
+		"ERROR_REASON_LEAD_NOT_FOUND":                143,
+		"ERROR_REASON_USER_ERASED":                   150,
+		"ERROR_REASON_ERASURE_NOT_FOUND":             151,
+		"ERROR_REASON_CONTENT_GAP_NOT_FOUND":         160,
+		"ERROR_REASON_CONTENT_GAP_MERGED":            161,
+		"ERROR_REASON_CONTENT_GAP_NOT_MERGED":        162,
+		"ERROR_REASON_ETAG_MISMATCH":                 163,
+		"ERROR_REASON_KEY_REQUIRED":                  170,
+		"ERROR_REASON_EMBED_NOT_ALLOWED":             171,
+		"ERROR_REASON_DASHBOARD_NOT_FOUND":           180,
+		"ERROR_REASON_DASHBOARD_LIMIT":               181,
+		"ERROR_REASON_DASHBOARD_OWNER":               182,
+		"ERROR_REASON_FORMAT_NOT_INSTALLED":          190,
+		"ERROR_REASON_REPORT_NOT_FOUND":              210,
+		"ERROR_REASON_REPORT_LIMIT":                  211,
+		"ERROR_REASON_REPORT_OWNER":                  212,
+		"ERROR_REASON_REPORT_RUN_NOT_FOUND":          213,
+		"ERROR_REASON_REPORT_FILE_NOT_FOUND":         214,
+		"ERROR_REASON_REPORT_SCHEDULE_NOT_FOUND":     215,
+		"ERROR_REASON_DESTINATION_NOT_FOUND":         220,
+		"ERROR_REASON_DESTINATION_LIMIT":             221,
+		"ERROR_REASON_CHANNEL_NOT_SET_UP":            222,
+		"ERROR_REASON_DELIVERY_NOT_FOUND":            223,
+		"ERROR_REASON_DELIVERY_UNDER_WAY":            224,
+		"ERROR_REASON_LINK_INVALID":                  225,
+		"ERROR_REASON_TEST_RATE":                     226,
+		"ERROR_REASON_ALERT_RULE_NOT_FOUND":          230,
+		"ERROR_REASON_ALERT_RULE_LIMIT":              231,
+		"ERROR_REASON_INCIDENT_NOT_FOUND":            232,
+		"ERROR_REASON_TIME_IN_FUTURE":                233,
+		"ERROR_REASON_FORECAST_NOT_INSTALLED":        260,
+		"ERROR_REASON_HISTORY_TOO_SHORT":             261,
+		"ERROR_REASON_METRIC_NOT_ADDITIVE":           268,
+		"ERROR_REASON_RESTRICTED":                    280,
+		"ERROR_REASON_NETWORK_NOT_ALLOWED":           281,
+		"ERROR_REASON_NO_ROLE":                       282,
+		"ERROR_REASON_IDENTITY_PROVIDER_UNAVAILABLE": 283,
 	}
 )
 
@@ -716,7 +654,7 @@ var File_tallywire_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xb1'\n" +
+	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xb3#\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x1eERROR_REASON_MALFORMED_MESSAGE\x10\x01\x12\x1f\n" +
@@ -844,24 +782,9 @@ const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\x1eERROR_REASON_HISTORY_TOO_SHORT\x10\x85\x02\x12%\n" +
 	" ERROR_REASON_METRIC_NOT_ADDITIVE\x10\x8c\x02\x12\x1c\n" +
 	"\x17ERROR_REASON_RESTRICTED\x10\x98\x02\x12%\n" +
-	" ERROR_REASON_NETWORK_NOT_ALLOWED\x10\x99\x02\x12#\n" +
-	"\x1eERROR_REASON_OPERATOR_REQUIRED\x10\xa2\x02\x12#\n" +
-	"\x1eERROR_REASON_NOT_FOR_OPERATORS\x10\xa3\x02\x12(\n" +
-	"#ERROR_REASON_ORGANIZATION_NOT_FOUND\x10\xa4\x02\x12%\n" +
-	" ERROR_REASON_ORGANIZATION_EXISTS\x10\xa5\x02\x12&\n" +
-	"!ERROR_REASON_ORGANIZATION_REVOKED\x10\xa6\x02\x12\x1f\n" +
-	"\x1aERROR_REASON_KEY_NOT_FOUND\x10\xa7\x02\x12\x1c\n" +
-	"\x17ERROR_REASON_KEY_EXISTS\x10\xa8\x02\x12\x1b\n" +
-	"\x16ERROR_REASON_KEY_LIMIT\x10\xa9\x02\x12 \n" +
-	"\x1bERROR_REASON_LAST_ADMIN_KEY\x10\xaa\x02\x12 \n" +
-	"\x1bERROR_REASON_ROLE_NOT_FOUND\x10\xab\x02\x12\x1c\n" +
-	"\x17ERROR_REASON_ROLE_LIMIT\x10\xac\x02\x12\x1d\n" +
-	"\x18ERROR_REASON_ROLE_IN_USE\x10\xad\x02\x12\"\n" +
-	"\x1dERROR_REASON_MEMBER_NOT_FOUND\x10\xae\x02\x12\x1e\n" +
-	"\x19ERROR_REASON_MEMBER_LIMIT\x10\xaf\x02\x12 \n" +
-	"\x1bERROR_REASON_TASK_NOT_FOUND\x10\xb0\x02\x12\x1c\n" +
-	"\x17ERROR_REASON_TASK_STATE\x10\xb1\x02\x12$\n" +
-	"\x1fERROR_REASON_SCHEDULE_NOT_FOUND\x10\xb2\x02Bo\n" +
+	" ERROR_REASON_NETWORK_NOT_ALLOWED\x10\x99\x02\x12\x19\n" +
+	"\x14ERROR_REASON_NO_ROLE\x10\x9a\x02\x12/\n" +
+	"*ERROR_REASON_IDENTITY_PROVIDER_UNAVAILABLE\x10\x9b\x02Bo\n" +
 	"\x16io.github.tallywire.v1B\x10ErrorReasonProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3"
 
 var (

@@ -682,7 +682,7 @@ type ReplacedEvent struct {
 	Retracted bool `protobuf:"varint,4,opt,name=retracted,proto3" json:"retracted,omitempty"`
 	// reason is why, in the words of the request.
 	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
-	// key_id is the API key of the request.
+	// key_id is the API key of the request; of an identity token "oidc:" and a digest of its issuer and subject.
 	KeyId         string `protobuf:"bytes,6,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -10,7 +10,7 @@ from tallywire import errors, events, requests, retries
 from tallywire.custom_metrics import Call
 from tallywire.v1 import audit_service_pb2, audit_service_pb2_grpc
 
-ActorKindName = Literal["api_key", "operator", "service"]
+ActorKindName = Literal["api_key", "certificate", "identity", "operator", "service"]
 Progress = audit_service_pb2.VerificationProgress
 VerificationResult = audit_service_pb2.VerificationResult
 RepairResult = audit_service_pb2.RepairResult

@@ -347,8 +347,8 @@ export class Calls {
   }
 
   /**
-   * SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no "authorization"
-   * metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
+   * SignIn exchanges an API key, a one-time code or an identity token for a session. It is the one RPC that needs no
+   * "authorization" metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
    * with AUTH_RATE_LIMIT where one address repeats it too often; a key without the scope read with PERMISSION_DENIED
    * (SCOPE_MISSING). Sign-ins are in the audit trail. A call whose outcome is unknown may be repeated with an API key: it
    * makes another session. With a code it may not.
@@ -375,8 +375,8 @@ export class Calls {
 
   /**
    * CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into the fragment of a link
-   * (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session or an
-   * embed token is refused (KEY_REQUIRED).
+   * (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session, an
+   * identity token or an embed token is refused (KEY_REQUIRED).
    */
   createSignInCode(request: CreateSignInCodeRequest = {}, options?: CallOptions): Promise<CreateSignInCodeResponse> {
     return this.#caller.unary<CreateSignInCodeResponse>({ method: AccountService.method.createSignInCode, kind: "change", attemptMs: 30_000 }, request, options);
@@ -388,7 +388,7 @@ export class Calls {
    * users and conversations are not shown one by one: states of now have no conversations, and QueryMetrics by "user" is
    * refused (EMBED_NOT_ALLOWED). Your backend calls this for a person whom it has signed in,
    * and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the session
-   * that made it.
+   * that made it. Identity tokens and certificates make none (KEY_REQUIRED).
    */
   createEmbedToken(request: CreateEmbedTokenRequest = {}, options?: CallOptions): Promise<CreateEmbedTokenResponse> {
     return this.#caller.unary<CreateEmbedTokenResponse>({ method: AccountService.method.createEmbedToken, kind: "change", attemptMs: 30_000 }, request, options);

@@ -92,7 +92,8 @@ _STATEMENTS = (
     )
     """,
     # What callers show: a keyed hash of each secret, never the secret. Sessions and one-time codes come from a key, the
-    # parent, and end with it; a code that was used counts as revoked.
+    # parent, and end with it; a code that was used counts as revoked. Sessions of people whom an identity provider
+    # knows have an issuer in place of a parent; member is their subject among the organization's members.
     """
     CREATE TABLE api_keys (
         key_id text COLLATE "C" PRIMARY KEY,
@@ -114,7 +115,12 @@ _STATEMENTS = (
         networks text[] NOT NULL,
         last_used_at timestamptz,
         request_id text COLLATE "C",
-        CHECK ((kind = 'key') = (parent_key_id IS NULL))
+        identity_issuer text COLLATE "C" NOT NULL DEFAULT '',
+        identity_subject text COLLATE "C" NOT NULL DEFAULT '',
+        identity_member text COLLATE "C" NOT NULL DEFAULT '',
+        identity_was_member boolean NOT NULL DEFAULT false,
+        CHECK ((kind = 'key' OR identity_issuer <> '') = (parent_key_id IS NULL)),
+        CHECK (kind = 'session' OR identity_issuer = '')
     )
     """,
     """
@@ -137,6 +143,7 @@ _STATEMENTS = (
         last_used_at timestamptz
     )
     """,
+    "CREATE INDEX api_keys_by_identity ON api_keys (organization_id, subject, created_at) WHERE identity_issuer <> ''",
     # People by the subjects of the organization's identity provider, and roles beside those that all have.
     """
     CREATE TABLE memberships (

@@ -37,6 +37,10 @@ class _CredentialKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper.
     """A session."""
     CREDENTIAL_KIND_EMBED_TOKEN: _CredentialKind.ValueType  # 3
     """An embed token."""
+    CREDENTIAL_KIND_IDENTITY_TOKEN: _CredentialKind.ValueType  # 4
+    """A token of the organization's identity provider."""
+    CREDENTIAL_KIND_CERTIFICATE: _CredentialKind.ValueType  # 5
+    """A client certificate."""
 
 class CredentialKind(_CredentialKind, metaclass=_CredentialKindEnumTypeWrapper):
     """CredentialKind is a kind of credentials."""
@@ -49,6 +53,10 @@ CREDENTIAL_KIND_SESSION: CredentialKind.ValueType  # 2
 """A session."""
 CREDENTIAL_KIND_EMBED_TOKEN: CredentialKind.ValueType  # 3
 """An embed token."""
+CREDENTIAL_KIND_IDENTITY_TOKEN: CredentialKind.ValueType  # 4
+"""A token of the organization's identity provider."""
+CREDENTIAL_KIND_CERTIFICATE: CredentialKind.ValueType  # 5
+"""A client certificate."""
 global___CredentialKind = CredentialKind
 
 class _Theme:
@@ -83,11 +91,14 @@ class SignInRequest(google.protobuf.message.Message):
 
     API_KEY_FIELD_NUMBER: builtins.int
     CODE_FIELD_NUMBER: builtins.int
+    IDENTITY_TOKEN_FIELD_NUMBER: builtins.int
     SCOPES_FIELD_NUMBER: builtins.int
     api_key: builtins.str
     """api_key is an API key."""
     code: builtins.str
     """code is a one-time code of CreateSignInCode."""
+    identity_token: builtins.str
+    """identity_token is a token (JWT) of the organization's identity provider."""
     @property
     def scopes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """scopes are those that the session gets: at most those of the credential (SCOPE_MISSING). Unset: all of them but
@@ -99,11 +110,12 @@ class SignInRequest(google.protobuf.message.Message):
         *,
         api_key: builtins.str = ...,
         code: builtins.str = ...,
+        identity_token: builtins.str = ...,
         scopes: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["api_key", b"api_key", "code", b"code", "credential", b"credential"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["api_key", b"api_key", "code", b"code", "credential", b"credential", "scopes", b"scopes"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["credential", b"credential"]) -> typing.Literal["api_key", "code"] | None: ...
+    def HasField(self, field_name: typing.Literal["api_key", b"api_key", "code", b"code", "credential", b"credential", "identity_token", b"identity_token"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["api_key", b"api_key", "code", b"code", "credential", b"credential", "identity_token", b"identity_token", "scopes", b"scopes"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["credential", b"credential"]) -> typing.Literal["api_key", "code", "identity_token"] | None: ...
 
 global___SignInRequest = SignInRequest
 
@@ -209,13 +221,15 @@ class Session(google.protobuf.message.Message):
     RESTRICTION_FIELD_NUMBER: builtins.int
     session_id: builtins.str
     """session_id is the public id of the session or key: it tells sessions apart, and opens nothing. For an embed token an
-    id of its own.
+    id of its own; for an identity token "oidc:" and a digest of its issuer and subject, for a certificate
+    "cert:" and a digest of what it says.
     """
     kind: global___CredentialKind.ValueType
     """kind is what the credential is."""
     subject: builtins.str
     """subject is whom personal things belong to. For a key, and for sessions from it, "key:" and the key's id, unless a
-    code named somebody else ("user:" and that name). Empty for an embed token, which has nothing personal.
+    code named somebody else ("user:" and that name). For an identity token "user:oidc:", a digest of its issuer, ":" and
+    its subject. For a certificate "certificate:" and its SPIFFE id or CN=NAME. Empty for an embed token, which has nothing personal.
     """
     role: builtins.str
     """role is the name of the role that the scopes are of. Empty where they were chosen one by one."""

@@ -32,6 +32,8 @@ class AccountServiceStub(object):
     A session is a short-lived key: its credential is sent as "authorization: Bearer CREDENTIAL" like an API key, is
     checked by the same code, and is refused within the same 10 seconds once it, or the key that it comes from, is
     revoked. It ends after 12 hours without a call, 7 days after the sign-in at the latest, and never later than its key.
+    One that comes from an identity token ends a day after the sign-in, or as the operator has set it, and has no key: it
+    follows what the organization says of its member, and is refused within the same 10 seconds once the member is removed.
 
     Personal things (preferences, personal dashboards) belong to the subject of the caller, which is never shared between
     organizations. All RPCs but SignIn need the scope read.
@@ -87,14 +89,16 @@ class AccountServiceServicer(object):
     A session is a short-lived key: its credential is sent as "authorization: Bearer CREDENTIAL" like an API key, is
     checked by the same code, and is refused within the same 10 seconds once it, or the key that it comes from, is
     revoked. It ends after 12 hours without a call, 7 days after the sign-in at the latest, and never later than its key.
+    One that comes from an identity token ends a day after the sign-in, or as the operator has set it, and has no key: it
+    follows what the organization says of its member, and is refused within the same 10 seconds once the member is removed.
 
     Personal things (preferences, personal dashboards) belong to the subject of the caller, which is never shared between
     organizations. All RPCs but SignIn need the scope read.
     """
 
     def SignIn(self, request, context):
-        """SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no "authorization"
-        metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
+        """SignIn exchanges an API key, a one-time code or an identity token for a session. It is the one RPC that needs no
+        "authorization" metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
         with AUTH_RATE_LIMIT where one address repeats it too often; a key without the scope read with PERMISSION_DENIED
         (SCOPE_MISSING). Sign-ins are in the audit trail. A call whose outcome is unknown may be repeated with an API key: it
         makes another session. With a code it may not.
@@ -121,8 +125,8 @@ class AccountServiceServicer(object):
 
     def CreateSignInCode(self, request, context):
         """CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into the fragment of a link
-        (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session or an
-        embed token is refused (KEY_REQUIRED).
+        (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session, an
+        identity token or an embed token is refused (KEY_REQUIRED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -134,7 +138,7 @@ class AccountServiceServicer(object):
         users and conversations are not shown one by one: states of now have no conversations, and QueryMetrics by "user" is
         refused (EMBED_NOT_ALLOWED). Your backend calls this for a person whom it has signed in,
         and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the session
-        that made it.
+        that made it. Identity tokens and certificates make none (KEY_REQUIRED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -207,6 +211,8 @@ class AccountService(object):
     A session is a short-lived key: its credential is sent as "authorization: Bearer CREDENTIAL" like an API key, is
     checked by the same code, and is refused within the same 10 seconds once it, or the key that it comes from, is
     revoked. It ends after 12 hours without a call, 7 days after the sign-in at the latest, and never later than its key.
+    One that comes from an identity token ends a day after the sign-in, or as the operator has set it, and has no key: it
+    follows what the organization says of its member, and is refused within the same 10 seconds once the member is removed.
 
     Personal things (preferences, personal dashboards) belong to the subject of the caller, which is never shared between
     organizations. All RPCs but SignIn need the scope read.

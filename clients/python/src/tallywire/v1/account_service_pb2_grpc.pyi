@@ -24,6 +24,8 @@ class AccountServiceStub:
     A session is a short-lived key: its credential is sent as "authorization: Bearer CREDENTIAL" like an API key, is
     checked by the same code, and is refused within the same 10 seconds once it, or the key that it comes from, is
     revoked. It ends after 12 hours without a call, 7 days after the sign-in at the latest, and never later than its key.
+    One that comes from an identity token ends a day after the sign-in, or as the operator has set it, and has no key: it
+    follows what the organization says of its member, and is refused within the same 10 seconds once the member is removed.
 
     Personal things (preferences, personal dashboards) belong to the subject of the caller, which is never shared between
     organizations. All RPCs but SignIn need the scope read.
@@ -34,8 +36,8 @@ class AccountServiceStub:
         tallywire.v1.account_service_pb2.SignInRequest,
         tallywire.v1.account_service_pb2.SignInResponse,
     ]
-    """SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no "authorization"
-    metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
+    """SignIn exchanges an API key, a one-time code or an identity token for a session. It is the one RPC that needs no
+    "authorization" metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
     with AUTH_RATE_LIMIT where one address repeats it too often; a key without the scope read with PERMISSION_DENIED
     (SCOPE_MISSING). Sign-ins are in the audit trail. A call whose outcome is unknown may be repeated with an API key: it
     makes another session. With a code it may not.
@@ -62,8 +64,8 @@ class AccountServiceStub:
         tallywire.v1.account_service_pb2.CreateSignInCodeResponse,
     ]
     """CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into the fragment of a link
-    (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session or an
-    embed token is refused (KEY_REQUIRED).
+    (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session, an
+    identity token or an embed token is refused (KEY_REQUIRED).
     """
 
     CreateEmbedToken: grpc.UnaryUnaryMultiCallable[
@@ -75,7 +77,7 @@ class AccountServiceStub:
     users and conversations are not shown one by one: states of now have no conversations, and QueryMetrics by "user" is
     refused (EMBED_NOT_ALLOWED). Your backend calls this for a person whom it has signed in,
     and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the session
-    that made it.
+    that made it. Identity tokens and certificates make none (KEY_REQUIRED).
     """
 
     GetPreferences: grpc.UnaryUnaryMultiCallable[
@@ -97,6 +99,8 @@ class AccountServiceAsyncStub:
     A session is a short-lived key: its credential is sent as "authorization: Bearer CREDENTIAL" like an API key, is
     checked by the same code, and is refused within the same 10 seconds once it, or the key that it comes from, is
     revoked. It ends after 12 hours without a call, 7 days after the sign-in at the latest, and never later than its key.
+    One that comes from an identity token ends a day after the sign-in, or as the operator has set it, and has no key: it
+    follows what the organization says of its member, and is refused within the same 10 seconds once the member is removed.
 
     Personal things (preferences, personal dashboards) belong to the subject of the caller, which is never shared between
     organizations. All RPCs but SignIn need the scope read.
@@ -106,8 +110,8 @@ class AccountServiceAsyncStub:
         tallywire.v1.account_service_pb2.SignInRequest,
         tallywire.v1.account_service_pb2.SignInResponse,
     ]
-    """SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no "authorization"
-    metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
+    """SignIn exchanges an API key, a one-time code or an identity token for a session. It is the one RPC that needs no
+    "authorization" metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
     with AUTH_RATE_LIMIT where one address repeats it too often; a key without the scope read with PERMISSION_DENIED
     (SCOPE_MISSING). Sign-ins are in the audit trail. A call whose outcome is unknown may be repeated with an API key: it
     makes another session. With a code it may not.
@@ -134,8 +138,8 @@ class AccountServiceAsyncStub:
         tallywire.v1.account_service_pb2.CreateSignInCodeResponse,
     ]
     """CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into the fragment of a link
-    (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session or an
-    embed token is refused (KEY_REQUIRED).
+    (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session, an
+    identity token or an embed token is refused (KEY_REQUIRED).
     """
 
     CreateEmbedToken: grpc.aio.UnaryUnaryMultiCallable[
@@ -147,7 +151,7 @@ class AccountServiceAsyncStub:
     users and conversations are not shown one by one: states of now have no conversations, and QueryMetrics by "user" is
     refused (EMBED_NOT_ALLOWED). Your backend calls this for a person whom it has signed in,
     and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the session
-    that made it.
+    that made it. Identity tokens and certificates make none (KEY_REQUIRED).
     """
 
     GetPreferences: grpc.aio.UnaryUnaryMultiCallable[
@@ -169,6 +173,8 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
     A session is a short-lived key: its credential is sent as "authorization: Bearer CREDENTIAL" like an API key, is
     checked by the same code, and is refused within the same 10 seconds once it, or the key that it comes from, is
     revoked. It ends after 12 hours without a call, 7 days after the sign-in at the latest, and never later than its key.
+    One that comes from an identity token ends a day after the sign-in, or as the operator has set it, and has no key: it
+    follows what the organization says of its member, and is refused within the same 10 seconds once the member is removed.
 
     Personal things (preferences, personal dashboards) belong to the subject of the caller, which is never shared between
     organizations. All RPCs but SignIn need the scope read.
@@ -180,8 +186,8 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.account_service_pb2.SignInRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.account_service_pb2.SignInResponse, collections.abc.Awaitable[tallywire.v1.account_service_pb2.SignInResponse]]:
-        """SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no "authorization"
-        metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
+        """SignIn exchanges an API key, a one-time code or an identity token for a session. It is the one RPC that needs no
+        "authorization" metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
         with AUTH_RATE_LIMIT where one address repeats it too often; a key without the scope read with PERMISSION_DENIED
         (SCOPE_MISSING). Sign-ins are in the audit trail. A call whose outcome is unknown may be repeated with an API key: it
         makes another session. With a code it may not.
@@ -214,8 +220,8 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.account_service_pb2.CreateSignInCodeResponse, collections.abc.Awaitable[tallywire.v1.account_service_pb2.CreateSignInCodeResponse]]:
         """CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into the fragment of a link
-        (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session or an
-        embed token is refused (KEY_REQUIRED).
+        (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session, an
+        identity token or an embed token is refused (KEY_REQUIRED).
         """
 
     @abc.abstractmethod
@@ -229,7 +235,7 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
         users and conversations are not shown one by one: states of now have no conversations, and QueryMetrics by "user" is
         refused (EMBED_NOT_ALLOWED). Your backend calls this for a person whom it has signed in,
         and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the session
-        that made it.
+        that made it. Identity tokens and certificates make none (KEY_REQUIRED).
         """
 
     @abc.abstractmethod

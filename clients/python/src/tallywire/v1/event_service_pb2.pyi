@@ -367,7 +367,7 @@ class ReplacedEvent(google.protobuf.message.Message):
     reason: builtins.str
     """reason is why, in the words of the request."""
     key_id: builtins.str
-    """key_id is the API key of the request."""
+    """key_id is the API key of the request; of an identity token "oidc:" and a digest of its issuer and subject."""
     @property
     def stored(self) -> global___StoredEvent:
         """stored is the event as it was."""

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tallywire/v1/account_service.proto.
  */
 export const file_tallywire_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ0YWxseXdpcmUvdjEvYWNjb3VudF9zZXJ2aWNlLnByb3RvEgx0YWxseXdpcmUudjEiVgoNU2lnbkluUmVxdWVzdBIRCgdhcGlfa2V5GAEgASgJSAASDgoEY29kZRgCIAEoCUgAEg4KBnNjb3BlcxgEIAMoCUIMCgpjcmVkZW50aWFsSgQIAxAEIkwKDlNpZ25JblJlc3BvbnNlEhIKCmNyZWRlbnRpYWwYASABKAkSJgoHc2Vzc2lvbhgCIAEoCzIVLnRhbGx5d2lyZS52MS5TZXNzaW9uIhAKDlNpZ25PdXRSZXF1ZXN0IhEKD1NpZ25PdXRSZXNwb25zZSITChFHZXRTZXNzaW9uUmVxdWVzdCI8ChJHZXRTZXNzaW9uUmVzcG9uc2USJgoHc2Vzc2lvbhgBIAEoCzIVLnRhbGx5d2lyZS52MS5TZXNzaW9uIuoCCgdTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSKgoEa2luZBgCIAEoDjIcLnRhbGx5d2lyZS52MS5DcmVkZW50aWFsS2luZBIPCgdzdWJqZWN0GAMgASgJEg4KBnNjb3BlcxgEIAMoCRIuCgpleHBpcmVzX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgppZGxlX3VudGlsGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI3Cgxvcmdhbml6YXRpb24YByABKAsyIS50YWxseXdpcmUudjEuU2Vzc2lvbk9yZ2FuaXphdGlvbhInCgVlbWJlZBgIIAEoCzIYLnRhbGx5d2lyZS52MS5FbWJlZFNjb3BlEgwKBHJvbGUYCSABKAkSLgoLcmVzdHJpY3Rpb24YCiABKAsyGS50YWxseXdpcmUudjEuUmVzdHJpY3Rpb24itwMKE1Nlc3Npb25Pcmdhbml6YXRpb24SDAoEbmFtZRgBIAEoCRIRCgl0aW1lX3pvbmUYAiABKAkSEAoIY3VycmVuY3kYAyABKAkSKQoKd2Vla19zdGFydBgEIAEoDjIVLnRhbGx5d2lyZS52MS5XZWVrZGF5EjIKDmZpcnN0X2V2ZW50X2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgNub3cYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhkKDG1vbnRoX2V2ZW50cxgHIAEoA0gAiAEBEhsKDm1vbnRobHlfZXZlbnRzGAggASgDSAGIAQESHgoRZXZlbnRzX3Blcl9zZWNvbmQYCSABKANIAogBARIbChNvcmdhbml6YXRpb25faGFuZGxlGAsgASgJEh8KEnJhd19yZXRlbnRpb25fZGF5cxgKIAEoBUgDiAEBQg8KDV9tb250aF9ldmVudHNCEQoPX21vbnRobHlfZXZlbnRzQhQKEl9ldmVudHNfcGVyX3NlY29uZEIVChNfcmF3X3JldGVudGlvbl9kYXlzIjoKF0NyZWF0ZVNpZ25JbkNvZGVSZXF1ZXN0Eg4KBnNjb3BlcxgBIAMoCRIPCgdzdWJqZWN0GAIgASgJIlgKGENyZWF0ZVNpZ25JbkNvZGVSZXNwb25zZRIMCgRjb2RlGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIngKF0NyZWF0ZUVtYmVkVG9rZW5SZXF1ZXN0EiQKBmZpbHRlchgBIAEoCzIULnRhbGx5d2lyZS52MS5GaWx0ZXISDAoEcnBjcxgCIAMoCRIPCgdvcmlnaW5zGAMgAygJEhgKEGxpZmV0aW1lX3NlY29uZHMYBCABKAUiWQoYQ3JlYXRlRW1iZWRUb2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlEKCkVtYmVkU2NvcGUSJAoGZmlsdGVyGAEgASgLMhQudGFsbHl3aXJlLnYxLkZpbHRlchIMCgRycGNzGAIgAygJEg8KB29yaWdpbnMYAyADKAkiiAEKC1ByZWZlcmVuY2VzEhEKCXRpbWVfem9uZRgBIAEoCRIQCghsYW5ndWFnZRgCIAEoCRIiCgV0aGVtZRgDIAEoDjITLnRhbGx5d2lyZS52MS5UaGVtZRIVCg1zaG9ydGN1dHNfb2ZmGAQgASgIEhkKEWhvbWVfZGFzaGJvYXJkX2lkGAUgASgJIhcKFUdldFByZWZlcmVuY2VzUmVxdWVzdCJIChZHZXRQcmVmZXJlbmNlc1Jlc3BvbnNlEi4KC3ByZWZlcmVuY2VzGAEgASgLMhkudGFsbHl3aXJlLnYxLlByZWZlcmVuY2VzInsKGFVwZGF0ZVByZWZlcmVuY2VzUmVxdWVzdBIuCgtwcmVmZXJlbmNlcxgBIAEoCzIZLnRhbGx5d2lyZS52MS5QcmVmZXJlbmNlcxIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siSwoZVXBkYXRlUHJlZmVyZW5jZXNSZXNwb25zZRIuCgtwcmVmZXJlbmNlcxgBIAEoCzIZLnRhbGx5d2lyZS52MS5QcmVmZXJlbmNlcyqMAQoOQ3JlZGVudGlhbEtpbmQSHwobQ1JFREVOVElBTF9LSU5EX1VOU1BFQ0lGSUVEEAASGwoXQ1JFREVOVElBTF9LSU5EX0FQSV9LRVkQARIbChdDUkVERU5USUFMX0tJTkRfU0VTU0lPThACEh8KG0NSRURFTlRJQUxfS0lORF9FTUJFRF9UT0tFThADKj8KBVRoZW1lEhUKEVRIRU1FX1VOU1BFQ0lGSUVEEAASDwoLVEhFTUVfTElHSFQQARIOCgpUSEVNRV9EQVJLEAIy9wQKDkFjY291bnRTZXJ2aWNlEkMKBlNpZ25JbhIbLnRhbGx5d2lyZS52MS5TaWduSW5SZXF1ZXN0GhwudGFsbHl3aXJlLnYxLlNpZ25JblJlc3BvbnNlEkYKB1NpZ25PdXQSHC50YWxseXdpcmUudjEuU2lnbk91dFJlcXVlc3QaHS50YWxseXdpcmUudjEuU2lnbk91dFJlc3BvbnNlEk8KCkdldFNlc3Npb24SHy50YWxseXdpcmUudjEuR2V0U2Vzc2lvblJlcXVlc3QaIC50YWxseXdpcmUudjEuR2V0U2Vzc2lvblJlc3BvbnNlEmEKEENyZWF0ZVNpZ25JbkNvZGUSJS50YWxseXdpcmUudjEuQ3JlYXRlU2lnbkluQ29kZVJlcXVlc3QaJi50YWxseXdpcmUudjEuQ3JlYXRlU2lnbkluQ29kZVJlc3BvbnNlEmEKEENyZWF0ZUVtYmVkVG9rZW4SJS50YWxseXdpcmUudjEuQ3JlYXRlRW1iZWRUb2tlblJlcXVlc3QaJi50YWxseXdpcmUudjEuQ3JlYXRlRW1iZWRUb2tlblJlc3BvbnNlElsKDkdldFByZWZlcmVuY2VzEiMudGFsbHl3aXJlLnYxLkdldFByZWZlcmVuY2VzUmVxdWVzdBokLnRhbGx5d2lyZS52MS5HZXRQcmVmZXJlbmNlc1Jlc3BvbnNlEmQKEVVwZGF0ZVByZWZlcmVuY2VzEiYudGFsbHl3aXJlLnYxLlVwZGF0ZVByZWZlcmVuY2VzUmVxdWVzdBonLnRhbGx5d2lyZS52MS5VcGRhdGVQcmVmZXJlbmNlc1Jlc3BvbnNlQnIKFmlvLmdpdGh1Yi50YWxseXdpcmUudjFCE0FjY291bnRTZXJ2aWNlUHJvdG9QAVpBZ2l0aHViLmNvbS90YWxseXdpcmUvdGFsbHl3aXJlL2NsaWVudHMvZ28vdGFsbHl3aXJldjE7dGFsbHl3aXJldjFiBnByb3RvMw", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_tallywire_v1_answer, file_tallywire_v1_time]);
+  fileDesc("CiJ0YWxseXdpcmUvdjEvYWNjb3VudF9zZXJ2aWNlLnByb3RvEgx0YWxseXdpcmUudjEiagoNU2lnbkluUmVxdWVzdBIRCgdhcGlfa2V5GAEgASgJSAASDgoEY29kZRgCIAEoCUgAEhgKDmlkZW50aXR5X3Rva2VuGAMgASgJSAASDgoGc2NvcGVzGAQgAygJQgwKCmNyZWRlbnRpYWwiTAoOU2lnbkluUmVzcG9uc2USEgoKY3JlZGVudGlhbBgBIAEoCRImCgdzZXNzaW9uGAIgASgLMhUudGFsbHl3aXJlLnYxLlNlc3Npb24iEAoOU2lnbk91dFJlcXVlc3QiEQoPU2lnbk91dFJlc3BvbnNlIhMKEUdldFNlc3Npb25SZXF1ZXN0IjwKEkdldFNlc3Npb25SZXNwb25zZRImCgdzZXNzaW9uGAEgASgLMhUudGFsbHl3aXJlLnYxLlNlc3Npb24i6gIKB1Nlc3Npb24SEgoKc2Vzc2lvbl9pZBgBIAEoCRIqCgRraW5kGAIgASgOMhwudGFsbHl3aXJlLnYxLkNyZWRlbnRpYWxLaW5kEg8KB3N1YmplY3QYAyABKAkSDgoGc2NvcGVzGAQgAygJEi4KCmV4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmlkbGVfdW50aWwYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKDG9yZ2FuaXphdGlvbhgHIAEoCzIhLnRhbGx5d2lyZS52MS5TZXNzaW9uT3JnYW5pemF0aW9uEicKBWVtYmVkGAggASgLMhgudGFsbHl3aXJlLnYxLkVtYmVkU2NvcGUSDAoEcm9sZRgJIAEoCRIuCgtyZXN0cmljdGlvbhgKIAEoCzIZLnRhbGx5d2lyZS52MS5SZXN0cmljdGlvbiK3AwoTU2Vzc2lvbk9yZ2FuaXphdGlvbhIMCgRuYW1lGAEgASgJEhEKCXRpbWVfem9uZRgCIAEoCRIQCghjdXJyZW5jeRgDIAEoCRIpCgp3ZWVrX3N0YXJ0GAQgASgOMhUudGFsbHl3aXJlLnYxLldlZWtkYXkSMgoOZmlyc3RfZXZlbnRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA25vdxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoMbW9udGhfZXZlbnRzGAcgASgDSACIAQESGwoObW9udGhseV9ldmVudHMYCCABKANIAYgBARIeChFldmVudHNfcGVyX3NlY29uZBgJIAEoA0gCiAEBEhsKE29yZ2FuaXphdGlvbl9oYW5kbGUYCyABKAkSHwoScmF3X3JldGVudGlvbl9kYXlzGAogASgFSAOIAQFCDwoNX21vbnRoX2V2ZW50c0IRCg9fbW9udGhseV9ldmVudHNCFAoSX2V2ZW50c19wZXJfc2Vjb25kQhUKE19yYXdfcmV0ZW50aW9uX2RheXMiOgoXQ3JlYXRlU2lnbkluQ29kZVJlcXVlc3QSDgoGc2NvcGVzGAEgAygJEg8KB3N1YmplY3QYAiABKAkiWAoYQ3JlYXRlU2lnbkluQ29kZVJlc3BvbnNlEgwKBGNvZGUYASABKAkSLgoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAieAoXQ3JlYXRlRW1iZWRUb2tlblJlcXVlc3QSJAoGZmlsdGVyGAEgASgLMhQudGFsbHl3aXJlLnYxLkZpbHRlchIMCgRycGNzGAIgAygJEg8KB29yaWdpbnMYAyADKAkSGAoQbGlmZXRpbWVfc2Vjb25kcxgEIAEoBSJZChhDcmVhdGVFbWJlZFRva2VuUmVzcG9uc2USDQoFdG9rZW4YASABKAkSLgoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiUQoKRW1iZWRTY29wZRIkCgZmaWx0ZXIYASABKAsyFC50YWxseXdpcmUudjEuRmlsdGVyEgwKBHJwY3MYAiADKAkSDwoHb3JpZ2lucxgDIAMoCSKIAQoLUHJlZmVyZW5jZXMSEQoJdGltZV96b25lGAEgASgJEhAKCGxhbmd1YWdlGAIgASgJEiIKBXRoZW1lGAMgASgOMhMudGFsbHl3aXJlLnYxLlRoZW1lEhUKDXNob3J0Y3V0c19vZmYYBCABKAgSGQoRaG9tZV9kYXNoYm9hcmRfaWQYBSABKAkiFwoVR2V0UHJlZmVyZW5jZXNSZXF1ZXN0IkgKFkdldFByZWZlcmVuY2VzUmVzcG9uc2USLgoLcHJlZmVyZW5jZXMYASABKAsyGS50YWxseXdpcmUudjEuUHJlZmVyZW5jZXMiewoYVXBkYXRlUHJlZmVyZW5jZXNSZXF1ZXN0Ei4KC3ByZWZlcmVuY2VzGAEgASgLMhkudGFsbHl3aXJlLnYxLlByZWZlcmVuY2VzEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJLChlVcGRhdGVQcmVmZXJlbmNlc1Jlc3BvbnNlEi4KC3ByZWZlcmVuY2VzGAEgASgLMhkudGFsbHl3aXJlLnYxLlByZWZlcmVuY2VzKtEBCg5DcmVkZW50aWFsS2luZBIfChtDUkVERU5USUFMX0tJTkRfVU5TUEVDSUZJRUQQABIbChdDUkVERU5USUFMX0tJTkRfQVBJX0tFWRABEhsKF0NSRURFTlRJQUxfS0lORF9TRVNTSU9OEAISHwobQ1JFREVOVElBTF9LSU5EX0VNQkVEX1RPS0VOEAMSIgoeQ1JFREVOVElBTF9LSU5EX0lERU5USVRZX1RPS0VOEAQSHwobQ1JFREVOVElBTF9LSU5EX0NFUlRJRklDQVRFEAUqPwoFVGhlbWUSFQoRVEhFTUVfVU5TUEVDSUZJRUQQABIPCgtUSEVNRV9MSUdIVBABEg4KClRIRU1FX0RBUksQAjL3BAoOQWNjb3VudFNlcnZpY2USQwoGU2lnbkluEhsudGFsbHl3aXJlLnYxLlNpZ25JblJlcXVlc3QaHC50YWxseXdpcmUudjEuU2lnbkluUmVzcG9uc2USRgoHU2lnbk91dBIcLnRhbGx5d2lyZS52MS5TaWduT3V0UmVxdWVzdBodLnRhbGx5d2lyZS52MS5TaWduT3V0UmVzcG9uc2USTwoKR2V0U2Vzc2lvbhIfLnRhbGx5d2lyZS52MS5HZXRTZXNzaW9uUmVxdWVzdBogLnRhbGx5d2lyZS52MS5HZXRTZXNzaW9uUmVzcG9uc2USYQoQQ3JlYXRlU2lnbkluQ29kZRIlLnRhbGx5d2lyZS52MS5DcmVhdGVTaWduSW5Db2RlUmVxdWVzdBomLnRhbGx5d2lyZS52MS5DcmVhdGVTaWduSW5Db2RlUmVzcG9uc2USYQoQQ3JlYXRlRW1iZWRUb2tlbhIlLnRhbGx5d2lyZS52MS5DcmVhdGVFbWJlZFRva2VuUmVxdWVzdBomLnRhbGx5d2lyZS52MS5DcmVhdGVFbWJlZFRva2VuUmVzcG9uc2USWwoOR2V0UHJlZmVyZW5jZXMSIy50YWxseXdpcmUudjEuR2V0UHJlZmVyZW5jZXNSZXF1ZXN0GiQudGFsbHl3aXJlLnYxLkdldFByZWZlcmVuY2VzUmVzcG9uc2USZAoRVXBkYXRlUHJlZmVyZW5jZXMSJi50YWxseXdpcmUudjEuVXBkYXRlUHJlZmVyZW5jZXNSZXF1ZXN0GicudGFsbHl3aXJlLnYxLlVwZGF0ZVByZWZlcmVuY2VzUmVzcG9uc2VCcgoWaW8uZ2l0aHViLnRhbGx5d2lyZS52MUITQWNjb3VudFNlcnZpY2VQcm90b1ABWkFnaXRodWIuY29tL3RhbGx5d2lyZS90YWxseXdpcmUvY2xpZW50cy9nby90YWxseXdpcmV2MTt0YWxseXdpcmV2MWIGcHJvdG8z", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_tallywire_v1_answer, file_tallywire_v1_time]);
 
 /**
  * SignInRequest asks for a session.
@@ -45,6 +45,14 @@ export type SignInRequest = Message<"tallywire.v1.SignInRequest"> & {
      */
     value: string;
     case: "code";
+  } | {
+    /**
+     * identity_token is a token (JWT) of the organization's identity provider.
+     *
+     * @generated from field: string identity_token = 3;
+     */
+    value: string;
+    case: "identityToken";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -166,7 +174,8 @@ export const GetSessionResponseSchema: GenMessage<GetSessionResponse> = /*@__PUR
 export type Session = Message<"tallywire.v1.Session"> & {
   /**
    * session_id is the public id of the session or key: it tells sessions apart, and opens nothing. For an embed token an
-   * id of its own.
+   * id of its own; for an identity token "oidc:" and a digest of its issuer and subject, for a certificate
+   * "cert:" and a digest of what it says.
    *
    * @generated from field: string session_id = 1;
    */
@@ -181,7 +190,8 @@ export type Session = Message<"tallywire.v1.Session"> & {
 
   /**
    * subject is whom personal things belong to. For a key, and for sessions from it, "key:" and the key's id, unless a
-   * code named somebody else ("user:" and that name). Empty for an embed token, which has nothing personal.
+   * code named somebody else ("user:" and that name). For an identity token "user:oidc:", a digest of its issuer, ":" and
+   * its subject. For a certificate "certificate:" and its SPIFFE id or CN=NAME. Empty for an embed token, which has nothing personal.
    *
    * @generated from field: string subject = 3;
    */
@@ -674,6 +684,20 @@ export enum CredentialKind {
    * @generated from enum value: CREDENTIAL_KIND_EMBED_TOKEN = 3;
    */
   EMBED_TOKEN = 3,
+
+  /**
+   * A token of the organization's identity provider.
+   *
+   * @generated from enum value: CREDENTIAL_KIND_IDENTITY_TOKEN = 4;
+   */
+  IDENTITY_TOKEN = 4,
+
+  /**
+   * A client certificate.
+   *
+   * @generated from enum value: CREDENTIAL_KIND_CERTIFICATE = 5;
+   */
+  CERTIFICATE = 5,
 }
 
 /**
@@ -723,6 +747,8 @@ export const ThemeSchema: GenEnum<Theme> = /*@__PURE__*/
  * A session is a short-lived key: its credential is sent as "authorization: Bearer CREDENTIAL" like an API key, is
  * checked by the same code, and is refused within the same 10 seconds once it, or the key that it comes from, is
  * revoked. It ends after 12 hours without a call, 7 days after the sign-in at the latest, and never later than its key.
+ * One that comes from an identity token ends a day after the sign-in, or as the operator has set it, and has no key: it
+ * follows what the organization says of its member, and is refused within the same 10 seconds once the member is removed.
  *
  * Personal things (preferences, personal dashboards) belong to the subject of the caller, which is never shared between
  * organizations. All RPCs but SignIn need the scope read.
@@ -731,8 +757,8 @@ export const ThemeSchema: GenEnum<Theme> = /*@__PURE__*/
  */
 export const AccountService: GenService<{
   /**
-   * SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no "authorization"
-   * metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
+   * SignIn exchanges an API key, a one-time code or an identity token for a session. It is the one RPC that needs no
+   * "authorization" metadata, and ignores it. A credential that is not good is refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and
    * with AUTH_RATE_LIMIT where one address repeats it too often; a key without the scope read with PERMISSION_DENIED
    * (SCOPE_MISSING). Sign-ins are in the audit trail. A call whose outcome is unknown may be repeated with an API key: it
    * makes another session. With a code it may not.
@@ -768,8 +794,8 @@ export const AccountService: GenService<{
   },
   /**
    * CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into the fragment of a link
-   * (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session or an
-   * embed token is refused (KEY_REQUIRED).
+   * (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an API key itself: a call with a session, an
+   * identity token or an embed token is refused (KEY_REQUIRED).
    *
    * @generated from rpc tallywire.v1.AccountService.CreateSignInCode
    */
@@ -784,7 +810,7 @@ export const AccountService: GenService<{
    * users and conversations are not shown one by one: states of now have no conversations, and QueryMetrics by "user" is
    * refused (EMBED_NOT_ALLOWED). Your backend calls this for a person whom it has signed in,
    * and hands the token to the page. Nothing is stored: a token ends with its time, with its key, or with the session
-   * that made it.
+   * that made it. Identity tokens and certificates make none (KEY_REQUIRED).
    *
    * @generated from rpc tallywire.v1.AccountService.CreateEmbedToken
    */

@@ -294,7 +294,7 @@ export type ReplacedEvent = Message<"tallywire.v1.ReplacedEvent"> & {
   reason: string;
 
   /**
-   * key_id is the API key of the request.
+   * key_id is the API key of the request; of an identity token "oidc:" and a digest of its issuer and subject.
    *
    * @generated from field: string key_id = 6;
    */

@@ -153,12 +153,12 @@ abstract class FutureCalls {
       java.util.function.Function<R, T> answer);
 
   /**
-   * SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no
-   * "authorization" metadata, and ignores it. A credential that is not good is refused with
-   * UNAUTHENTICATED (CREDENTIALS_INVALID), and with AUTH_RATE_LIMIT where one address repeats it
-   * too often; a key without the scope read with PERMISSION_DENIED (SCOPE_MISSING). Sign-ins are in
-   * the audit trail. A call whose outcome is unknown may be repeated with an API key: it makes
-   * another session. With a code it may not.
+   * SignIn exchanges an API key, a one-time code or an identity token for a session. It is the one
+   * RPC that needs no "authorization" metadata, and ignores it. A credential that is not good is
+   * refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and with AUTH_RATE_LIMIT where one address
+   * repeats it too often; a key without the scope read with PERMISSION_DENIED (SCOPE_MISSING).
+   * Sign-ins are in the audit trail. A call whose outcome is unknown may be repeated with an API
+   * key: it makes another session. With a code it may not.
    *
    * @param request the request
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
@@ -168,12 +168,12 @@ abstract class FutureCalls {
   }
 
   /**
-   * SignIn exchanges an API key or a one-time code for a session. It is the one RPC that needs no
-   * "authorization" metadata, and ignores it. A credential that is not good is refused with
-   * UNAUTHENTICATED (CREDENTIALS_INVALID), and with AUTH_RATE_LIMIT where one address repeats it
-   * too often; a key without the scope read with PERMISSION_DENIED (SCOPE_MISSING). Sign-ins are in
-   * the audit trail. A call whose outcome is unknown may be repeated with an API key: it makes
-   * another session. With a code it may not.
+   * SignIn exchanges an API key, a one-time code or an identity token for a session. It is the one
+   * RPC that needs no "authorization" metadata, and ignores it. A credential that is not good is
+   * refused with UNAUTHENTICATED (CREDENTIALS_INVALID), and with AUTH_RATE_LIMIT where one address
+   * repeats it too often; a key without the scope read with PERMISSION_DENIED (SCOPE_MISSING).
+   * Sign-ins are in the audit trail. A call whose outcome is unknown may be repeated with an API
+   * key: it makes another session. With a code it may not.
    *
    * @param request fills the request in
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
@@ -229,7 +229,8 @@ abstract class FutureCalls {
   /**
    * CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into
    * the fragment of a link (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an
-   * API key itself: a call with a session or an embed token is refused (KEY_REQUIRED).
+   * API key itself: a call with a session, an identity token or an embed token is refused
+   * (KEY_REQUIRED).
    *
    * @param request the request
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
@@ -241,7 +242,8 @@ abstract class FutureCalls {
   /**
    * CreateSignInCode makes a code that signs somebody in once, within 10 minutes. It belongs into
    * the fragment of a link (ORIGIN/#code=CODE), which browsers neither send nor log. It needs an
-   * API key itself: a call with a session or an embed token is refused (KEY_REQUIRED).
+   * API key itself: a call with a session, an identity token or an embed token is refused
+   * (KEY_REQUIRED).
    *
    * @param request fills the request in
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
@@ -257,6 +259,7 @@ abstract class FutureCalls {
    * states of now have no conversations, and QueryMetrics by "user" is refused (EMBED_NOT_ALLOWED).
    * Your backend calls this for a person whom it has signed in, and hands the token to the page.
    * Nothing is stored: a token ends with its time, with its key, or with the session that made it.
+   * Identity tokens and certificates make none (KEY_REQUIRED).
    *
    * @param request the request
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
@@ -272,6 +275,7 @@ abstract class FutureCalls {
    * states of now have no conversations, and QueryMetrics by "user" is refused (EMBED_NOT_ALLOWED).
    * Your backend calls this for a person whom it has signed in, and hands the token to the page.
    * Nothing is stored: a token ends with its time, with its key, or with the session that made it.
+   * Identity tokens and certificates make none (KEY_REQUIRED).
    *
    * @param request fills the request in
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call

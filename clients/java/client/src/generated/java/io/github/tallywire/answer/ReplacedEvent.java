@@ -66,7 +66,8 @@ public final class ReplacedEvent extends Answer<io.github.tallywire.v1.ReplacedE
   }
 
   /**
-   * key_id is the API key of the request.
+   * key_id is the API key of the request; of an identity token "oidc:" and a digest of its issuer
+   * and subject.
    *
    * @return the value
    */

@@ -23,7 +23,8 @@ public final class Session extends Answer<io.github.tallywire.v1.Session> {
 
   /**
    * session_id is the public id of the session or key: it tells sessions apart, and opens nothing.
-   * For an embed token an id of its own.
+   * For an embed token an id of its own; for an identity token "oidc:" and a digest of its issuer
+   * and subject, for a certificate "cert:" and a digest of what it says.
    *
    * @return the value
    */
@@ -42,8 +43,9 @@ public final class Session extends Answer<io.github.tallywire.v1.Session> {
 
   /**
    * subject is whom personal things belong to. For a key, and for sessions from it, "key:" and the
-   * key's id, unless a code named somebody else ("user:" and that name). Empty for an embed token,
-   * which has nothing personal.
+   * key's id, unless a code named somebody else ("user:" and that name). For an identity token
+   * "user:oidc:", a digest of its issuer, ":" and its subject. For a certificate "certificate:" and
+   * its SPIFFE id or CN=NAME. Empty for an embed token, which has nothing personal.
    *
    * @return the value
    */
