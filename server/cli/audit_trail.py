@@ -69,8 +69,8 @@ def list_entries(
 def export_entries(organization: Owner = None, data_dir: DataDir = None) -> None:
     """Write all entries, for others to verify.
 
-    The oldest comes first, each as a line of JSON: what was hashed, as it was hashed, and its SHA-256. The documentation
-    has a program of a few lines that verifies such a file, and one that was exported over gRPC.
+    The oldest comes first, each as a line of JSON: what was hashed, as it was hashed, and its SHA-256. The
+    documentation has a program of a few lines that verifies such a file, and one that was exported over gRPC.
     """
 
     async def work(database: Database, _place: place.Place) -> None:

@@ -109,7 +109,7 @@ async def made_for(driver: Driver, request_id: str) -> tuple[Organization, bytes
         f"SELECT {_ORGANIZATION}, o.request_digest FROM organizations o WHERE o.request_id = $1",  # noqa: S608
         request_id,
     )
-    return (_organization(row), bytes(row["request_digest"])) if row else None
+    return (organization_of(row), bytes(row["request_digest"])) if row else None
 
 
 async def change_settings(driver: Driver, name: str, chosen: Mapping[str, Value]) -> bool:

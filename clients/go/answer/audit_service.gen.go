@@ -291,7 +291,7 @@ func (v ListAuditEntriesResponse) NextPageToken() string {
 	return v.message.GetNextPageToken()
 }
 
-// AuditEntry is an act of administration.
+// AuditEntry is an act of administration; or reads, refusals or bad credentials of a minute, counted.
 type AuditEntry struct{ view[tallywirev1.AuditEntry] }
 
 // NewAuditEntry returns the view of a message; nil makes one that is not present.
@@ -315,7 +315,7 @@ func (v AuditEntry) ActorKind() tallywirev1.ActorKind {
 }
 
 // ActorID is the id of the API key, SUBJECT|ISSUER of the identity token (its first 256 bytes), the SPIFFE id or
-// CN=NAME of the certificate, or the name of the operator.
+// CN=NAME of the certificate, or the name of the operator; of an operator who calls over gRPC the id of the key.
 func (v AuditEntry) ActorID() string {
 	return v.message.GetActorId()
 }
@@ -349,4 +349,12 @@ func (v AuditEntry) After() map[string]any {
 // newest entry can tell later whether the trail up to there is still the same.
 func (v AuditEntry) Hash() string {
 	return v.message.GetHash()
+}
+
+// Hashed is the text that hash is the SHA-256 of, in UTF-8: whoever has the entries can verify the trail without
+// the service. It is a JSON array: the form of the text, 1; a number that stands for the organization; number;
+// at in microseconds since 1970; the kind of the actor; actor_id; peer; action; subject; before and after as
+// JSON texts; and the hash of the entry before, which is 64 zeros for the first one.
+func (v AuditEntry) Hashed() string {
+	return v.message.GetHashed()
 }

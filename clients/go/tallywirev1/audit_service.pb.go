@@ -1018,8 +1018,8 @@ type ListAuditEntriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// actor_kind keeps the entries of actors of a kind.
 	ActorKind ActorKind `protobuf:"varint,1,opt,name=actor_kind,json=actorKind,proto3,enum=tallywire.v1.ActorKind" json:"actor_kind,omitempty"`
-	// actor_id keeps the entries of one actor: the id of an API key, SUBJECT|ISSUER of an identity token, the SPIFFE
-	// id or CN=NAME of a certificate, or the name of an operator.
+	// actor_id keeps the entries of one actor: the id of a key, SUBJECT|ISSUER of an identity token, the SPIFFE id or CN=NAME
+	// of a certificate, or the name of an operator.
 	ActorId string `protobuf:"bytes,2,opt,name=actor_id,json=actorId,proto3" json:"actor_id,omitempty"`
 	// action_prefix keeps the entries whose action begins like this: "key." or "key.revoked".
 	ActionPrefix string `protobuf:"bytes,3,opt,name=action_prefix,json=actionPrefix,proto3" json:"action_prefix,omitempty"`
@@ -1180,7 +1180,7 @@ func (x *ListAuditEntriesResponse) GetNextPageToken() string {
 	return ""
 }
 
-// AuditEntry is an act of administration.
+// AuditEntry is an act of administration; or reads, refusals or bad credentials of a minute, counted.
 type AuditEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// number is 1, 2, 3 … of the organization, without gaps.
@@ -1190,7 +1190,7 @@ type AuditEntry struct {
 	// actor_kind is who did it.
 	ActorKind ActorKind `protobuf:"varint,3,opt,name=actor_kind,json=actorKind,proto3,enum=tallywire.v1.ActorKind" json:"actor_kind,omitempty"`
 	// actor_id is the id of the API key, SUBJECT|ISSUER of the identity token (its first 256 bytes), the SPIFFE id or
-	// CN=NAME of the certificate, or the name of the operator.
+	// CN=NAME of the certificate, or the name of the operator; of an operator who calls over gRPC the id of the key.
 	ActorId string `protobuf:"bytes,4,opt,name=actor_id,json=actorId,proto3" json:"actor_id,omitempty"`
 	// peer is the address from which it was asked for; empty where it is not known.
 	Peer string `protobuf:"bytes,5,opt,name=peer,proto3" json:"peer,omitempty"`
@@ -1204,7 +1204,12 @@ type AuditEntry struct {
 	After *structpb.Struct `protobuf:"bytes,9,opt,name=after,proto3" json:"after,omitempty"`
 	// hash is the SHA-256 of the entry and of the hash before it, in hexadecimal digits. Whoever notes that of the newest
 	// entry can tell later whether the trail up to there is still the same.
-	Hash          string `protobuf:"bytes,10,opt,name=hash,proto3" json:"hash,omitempty"`
+	Hash string `protobuf:"bytes,10,opt,name=hash,proto3" json:"hash,omitempty"`
+	// hashed is the text that hash is the SHA-256 of, in UTF-8: whoever has the entries can verify the trail without the
+	// service. It is a JSON array: the form of the text, 1; a number that stands for the organization; number; at in
+	// microseconds since 1970; the kind of the actor; actor_id; peer; action; subject; before and after as JSON texts;
+	// and the hash of the entry before, which is 64 zeros for the first one.
+	Hashed        string `protobuf:"bytes,11,opt,name=hashed,proto3" json:"hashed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1309,6 +1314,13 @@ func (x *AuditEntry) GetHash() string {
 	return ""
 }
 
+func (x *AuditEntry) GetHashed() string {
+	if x != nil {
+		return x.Hashed
+	}
+	return ""
+}
+
 var File_tallywire_v1_audit_service_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_audit_service_proto_rawDesc = "" +
@@ -1387,7 +1399,7 @@ const file_tallywire_v1_audit_service_proto_rawDesc = "" +
 	"page_token\x18\b \x01(\tR\tpageToken\"v\n" +
 	"\x18ListAuditEntriesResponse\x122\n" +
 	"\aentries\x18\x01 \x03(\v2\x18.tallywire.v1.AuditEntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xdd\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf5\x02\n" +
 	"\n" +
 	"AuditEntry\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x03R\x06number\x12*\n" +
@@ -1401,7 +1413,8 @@ const file_tallywire_v1_audit_service_proto_rawDesc = "" +
 	"\x06before\x18\b \x01(\v2\x17.google.protobuf.StructR\x06before\x12-\n" +
 	"\x05after\x18\t \x01(\v2\x17.google.protobuf.StructR\x05after\x12\x12\n" +
 	"\x04hash\x18\n" +
-	" \x01(\tR\x04hash*\xbf\x03\n" +
+	" \x01(\tR\x04hash\x12\x16\n" +
+	"\x06hashed\x18\v \x01(\tR\x06hashed*\xbf\x03\n" +
 	"\x0eDifferenceKind\x12\x1f\n" +
 	"\x1bDIFFERENCE_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16DIFFERENCE_KIND_FIGURE\x10\x01\x12\x1a\n" +

@@ -81,11 +81,9 @@ const (
 	// INVALID_ARGUMENT. A question is larger than 64 KiB, or a batch has more than 4 KiB beside its events. Metadata:
 	// limit, in bytes.
 	ErrorReason_ERROR_REASON_REQUEST_TOO_LARGE ErrorReason = 23
-	// UNAUTHENTICATED. There is no "authorization" metadata, or it does not have the form "Bearer KEY"; or there is none,
-	// and the client's certificate does not stand for anybody.
+	// UNAUTHENTICATED. There is no "authorization" metadata, or it does not have the form "Bearer KEY".
 	ErrorReason_ERROR_REASON_CREDENTIALS_MISSING ErrorReason = 30
-	// UNAUTHENTICATED. The key is unknown, expired or revoked, or its organization was revoked. Of an identity token the
-	// message says what is wrong with it.
+	// UNAUTHENTICATED. The key is unknown, expired or revoked, or its organization was revoked.
 	ErrorReason_ERROR_REASON_CREDENTIALS_INVALID ErrorReason = 31
 	// UNAUTHENTICATED. More than one credential was sent.
 	ErrorReason_ERROR_REASON_AMBIGUOUS_CREDENTIALS ErrorReason = 32
@@ -357,6 +355,46 @@ const (
 	// UNAVAILABLE with RetryInfo. The keys of the identity provider cannot be fetched, so nobody can say whether the token
 	// is good.
 	ErrorReason_ERROR_REASON_IDENTITY_PROVIDER_UNAVAILABLE ErrorReason = 283
+	// PERMISSION_DENIED. This is for operators of the deployment. Metadata: setting, where it is one.
+	ErrorReason_ERROR_REASON_OPERATOR_REQUIRED ErrorReason = 290
+	// PERMISSION_DENIED. An operator's key is in no organization: it may call AdminService and nothing else.
+	ErrorReason_ERROR_REASON_NOT_FOR_OPERATORS ErrorReason = 291
+	// NOT_FOUND. There is no organization of this name that the caller may administer. Metadata: organization.
+	ErrorReason_ERROR_REASON_ORGANIZATION_NOT_FOUND ErrorReason = 292
+	// ALREADY_EXISTS. There is an organization of this name, or one was made with this request_id that is not the same.
+	// Metadata: organization.
+	ErrorReason_ERROR_REASON_ORGANIZATION_EXISTS ErrorReason = 293
+	// FAILED_PRECONDITION. The organization is revoked, which is for good. Metadata: organization.
+	ErrorReason_ERROR_REASON_ORGANIZATION_REVOKED ErrorReason = 294
+	// NOT_FOUND. The organization has no API key of this id, or none that is good, where that is needed. Metadata: key.
+	ErrorReason_ERROR_REASON_KEY_NOT_FOUND ErrorReason = 295
+	// ALREADY_EXISTS. A key was made with this request_id. Its secret cannot be shown again: rotate that key. Metadata: key.
+	ErrorReason_ERROR_REASON_KEY_EXISTS ErrorReason = 296
+	// RESOURCE_EXHAUSTED without RetryInfo. The organization has as many good API keys as it may have: revoke one.
+	// Metadata: limit.
+	ErrorReason_ERROR_REASON_KEY_LIMIT ErrorReason = 297
+	// FAILED_PRECONDITION. No other key of the organization with the scope admin is good for as long as this one: make
+	// one first, or ask the operator. Metadata: key.
+	ErrorReason_ERROR_REASON_LAST_ADMIN_KEY ErrorReason = 298
+	// NOT_FOUND. The organization has no role of this name. Metadata: role.
+	ErrorReason_ERROR_REASON_ROLE_NOT_FOUND ErrorReason = 299
+	// RESOURCE_EXHAUSTED without RetryInfo. The organization has as many roles of its own as it may have: delete one.
+	// Metadata: limit.
+	ErrorReason_ERROR_REASON_ROLE_LIMIT ErrorReason = 300
+	// FAILED_PRECONDITION. Members have this role: give them another one first. Metadata: role.
+	ErrorReason_ERROR_REASON_ROLE_IN_USE ErrorReason = 301
+	// NOT_FOUND. The organization has no member of this subject.
+	ErrorReason_ERROR_REASON_MEMBER_NOT_FOUND ErrorReason = 302
+	// RESOURCE_EXHAUSTED without RetryInfo. The organization has as many members as it may have: remove one. Metadata:
+	// limit.
+	ErrorReason_ERROR_REASON_MEMBER_LIMIT ErrorReason = 303
+	// NOT_FOUND. There is no such task (any more) that the caller may see. Metadata: task.
+	ErrorReason_ERROR_REASON_TASK_NOT_FOUND ErrorReason = 304
+	// FAILED_PRECONDITION. The task cannot be retried or cancelled in the state that it has, or one of its like is under
+	// way. Metadata: task, state.
+	ErrorReason_ERROR_REASON_TASK_STATE ErrorReason = 305
+	// NOT_FOUND. The organization, or the service, has no such schedule. Metadata: schedule.
+	ErrorReason_ERROR_REASON_SCHEDULE_NOT_FOUND ErrorReason = 306
 )
 
 // Enum value maps for ErrorReason.
@@ -490,6 +528,23 @@ var (
 		281: "ERROR_REASON_NETWORK_NOT_ALLOWED",
 		282: "ERROR_REASON_NO_ROLE",
 		283: "ERROR_REASON_IDENTITY_PROVIDER_UNAVAILABLE",
+		290: "ERROR_REASON_OPERATOR_REQUIRED",
+		291: "ERROR_REASON_NOT_FOR_OPERATORS",
+		292: "ERROR_REASON_ORGANIZATION_NOT_FOUND",
+		293: "ERROR_REASON_ORGANIZATION_EXISTS",
+		294: "ERROR_REASON_ORGANIZATION_REVOKED",
+		295: "ERROR_REASON_KEY_NOT_FOUND",
+		296: "ERROR_REASON_KEY_EXISTS",
+		297: "ERROR_REASON_KEY_LIMIT",
+		298: "ERROR_REASON_LAST_ADMIN_KEY",
+		299: "ERROR_REASON_ROLE_NOT_FOUND",
+		300: "ERROR_REASON_ROLE_LIMIT",
+		301: "ERROR_REASON_ROLE_IN_USE",
+		302: "ERROR_REASON_MEMBER_NOT_FOUND",
+		303: "ERROR_REASON_MEMBER_LIMIT",
+		304: "ERROR_REASON_TASK_NOT_FOUND",
+		305: "ERROR_REASON_TASK_STATE",
+		306: "ERROR_REASON_SCHEDULE_NOT_FOUND",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                   0,
@@ -620,6 +675,23 @@ var (
 		"ERROR_REASON_NETWORK_NOT_ALLOWED":           281,
 		"ERROR_REASON_NO_ROLE":                       282,
 		"ERROR_REASON_IDENTITY_PROVIDER_UNAVAILABLE": 283,
+		"ERROR_REASON_OPERATOR_REQUIRED":             290,
+		"ERROR_REASON_NOT_FOR_OPERATORS":             291,
+		"ERROR_REASON_ORGANIZATION_NOT_FOUND":        292,
+		"ERROR_REASON_ORGANIZATION_EXISTS":           293,
+		"ERROR_REASON_ORGANIZATION_REVOKED":          294,
+		"ERROR_REASON_KEY_NOT_FOUND":                 295,
+		"ERROR_REASON_KEY_EXISTS":                    296,
+		"ERROR_REASON_KEY_LIMIT":                     297,
+		"ERROR_REASON_LAST_ADMIN_KEY":                298,
+		"ERROR_REASON_ROLE_NOT_FOUND":                299,
+		"ERROR_REASON_ROLE_LIMIT":                    300,
+		"ERROR_REASON_ROLE_IN_USE":                   301,
+		"ERROR_REASON_MEMBER_NOT_FOUND":              302,
+		"ERROR_REASON_MEMBER_LIMIT":                  303,
+		"ERROR_REASON_TASK_NOT_FOUND":                304,
+		"ERROR_REASON_TASK_STATE":                    305,
+		"ERROR_REASON_SCHEDULE_NOT_FOUND":            306,
 	}
 )
 
@@ -654,7 +726,7 @@ var File_tallywire_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xb3#\n" +
+	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xfd'\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x1eERROR_REASON_MALFORMED_MESSAGE\x10\x01\x12\x1f\n" +
@@ -784,7 +856,24 @@ const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\x17ERROR_REASON_RESTRICTED\x10\x98\x02\x12%\n" +
 	" ERROR_REASON_NETWORK_NOT_ALLOWED\x10\x99\x02\x12\x19\n" +
 	"\x14ERROR_REASON_NO_ROLE\x10\x9a\x02\x12/\n" +
-	"*ERROR_REASON_IDENTITY_PROVIDER_UNAVAILABLE\x10\x9b\x02Bo\n" +
+	"*ERROR_REASON_IDENTITY_PROVIDER_UNAVAILABLE\x10\x9b\x02\x12#\n" +
+	"\x1eERROR_REASON_OPERATOR_REQUIRED\x10\xa2\x02\x12#\n" +
+	"\x1eERROR_REASON_NOT_FOR_OPERATORS\x10\xa3\x02\x12(\n" +
+	"#ERROR_REASON_ORGANIZATION_NOT_FOUND\x10\xa4\x02\x12%\n" +
+	" ERROR_REASON_ORGANIZATION_EXISTS\x10\xa5\x02\x12&\n" +
+	"!ERROR_REASON_ORGANIZATION_REVOKED\x10\xa6\x02\x12\x1f\n" +
+	"\x1aERROR_REASON_KEY_NOT_FOUND\x10\xa7\x02\x12\x1c\n" +
+	"\x17ERROR_REASON_KEY_EXISTS\x10\xa8\x02\x12\x1b\n" +
+	"\x16ERROR_REASON_KEY_LIMIT\x10\xa9\x02\x12 \n" +
+	"\x1bERROR_REASON_LAST_ADMIN_KEY\x10\xaa\x02\x12 \n" +
+	"\x1bERROR_REASON_ROLE_NOT_FOUND\x10\xab\x02\x12\x1c\n" +
+	"\x17ERROR_REASON_ROLE_LIMIT\x10\xac\x02\x12\x1d\n" +
+	"\x18ERROR_REASON_ROLE_IN_USE\x10\xad\x02\x12\"\n" +
+	"\x1dERROR_REASON_MEMBER_NOT_FOUND\x10\xae\x02\x12\x1e\n" +
+	"\x19ERROR_REASON_MEMBER_LIMIT\x10\xaf\x02\x12 \n" +
+	"\x1bERROR_REASON_TASK_NOT_FOUND\x10\xb0\x02\x12\x1c\n" +
+	"\x17ERROR_REASON_TASK_STATE\x10\xb1\x02\x12$\n" +
+	"\x1fERROR_REASON_SCHEDULE_NOT_FOUND\x10\xb2\x02Bo\n" +
 	"\x16io.github.tallywire.v1B\x10ErrorReasonProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3"
 
 var (

@@ -1068,547 +1068,6 @@ pub mod account_service_client {
         }
     }
 }
-/// Event is something that happened: a message was sent, a call ended, a workflow ran. Its identity is (organization,
-/// event_id). The organization comes from the credential alone.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Event {
-    /// event_id is made by the client and kept across retries: the service counts the same id once, for ever. 1 to 128
-    /// visible ASCII characters; UUIDv7 is recommended and the fastest. The same id with other content is refused
-    /// (EVENT_ID_CONFLICT). Placeholders such as "0", "-1", "null", "none", "undefined", "nan", "true", "\[object Object\]"
-    /// and the nil UUID are refused (PLACEHOLDER_ID). Unset: the server makes an id and returns it; sending the event
-    /// again then counts it again.
-    #[prost(string, tag = "1")]
-    pub event_id: ::prost::alloc::string::String,
-    /// event_type says what happened, in the past tense and dotted: "message.sent". 1 to 64 characters of \[a-z0-9_\] in
-    /// dot-separated parts. Required. The service stores an event whose type it does not know, and counts it as a custom
-    /// event.
-    #[prost(string, tag = "2")]
-    pub event_type: ::prost::alloc::string::String,
-    /// occurred_at is when the event happened. Unset: the time at which the server received the event, with the warning
-    /// TIME_DEFAULTED. At most 35 days ago (EVENT_TOO_OLD) unless the credential has the scope backfill; never before
-    /// 1980-01-01T00:00:00Z; at most 1 hour ahead (EVENT_IN_FUTURE). Kept in microseconds.
-    #[prost(message, optional, tag = "3")]
-    pub occurred_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// agent_id is who did the work: an AI agent, a bot or a human agent.
-    ///
-    /// agent_id and the ids below have at most 256 bytes each. A placeholder in one of them (see event_id; also blanks)
-    /// counts as unset, with the warning PLACEHOLDER_ID.
-    ///
-    /// An organization has a limit of distinct values of each dimension, such as agents, with figures of their own:
-    /// 10,000 agents and 1,000 of each other, unless the operator chose otherwise. A value that is first seen beyond the
-    /// limit is counted under "_other" for good, with the warning CARDINALITY_OVERFLOW; so is the value "_other" itself.
-    /// Totals and the number of distinct agents stay exact.
-    #[prost(string, tag = "4")]
-    pub agent_id: ::prost::alloc::string::String,
-    /// user_id is who was served. An e-mail address, however it is written ("Ann Lee <ann@example.org>", percent-encoded
-    /// …), is replaced by a keyed hash before it is stored.
-    #[prost(string, tag = "5")]
-    pub user_id: ::prost::alloc::string::String,
-    /// conversation_id groups the events of one conversation. Required for events of type conversation.*.
-    #[prost(string, tag = "6")]
-    pub conversation_id: ::prost::alloc::string::String,
-    /// channel is where the event happened: "web", "whatsapp", "phone".
-    #[prost(string, tag = "7")]
-    pub channel: ::prost::alloc::string::String,
-    /// team_id is the team that the agent worked for.
-    #[prost(string, tag = "8")]
-    pub team_id: ::prost::alloc::string::String,
-    /// campaign_id is the campaign that the event belongs to.
-    #[prost(string, tag = "9")]
-    pub campaign_id: ::prost::alloc::string::String,
-    /// resource_type is the kind of thing that the event is about, for example "document".
-    #[prost(string, tag = "10")]
-    pub resource_type: ::prost::alloc::string::String,
-    /// resource_id says which thing of that kind.
-    #[prost(string, tag = "11")]
-    pub resource_id: ::prost::alloc::string::String,
-    /// properties are free: at most 100 keys of 1 to 256 bytes that are not blank (INVALID_VALUE), texts of at most 32
-    /// KiB, at most 8 levels deep, at most 16 KiB in all as JSON, as they were sent. Values under keys that name secrets
-    /// (userPassword, x-api-key, card_number …) are replaced before they are stored, with the warning REDACTED; true,
-    /// false and null are kept. Whole numbers from 2^53 on get the warning PRECISION: send them as text.
-    #[prost(message, optional, tag = "12")]
-    pub properties: ::core::option::Option<::prost_types::Struct>,
-    /// detail carries the numbers of the event. Its kind must be that of the event type's family (DETAIL_MISMATCH); custom
-    /// event types may carry any kind. Every number is from 0 to 10^12 unless its field says otherwise
-    /// (VALUE_OUT_OF_RANGE). Unset means unknown.
-    #[prost(
-        oneof = "event::Detail",
-        tags = "20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 32, 33, 34, 35, 36"
-    )]
-    pub detail: ::core::option::Option<event::Detail>,
-}
-/// Nested message and enum types in `Event`.
-pub mod event {
-    /// detail carries the numbers of the event. Its kind must be that of the event type's family (DETAIL_MISMATCH); custom
-    /// event types may carry any kind. Every number is from 0 to 10^12 unless its field says otherwise
-    /// (VALUE_OUT_OF_RANGE). Unset means unknown.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Detail {
-        /// For conversation.started, .ended, .resolved, .escalated, .abandoned, .reopened.
-        #[prost(message, tag = "20")]
-        Conversation(super::ConversationDetail),
-        /// For message.received, message.sent and model.called.
-        #[prost(message, tag = "21")]
-        Message(super::MessageDetail),
-        /// For feedback.submitted.
-        #[prost(message, tag = "22")]
-        Feedback(super::FeedbackDetail),
-        /// For quality.scored.
-        #[prost(message, tag = "23")]
-        Quality(super::QualityDetail),
-        /// For content_gap.found.
-        #[prost(message, tag = "24")]
-        ContentGap(super::ContentGapDetail),
-        /// For document.uploaded, document.deleted, search.performed, knowledge.retrieved, citation.clicked.
-        #[prost(message, tag = "25")]
-        Knowledge(super::KnowledgeDetail),
-        /// For agent.created, .updated, .deleted, .deployed and agent.status_changed.
-        #[prost(message, tag = "26")]
-        Agent(super::AgentDetail),
-        /// For call.started, .answered, .ended, .abandoned.
-        #[prost(message, tag = "27")]
-        Call(super::CallDetail),
-        /// For lead.created, .contacted, .stage_entered, .converted, .lost.
-        #[prost(message, tag = "28")]
-        Lead(super::LeadDetail),
-        /// For campaign.started, .ended and campaign.cost_recorded.
-        #[prost(message, tag = "29")]
-        Campaign(super::CampaignDetail),
-        /// For task.created, task.completed, badge.earned, points.awarded.
-        #[prost(message, tag = "30")]
-        Task(super::TaskDetail),
-        /// For workflow.created, .executed, .failed.
-        #[prost(message, tag = "32")]
-        Workflow(super::WorkflowDetail),
-        /// For user.registered, .invited, .logged_in, .logged_out.
-        #[prost(message, tag = "33")]
-        User(super::UserDetail),
-        /// For subscription.created, payment.succeeded, payment.failed.
-        #[prost(message, tag = "34")]
-        Billing(super::BillingDetail),
-        /// For api.called.
-        #[prost(message, tag = "35")]
-        Api(super::ApiDetail),
-        /// For storage.changed.
-        #[prost(message, tag = "36")]
-        Storage(super::StorageDetail),
-    }
-}
-/// ConversationDetail says how a conversation went. A closed conversation has exactly one outcome, in whatever order its
-/// events arrive. Of the closing events that occurred after the last conversation.reopened, the earliest says when the
-/// conversation was closed; the highest of escalated > resolved > abandoned > ended says how, and by which agent. An
-/// escalated conversation is closed for its agent and stays open until a later resolved, abandoned or ended.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ConversationDetail {
-    /// outcome is the sender's own word for how the conversation ended, for example "refund granted". At most 256 bytes.
-    /// Stored.
-    #[prost(string, optional, tag = "1")]
-    pub outcome: ::core::option::Option<::prost::alloc::string::String>,
-    /// handoff_reason is why a human took over. At most 256 bytes. Stored.
-    #[prost(string, optional, tag = "2")]
-    pub handoff_reason: ::core::option::Option<::prost::alloc::string::String>,
-    /// topic is what the conversation is about, in the sender's own words, for example "returns". At most 256 bytes.
-    /// Stored.
-    #[prost(string, optional, tag = "3")]
-    pub topic: ::core::option::Option<::prost::alloc::string::String>,
-}
-/// MessageDetail carries the numbers of one message, or of a turn of a model that is no message (model.called): its
-/// tokens and cost count as those of messages do.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct MessageDetail {
-    /// response_time_ms is how long the agent took to answer, in milliseconds, at most 10^10, on message.sent.
-    #[prost(int64, optional, tag = "1")]
-    pub response_time_ms: ::core::option::Option<i64>,
-    /// prompt_tokens is the number of tokens read by the model, at most 10^9.
-    #[prost(int64, optional, tag = "2")]
-    pub prompt_tokens: ::core::option::Option<i64>,
-    /// completion_tokens is the number of tokens written by the model, at most 10^9.
-    #[prost(int64, optional, tag = "3")]
-    pub completion_tokens: ::core::option::Option<i64>,
-    /// model is the model's name. At most 256 bytes. Stored.
-    #[prost(string, optional, tag = "4")]
-    pub model: ::core::option::Option<::prost::alloc::string::String>,
-    /// cost_micros is what the message cost, in millionths of the organization's currency, at most 10^10.
-    #[prost(int64, optional, tag = "5")]
-    pub cost_micros: ::core::option::Option<i64>,
-    /// failed is true when the agent could not answer.
-    #[prost(bool, optional, tag = "6")]
-    pub failed: ::core::option::Option<bool>,
-    /// error_code says how the message failed. At most 256 bytes. Stored.
-    #[prost(string, optional, tag = "7")]
-    pub error_code: ::core::option::Option<::prost::alloc::string::String>,
-    /// fallback is true when the agent answered with a stock phrase because it did not understand.
-    #[prost(bool, optional, tag = "8")]
-    pub fallback: ::core::option::Option<bool>,
-    /// knowledge_hit is true when the agent found the answer in the organization's own knowledge.
-    #[prost(bool, optional, tag = "9")]
-    pub knowledge_hit: ::core::option::Option<bool>,
-    /// cached_tokens is the number of those prompt_tokens that the model's provider took from its cache, at most 10^9. It
-    /// is part of prompt_tokens and never added to them.
-    #[prost(int64, optional, tag = "10")]
-    pub cached_tokens: ::core::option::Option<i64>,
-    /// time_to_first_token_ms is how long the user waited for the first piece of the answer, in milliseconds, at most
-    /// 10^10, on message.sent. response_time_ms is how long until the whole of it.
-    #[prost(int64, optional, tag = "11")]
-    pub time_to_first_token_ms: ::core::option::Option<i64>,
-    /// by_human is true when a human wrote the message, on message.sent, and false when a machine did. Unset: the kind of
-    /// the agent says it, as far as it was told before the message or with it. So tell an agent's kind first.
-    #[prost(bool, optional, tag = "12")]
-    pub by_human: ::core::option::Option<bool>,
-}
-/// FeedbackDetail is what a user thought of a conversation.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct FeedbackDetail {
-    /// rating is from 1 (worst) to 5 (best).
-    #[prost(int32, optional, tag = "1")]
-    pub rating: ::core::option::Option<i32>,
-    /// comment_length is the number of characters of the comment, at most 10^9. The comment itself is not sent.
-    #[prost(int32, optional, tag = "2")]
-    pub comment_length: ::core::option::Option<i32>,
-}
-/// QualityDetail is a review of a conversation. Scores are in ten-thousandths: 10000 is perfect.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct QualityDetail {
-    /// overall is the score as a whole, 0 to 10000.
-    #[prost(int32, optional, tag = "1")]
-    pub overall: ::core::option::Option<i32>,
-    /// helpfulness is the score for helpfulness, 0 to 10000.
-    #[prost(int32, optional, tag = "2")]
-    pub helpfulness: ::core::option::Option<i32>,
-    /// accuracy is the score for accuracy, 0 to 10000.
-    #[prost(int32, optional, tag = "3")]
-    pub accuracy: ::core::option::Option<i32>,
-    /// politeness is the score for politeness, 0 to 10000.
-    #[prost(int32, optional, tag = "4")]
-    pub politeness: ::core::option::Option<i32>,
-    /// scorer is who or what scored. At most 256 bytes.
-    #[prost(string, optional, tag = "5")]
-    pub scorer: ::core::option::Option<::prost::alloc::string::String>,
-    /// rubric_version says by which rules the conversation was scored; scores of different versions are never mixed. At
-    /// most 256 bytes. Unset: scores count for "unspecified".
-    #[prost(string, optional, tag = "6")]
-    pub rubric_version: ::core::option::Option<::prost::alloc::string::String>,
-    /// topic is what the conversation was about, in the sender's own words. The review counts for it; the topic of the
-    /// conversation is the one that its own events tell. At most 256 bytes.
-    #[prost(string, optional, tag = "7")]
-    pub topic: ::core::option::Option<::prost::alloc::string::String>,
-}
-/// ContentGapDetail is a question that the agent's knowledge did not answer.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ContentGapDetail {
-    /// topic is what the question was about, in the sender's own words. The content gap counts for it; the topic of a
-    /// conversation is the one that its own events tell. At most 256 bytes.
-    #[prost(string, optional, tag = "1")]
-    pub topic: ::core::option::Option<::prost::alloc::string::String>,
-    /// question is an example of the question in the user's words. At most 1,024 bytes.
-    #[prost(string, optional, tag = "2")]
-    pub question: ::core::option::Option<::prost::alloc::string::String>,
-    /// confidence is how sure the detector is, in ten-thousandths, 0 to 10000.
-    #[prost(int32, optional, tag = "3")]
-    pub confidence: ::core::option::Option<i32>,
-}
-/// KnowledgeDetail is about a document, a search or a citation.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct KnowledgeDetail {
-    /// bytes is the size of the document.
-    #[prost(int64, optional, tag = "1")]
-    pub bytes: ::core::option::Option<i64>,
-    /// kind is the kind of storage that the document takes up.
-    #[prost(enumeration = "StorageKind", tag = "2")]
-    pub kind: i32,
-    /// hits is the number of results found.
-    #[prost(int64, optional, tag = "3")]
-    pub hits: ::core::option::Option<i64>,
-}
-/// AgentDetail is about the agent itself; agent_id of the event says which one.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AgentDetail {
-    /// status is the agent's presence from this instant on: until the next status, or until nothing was heard of the agent
-    /// for the organization's presence_timeout (12 hours unless set). Required on agent.status_changed.
-    #[prost(enumeration = "AgentStatus", tag = "1")]
-    pub status: i32,
-    /// name is what people call the agent, on agent.created and agent.updated. At most 256 bytes. Stored.
-    #[prost(string, optional, tag = "2")]
-    pub name: ::core::option::Option<::prost::alloc::string::String>,
-    /// kind says whether the agent is a machine or a human, on agent.created and agent.updated.
-    #[prost(enumeration = "AgentKind", tag = "3")]
-    pub kind: i32,
-    /// version is the release of the agent that is at work from this instant on, for example "2026.3", on agent.created,
-    /// agent.updated and agent.deployed. At most 256 bytes. Stored.
-    #[prost(string, optional, tag = "4")]
-    pub version: ::core::option::Option<::prost::alloc::string::String>,
-}
-/// CallDetail carries what is known of a telephone call. Durations are in milliseconds, each at most 10^10.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CallDetail {
-    /// wait_ms is how long the caller waited, on call.answered and call.abandoned.
-    #[prost(int64, optional, tag = "1")]
-    pub wait_ms: ::core::option::Option<i64>,
-    /// talk_ms is how long caller and agent talked, on call.ended.
-    #[prost(int64, optional, tag = "2")]
-    pub talk_ms: ::core::option::Option<i64>,
-    /// hold_ms is how long the caller was on hold, on call.ended.
-    #[prost(int64, optional, tag = "3")]
-    pub hold_ms: ::core::option::Option<i64>,
-    /// wrap_up_ms is how long the agent worked on the call after it, on call.ended.
-    #[prost(int64, optional, tag = "4")]
-    pub wrap_up_ms: ::core::option::Option<i64>,
-    /// direction says who called whom, on every event of the call.
-    #[prost(enumeration = "CallDirection", tag = "5")]
-    pub direction: i32,
-    /// queue is where the caller waited for an agent, for example "billing", on every event of the call. At most 256
-    /// bytes. Stored.
-    #[prost(string, optional, tag = "6")]
-    pub queue: ::core::option::Option<::prost::alloc::string::String>,
-}
-/// LeadDetail is about a possible customer.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct LeadDetail {
-    /// stage is the stage of the funnel that the lead entered. At most 256 bytes.
-    #[prost(string, optional, tag = "1")]
-    pub stage: ::core::option::Option<::prost::alloc::string::String>,
-    /// value_micros is what the lead is worth, in millionths of currency, at most 10^15.
-    #[prost(int64, optional, tag = "2")]
-    pub value_micros: ::core::option::Option<i64>,
-    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
-    #[prost(string, optional, tag = "3")]
-    pub currency: ::core::option::Option<::prost::alloc::string::String>,
-    /// lead_id says which lead. At most 256 bytes. A placeholder (see event_id) is refused (PLACEHOLDER_ID), because it
-    /// would make one lead of many. Unset or empty: resource_id of the event says which lead.
-    #[prost(string, optional, tag = "4")]
-    pub lead_id: ::core::option::Option<::prost::alloc::string::String>,
-}
-/// CampaignDetail is about a campaign; campaign_id of the event says which one.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CampaignDetail {
-    /// cost_micros is what was spent, in millionths of currency, at most 10^15, on campaign.cost_recorded.
-    #[prost(int64, optional, tag = "1")]
-    pub cost_micros: ::core::option::Option<i64>,
-    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
-    #[prost(string, optional, tag = "2")]
-    pub currency: ::core::option::Option<::prost::alloc::string::String>,
-    /// name is what people call the campaign. At most 256 bytes. Stored.
-    #[prost(string, optional, tag = "3")]
-    pub name: ::core::option::Option<::prost::alloc::string::String>,
-}
-/// TaskDetail is about tasks and games.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct TaskDetail {
-    /// points is the number of points awarded, on any of these events: tell points that are awarded for a task or a badge
-    /// once, with it or by points.awarded.
-    #[prost(int64, optional, tag = "1")]
-    pub points: ::core::option::Option<i64>,
-    /// badge says which badge was earned, for example "first-hundred", on badge.earned. At most 256 bytes. Stored.
-    #[prost(string, optional, tag = "2")]
-    pub badge: ::core::option::Option<::prost::alloc::string::String>,
-}
-/// WorkflowDetail is about one run of a workflow.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct WorkflowDetail {
-    /// duration_ms is how long the workflow ran, in milliseconds.
-    #[prost(int64, optional, tag = "1")]
-    pub duration_ms: ::core::option::Option<i64>,
-}
-/// UserDetail is about a user's account.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct UserDetail {
-    /// ip is the user's address. Kept only if the organization allows it.
-    #[prost(string, optional, tag = "1")]
-    pub ip: ::core::option::Option<::prost::alloc::string::String>,
-    /// user_agent is the user's browser. At most 1,024 bytes. Kept only if the organization allows it.
-    #[prost(string, optional, tag = "2")]
-    pub user_agent: ::core::option::Option<::prost::alloc::string::String>,
-    /// name is what people call the user. At most 256 bytes. Kept only if the organization allows it.
-    #[prost(string, optional, tag = "3")]
-    pub name: ::core::option::Option<::prost::alloc::string::String>,
-}
-/// BillingDetail is about a payment.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct BillingDetail {
-    /// amount_micros is the amount in millionths of currency, at most 10^15.
-    #[prost(int64, optional, tag = "1")]
-    pub amount_micros: ::core::option::Option<i64>,
-    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
-    #[prost(string, optional, tag = "2")]
-    pub currency: ::core::option::Option<::prost::alloc::string::String>,
-}
-/// ApiDetail is about one call of an API or a tool.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ApiDetail {
-    /// endpoint is the route's template, not the path: "/orders/{id}". At most 256 bytes.
-    #[prost(string, optional, tag = "1")]
-    pub endpoint: ::core::option::Option<::prost::alloc::string::String>,
-    /// method is the verb: "GET". At most 32 bytes.
-    #[prost(string, optional, tag = "2")]
-    pub method: ::core::option::Option<::prost::alloc::string::String>,
-    /// status_code is the HTTP or application status, 0 to 999.
-    #[prost(int32, optional, tag = "3")]
-    pub status_code: ::core::option::Option<i32>,
-    /// latency_ms is how long the call took, in milliseconds.
-    #[prost(int64, optional, tag = "4")]
-    pub latency_ms: ::core::option::Option<i64>,
-    /// request_bytes is the size of the request, at most 10^10.
-    #[prost(int64, optional, tag = "5")]
-    pub request_bytes: ::core::option::Option<i64>,
-    /// response_bytes is the size of the response, at most 10^10.
-    #[prost(int64, optional, tag = "6")]
-    pub response_bytes: ::core::option::Option<i64>,
-}
-/// StorageDetail is a change of the storage in use.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct StorageDetail {
-    /// bytes_delta is how many bytes were added; negative when they were freed; −10^12 to 10^12. Required on
-    /// storage.changed.
-    #[prost(int64, optional, tag = "1")]
-    pub bytes_delta: ::core::option::Option<i64>,
-    /// kind is what takes up these bytes.
-    #[prost(enumeration = "StorageKind", tag = "2")]
-    pub kind: i32,
-}
-/// StorageKind is what takes up storage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum StorageKind {
-    /// Not said; counted as "unspecified".
-    Unspecified = 0,
-    /// Documents of the knowledge base.
-    Document = 1,
-    /// Files that users uploaded.
-    Upload = 2,
-    /// Backups.
-    Backup = 3,
-}
-impl StorageKind {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "STORAGE_KIND_UNSPECIFIED",
-            Self::Document => "STORAGE_KIND_DOCUMENT",
-            Self::Upload => "STORAGE_KIND_UPLOAD",
-            Self::Backup => "STORAGE_KIND_BACKUP",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "STORAGE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
-            "STORAGE_KIND_DOCUMENT" => Some(Self::Document),
-            "STORAGE_KIND_UPLOAD" => Some(Self::Upload),
-            "STORAGE_KIND_BACKUP" => Some(Self::Backup),
-            _ => None,
-        }
-    }
-}
-/// AgentStatus is the presence of a human agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum AgentStatus {
-    /// Not said.
-    Unspecified = 0,
-    /// Ready for work.
-    Available = 1,
-    /// At work with somebody.
-    Busy = 2,
-    /// On a break.
-    Away = 3,
-    /// Not at work.
-    Offline = 4,
-}
-impl AgentStatus {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "AGENT_STATUS_UNSPECIFIED",
-            Self::Available => "AGENT_STATUS_AVAILABLE",
-            Self::Busy => "AGENT_STATUS_BUSY",
-            Self::Away => "AGENT_STATUS_AWAY",
-            Self::Offline => "AGENT_STATUS_OFFLINE",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "AGENT_STATUS_UNSPECIFIED" => Some(Self::Unspecified),
-            "AGENT_STATUS_AVAILABLE" => Some(Self::Available),
-            "AGENT_STATUS_BUSY" => Some(Self::Busy),
-            "AGENT_STATUS_AWAY" => Some(Self::Away),
-            "AGENT_STATUS_OFFLINE" => Some(Self::Offline),
-            _ => None,
-        }
-    }
-}
-/// AgentKind is what does the work under an agent_id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum AgentKind {
-    /// Not said.
-    Unspecified = 0,
-    /// A machine: an AI agent or a bot.
-    Ai = 1,
-    /// A human agent.
-    Human = 2,
-}
-impl AgentKind {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "AGENT_KIND_UNSPECIFIED",
-            Self::Ai => "AGENT_KIND_AI",
-            Self::Human => "AGENT_KIND_HUMAN",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "AGENT_KIND_UNSPECIFIED" => Some(Self::Unspecified),
-            "AGENT_KIND_AI" => Some(Self::Ai),
-            "AGENT_KIND_HUMAN" => Some(Self::Human),
-            _ => None,
-        }
-    }
-}
-/// CallDirection says who called whom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum CallDirection {
-    /// Not said.
-    Unspecified = 0,
-    /// A user called the organization.
-    Inbound = 1,
-    /// The organization called a user.
-    Outbound = 2,
-}
-impl CallDirection {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "CALL_DIRECTION_UNSPECIFIED",
-            Self::Inbound => "CALL_DIRECTION_INBOUND",
-            Self::Outbound => "CALL_DIRECTION_OUTBOUND",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "CALL_DIRECTION_UNSPECIFIED" => Some(Self::Unspecified),
-            "CALL_DIRECTION_INBOUND" => Some(Self::Inbound),
-            "CALL_DIRECTION_OUTBOUND" => Some(Self::Outbound),
-            _ => None,
-        }
-    }
-}
 /// RowsToken opens the rows that a figure was counted from: the list that kind names takes the token in place of its own
 /// filters, and shows exactly these rows. It holds the part of the organization, the bounds and the revision of the
 /// figure, so that rows that came later are not among them.
@@ -2492,6 +1951,547 @@ impl ConversationCohort {
             "CONVERSATION_COHORT_UNSPECIFIED" => Some(Self::Unspecified),
             "CONVERSATION_COHORT_CLOSED" => Some(Self::Closed),
             "CONVERSATION_COHORT_STARTED" => Some(Self::Started),
+            _ => None,
+        }
+    }
+}
+/// Event is something that happened: a message was sent, a call ended, a workflow ran. Its identity is (organization,
+/// event_id). The organization comes from the credential alone.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Event {
+    /// event_id is made by the client and kept across retries: the service counts the same id once, for ever. 1 to 128
+    /// visible ASCII characters; UUIDv7 is recommended and the fastest. The same id with other content is refused
+    /// (EVENT_ID_CONFLICT). Placeholders such as "0", "-1", "null", "none", "undefined", "nan", "true", "\[object Object\]"
+    /// and the nil UUID are refused (PLACEHOLDER_ID). Unset: the server makes an id and returns it; sending the event
+    /// again then counts it again.
+    #[prost(string, tag = "1")]
+    pub event_id: ::prost::alloc::string::String,
+    /// event_type says what happened, in the past tense and dotted: "message.sent". 1 to 64 characters of \[a-z0-9_\] in
+    /// dot-separated parts. Required. The service stores an event whose type it does not know, and counts it as a custom
+    /// event.
+    #[prost(string, tag = "2")]
+    pub event_type: ::prost::alloc::string::String,
+    /// occurred_at is when the event happened. Unset: the time at which the server received the event, with the warning
+    /// TIME_DEFAULTED. At most 35 days ago (EVENT_TOO_OLD) unless the credential has the scope backfill; never before
+    /// 1980-01-01T00:00:00Z; at most 1 hour ahead (EVENT_IN_FUTURE). Kept in microseconds.
+    #[prost(message, optional, tag = "3")]
+    pub occurred_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// agent_id is who did the work: an AI agent, a bot or a human agent.
+    ///
+    /// agent_id and the ids below have at most 256 bytes each. A placeholder in one of them (see event_id; also blanks)
+    /// counts as unset, with the warning PLACEHOLDER_ID.
+    ///
+    /// An organization has a limit of distinct values of each dimension, such as agents, with figures of their own:
+    /// 10,000 agents and 1,000 of each other, unless the operator chose otherwise. A value that is first seen beyond the
+    /// limit is counted under "_other" for good, with the warning CARDINALITY_OVERFLOW; so is the value "_other" itself.
+    /// Totals and the number of distinct agents stay exact.
+    #[prost(string, tag = "4")]
+    pub agent_id: ::prost::alloc::string::String,
+    /// user_id is who was served. An e-mail address, however it is written ("Ann Lee <ann@example.org>", percent-encoded
+    /// …), is replaced by a keyed hash before it is stored.
+    #[prost(string, tag = "5")]
+    pub user_id: ::prost::alloc::string::String,
+    /// conversation_id groups the events of one conversation. Required for events of type conversation.*.
+    #[prost(string, tag = "6")]
+    pub conversation_id: ::prost::alloc::string::String,
+    /// channel is where the event happened: "web", "whatsapp", "phone".
+    #[prost(string, tag = "7")]
+    pub channel: ::prost::alloc::string::String,
+    /// team_id is the team that the agent worked for.
+    #[prost(string, tag = "8")]
+    pub team_id: ::prost::alloc::string::String,
+    /// campaign_id is the campaign that the event belongs to.
+    #[prost(string, tag = "9")]
+    pub campaign_id: ::prost::alloc::string::String,
+    /// resource_type is the kind of thing that the event is about, for example "document".
+    #[prost(string, tag = "10")]
+    pub resource_type: ::prost::alloc::string::String,
+    /// resource_id says which thing of that kind.
+    #[prost(string, tag = "11")]
+    pub resource_id: ::prost::alloc::string::String,
+    /// properties are free: at most 100 keys of 1 to 256 bytes that are not blank (INVALID_VALUE), texts of at most 32
+    /// KiB, at most 8 levels deep, at most 16 KiB in all as JSON, as they were sent. Values under keys that name secrets
+    /// (userPassword, x-api-key, card_number …) are replaced before they are stored, with the warning REDACTED; true,
+    /// false and null are kept. Whole numbers from 2^53 on get the warning PRECISION: send them as text.
+    #[prost(message, optional, tag = "12")]
+    pub properties: ::core::option::Option<::prost_types::Struct>,
+    /// detail carries the numbers of the event. Its kind must be that of the event type's family (DETAIL_MISMATCH); custom
+    /// event types may carry any kind. Every number is from 0 to 10^12 unless its field says otherwise
+    /// (VALUE_OUT_OF_RANGE). Unset means unknown.
+    #[prost(
+        oneof = "event::Detail",
+        tags = "20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 32, 33, 34, 35, 36"
+    )]
+    pub detail: ::core::option::Option<event::Detail>,
+}
+/// Nested message and enum types in `Event`.
+pub mod event {
+    /// detail carries the numbers of the event. Its kind must be that of the event type's family (DETAIL_MISMATCH); custom
+    /// event types may carry any kind. Every number is from 0 to 10^12 unless its field says otherwise
+    /// (VALUE_OUT_OF_RANGE). Unset means unknown.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Detail {
+        /// For conversation.started, .ended, .resolved, .escalated, .abandoned, .reopened.
+        #[prost(message, tag = "20")]
+        Conversation(super::ConversationDetail),
+        /// For message.received, message.sent and model.called.
+        #[prost(message, tag = "21")]
+        Message(super::MessageDetail),
+        /// For feedback.submitted.
+        #[prost(message, tag = "22")]
+        Feedback(super::FeedbackDetail),
+        /// For quality.scored.
+        #[prost(message, tag = "23")]
+        Quality(super::QualityDetail),
+        /// For content_gap.found.
+        #[prost(message, tag = "24")]
+        ContentGap(super::ContentGapDetail),
+        /// For document.uploaded, document.deleted, search.performed, knowledge.retrieved, citation.clicked.
+        #[prost(message, tag = "25")]
+        Knowledge(super::KnowledgeDetail),
+        /// For agent.created, .updated, .deleted, .deployed and agent.status_changed.
+        #[prost(message, tag = "26")]
+        Agent(super::AgentDetail),
+        /// For call.started, .answered, .ended, .abandoned.
+        #[prost(message, tag = "27")]
+        Call(super::CallDetail),
+        /// For lead.created, .contacted, .stage_entered, .converted, .lost.
+        #[prost(message, tag = "28")]
+        Lead(super::LeadDetail),
+        /// For campaign.started, .ended and campaign.cost_recorded.
+        #[prost(message, tag = "29")]
+        Campaign(super::CampaignDetail),
+        /// For task.created, task.completed, badge.earned, points.awarded.
+        #[prost(message, tag = "30")]
+        Task(super::TaskDetail),
+        /// For workflow.created, .executed, .failed.
+        #[prost(message, tag = "32")]
+        Workflow(super::WorkflowDetail),
+        /// For user.registered, .invited, .logged_in, .logged_out.
+        #[prost(message, tag = "33")]
+        User(super::UserDetail),
+        /// For subscription.created, payment.succeeded, payment.failed.
+        #[prost(message, tag = "34")]
+        Billing(super::BillingDetail),
+        /// For api.called.
+        #[prost(message, tag = "35")]
+        Api(super::ApiDetail),
+        /// For storage.changed.
+        #[prost(message, tag = "36")]
+        Storage(super::StorageDetail),
+    }
+}
+/// ConversationDetail says how a conversation went. A closed conversation has exactly one outcome, in whatever order its
+/// events arrive. Of the closing events that occurred after the last conversation.reopened, the earliest says when the
+/// conversation was closed; the highest of escalated > resolved > abandoned > ended says how, and by which agent. An
+/// escalated conversation is closed for its agent and stays open until a later resolved, abandoned or ended.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConversationDetail {
+    /// outcome is the sender's own word for how the conversation ended, for example "refund granted". At most 256 bytes.
+    /// Stored.
+    #[prost(string, optional, tag = "1")]
+    pub outcome: ::core::option::Option<::prost::alloc::string::String>,
+    /// handoff_reason is why a human took over. At most 256 bytes. Stored.
+    #[prost(string, optional, tag = "2")]
+    pub handoff_reason: ::core::option::Option<::prost::alloc::string::String>,
+    /// topic is what the conversation is about, in the sender's own words, for example "returns". At most 256 bytes.
+    /// Stored.
+    #[prost(string, optional, tag = "3")]
+    pub topic: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// MessageDetail carries the numbers of one message, or of a turn of a model that is no message (model.called): its
+/// tokens and cost count as those of messages do.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MessageDetail {
+    /// response_time_ms is how long the agent took to answer, in milliseconds, at most 10^10, on message.sent.
+    #[prost(int64, optional, tag = "1")]
+    pub response_time_ms: ::core::option::Option<i64>,
+    /// prompt_tokens is the number of tokens read by the model, at most 10^9.
+    #[prost(int64, optional, tag = "2")]
+    pub prompt_tokens: ::core::option::Option<i64>,
+    /// completion_tokens is the number of tokens written by the model, at most 10^9.
+    #[prost(int64, optional, tag = "3")]
+    pub completion_tokens: ::core::option::Option<i64>,
+    /// model is the model's name. At most 256 bytes. Stored.
+    #[prost(string, optional, tag = "4")]
+    pub model: ::core::option::Option<::prost::alloc::string::String>,
+    /// cost_micros is what the message cost, in millionths of the organization's currency, at most 10^10.
+    #[prost(int64, optional, tag = "5")]
+    pub cost_micros: ::core::option::Option<i64>,
+    /// failed is true when the agent could not answer.
+    #[prost(bool, optional, tag = "6")]
+    pub failed: ::core::option::Option<bool>,
+    /// error_code says how the message failed. At most 256 bytes. Stored.
+    #[prost(string, optional, tag = "7")]
+    pub error_code: ::core::option::Option<::prost::alloc::string::String>,
+    /// fallback is true when the agent answered with a stock phrase because it did not understand.
+    #[prost(bool, optional, tag = "8")]
+    pub fallback: ::core::option::Option<bool>,
+    /// knowledge_hit is true when the agent found the answer in the organization's own knowledge.
+    #[prost(bool, optional, tag = "9")]
+    pub knowledge_hit: ::core::option::Option<bool>,
+    /// cached_tokens is the number of those prompt_tokens that the model's provider took from its cache, at most 10^9. It
+    /// is part of prompt_tokens and never added to them.
+    #[prost(int64, optional, tag = "10")]
+    pub cached_tokens: ::core::option::Option<i64>,
+    /// time_to_first_token_ms is how long the user waited for the first piece of the answer, in milliseconds, at most
+    /// 10^10, on message.sent. response_time_ms is how long until the whole of it.
+    #[prost(int64, optional, tag = "11")]
+    pub time_to_first_token_ms: ::core::option::Option<i64>,
+    /// by_human is true when a human wrote the message, on message.sent, and false when a machine did. Unset: the kind of
+    /// the agent says it, as far as it was told before the message or with it. So tell an agent's kind first.
+    #[prost(bool, optional, tag = "12")]
+    pub by_human: ::core::option::Option<bool>,
+}
+/// FeedbackDetail is what a user thought of a conversation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FeedbackDetail {
+    /// rating is from 1 (worst) to 5 (best).
+    #[prost(int32, optional, tag = "1")]
+    pub rating: ::core::option::Option<i32>,
+    /// comment_length is the number of characters of the comment, at most 10^9. The comment itself is not sent.
+    #[prost(int32, optional, tag = "2")]
+    pub comment_length: ::core::option::Option<i32>,
+}
+/// QualityDetail is a review of a conversation. Scores are in ten-thousandths: 10000 is perfect.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct QualityDetail {
+    /// overall is the score as a whole, 0 to 10000.
+    #[prost(int32, optional, tag = "1")]
+    pub overall: ::core::option::Option<i32>,
+    /// helpfulness is the score for helpfulness, 0 to 10000.
+    #[prost(int32, optional, tag = "2")]
+    pub helpfulness: ::core::option::Option<i32>,
+    /// accuracy is the score for accuracy, 0 to 10000.
+    #[prost(int32, optional, tag = "3")]
+    pub accuracy: ::core::option::Option<i32>,
+    /// politeness is the score for politeness, 0 to 10000.
+    #[prost(int32, optional, tag = "4")]
+    pub politeness: ::core::option::Option<i32>,
+    /// scorer is who or what scored. At most 256 bytes.
+    #[prost(string, optional, tag = "5")]
+    pub scorer: ::core::option::Option<::prost::alloc::string::String>,
+    /// rubric_version says by which rules the conversation was scored; scores of different versions are never mixed. At
+    /// most 256 bytes. Unset: scores count for "unspecified".
+    #[prost(string, optional, tag = "6")]
+    pub rubric_version: ::core::option::Option<::prost::alloc::string::String>,
+    /// topic is what the conversation was about, in the sender's own words. The review counts for it; the topic of the
+    /// conversation is the one that its own events tell. At most 256 bytes.
+    #[prost(string, optional, tag = "7")]
+    pub topic: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// ContentGapDetail is a question that the agent's knowledge did not answer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ContentGapDetail {
+    /// topic is what the question was about, in the sender's own words. The content gap counts for it; the topic of a
+    /// conversation is the one that its own events tell. At most 256 bytes.
+    #[prost(string, optional, tag = "1")]
+    pub topic: ::core::option::Option<::prost::alloc::string::String>,
+    /// question is an example of the question in the user's words. At most 1,024 bytes.
+    #[prost(string, optional, tag = "2")]
+    pub question: ::core::option::Option<::prost::alloc::string::String>,
+    /// confidence is how sure the detector is, in ten-thousandths, 0 to 10000.
+    #[prost(int32, optional, tag = "3")]
+    pub confidence: ::core::option::Option<i32>,
+}
+/// KnowledgeDetail is about a document, a search or a citation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KnowledgeDetail {
+    /// bytes is the size of the document.
+    #[prost(int64, optional, tag = "1")]
+    pub bytes: ::core::option::Option<i64>,
+    /// kind is the kind of storage that the document takes up.
+    #[prost(enumeration = "StorageKind", tag = "2")]
+    pub kind: i32,
+    /// hits is the number of results found.
+    #[prost(int64, optional, tag = "3")]
+    pub hits: ::core::option::Option<i64>,
+}
+/// AgentDetail is about the agent itself; agent_id of the event says which one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AgentDetail {
+    /// status is the agent's presence from this instant on: until the next status, or until nothing was heard of the agent
+    /// for the organization's presence_timeout (12 hours unless set). Required on agent.status_changed.
+    #[prost(enumeration = "AgentStatus", tag = "1")]
+    pub status: i32,
+    /// name is what people call the agent, on agent.created and agent.updated. At most 256 bytes. Stored.
+    #[prost(string, optional, tag = "2")]
+    pub name: ::core::option::Option<::prost::alloc::string::String>,
+    /// kind says whether the agent is a machine or a human, on agent.created and agent.updated.
+    #[prost(enumeration = "AgentKind", tag = "3")]
+    pub kind: i32,
+    /// version is the release of the agent that is at work from this instant on, for example "2026.3", on agent.created,
+    /// agent.updated and agent.deployed. At most 256 bytes. Stored.
+    #[prost(string, optional, tag = "4")]
+    pub version: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// CallDetail carries what is known of a telephone call. Durations are in milliseconds, each at most 10^10.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CallDetail {
+    /// wait_ms is how long the caller waited, on call.answered and call.abandoned.
+    #[prost(int64, optional, tag = "1")]
+    pub wait_ms: ::core::option::Option<i64>,
+    /// talk_ms is how long caller and agent talked, on call.ended.
+    #[prost(int64, optional, tag = "2")]
+    pub talk_ms: ::core::option::Option<i64>,
+    /// hold_ms is how long the caller was on hold, on call.ended.
+    #[prost(int64, optional, tag = "3")]
+    pub hold_ms: ::core::option::Option<i64>,
+    /// wrap_up_ms is how long the agent worked on the call after it, on call.ended.
+    #[prost(int64, optional, tag = "4")]
+    pub wrap_up_ms: ::core::option::Option<i64>,
+    /// direction says who called whom, on every event of the call.
+    #[prost(enumeration = "CallDirection", tag = "5")]
+    pub direction: i32,
+    /// queue is where the caller waited for an agent, for example "billing", on every event of the call. At most 256
+    /// bytes. Stored.
+    #[prost(string, optional, tag = "6")]
+    pub queue: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// LeadDetail is about a possible customer.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LeadDetail {
+    /// stage is the stage of the funnel that the lead entered. At most 256 bytes.
+    #[prost(string, optional, tag = "1")]
+    pub stage: ::core::option::Option<::prost::alloc::string::String>,
+    /// value_micros is what the lead is worth, in millionths of currency, at most 10^15.
+    #[prost(int64, optional, tag = "2")]
+    pub value_micros: ::core::option::Option<i64>,
+    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
+    #[prost(string, optional, tag = "3")]
+    pub currency: ::core::option::Option<::prost::alloc::string::String>,
+    /// lead_id says which lead. At most 256 bytes. A placeholder (see event_id) is refused (PLACEHOLDER_ID), because it
+    /// would make one lead of many. Unset or empty: resource_id of the event says which lead.
+    #[prost(string, optional, tag = "4")]
+    pub lead_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// CampaignDetail is about a campaign; campaign_id of the event says which one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CampaignDetail {
+    /// cost_micros is what was spent, in millionths of currency, at most 10^15, on campaign.cost_recorded.
+    #[prost(int64, optional, tag = "1")]
+    pub cost_micros: ::core::option::Option<i64>,
+    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
+    #[prost(string, optional, tag = "2")]
+    pub currency: ::core::option::Option<::prost::alloc::string::String>,
+    /// name is what people call the campaign. At most 256 bytes. Stored.
+    #[prost(string, optional, tag = "3")]
+    pub name: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// TaskDetail is about tasks and games.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TaskDetail {
+    /// points is the number of points awarded, on any of these events: tell points that are awarded for a task or a badge
+    /// once, with it or by points.awarded.
+    #[prost(int64, optional, tag = "1")]
+    pub points: ::core::option::Option<i64>,
+    /// badge says which badge was earned, for example "first-hundred", on badge.earned. At most 256 bytes. Stored.
+    #[prost(string, optional, tag = "2")]
+    pub badge: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// WorkflowDetail is about one run of a workflow.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WorkflowDetail {
+    /// duration_ms is how long the workflow ran, in milliseconds.
+    #[prost(int64, optional, tag = "1")]
+    pub duration_ms: ::core::option::Option<i64>,
+}
+/// UserDetail is about a user's account.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UserDetail {
+    /// ip is the user's address. Kept only if the organization allows it.
+    #[prost(string, optional, tag = "1")]
+    pub ip: ::core::option::Option<::prost::alloc::string::String>,
+    /// user_agent is the user's browser. At most 1,024 bytes. Kept only if the organization allows it.
+    #[prost(string, optional, tag = "2")]
+    pub user_agent: ::core::option::Option<::prost::alloc::string::String>,
+    /// name is what people call the user. At most 256 bytes. Kept only if the organization allows it.
+    #[prost(string, optional, tag = "3")]
+    pub name: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// BillingDetail is about a payment.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BillingDetail {
+    /// amount_micros is the amount in millionths of currency, at most 10^15.
+    #[prost(int64, optional, tag = "1")]
+    pub amount_micros: ::core::option::Option<i64>,
+    /// currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
+    #[prost(string, optional, tag = "2")]
+    pub currency: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// ApiDetail is about one call of an API or a tool.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApiDetail {
+    /// endpoint is the route's template, not the path: "/orders/{id}". At most 256 bytes.
+    #[prost(string, optional, tag = "1")]
+    pub endpoint: ::core::option::Option<::prost::alloc::string::String>,
+    /// method is the verb: "GET". At most 32 bytes.
+    #[prost(string, optional, tag = "2")]
+    pub method: ::core::option::Option<::prost::alloc::string::String>,
+    /// status_code is the HTTP or application status, 0 to 999.
+    #[prost(int32, optional, tag = "3")]
+    pub status_code: ::core::option::Option<i32>,
+    /// latency_ms is how long the call took, in milliseconds.
+    #[prost(int64, optional, tag = "4")]
+    pub latency_ms: ::core::option::Option<i64>,
+    /// request_bytes is the size of the request, at most 10^10.
+    #[prost(int64, optional, tag = "5")]
+    pub request_bytes: ::core::option::Option<i64>,
+    /// response_bytes is the size of the response, at most 10^10.
+    #[prost(int64, optional, tag = "6")]
+    pub response_bytes: ::core::option::Option<i64>,
+}
+/// StorageDetail is a change of the storage in use.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StorageDetail {
+    /// bytes_delta is how many bytes were added; negative when they were freed; −10^12 to 10^12. Required on
+    /// storage.changed.
+    #[prost(int64, optional, tag = "1")]
+    pub bytes_delta: ::core::option::Option<i64>,
+    /// kind is what takes up these bytes.
+    #[prost(enumeration = "StorageKind", tag = "2")]
+    pub kind: i32,
+}
+/// StorageKind is what takes up storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum StorageKind {
+    /// Not said; counted as "unspecified".
+    Unspecified = 0,
+    /// Documents of the knowledge base.
+    Document = 1,
+    /// Files that users uploaded.
+    Upload = 2,
+    /// Backups.
+    Backup = 3,
+}
+impl StorageKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "STORAGE_KIND_UNSPECIFIED",
+            Self::Document => "STORAGE_KIND_DOCUMENT",
+            Self::Upload => "STORAGE_KIND_UPLOAD",
+            Self::Backup => "STORAGE_KIND_BACKUP",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "STORAGE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "STORAGE_KIND_DOCUMENT" => Some(Self::Document),
+            "STORAGE_KIND_UPLOAD" => Some(Self::Upload),
+            "STORAGE_KIND_BACKUP" => Some(Self::Backup),
+            _ => None,
+        }
+    }
+}
+/// AgentStatus is the presence of a human agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AgentStatus {
+    /// Not said.
+    Unspecified = 0,
+    /// Ready for work.
+    Available = 1,
+    /// At work with somebody.
+    Busy = 2,
+    /// On a break.
+    Away = 3,
+    /// Not at work.
+    Offline = 4,
+}
+impl AgentStatus {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "AGENT_STATUS_UNSPECIFIED",
+            Self::Available => "AGENT_STATUS_AVAILABLE",
+            Self::Busy => "AGENT_STATUS_BUSY",
+            Self::Away => "AGENT_STATUS_AWAY",
+            Self::Offline => "AGENT_STATUS_OFFLINE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "AGENT_STATUS_UNSPECIFIED" => Some(Self::Unspecified),
+            "AGENT_STATUS_AVAILABLE" => Some(Self::Available),
+            "AGENT_STATUS_BUSY" => Some(Self::Busy),
+            "AGENT_STATUS_AWAY" => Some(Self::Away),
+            "AGENT_STATUS_OFFLINE" => Some(Self::Offline),
+            _ => None,
+        }
+    }
+}
+/// AgentKind is what does the work under an agent_id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AgentKind {
+    /// Not said.
+    Unspecified = 0,
+    /// A machine: an AI agent or a bot.
+    Ai = 1,
+    /// A human agent.
+    Human = 2,
+}
+impl AgentKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "AGENT_KIND_UNSPECIFIED",
+            Self::Ai => "AGENT_KIND_AI",
+            Self::Human => "AGENT_KIND_HUMAN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "AGENT_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "AGENT_KIND_AI" => Some(Self::Ai),
+            "AGENT_KIND_HUMAN" => Some(Self::Human),
+            _ => None,
+        }
+    }
+}
+/// CallDirection says who called whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CallDirection {
+    /// Not said.
+    Unspecified = 0,
+    /// A user called the organization.
+    Inbound = 1,
+    /// The organization called a user.
+    Outbound = 2,
+}
+impl CallDirection {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CALL_DIRECTION_UNSPECIFIED",
+            Self::Inbound => "CALL_DIRECTION_INBOUND",
+            Self::Outbound => "CALL_DIRECTION_OUTBOUND",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CALL_DIRECTION_UNSPECIFIED" => Some(Self::Unspecified),
+            "CALL_DIRECTION_INBOUND" => Some(Self::Inbound),
+            "CALL_DIRECTION_OUTBOUND" => Some(Self::Outbound),
             _ => None,
         }
     }
@@ -4839,6 +4839,1759 @@ pub mod metrics_service_client {
         }
     }
 }
+/// Organization is a tenant.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Organization {
+    /// name is what it is called: 1 to 100 printable characters. It never changes.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// state says whether it may use the service. Set by the service.
+    #[prost(enumeration = "OrganizationState", tag = "2")]
+    pub state: i32,
+    /// settings are what was chosen for it.
+    #[prost(message, optional, tag = "3")]
+    pub settings: ::core::option::Option<OrganizationSettings>,
+    /// created_at is when it was made. Set by the service.
+    #[prost(message, optional, tag = "4")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// etag is another one after each change of state and settings. Set by the service.
+    #[prost(string, tag = "5")]
+    pub etag: ::prost::alloc::string::String,
+    /// organization_id is the number under which logs and the command line name it. Unset for callers who are no operators.
+    #[prost(int32, optional, tag = "6")]
+    pub organization_id: ::core::option::Option<i32>,
+}
+/// OrganizationSettings are what was chosen for an organization. Answers hold every setting that has a value. In requests
+/// what is unset has its default.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrganizationSettings {
+    /// time_zone is the IANA zone of its days, for questions that name none. Unset: UTC.
+    #[prost(string, optional, tag = "1")]
+    pub time_zone: ::core::option::Option<::prost::alloc::string::String>,
+    /// week_start is the day on which weeks begin. Unset: Monday.
+    #[prost(enumeration = "Weekday", tag = "2")]
+    pub week_start: i32,
+    /// currency is the code in ISO 4217 of all its money. To change it converts nothing. Unset: USD.
+    #[prost(string, optional, tag = "3")]
+    pub currency: ::core::option::Option<::prost::alloc::string::String>,
+    /// event_retention_days is for how many days raw events are kept: 1 to 36,500. Chosen when the organization is made.
+    /// Unset: for ever.
+    #[prost(int32, optional, tag = "4")]
+    pub event_retention_days: ::core::option::Option<i32>,
+    /// key_retention_days is for how many days an event that is sent again is recognized: 1 to 36,500. Chosen when the
+    /// organization is made. Unset: for ever.
+    #[prost(int32, optional, tag = "5")]
+    pub key_retention_days: ::core::option::Option<i32>,
+    /// audit_retention_days is for how many days the audit trail is kept: 1 to 36,500. Operators alone change it. Unset: 400.
+    #[prost(int32, optional, tag = "6")]
+    pub audit_retention_days: ::core::option::Option<i32>,
+    /// delivery_retention_days is for how many days messages that were sent are kept: 1 to 36,500. Unset: 90.
+    #[prost(int32, optional, tag = "7")]
+    pub delivery_retention_days: ::core::option::Option<i32>,
+    /// report_retention_days is for how many days runs of reports and their files are kept: 1 to 36,500. Unset: 90.
+    #[prost(int32, optional, tag = "8")]
+    pub report_retention_days: ::core::option::Option<i32>,
+    /// keep_user_details keeps what events say about users beside their ids. Chosen when the organization is made. Unset:
+    /// false.
+    #[prost(bool, optional, tag = "9")]
+    pub keep_user_details: ::core::option::Option<bool>,
+    /// presence_timeout is after how many hours without an event an agent counts as offline: 1 to 8,784. Unset: 12.
+    #[prost(int32, optional, tag = "10")]
+    pub presence_timeout: ::core::option::Option<i32>,
+    /// storage_rate_micros is the price of a GiB of storage for 30 days, in millionths of the currency. Chosen when the
+    /// organization is made. Unset: there is no price.
+    #[prost(int64, optional, tag = "11")]
+    pub storage_rate_micros: ::core::option::Option<i64>,
+    /// bandwidth_rate_micros is the price of a GiB of bandwidth, in millionths of the currency. Chosen when the organization
+    /// is made. Unset: there is no price.
+    #[prost(int64, optional, tag = "12")]
+    pub bandwidth_rate_micros: ::core::option::Option<i64>,
+    /// roi_hourly_cost_micros is what an hour of human work costs that AI agents spare, in millionths of the currency: 0 to
+    /// 10^12. Unset: 25,000,000.
+    #[prost(int64, optional, tag = "13")]
+    pub roi_hourly_cost_micros: ::core::option::Option<i64>,
+    /// roi_handling_seconds is how many seconds a human would work on a conversation that an AI agent has resolved: 0 to
+    /// 86,400. Unset: 480.
+    #[prost(int32, optional, tag = "14")]
+    pub roi_handling_seconds: ::core::option::Option<i32>,
+    /// roi_conversation_cost_micros is what AI costs for a conversation where none is recorded, in millionths of the currency:
+    /// 0 to 10^12. Unset: 50,000.
+    #[prost(int64, optional, tag = "15")]
+    pub roi_conversation_cost_micros: ::core::option::Option<i64>,
+    /// events_per_second is how many events it may send per second; 0: any number. Operators alone change it. Unset: the
+    /// operator's default.
+    #[prost(int32, optional, tag = "16")]
+    pub events_per_second: ::core::option::Option<i32>,
+    /// burst_events is how many events it may send at once after a pause: from 1 on. Operators alone change it. Unset: the
+    /// operator's default.
+    #[prost(int32, optional, tag = "17")]
+    pub burst_events: ::core::option::Option<i32>,
+    /// monthly_events is how many events it may store in a calendar month of UTC; 0: any number. Operators alone change it.
+    /// Unset: the operator's default.
+    #[prost(int64, optional, tag = "18")]
+    pub monthly_events: ::core::option::Option<i64>,
+    /// weight is its share of the service where several compete for it: 1 to 100. Operators alone change it. Unset: 1.
+    #[prost(int32, optional, tag = "19")]
+    pub weight: ::core::option::Option<i32>,
+    /// close_idle_after is after how many minutes without an event the service ends a conversation: 1 to 43,200. Unset: never.
+    #[prost(int32, optional, tag = "20")]
+    pub close_idle_after: ::core::option::Option<i32>,
+    /// erased_user_events is what becomes of later events of a person who was erased. Unset: pseudonymous.
+    #[prost(enumeration = "ErasedUserEvents", tag = "21")]
+    pub erased_user_events: i32,
+    /// secret_keys are names of properties whose values are never stored, beside those that always mean secrets: at most 100.
+    #[prost(string, repeated, tag = "22")]
+    pub secret_keys: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// pairs are pairs of dimensions by which figures are kept together, as "agent,channel". Empty when the organization is
+    /// made: the pairs that the service keeps by default; to have none, change them to none.
+    #[prost(string, repeated, tag = "23")]
+    pub pairs: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// CreateOrganizationRequest makes an organization.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateOrganizationRequest {
+    /// organization has the name, which is required, and the settings. What the service sets is ignored.
+    #[prost(message, optional, tag = "1")]
+    pub organization: ::core::option::Option<Organization>,
+    /// request_id makes it safe to send the request again: with the same id, name and settings it returns the organization
+    /// that is there, as it is now. With the same id and something else it fails (ORGANIZATION_EXISTS). At most 128 visible
+    /// ASCII characters. Unset: a second request fails, since the name is taken.
+    #[prost(string, tag = "2")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// CreateOrganizationResponse holds the organization.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateOrganizationResponse {
+    /// organization is the organization.
+    #[prost(message, optional, tag = "1")]
+    pub organization: ::core::option::Option<Organization>,
+}
+/// GetOrganizationRequest names an organization.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetOrganizationRequest {
+    /// organization is its name. Empty: the caller's own.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+}
+/// GetOrganizationResponse holds an organization.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetOrganizationResponse {
+    /// organization is the organization.
+    #[prost(message, optional, tag = "1")]
+    pub organization: ::core::option::Option<Organization>,
+}
+/// ListOrganizationsRequest asks for a page of organizations.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListOrganizationsRequest {
+    /// state is the state that they have. Unset: whatever it is.
+    #[prost(enumeration = "OrganizationState", tag = "1")]
+    pub state: i32,
+    /// page_size is the most organizations to return: 1 to 1,000, more are taken as 1,000. Unset: 100.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// page_token is next_page_token of the page before. Everything else but page_size must be as it was then
+    /// (PAGE_TOKEN_MISMATCH). Unset: the first page.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// ListOrganizationsResponse is a page of organizations.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListOrganizationsResponse {
+    /// organizations are those of the page, oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub organizations: ::prost::alloc::vec::Vec<Organization>,
+    /// next_page_token asks for the next page. Empty: there is none.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// UpdateOrganizationRequest changes settings of an organization.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateOrganizationRequest {
+    /// organization has the name, of which empty means the caller's own, the settings that change, and the etag that they
+    /// were chosen by (ETAG_MISMATCH). Without an etag whatever was changed meanwhile is overwritten.
+    #[prost(message, optional, tag = "1")]
+    pub organization: ::core::option::Option<Organization>,
+    /// update_mask names the settings that change, as "settings.time_zone". One that is named and unset gets its default.
+    /// Required.
+    #[prost(message, optional, tag = "2")]
+    pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
+}
+/// UpdateOrganizationResponse holds the organization.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateOrganizationResponse {
+    /// organization is the organization as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub organization: ::core::option::Option<Organization>,
+}
+/// SuspendOrganizationRequest names an organization.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SuspendOrganizationRequest {
+    /// organization is its name. Required.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+}
+/// SuspendOrganizationResponse holds the organization.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SuspendOrganizationResponse {
+    /// organization is the organization as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub organization: ::core::option::Option<Organization>,
+}
+/// ResumeOrganizationRequest names an organization.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeOrganizationRequest {
+    /// organization is its name. Required.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+}
+/// ResumeOrganizationResponse holds the organization.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeOrganizationResponse {
+    /// organization is the organization as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub organization: ::core::option::Option<Organization>,
+}
+/// ApiKey is an API key, without its secret.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApiKey {
+    /// key_id is its public id. Set by the service.
+    #[prost(string, tag = "1")]
+    pub key_id: ::prost::alloc::string::String,
+    /// name is what it is for: at most 200 characters without control characters.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// scopes are what it may do, as "read". In CreateKey: required unless there is a role (REQUIRED_FIELD).
+    #[prost(string, repeated, tag = "3")]
+    pub scopes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// role is the name of the role that the scopes were of. In CreateKey: its scopes are those of the key (ROLE_NOT_FOUND),
+    /// and scopes stay empty (INVALID_VALUE).
+    #[prost(string, tag = "4")]
+    pub role: ::prost::alloc::string::String,
+    /// restriction is the part of the organization that it may see. Unset: all of it.
+    #[prost(message, optional, tag = "5")]
+    pub restriction: ::core::option::Option<Restriction>,
+    /// networks are those that calls must come from, in the notation of CIDR: at most 20. Empty: any.
+    #[prost(string, repeated, tag = "6")]
+    pub networks: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// expires_at is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never.
+    #[prost(message, optional, tag = "7")]
+    pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// state says whether it is good. Set by the service.
+    #[prost(enumeration = "ApiKeyState", tag = "8")]
+    pub state: i32,
+    /// created_at is when it was made. Set by the service.
+    #[prost(message, optional, tag = "9")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// revoked_at is when it was revoked. Set by the service.
+    #[prost(message, optional, tag = "10")]
+    pub revoked_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// last_used_at is when it was last used, to ten minutes. Unset: never. Set by the service.
+    #[prost(message, optional, tag = "11")]
+    pub last_used_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// CreateKeyRequest makes a key.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateKeyRequest {
+    /// organization is the name of the organization. Empty: the caller's own.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// key says what the key may do. Required. What the service sets is ignored.
+    #[prost(message, optional, tag = "2")]
+    pub key: ::core::option::Option<ApiKey>,
+    /// request_id makes it safe to send the request again: only one key is made for an id in an organization. Since the
+    /// secret is not kept, a second request fails with ALREADY_EXISTS (KEY_EXISTS) and tells the id of the key; where the
+    /// first answer was lost, RotateKey with that id and an overlap of 0 shows another secret. At most 128 visible ASCII
+    /// characters. Unset: each request makes a key.
+    #[prost(string, tag = "3")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// CreateKeyResponse holds a key and its secret.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateKeyResponse {
+    /// key is the key.
+    #[prost(message, optional, tag = "1")]
+    pub key: ::core::option::Option<ApiKey>,
+    /// secret is what calls send as "authorization: Bearer SECRET". It is shown only now.
+    #[prost(string, tag = "2")]
+    pub secret: ::prost::alloc::string::String,
+}
+/// ListKeysRequest asks for a page of keys.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListKeysRequest {
+    /// organization is the name of the organization. Empty: the caller's own.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// include_ended asks for keys that have expired or were revoked, too.
+    #[prost(bool, tag = "2")]
+    pub include_ended: bool,
+    /// page_size is the most keys to return: 1 to 1,000, more are taken as 1,000. Unset: 100.
+    #[prost(int32, tag = "3")]
+    pub page_size: i32,
+    /// page_token is next_page_token of the page before. Everything else but page_size must be as it was then
+    /// (PAGE_TOKEN_MISMATCH). Unset: the first page.
+    #[prost(string, tag = "4")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// ListKeysResponse is a page of keys.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListKeysResponse {
+    /// keys are those of the page, oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub keys: ::prost::alloc::vec::Vec<ApiKey>,
+    /// next_page_token asks for the next page. Empty: there is none.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// RotateKeyRequest names a key that gets a successor.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RotateKeyRequest {
+    /// organization is the name of the organization. Empty: the caller's own.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// key_id is the id of the key. Required.
+    #[prost(string, tag = "2")]
+    pub key_id: ::prost::alloc::string::String,
+    /// overlap is for how long the old key stays good: 0 seconds to 90 days. Unset: a day.
+    #[prost(message, optional, tag = "3")]
+    pub overlap: ::core::option::Option<::prost_types::Duration>,
+    /// request_id is as in CreateKey.
+    #[prost(string, tag = "4")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// RotateKeyResponse holds the new key and its secret.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RotateKeyResponse {
+    /// key is the new key.
+    #[prost(message, optional, tag = "1")]
+    pub key: ::core::option::Option<ApiKey>,
+    /// secret is that of the new key. It is shown only now.
+    #[prost(string, tag = "2")]
+    pub secret: ::prost::alloc::string::String,
+    /// old_key_ends_at is when the old key ends at the latest.
+    #[prost(message, optional, tag = "3")]
+    pub old_key_ends_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// RevokeKeyRequest names a key.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeKeyRequest {
+    /// organization is the name of the organization. Empty: the caller's own.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// key_id is the id of the key. Required.
+    #[prost(string, tag = "2")]
+    pub key_id: ::prost::alloc::string::String,
+}
+/// RevokeKeyResponse holds the key.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeKeyResponse {
+    /// key is the key as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub key: ::core::option::Option<ApiKey>,
+}
+/// Role is a set of scopes with a name.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Role {
+    /// name is what it is called: a small letter and up to 62 small letters, digits, "_" and "-". Required.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// description says what it is for: at most 200 characters without control characters.
+    #[prost(string, tag = "2")]
+    pub description: ::prost::alloc::string::String,
+    /// scopes are what it allows, as "read". Required.
+    #[prost(string, repeated, tag = "3")]
+    pub scopes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// built_in says that every organization has it. Set by the service.
+    #[prost(bool, tag = "4")]
+    pub built_in: bool,
+    /// created_at is when it was made. Unset: it is built in. Set by the service.
+    #[prost(message, optional, tag = "5")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// updated_at is when it was changed last. Unset: it is built in. Set by the service.
+    #[prost(message, optional, tag = "6")]
+    pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// etag is another one after each change. Set by the service.
+    #[prost(string, tag = "7")]
+    pub etag: ::prost::alloc::string::String,
+}
+/// ListRolesRequest asks for roles.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListRolesRequest {
+    /// organization is the name of the organization. Empty: the caller's own.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+}
+/// ListRolesResponse holds roles.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListRolesResponse {
+    /// roles are all of them: built-in ones first, then the organization's own by name.
+    #[prost(message, repeated, tag = "1")]
+    pub roles: ::prost::alloc::vec::Vec<Role>,
+}
+/// PutRoleRequest makes or changes a role.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PutRoleRequest {
+    /// organization is the name of the organization. Empty: the caller's own.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// role is the role. Required. With an etag it must be there and be the one that has that etag (ETAG_MISMATCH); without
+    /// one it is made, or overwritten.
+    #[prost(message, optional, tag = "2")]
+    pub role: ::core::option::Option<Role>,
+}
+/// PutRoleResponse holds the role.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PutRoleResponse {
+    /// role is the role as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub role: ::core::option::Option<Role>,
+}
+/// DeleteRoleRequest names a role.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteRoleRequest {
+    /// organization is the name of the organization. Empty: the caller's own.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// name is that of the role. Required.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// etag is that of the role that is known (ETAG_MISMATCH). Unset: it is deleted whatever it is now.
+    #[prost(string, tag = "3")]
+    pub etag: ::prost::alloc::string::String,
+}
+/// DeleteRoleResponse says that the role is deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteRoleResponse {}
+/// Member is a person of an organization.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Member {
+    /// subject is what the organization's identity provider knows the person by: at most 200 characters without control
+    /// characters. Required.
+    #[prost(string, tag = "1")]
+    pub subject: ::prost::alloc::string::String,
+    /// name is what people call them: at most 200 characters without control characters.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// role is the name of a role, built-in or the organization's own. Required.
+    #[prost(string, tag = "3")]
+    pub role: ::prost::alloc::string::String,
+    /// restriction is the part of the organization that they may see; none with a role that has the scope admin
+    /// (INVALID_VALUE). Unset: all of it.
+    #[prost(message, optional, tag = "4")]
+    pub restriction: ::core::option::Option<Restriction>,
+    /// created_at is when they became one. Set by the service.
+    #[prost(message, optional, tag = "5")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// updated_at is when this was changed last. Set by the service.
+    #[prost(message, optional, tag = "6")]
+    pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// etag is another one after each change. Set by the service.
+    #[prost(string, tag = "7")]
+    pub etag: ::prost::alloc::string::String,
+}
+/// ListMembersRequest asks for a page of members.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListMembersRequest {
+    /// organization is the name of the organization. Empty: the caller's own.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// page_size is the most members to return: 1 to 1,000, more are taken as 1,000. Unset: 100.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// page_token is next_page_token of the page before. Everything else but page_size must be as it was then
+    /// (PAGE_TOKEN_MISMATCH). Unset: the first page.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// ListMembersResponse is a page of members.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListMembersResponse {
+    /// members are those of the page, by subject.
+    #[prost(message, repeated, tag = "1")]
+    pub members: ::prost::alloc::vec::Vec<Member>,
+    /// next_page_token asks for the next page. Empty: there is none.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// GetMemberRequest names a member.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetMemberRequest {
+    /// organization is the name of the organization. Empty: the caller's own.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// subject is that of the member. Required.
+    #[prost(string, tag = "2")]
+    pub subject: ::prost::alloc::string::String,
+}
+/// GetMemberResponse holds a member.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetMemberResponse {
+    /// member is the member.
+    #[prost(message, optional, tag = "1")]
+    pub member: ::core::option::Option<Member>,
+}
+/// PutMemberRequest makes or changes a member.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PutMemberRequest {
+    /// organization is the name of the organization. Empty: the caller's own.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// member is the member. Required. With an etag it must be there and be the one that has that etag (ETAG_MISMATCH);
+    /// without one it is made, or overwritten.
+    #[prost(message, optional, tag = "2")]
+    pub member: ::core::option::Option<Member>,
+}
+/// PutMemberResponse holds the member.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PutMemberResponse {
+    /// member is the member as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub member: ::core::option::Option<Member>,
+}
+/// RemoveMemberRequest names a member.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveMemberRequest {
+    /// organization is the name of the organization. Empty: the caller's own.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// subject is that of the member. Required.
+    #[prost(string, tag = "2")]
+    pub subject: ::prost::alloc::string::String,
+    /// etag is that of the member that is known (ETAG_MISMATCH). Unset: they are removed whatever they are now.
+    #[prost(string, tag = "3")]
+    pub etag: ::prost::alloc::string::String,
+}
+/// RemoveMemberResponse says that the member is removed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveMemberResponse {}
+/// WorkTask is something that workers do once.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WorkTask {
+    /// task_id names it: a number as text.
+    #[prost(string, tag = "1")]
+    pub task_id: ::prost::alloc::string::String,
+    /// kind is what is to be done, as "daily_rollups".
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// organization is the name of the organization that it is for. Empty: it is the service's.
+    #[prost(string, tag = "3")]
+    pub organization: ::prost::alloc::string::String,
+    /// state says what has become of it.
+    #[prost(enumeration = "WorkTaskState", tag = "4")]
+    pub state: i32,
+    /// attempts is how often it was begun.
+    #[prost(int32, tag = "5")]
+    pub attempts: i32,
+    /// tries is how often it may fail.
+    #[prost(int32, tag = "6")]
+    pub tries: i32,
+    /// progress is the share of the work that is done, from 0 to 1.
+    #[prost(double, tag = "7")]
+    pub progress: f64,
+    /// progress_line says how far it is, in words. May be empty.
+    #[prost(string, tag = "8")]
+    pub progress_line: ::prost::alloc::string::String,
+    /// error is why it failed last, in words. Empty: it did not.
+    #[prost(string, tag = "9")]
+    pub error: ::prost::alloc::string::String,
+    /// schedule is the name of the schedule that it is a run of. Empty: of none.
+    #[prost(string, tag = "10")]
+    pub schedule: ::prost::alloc::string::String,
+    /// created_at is when it was queued.
+    #[prost(message, optional, tag = "11")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// run_at is when it is or was due.
+    #[prost(message, optional, tag = "12")]
+    pub run_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// started_at is when it was begun last. Unset: not yet.
+    #[prost(message, optional, tag = "13")]
+    pub started_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// ended_at is when it ended. Unset: not yet.
+    #[prost(message, optional, tag = "14")]
+    pub ended_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// cancel_requested says that its worker was asked to end it.
+    #[prost(bool, tag = "15")]
+    pub cancel_requested: bool,
+}
+/// ListTasksRequest asks for a page of tasks.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListTasksRequest {
+    /// organization is the name of the organization. Empty: the caller's own; for an operator everybody's.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// kind is the kind that they have. Empty: whatever it is.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// state is the state that they have. Unset: whatever it is.
+    #[prost(enumeration = "WorkTaskState", tag = "3")]
+    pub state: i32,
+    /// page_size is the most tasks to return: 1 to 1,000, more are taken as 1,000. Unset: 100.
+    #[prost(int32, tag = "4")]
+    pub page_size: i32,
+    /// page_token is next_page_token of the page before. Everything else but page_size must be as it was then
+    /// (PAGE_TOKEN_MISMATCH). Unset: the first page.
+    #[prost(string, tag = "5")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// ListTasksResponse is a page of tasks.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListTasksResponse {
+    /// tasks are those of the page, newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub tasks: ::prost::alloc::vec::Vec<WorkTask>,
+    /// next_page_token asks for the next page. Empty: there is none.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// RetryTaskRequest names a task.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetryTaskRequest {
+    /// organization is the name of the organization. Empty: the caller's own; for an operator whosever it is.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// task_id is that of the task. Required.
+    #[prost(string, tag = "2")]
+    pub task_id: ::prost::alloc::string::String,
+}
+/// RetryTaskResponse holds the task.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RetryTaskResponse {
+    /// task is the task as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub task: ::core::option::Option<WorkTask>,
+}
+/// CancelTaskRequest names a task.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CancelTaskRequest {
+    /// organization is the name of the organization. Empty: the caller's own; for an operator whosever it is.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// task_id is that of the task. Required.
+    #[prost(string, tag = "2")]
+    pub task_id: ::prost::alloc::string::String,
+}
+/// CancelTaskResponse holds the task.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CancelTaskResponse {
+    /// task is the task as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub task: ::core::option::Option<WorkTask>,
+}
+/// WorkSchedule is something that workers do again and again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WorkSchedule {
+    /// name is what it is called within its organization.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// organization is the name of the organization that it is for. Empty: it is the service's.
+    #[prost(string, tag = "2")]
+    pub organization: ::prost::alloc::string::String,
+    /// kind is the kind of its tasks.
+    #[prost(string, tag = "3")]
+    pub kind: ::prost::alloc::string::String,
+    /// cron says when, as a cron expression in time_zone.
+    #[prost(string, tag = "4")]
+    pub cron: ::prost::alloc::string::String,
+    /// time_zone is the IANA zone of cron.
+    #[prost(string, tag = "5")]
+    pub time_zone: ::prost::alloc::string::String,
+    /// next_run_at is when it is due next, unless it is paused.
+    #[prost(message, optional, tag = "6")]
+    pub next_run_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// paused says that it does not run.
+    #[prost(bool, tag = "7")]
+    pub paused: bool,
+    /// paused_by_operator says that an operator has paused it, and has to let it go on.
+    #[prost(bool, tag = "8")]
+    pub paused_by_operator: bool,
+    /// running says that a run is under way.
+    #[prost(bool, tag = "9")]
+    pub running: bool,
+    /// started_at is when its last run was begun. Unset: never.
+    #[prost(message, optional, tag = "10")]
+    pub started_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// finished_at is when a run was last done. Unset: never.
+    #[prost(message, optional, tag = "11")]
+    pub finished_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// failed_at is when a run failed last. Unset: never.
+    #[prost(message, optional, tag = "12")]
+    pub failed_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// error is why its last run failed, in words. Empty: it did not.
+    #[prost(string, tag = "13")]
+    pub error: ::prost::alloc::string::String,
+    /// runs is how many runs were done.
+    #[prost(int64, tag = "14")]
+    pub runs: i64,
+    /// failures is how many runs failed.
+    #[prost(int64, tag = "15")]
+    pub failures: i64,
+}
+/// ListSchedulesRequest asks for a page of schedules.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSchedulesRequest {
+    /// organization is the name of the organization. Empty: the caller's own; for an operator everybody's and the service's.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// page_size is the most schedules to return: 1 to 1,000, more are taken as 1,000. Unset: 100.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// page_token is next_page_token of the page before. Everything else but page_size must be as it was then
+    /// (PAGE_TOKEN_MISMATCH). Unset: the first page.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// ListSchedulesResponse is a page of schedules.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSchedulesResponse {
+    /// schedules are those of the page: the service's first, then by organization and name.
+    #[prost(message, repeated, tag = "1")]
+    pub schedules: ::prost::alloc::vec::Vec<WorkSchedule>,
+    /// next_page_token asks for the next page. Empty: there is none.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// RunScheduleRequest names a schedule.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RunScheduleRequest {
+    /// organization is the name of the organization. Empty: the caller's own; for an operator the service itself.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// schedule is the name of the schedule. Required.
+    #[prost(string, tag = "2")]
+    pub schedule: ::prost::alloc::string::String,
+}
+/// RunScheduleResponse holds the run.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RunScheduleResponse {
+    /// task is the run.
+    #[prost(message, optional, tag = "1")]
+    pub task: ::core::option::Option<WorkTask>,
+}
+/// PauseScheduleRequest names a schedule.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PauseScheduleRequest {
+    /// organization is the name of the organization. Empty: the caller's own; for an operator the service itself.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// schedule is the name of the schedule. Required.
+    #[prost(string, tag = "2")]
+    pub schedule: ::prost::alloc::string::String,
+}
+/// PauseScheduleResponse holds the schedule.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PauseScheduleResponse {
+    /// schedule is the schedule as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub schedule: ::core::option::Option<WorkSchedule>,
+}
+/// ResumeScheduleRequest names a schedule.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeScheduleRequest {
+    /// organization is the name of the organization. Empty: the caller's own; for an operator the service itself.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// schedule is the name of the schedule. Required.
+    #[prost(string, tag = "2")]
+    pub schedule: ::prost::alloc::string::String,
+}
+/// ResumeScheduleResponse holds the schedule.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeScheduleResponse {
+    /// schedule is the schedule as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub schedule: ::core::option::Option<WorkSchedule>,
+}
+/// OrganizationUsage is what an organization uses.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OrganizationUsage {
+    /// organization is its name.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// state says whether it may use the service.
+    #[prost(enumeration = "OrganizationState", tag = "2")]
+    pub state: i32,
+    /// events is how many events it has stored in this calendar month of UTC, as its quota counts them.
+    #[prost(int64, tag = "3")]
+    pub events: i64,
+    /// limit is the most events of a month. Unset: there is no limit.
+    #[prost(int64, optional, tag = "4")]
+    pub limit: ::core::option::Option<i64>,
+    /// remaining is how many more new events fit. Unset without a limit.
+    #[prost(int64, optional, tag = "5")]
+    pub remaining: ::core::option::Option<i64>,
+    /// share is events ÷ limit. Unset without a limit.
+    #[prost(double, optional, tag = "6")]
+    pub share: ::core::option::Option<f64>,
+    /// resets_at is the first instant of the next month, at which events is 0 again.
+    #[prost(message, optional, tag = "7")]
+    pub resets_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// storage is the storage in use by kind, as the organization's events of the type storage.changed tell it. Empty in
+    /// lists, and where there are no such events.
+    #[prost(message, repeated, tag = "8")]
+    pub storage: ::prost::alloc::vec::Vec<StorageUsage>,
+}
+/// GetUsageRequest names an organization.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetUsageRequest {
+    /// organization is its name. Empty: the caller's own.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+}
+/// GetUsageResponse holds what it uses.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetUsageResponse {
+    /// usage is what it uses.
+    #[prost(message, optional, tag = "1")]
+    pub usage: ::core::option::Option<OrganizationUsage>,
+}
+/// ListUsageRequest asks for a page of what organizations use.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListUsageRequest {
+    /// page_size is the most organizations to return: 1 to 1,000, more are taken as 1,000. Unset: 100.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// page_token is next_page_token of the page before (PAGE_TOKEN_MISMATCH). Unset: the first page.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// ListUsageResponse is a page of what organizations use.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListUsageResponse {
+    /// usages are those of the page, oldest organizations first.
+    #[prost(message, repeated, tag = "1")]
+    pub usages: ::prost::alloc::vec::Vec<OrganizationUsage>,
+    /// next_page_token asks for the next page. Empty: there is none.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// OrganizationState says whether an organization may use the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OrganizationState {
+    /// Never sent. In a question: whatever it is.
+    Unspecified = 0,
+    /// It may.
+    Active = 1,
+    /// Its calls are refused until it is resumed.
+    Suspended = 2,
+    /// Its calls are refused for good.
+    Revoked = 3,
+}
+impl OrganizationState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ORGANIZATION_STATE_UNSPECIFIED",
+            Self::Active => "ORGANIZATION_STATE_ACTIVE",
+            Self::Suspended => "ORGANIZATION_STATE_SUSPENDED",
+            Self::Revoked => "ORGANIZATION_STATE_REVOKED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ORGANIZATION_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ORGANIZATION_STATE_ACTIVE" => Some(Self::Active),
+            "ORGANIZATION_STATE_SUSPENDED" => Some(Self::Suspended),
+            "ORGANIZATION_STATE_REVOKED" => Some(Self::Revoked),
+            _ => None,
+        }
+    }
+}
+/// ErasedUserEvents is what becomes of later events of a person who was erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ErasedUserEvents {
+    /// As ERASED_USER_EVENTS_PSEUDONYMOUS.
+    Unspecified = 0,
+    /// They are stored without the person.
+    Pseudonymous = 1,
+    /// They are refused (USER_ERASED).
+    Refuse = 2,
+}
+impl ErasedUserEvents {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ERASED_USER_EVENTS_UNSPECIFIED",
+            Self::Pseudonymous => "ERASED_USER_EVENTS_PSEUDONYMOUS",
+            Self::Refuse => "ERASED_USER_EVENTS_REFUSE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ERASED_USER_EVENTS_UNSPECIFIED" => Some(Self::Unspecified),
+            "ERASED_USER_EVENTS_PSEUDONYMOUS" => Some(Self::Pseudonymous),
+            "ERASED_USER_EVENTS_REFUSE" => Some(Self::Refuse),
+            _ => None,
+        }
+    }
+}
+/// ApiKeyState says whether a key is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ApiKeyState {
+    /// Never sent.
+    Unspecified = 0,
+    /// It is good.
+    Active = 1,
+    /// It has ended by its time.
+    Expired = 2,
+    /// It was revoked.
+    Revoked = 3,
+}
+impl ApiKeyState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "API_KEY_STATE_UNSPECIFIED",
+            Self::Active => "API_KEY_STATE_ACTIVE",
+            Self::Expired => "API_KEY_STATE_EXPIRED",
+            Self::Revoked => "API_KEY_STATE_REVOKED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "API_KEY_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "API_KEY_STATE_ACTIVE" => Some(Self::Active),
+            "API_KEY_STATE_EXPIRED" => Some(Self::Expired),
+            "API_KEY_STATE_REVOKED" => Some(Self::Revoked),
+            _ => None,
+        }
+    }
+}
+/// WorkTaskState says what has become of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum WorkTaskState {
+    /// Never sent. In a question: whatever it is.
+    Unspecified = 0,
+    /// It is due at run_at; also between two tries.
+    Queued = 1,
+    /// A worker is at it.
+    Running = 2,
+    /// It is done.
+    Done = 3,
+    /// It has failed as often as it may.
+    Dead = 4,
+    /// It was cancelled.
+    Cancelled = 5,
+}
+impl WorkTaskState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WORK_TASK_STATE_UNSPECIFIED",
+            Self::Queued => "WORK_TASK_STATE_QUEUED",
+            Self::Running => "WORK_TASK_STATE_RUNNING",
+            Self::Done => "WORK_TASK_STATE_DONE",
+            Self::Dead => "WORK_TASK_STATE_DEAD",
+            Self::Cancelled => "WORK_TASK_STATE_CANCELLED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WORK_TASK_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "WORK_TASK_STATE_QUEUED" => Some(Self::Queued),
+            "WORK_TASK_STATE_RUNNING" => Some(Self::Running),
+            "WORK_TASK_STATE_DONE" => Some(Self::Done),
+            "WORK_TASK_STATE_DEAD" => Some(Self::Dead),
+            "WORK_TASK_STATE_CANCELLED" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod admin_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// AdminService sets up organizations, their keys, roles and members, and looks after the service's work for them.
+    ///
+    /// Two kinds of callers may call it. A credential of an organization with the scope admin administers that organization
+    /// and no other: it leaves the field organization empty, or names its own; any other name is answered as one that nobody
+    /// has (ORGANIZATION_NOT_FOUND). An operator's key ("two_…", which the command line makes) administers all of them, names
+    /// the one that it means (REQUIRED_FIELD), and may call no other service (NOT_FOR_OPERATORS). RPCs that are for operators
+    /// refuse all others with PERMISSION_DENIED (OPERATOR_REQUIRED). Suspended organizations are administered by operators
+    /// alone.
+    ///
+    /// Whatever is changed is in the organization's audit trail, with the id of the key that changed it. Servers follow
+    /// within 10 seconds.
+    #[derive(Debug, Clone)]
+    pub struct AdminServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> AdminServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> AdminServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            AdminServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// CreateOrganization makes an organization, without any key: CreateKey makes its first one. For operators. A name that
+        /// is taken is refused with ALREADY_EXISTS (ORGANIZATION_EXISTS).
+        pub async fn create_organization(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateOrganizationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateOrganizationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/CreateOrganization",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.AdminService", "CreateOrganization"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetOrganization returns an organization with its settings.
+        pub async fn get_organization(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetOrganizationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetOrganizationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/GetOrganization",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "GetOrganization"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListOrganizations returns a page of all organizations, oldest first. For operators.
+        pub async fn list_organizations(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListOrganizationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListOrganizationsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/ListOrganizations",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.AdminService", "ListOrganizations"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// UpdateOrganization changes settings. If the etag is not that of now, the call fails with FAILED_PRECONDITION
+        /// (ETAG_MISMATCH). What the operator limits an organization to (monthly_events, events_per_second, burst_events,
+        /// weight), and for how long its audit trail is kept, operators alone change (OPERATOR_REQUIRED).
+        pub async fn update_organization(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateOrganizationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateOrganizationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/UpdateOrganization",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.AdminService", "UpdateOrganization"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is resumed. Its data
+        /// stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED).
+        pub async fn suspend_organization(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SuspendOrganizationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SuspendOrganizationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/SuspendOrganization",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.AdminService", "SuspendOrganization"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// ResumeOrganization lets a suspended organization call again. For operators. It fails as SuspendOrganization does.
+        pub async fn resume_organization(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResumeOrganizationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResumeOrganizationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/ResumeOrganization",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.AdminService", "ResumeOrganization"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// CreateKey makes an API key and returns its secret, which is not kept and never shown again. Nobody gives more than
+        /// they have: scopes that the caller lacks are refused (SCOPE_MISSING), and a caller who is tied to networks makes keys
+        /// that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). When the key ends does not depend on the caller. An
+        /// organization has at most 1,000 good keys (KEY_LIMIT).
+        pub async fn create_key(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateKeyRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateKeyResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/CreateKey",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "CreateKey"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListKeys returns a page of an organization's API keys, oldest first, without secrets, sessions and codes.
+        pub async fn list_keys(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListKeysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListKeysResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/ListKeys",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "ListKeys"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// RotateKey makes a key that may do what another one may, and ends that one after an overlap. The caller may rotate its
+        /// own key. It fails as CreateKey does for what the caller may not give, and with NOT_FOUND (KEY_NOT_FOUND) for a key
+        /// that is not there or is not good any more.
+        pub async fn rotate_key(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RotateKeyRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RotateKeyResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/RotateKey",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "RotateKey"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// RevokeKey ends a key for good, with all sessions that come from it; to revoke it again changes nothing. The caller may
+        /// revoke its own key. The last key of an organization with the scope admin is refused with FAILED_PRECONDITION
+        /// (LAST_ADMIN_KEY) unless an operator asks: another one has to be good for as long as this one.
+        pub async fn revoke_key(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeKeyRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeKeyResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/RevokeKey",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "RevokeKey"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListRoles returns all roles of an organization: those that every organization has, and its own by name.
+        pub async fn list_roles(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListRolesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRolesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/ListRoles",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "ListRoles"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// PutRole makes a role, or changes the one of its name. Members have its scopes within 10 seconds; keys keep those that
+        /// they were made with. Built-in roles do not change (INVALID_VALUE); an organization has at most 50 of its own
+        /// (ROLE_LIMIT); scopes that the caller lacks are refused (SCOPE_MISSING).
+        pub async fn put_role(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PutRoleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PutRoleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/PutRole",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "PutRole"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// DeleteRole deletes a role of the organization. One that members have is refused with FAILED_PRECONDITION
+        /// (ROLE_IN_USE), and a name that is none with NOT_FOUND (ROLE_NOT_FOUND).
+        pub async fn delete_role(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteRoleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteRoleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/DeleteRole",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "DeleteRole"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListMembers returns a page of an organization's members, by subject.
+        pub async fn list_members(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListMembersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMembersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/ListMembers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "ListMembers"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetMember returns a member. If there is none of this subject, the call fails with NOT_FOUND (MEMBER_NOT_FOUND).
+        pub async fn get_member(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetMemberResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/GetMember",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "GetMember"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// PutMember makes a member, or changes the one of its subject. The role must be there (ROLE_NOT_FOUND), with scopes that
+        /// the caller has (SCOPE_MISSING); an organization has at most 10,000 members (MEMBER_LIMIT).
+        pub async fn put_member(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PutMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PutMemberResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/PutMember",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "PutMember"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// RemoveMember removes a member. If there is none of this subject, the call fails with NOT_FOUND (MEMBER_NOT_FOUND).
+        pub async fn remove_member(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RemoveMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveMemberResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/RemoveMember",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "RemoveMember"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListTasks returns a page of what is to be done or was done by workers, newest first: an organization's own tasks; to
+        /// an operator who names no organization, all of them. Finished and cancelled ones are kept for a day, dead ones for seven
+        /// days.
+        pub async fn list_tasks(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListTasksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTasksResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/ListTasks",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "ListTasks"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// RetryTask queues a dead or cancelled task again, with all its tries. One in another state, or whose like is under way,
+        /// is refused with FAILED_PRECONDITION (TASK_STATE); one that is not there with NOT_FOUND (TASK_NOT_FOUND).
+        pub async fn retry_task(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RetryTaskRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RetryTaskResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/RetryTask",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "RetryTask"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// CancelTask cancels a task that is queued, and asks the worker of one that is running to end it, which takes seconds.
+        /// One that is done or dead is refused with FAILED_PRECONDITION (TASK_STATE). To cancel it again changes nothing.
+        pub async fn cancel_task(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CancelTaskRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CancelTaskResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/CancelTask",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "CancelTask"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListSchedules returns a page of what is done again and again: an organization's own schedules; to an operator who
+        /// names no organization, those of the service and of all organizations.
+        pub async fn list_schedules(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSchedulesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSchedulesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/ListSchedules",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "ListSchedules"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// RunSchedule queues a run now, beside those of the schedule's periods, and returns its task: the one that is queued
+        /// or running where somebody has asked before. Schedules of reports are run by ReportService.RunReportSchedule
+        /// (INVALID_VALUE). A schedule that is not there is refused with NOT_FOUND (SCHEDULE_NOT_FOUND).
+        pub async fn run_schedule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RunScheduleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RunScheduleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/RunSchedule",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "RunSchedule"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// PauseSchedule keeps a schedule from running. Tasks that are queued already still run. What an operator has paused, the
+        /// organization cannot resume. It fails as RunSchedule does for a schedule that is not there.
+        pub async fn pause_schedule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PauseScheduleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PauseScheduleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/PauseSchedule",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "PauseSchedule"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ResumeSchedule lets a schedule go on: an operator what operators have paused, an organization what it has paused
+        /// itself. What was due meanwhile is caught up as after an outage.
+        pub async fn resume_schedule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResumeScheduleRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResumeScheduleResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/ResumeSchedule",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "ResumeSchedule"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetUsage returns what an organization uses: events of this month with the quota, and the storage that events tell of.
+        pub async fn get_usage(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetUsageRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetUsageResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/GetUsage",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "GetUsage"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListUsage returns a page of what all organizations use, oldest organizations first, without storage. For operators.
+        pub async fn list_usage(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListUsageRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListUsageResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/ListUsage",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "ListUsage"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
 /// Agent is what is known of an agent: what its events have told, and its status now.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Agent {
@@ -7134,8 +8887,8 @@ pub struct ListAuditEntriesRequest {
     /// actor_kind keeps the entries of actors of a kind.
     #[prost(enumeration = "ActorKind", tag = "1")]
     pub actor_kind: i32,
-    /// actor_id keeps the entries of one actor: the id of an API key, SUBJECT|ISSUER of an identity token, the SPIFFE
-    /// id or CN=NAME of a certificate, or the name of an operator.
+    /// actor_id keeps the entries of one actor: the id of a key, SUBJECT|ISSUER of an identity token, the SPIFFE id or CN=NAME
+    /// of a certificate, or the name of an operator.
     #[prost(string, tag = "2")]
     pub actor_id: ::prost::alloc::string::String,
     /// action_prefix keeps the entries whose action begins like this: "key." or "key.revoked".
@@ -7169,7 +8922,7 @@ pub struct ListAuditEntriesResponse {
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }
-/// AuditEntry is an act of administration.
+/// AuditEntry is an act of administration; or reads, refusals or bad credentials of a minute, counted.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AuditEntry {
     /// number is 1, 2, 3 … of the organization, without gaps.
@@ -7182,7 +8935,7 @@ pub struct AuditEntry {
     #[prost(enumeration = "ActorKind", tag = "3")]
     pub actor_kind: i32,
     /// actor_id is the id of the API key, SUBJECT|ISSUER of the identity token (its first 256 bytes), the SPIFFE id or
-    /// CN=NAME of the certificate, or the name of the operator.
+    /// CN=NAME of the certificate, or the name of the operator; of an operator who calls over gRPC the id of the key.
     #[prost(string, tag = "4")]
     pub actor_id: ::prost::alloc::string::String,
     /// peer is the address from which it was asked for; empty where it is not known.
@@ -7204,6 +8957,12 @@ pub struct AuditEntry {
     /// entry can tell later whether the trail up to there is still the same.
     #[prost(string, tag = "10")]
     pub hash: ::prost::alloc::string::String,
+    /// hashed is the text that hash is the SHA-256 of, in UTF-8: whoever has the entries can verify the trail without the
+    /// service. It is a JSON array: the form of the text, 1; a number that stands for the organization; number; at in
+    /// microseconds since 1970; the kind of the actor; actor_id; peer; action; subject; before and after as JSON texts;
+    /// and the hash of the entry before, which is 64 zeros for the first one.
+    #[prost(string, tag = "11")]
+    pub hashed: ::prost::alloc::string::String,
 }
 /// DifferenceKind is what does not agree with what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -13426,11 +15185,9 @@ pub enum ErrorReason {
     /// INVALID_ARGUMENT. A question is larger than 64 KiB, or a batch has more than 4 KiB beside its events. Metadata:
     /// limit, in bytes.
     RequestTooLarge = 23,
-    /// UNAUTHENTICATED. There is no "authorization" metadata, or it does not have the form "Bearer KEY"; or there is none,
-    /// and the client's certificate does not stand for anybody.
+    /// UNAUTHENTICATED. There is no "authorization" metadata, or it does not have the form "Bearer KEY".
     CredentialsMissing = 30,
-    /// UNAUTHENTICATED. The key is unknown, expired or revoked, or its organization was revoked. Of an identity token the
-    /// message says what is wrong with it.
+    /// UNAUTHENTICATED. The key is unknown, expired or revoked, or its organization was revoked.
     CredentialsInvalid = 31,
     /// UNAUTHENTICATED. More than one credential was sent.
     AmbiguousCredentials = 32,
@@ -13702,6 +15459,46 @@ pub enum ErrorReason {
     /// UNAVAILABLE with RetryInfo. The keys of the identity provider cannot be fetched, so nobody can say whether the token
     /// is good.
     IdentityProviderUnavailable = 283,
+    /// PERMISSION_DENIED. This is for operators of the deployment. Metadata: setting, where it is one.
+    OperatorRequired = 290,
+    /// PERMISSION_DENIED. An operator's key is in no organization: it may call AdminService and nothing else.
+    NotForOperators = 291,
+    /// NOT_FOUND. There is no organization of this name that the caller may administer. Metadata: organization.
+    OrganizationNotFound = 292,
+    /// ALREADY_EXISTS. There is an organization of this name, or one was made with this request_id that is not the same.
+    /// Metadata: organization.
+    OrganizationExists = 293,
+    /// FAILED_PRECONDITION. The organization is revoked, which is for good. Metadata: organization.
+    OrganizationRevoked = 294,
+    /// NOT_FOUND. The organization has no API key of this id, or none that is good, where that is needed. Metadata: key.
+    KeyNotFound = 295,
+    /// ALREADY_EXISTS. A key was made with this request_id. Its secret cannot be shown again: rotate that key. Metadata: key.
+    KeyExists = 296,
+    /// RESOURCE_EXHAUSTED without RetryInfo. The organization has as many good API keys as it may have: revoke one.
+    /// Metadata: limit.
+    KeyLimit = 297,
+    /// FAILED_PRECONDITION. No other key of the organization with the scope admin is good for as long as this one: make
+    /// one first, or ask the operator. Metadata: key.
+    LastAdminKey = 298,
+    /// NOT_FOUND. The organization has no role of this name. Metadata: role.
+    RoleNotFound = 299,
+    /// RESOURCE_EXHAUSTED without RetryInfo. The organization has as many roles of its own as it may have: delete one.
+    /// Metadata: limit.
+    RoleLimit = 300,
+    /// FAILED_PRECONDITION. Members have this role: give them another one first. Metadata: role.
+    RoleInUse = 301,
+    /// NOT_FOUND. The organization has no member of this subject.
+    MemberNotFound = 302,
+    /// RESOURCE_EXHAUSTED without RetryInfo. The organization has as many members as it may have: remove one. Metadata:
+    /// limit.
+    MemberLimit = 303,
+    /// NOT_FOUND. There is no such task (any more) that the caller may see. Metadata: task.
+    TaskNotFound = 304,
+    /// FAILED_PRECONDITION. The task cannot be retried or cancelled in the state that it has, or one of its like is under
+    /// way. Metadata: task, state.
+    TaskState = 305,
+    /// NOT_FOUND. The organization, or the service, has no such schedule. Metadata: schedule.
+    ScheduleNotFound = 306,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -13840,6 +15637,23 @@ impl ErrorReason {
             Self::IdentityProviderUnavailable => {
                 "ERROR_REASON_IDENTITY_PROVIDER_UNAVAILABLE"
             }
+            Self::OperatorRequired => "ERROR_REASON_OPERATOR_REQUIRED",
+            Self::NotForOperators => "ERROR_REASON_NOT_FOR_OPERATORS",
+            Self::OrganizationNotFound => "ERROR_REASON_ORGANIZATION_NOT_FOUND",
+            Self::OrganizationExists => "ERROR_REASON_ORGANIZATION_EXISTS",
+            Self::OrganizationRevoked => "ERROR_REASON_ORGANIZATION_REVOKED",
+            Self::KeyNotFound => "ERROR_REASON_KEY_NOT_FOUND",
+            Self::KeyExists => "ERROR_REASON_KEY_EXISTS",
+            Self::KeyLimit => "ERROR_REASON_KEY_LIMIT",
+            Self::LastAdminKey => "ERROR_REASON_LAST_ADMIN_KEY",
+            Self::RoleNotFound => "ERROR_REASON_ROLE_NOT_FOUND",
+            Self::RoleLimit => "ERROR_REASON_ROLE_LIMIT",
+            Self::RoleInUse => "ERROR_REASON_ROLE_IN_USE",
+            Self::MemberNotFound => "ERROR_REASON_MEMBER_NOT_FOUND",
+            Self::MemberLimit => "ERROR_REASON_MEMBER_LIMIT",
+            Self::TaskNotFound => "ERROR_REASON_TASK_NOT_FOUND",
+            Self::TaskState => "ERROR_REASON_TASK_STATE",
+            Self::ScheduleNotFound => "ERROR_REASON_SCHEDULE_NOT_FOUND",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -13977,6 +15791,23 @@ impl ErrorReason {
             "ERROR_REASON_IDENTITY_PROVIDER_UNAVAILABLE" => {
                 Some(Self::IdentityProviderUnavailable)
             }
+            "ERROR_REASON_OPERATOR_REQUIRED" => Some(Self::OperatorRequired),
+            "ERROR_REASON_NOT_FOR_OPERATORS" => Some(Self::NotForOperators),
+            "ERROR_REASON_ORGANIZATION_NOT_FOUND" => Some(Self::OrganizationNotFound),
+            "ERROR_REASON_ORGANIZATION_EXISTS" => Some(Self::OrganizationExists),
+            "ERROR_REASON_ORGANIZATION_REVOKED" => Some(Self::OrganizationRevoked),
+            "ERROR_REASON_KEY_NOT_FOUND" => Some(Self::KeyNotFound),
+            "ERROR_REASON_KEY_EXISTS" => Some(Self::KeyExists),
+            "ERROR_REASON_KEY_LIMIT" => Some(Self::KeyLimit),
+            "ERROR_REASON_LAST_ADMIN_KEY" => Some(Self::LastAdminKey),
+            "ERROR_REASON_ROLE_NOT_FOUND" => Some(Self::RoleNotFound),
+            "ERROR_REASON_ROLE_LIMIT" => Some(Self::RoleLimit),
+            "ERROR_REASON_ROLE_IN_USE" => Some(Self::RoleInUse),
+            "ERROR_REASON_MEMBER_NOT_FOUND" => Some(Self::MemberNotFound),
+            "ERROR_REASON_MEMBER_LIMIT" => Some(Self::MemberLimit),
+            "ERROR_REASON_TASK_NOT_FOUND" => Some(Self::TaskNotFound),
+            "ERROR_REASON_TASK_STATE" => Some(Self::TaskState),
+            "ERROR_REASON_SCHEDULE_NOT_FOUND" => Some(Self::ScheduleNotFound),
             _ => None,
         }
     }

@@ -282,6 +282,19 @@ export interface Restriction {
   values: string[];
 }
 
+/**
+ * Restriction is the part of an organization that somebody may see: what carries some values of one dimension. Questions
+ * without a filter by the dimension are narrowed to its value; where there are several, a question has to name one of
+ * them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused (RESTRICTED). No tokens of
+ * rows are given out or taken.
+ */
+export interface RestrictionInit {
+  /** dimension is "agent", "channel" or "team". */
+  dimension?: string | undefined;
+  /** values are the values that may be seen. */
+  values?: readonly string[] | undefined;
+}
+
 /** LaggingProjection is a projection that has stopped at a revision until its operator lets it go on. */
 export interface LaggingProjection {
   /** projection is its name, as in "conversations". */
@@ -648,751 +661,6 @@ export interface UpdatePreferencesRequest {
 export interface UpdatePreferencesResponse {
   /** preferences are what is chosen now. */
   preferences?: Preferences;
-}
-
-/**
- * StorageKind is what takes up storage.
- *
- * - `DOCUMENT`: Documents of the knowledge base.
- * - `UPLOAD`: Files that users uploaded.
- * - `BACKUP`: Backups.
- */
-export type StorageKind =
-  | "DOCUMENT"
-  | "UPLOAD"
-  | "BACKUP"
-  | `UNKNOWN_${number}`;
-
-/**
- * AgentStatus is the presence of a human agent.
- *
- * - `AVAILABLE`: Ready for work.
- * - `BUSY`: At work with somebody.
- * - `AWAY`: On a break.
- * - `OFFLINE`: Not at work.
- */
-export type AgentStatus =
-  | "AVAILABLE"
-  | "BUSY"
-  | "AWAY"
-  | "OFFLINE"
-  | `UNKNOWN_${number}`;
-
-/**
- * AgentKind is what does the work under an agent_id.
- *
- * - `AI`: A machine: an AI agent or a bot.
- * - `HUMAN`: A human agent.
- */
-export type AgentKind =
-  | "AI"
-  | "HUMAN"
-  | `UNKNOWN_${number}`;
-
-/**
- * CallDirection says who called whom.
- *
- * - `INBOUND`: A user called the organization.
- * - `OUTBOUND`: The organization called a user.
- */
-export type CallDirection =
-  | "INBOUND"
-  | "OUTBOUND"
-  | `UNKNOWN_${number}`;
-
-/**
- * Event is something that happened: a message was sent, a call ended, a workflow ran. Its identity is (organization,
- * event_id). The organization comes from the credential alone.
- */
-export interface Event {
-  /**
-   * event_id is made by the client and kept across retries: the service counts the same id once, for ever. 1 to 128
-   * visible ASCII characters; UUIDv7 is recommended and the fastest. The same id with other content is refused
-   * (EVENT_ID_CONFLICT). Placeholders such as "0", "-1", "null", "none", "undefined", "nan", "true", "[object Object]"
-   * and the nil UUID are refused (PLACEHOLDER_ID). Unset: the server makes an id and returns it; sending the event
-   * again then counts it again.
-   */
-  eventId: string;
-  /**
-   * event_type says what happened, in the past tense and dotted: "message.sent". 1 to 64 characters of [a-z0-9_] in
-   * dot-separated parts. Required. The service stores an event whose type it does not know, and counts it as a custom
-   * event.
-   */
-  eventType: string;
-  /**
-   * occurred_at is when the event happened. Unset: the time at which the server received the event, with the warning
-   * TIME_DEFAULTED. At most 35 days ago (EVENT_TOO_OLD) unless the credential has the scope backfill; never before
-   * 1980-01-01T00:00:00Z; at most 1 hour ahead (EVENT_IN_FUTURE). Kept in microseconds.
-   */
-  occurredAt?: Instant;
-  /**
-   * agent_id is who did the work: an AI agent, a bot or a human agent.
-   *
-   * agent_id and the ids below have at most 256 bytes each. A placeholder in one of them (see event_id; also blanks)
-   * counts as unset, with the warning PLACEHOLDER_ID.
-   *
-   * An organization has a limit of distinct values of each dimension, such as agents, with figures of their own:
-   * 10,000 agents and 1,000 of each other, unless the operator chose otherwise. A value that is first seen beyond the
-   * limit is counted under "_other" for good, with the warning CARDINALITY_OVERFLOW; so is the value "_other" itself.
-   * Totals and the number of distinct agents stay exact.
-   */
-  agentId: string;
-  /**
-   * user_id is who was served. An e-mail address, however it is written ("Ann Lee <ann\@example.org>", percent-encoded
-   * …), is replaced by a keyed hash before it is stored.
-   */
-  userId: string;
-  /** conversation_id groups the events of one conversation. Required for events of type conversation.*. */
-  conversationId: string;
-  /** channel is where the event happened: "web", "whatsapp", "phone". */
-  channel: string;
-  /** team_id is the team that the agent worked for. */
-  teamId: string;
-  /** campaign_id is the campaign that the event belongs to. */
-  campaignId: string;
-  /** resource_type is the kind of thing that the event is about, for example "document". */
-  resourceType: string;
-  /** resource_id says which thing of that kind. */
-  resourceId: string;
-  /**
-   * properties are free: at most 100 keys of 1 to 256 bytes that are not blank (INVALID_VALUE), texts of at most 32
-   * KiB, at most 8 levels deep, at most 16 KiB in all as JSON, as they were sent. Values under keys that name secrets
-   * (userPassword, x-api-key, card_number …) are replaced before they are stored, with the warning REDACTED; true,
-   * false and null are kept. Whole numbers from 2^53 on get the warning PRECISION: send them as text.
-   */
-  properties?: JsonObject;
-  /**
-   * detail carries the numbers of the event. Its kind must be that of the event type's family (DETAIL_MISMATCH); custom
-   * event types may carry any kind. Every number is from 0 to 10^12 unless its field says otherwise
-   * (VALUE_OUT_OF_RANGE). Unset means unknown.
-   */
-  detail?:
-    /** For conversation.started, .ended, .resolved, .escalated, .abandoned, .reopened. */
-    | { case: "conversation"; value: ConversationDetail }
-    /** For message.received, message.sent and model.called. */
-    | { case: "message"; value: MessageDetail }
-    /** For feedback.submitted. */
-    | { case: "feedback"; value: FeedbackDetail }
-    /** For quality.scored. */
-    | { case: "quality"; value: QualityDetail }
-    /** For content_gap.found. */
-    | { case: "contentGap"; value: ContentGapDetail }
-    /** For document.uploaded, document.deleted, search.performed, knowledge.retrieved, citation.clicked. */
-    | { case: "knowledge"; value: KnowledgeDetail }
-    /** For agent.created, .updated, .deleted, .deployed and agent.status_changed. */
-    | { case: "agent"; value: AgentDetail }
-    /** For call.started, .answered, .ended, .abandoned. */
-    | { case: "call"; value: CallDetail }
-    /** For lead.created, .contacted, .stage_entered, .converted, .lost. */
-    | { case: "lead"; value: LeadDetail }
-    /** For campaign.started, .ended and campaign.cost_recorded. */
-    | { case: "campaign"; value: CampaignDetail }
-    /** For task.created, task.completed, badge.earned, points.awarded. */
-    | { case: "task"; value: TaskDetail }
-    /** For workflow.created, .executed, .failed. */
-    | { case: "workflow"; value: WorkflowDetail }
-    /** For user.registered, .invited, .logged_in, .logged_out. */
-    | { case: "user"; value: UserDetail }
-    /** For subscription.created, payment.succeeded, payment.failed. */
-    | { case: "billing"; value: BillingDetail }
-    /** For api.called. */
-    | { case: "api"; value: ApiDetail }
-    /** For storage.changed. */
-    | { case: "storage"; value: StorageDetail };
-}
-
-/**
- * Event is something that happened: a message was sent, a call ended, a workflow ran. Its identity is (organization,
- * event_id). The organization comes from the credential alone.
- */
-export interface EventInit {
-  /**
-   * event_id is made by the client and kept across retries: the service counts the same id once, for ever. 1 to 128
-   * visible ASCII characters; UUIDv7 is recommended and the fastest. The same id with other content is refused
-   * (EVENT_ID_CONFLICT). Placeholders such as "0", "-1", "null", "none", "undefined", "nan", "true", "[object Object]"
-   * and the nil UUID are refused (PLACEHOLDER_ID). Unset: the server makes an id and returns it; sending the event
-   * again then counts it again.
-   */
-  eventId?: string | undefined;
-  /**
-   * event_type says what happened, in the past tense and dotted: "message.sent". 1 to 64 characters of [a-z0-9_] in
-   * dot-separated parts. Required. The service stores an event whose type it does not know, and counts it as a custom
-   * event.
-   */
-  eventType?: string | undefined;
-  /**
-   * occurred_at is when the event happened. Unset: the time at which the server received the event, with the warning
-   * TIME_DEFAULTED. At most 35 days ago (EVENT_TOO_OLD) unless the credential has the scope backfill; never before
-   * 1980-01-01T00:00:00Z; at most 1 hour ahead (EVENT_IN_FUTURE). Kept in microseconds.
-   */
-  occurredAt?: InstantInit | undefined;
-  /**
-   * agent_id is who did the work: an AI agent, a bot or a human agent.
-   *
-   * agent_id and the ids below have at most 256 bytes each. A placeholder in one of them (see event_id; also blanks)
-   * counts as unset, with the warning PLACEHOLDER_ID.
-   *
-   * An organization has a limit of distinct values of each dimension, such as agents, with figures of their own:
-   * 10,000 agents and 1,000 of each other, unless the operator chose otherwise. A value that is first seen beyond the
-   * limit is counted under "_other" for good, with the warning CARDINALITY_OVERFLOW; so is the value "_other" itself.
-   * Totals and the number of distinct agents stay exact.
-   */
-  agentId?: string | undefined;
-  /**
-   * user_id is who was served. An e-mail address, however it is written ("Ann Lee <ann\@example.org>", percent-encoded
-   * …), is replaced by a keyed hash before it is stored.
-   */
-  userId?: string | undefined;
-  /** conversation_id groups the events of one conversation. Required for events of type conversation.*. */
-  conversationId?: string | undefined;
-  /** channel is where the event happened: "web", "whatsapp", "phone". */
-  channel?: string | undefined;
-  /** team_id is the team that the agent worked for. */
-  teamId?: string | undefined;
-  /** campaign_id is the campaign that the event belongs to. */
-  campaignId?: string | undefined;
-  /** resource_type is the kind of thing that the event is about, for example "document". */
-  resourceType?: string | undefined;
-  /** resource_id says which thing of that kind. */
-  resourceId?: string | undefined;
-  /**
-   * properties are free: at most 100 keys of 1 to 256 bytes that are not blank (INVALID_VALUE), texts of at most 32
-   * KiB, at most 8 levels deep, at most 16 KiB in all as JSON, as they were sent. Values under keys that name secrets
-   * (userPassword, x-api-key, card_number …) are replaced before they are stored, with the warning REDACTED; true,
-   * false and null are kept. Whole numbers from 2^53 on get the warning PRECISION: send them as text.
-   */
-  properties?: Properties | undefined;
-  /**
-   * detail carries the numbers of the event. Its kind must be that of the event type's family (DETAIL_MISMATCH); custom
-   * event types may carry any kind. Every number is from 0 to 10^12 unless its field says otherwise
-   * (VALUE_OUT_OF_RANGE). Unset means unknown.
-   */
-  detail?:
-    /** For conversation.started, .ended, .resolved, .escalated, .abandoned, .reopened. */
-    | { case: "conversation"; value: ConversationDetailInit }
-    /** For message.received, message.sent and model.called. */
-    | { case: "message"; value: MessageDetailInit }
-    /** For feedback.submitted. */
-    | { case: "feedback"; value: FeedbackDetailInit }
-    /** For quality.scored. */
-    | { case: "quality"; value: QualityDetailInit }
-    /** For content_gap.found. */
-    | { case: "contentGap"; value: ContentGapDetailInit }
-    /** For document.uploaded, document.deleted, search.performed, knowledge.retrieved, citation.clicked. */
-    | { case: "knowledge"; value: KnowledgeDetailInit }
-    /** For agent.created, .updated, .deleted, .deployed and agent.status_changed. */
-    | { case: "agent"; value: AgentDetailInit }
-    /** For call.started, .answered, .ended, .abandoned. */
-    | { case: "call"; value: CallDetailInit }
-    /** For lead.created, .contacted, .stage_entered, .converted, .lost. */
-    | { case: "lead"; value: LeadDetailInit }
-    /** For campaign.started, .ended and campaign.cost_recorded. */
-    | { case: "campaign"; value: CampaignDetailInit }
-    /** For task.created, task.completed, badge.earned, points.awarded. */
-    | { case: "task"; value: TaskDetailInit }
-    /** For workflow.created, .executed, .failed. */
-    | { case: "workflow"; value: WorkflowDetailInit }
-    /** For user.registered, .invited, .logged_in, .logged_out. */
-    | { case: "user"; value: UserDetailInit }
-    /** For subscription.created, payment.succeeded, payment.failed. */
-    | { case: "billing"; value: BillingDetailInit }
-    /** For api.called. */
-    | { case: "api"; value: ApiDetailInit }
-    /** For storage.changed. */
-    | { case: "storage"; value: StorageDetailInit }
-    | undefined;
-}
-
-/**
- * ConversationDetail says how a conversation went. A closed conversation has exactly one outcome, in whatever order its
- * events arrive. Of the closing events that occurred after the last conversation.reopened, the earliest says when the
- * conversation was closed; the highest of escalated > resolved > abandoned > ended says how, and by which agent. An
- * escalated conversation is closed for its agent and stays open until a later resolved, abandoned or ended.
- */
-export interface ConversationDetail {
-  /**
-   * outcome is the sender's own word for how the conversation ended, for example "refund granted". At most 256 bytes.
-   * Stored.
-   */
-  outcome?: string;
-  /** handoff_reason is why a human took over. At most 256 bytes. Stored. */
-  handoffReason?: string;
-  /**
-   * topic is what the conversation is about, in the sender's own words, for example "returns". At most 256 bytes.
-   * Stored.
-   */
-  topic?: string;
-}
-
-/**
- * ConversationDetail says how a conversation went. A closed conversation has exactly one outcome, in whatever order its
- * events arrive. Of the closing events that occurred after the last conversation.reopened, the earliest says when the
- * conversation was closed; the highest of escalated > resolved > abandoned > ended says how, and by which agent. An
- * escalated conversation is closed for its agent and stays open until a later resolved, abandoned or ended.
- */
-export interface ConversationDetailInit {
-  /**
-   * outcome is the sender's own word for how the conversation ended, for example "refund granted". At most 256 bytes.
-   * Stored.
-   */
-  outcome?: string | undefined;
-  /** handoff_reason is why a human took over. At most 256 bytes. Stored. */
-  handoffReason?: string | undefined;
-  /**
-   * topic is what the conversation is about, in the sender's own words, for example "returns". At most 256 bytes.
-   * Stored.
-   */
-  topic?: string | undefined;
-}
-
-/**
- * MessageDetail carries the numbers of one message, or of a turn of a model that is no message (model.called): its
- * tokens and cost count as those of messages do.
- */
-export interface MessageDetail {
-  /** response_time_ms is how long the agent took to answer, in milliseconds, at most 10^10, on message.sent. */
-  responseTimeMs?: number;
-  /** prompt_tokens is the number of tokens read by the model, at most 10^9. */
-  promptTokens?: number;
-  /** completion_tokens is the number of tokens written by the model, at most 10^9. */
-  completionTokens?: number;
-  /** model is the model's name. At most 256 bytes. Stored. */
-  model?: string;
-  /** cost_micros is what the message cost, in millionths of the organization's currency, at most 10^10. */
-  costMicros?: number;
-  /** failed is true when the agent could not answer. */
-  failed?: boolean;
-  /** error_code says how the message failed. At most 256 bytes. Stored. */
-  errorCode?: string;
-  /** fallback is true when the agent answered with a stock phrase because it did not understand. */
-  fallback?: boolean;
-  /** knowledge_hit is true when the agent found the answer in the organization's own knowledge. */
-  knowledgeHit?: boolean;
-  /**
-   * cached_tokens is the number of those prompt_tokens that the model's provider took from its cache, at most 10^9. It
-   * is part of prompt_tokens and never added to them.
-   */
-  cachedTokens?: number;
-  /**
-   * time_to_first_token_ms is how long the user waited for the first piece of the answer, in milliseconds, at most
-   * 10^10, on message.sent. response_time_ms is how long until the whole of it.
-   */
-  timeToFirstTokenMs?: number;
-  /**
-   * by_human is true when a human wrote the message, on message.sent, and false when a machine did. Unset: the kind of
-   * the agent says it, as far as it was told before the message or with it. So tell an agent's kind first.
-   */
-  byHuman?: boolean;
-}
-
-/**
- * MessageDetail carries the numbers of one message, or of a turn of a model that is no message (model.called): its
- * tokens and cost count as those of messages do.
- */
-export interface MessageDetailInit {
-  /** response_time_ms is how long the agent took to answer, in milliseconds, at most 10^10, on message.sent. */
-  responseTimeMs?: number | bigint | undefined;
-  /** prompt_tokens is the number of tokens read by the model, at most 10^9. */
-  promptTokens?: number | bigint | undefined;
-  /** completion_tokens is the number of tokens written by the model, at most 10^9. */
-  completionTokens?: number | bigint | undefined;
-  /** model is the model's name. At most 256 bytes. Stored. */
-  model?: string | undefined;
-  /** cost_micros is what the message cost, in millionths of the organization's currency, at most 10^10. */
-  costMicros?: number | bigint | undefined;
-  /** failed is true when the agent could not answer. */
-  failed?: boolean | undefined;
-  /** error_code says how the message failed. At most 256 bytes. Stored. */
-  errorCode?: string | undefined;
-  /** fallback is true when the agent answered with a stock phrase because it did not understand. */
-  fallback?: boolean | undefined;
-  /** knowledge_hit is true when the agent found the answer in the organization's own knowledge. */
-  knowledgeHit?: boolean | undefined;
-  /**
-   * cached_tokens is the number of those prompt_tokens that the model's provider took from its cache, at most 10^9. It
-   * is part of prompt_tokens and never added to them.
-   */
-  cachedTokens?: number | bigint | undefined;
-  /**
-   * time_to_first_token_ms is how long the user waited for the first piece of the answer, in milliseconds, at most
-   * 10^10, on message.sent. response_time_ms is how long until the whole of it.
-   */
-  timeToFirstTokenMs?: number | bigint | undefined;
-  /**
-   * by_human is true when a human wrote the message, on message.sent, and false when a machine did. Unset: the kind of
-   * the agent says it, as far as it was told before the message or with it. So tell an agent's kind first.
-   */
-  byHuman?: boolean | undefined;
-}
-
-/** FeedbackDetail is what a user thought of a conversation. */
-export interface FeedbackDetail {
-  /** rating is from 1 (worst) to 5 (best). */
-  rating?: number;
-  /** comment_length is the number of characters of the comment, at most 10^9. The comment itself is not sent. */
-  commentLength?: number;
-}
-
-/** FeedbackDetail is what a user thought of a conversation. */
-export interface FeedbackDetailInit {
-  /** rating is from 1 (worst) to 5 (best). */
-  rating?: number | undefined;
-  /** comment_length is the number of characters of the comment, at most 10^9. The comment itself is not sent. */
-  commentLength?: number | undefined;
-}
-
-/** QualityDetail is a review of a conversation. Scores are in ten-thousandths: 10000 is perfect. */
-export interface QualityDetail {
-  /** overall is the score as a whole, 0 to 10000. */
-  overall?: number;
-  /** helpfulness is the score for helpfulness, 0 to 10000. */
-  helpfulness?: number;
-  /** accuracy is the score for accuracy, 0 to 10000. */
-  accuracy?: number;
-  /** politeness is the score for politeness, 0 to 10000. */
-  politeness?: number;
-  /** scorer is who or what scored. At most 256 bytes. */
-  scorer?: string;
-  /**
-   * rubric_version says by which rules the conversation was scored; scores of different versions are never mixed. At
-   * most 256 bytes. Unset: scores count for "unspecified".
-   */
-  rubricVersion?: string;
-  /**
-   * topic is what the conversation was about, in the sender's own words. The review counts for it; the topic of the
-   * conversation is the one that its own events tell. At most 256 bytes.
-   */
-  topic?: string;
-}
-
-/** QualityDetail is a review of a conversation. Scores are in ten-thousandths: 10000 is perfect. */
-export interface QualityDetailInit {
-  /** overall is the score as a whole, 0 to 10000. */
-  overall?: number | undefined;
-  /** helpfulness is the score for helpfulness, 0 to 10000. */
-  helpfulness?: number | undefined;
-  /** accuracy is the score for accuracy, 0 to 10000. */
-  accuracy?: number | undefined;
-  /** politeness is the score for politeness, 0 to 10000. */
-  politeness?: number | undefined;
-  /** scorer is who or what scored. At most 256 bytes. */
-  scorer?: string | undefined;
-  /**
-   * rubric_version says by which rules the conversation was scored; scores of different versions are never mixed. At
-   * most 256 bytes. Unset: scores count for "unspecified".
-   */
-  rubricVersion?: string | undefined;
-  /**
-   * topic is what the conversation was about, in the sender's own words. The review counts for it; the topic of the
-   * conversation is the one that its own events tell. At most 256 bytes.
-   */
-  topic?: string | undefined;
-}
-
-/** ContentGapDetail is a question that the agent's knowledge did not answer. */
-export interface ContentGapDetail {
-  /**
-   * topic is what the question was about, in the sender's own words. The content gap counts for it; the topic of a
-   * conversation is the one that its own events tell. At most 256 bytes.
-   */
-  topic?: string;
-  /** question is an example of the question in the user's words. At most 1,024 bytes. */
-  question?: string;
-  /** confidence is how sure the detector is, in ten-thousandths, 0 to 10000. */
-  confidence?: number;
-}
-
-/** ContentGapDetail is a question that the agent's knowledge did not answer. */
-export interface ContentGapDetailInit {
-  /**
-   * topic is what the question was about, in the sender's own words. The content gap counts for it; the topic of a
-   * conversation is the one that its own events tell. At most 256 bytes.
-   */
-  topic?: string | undefined;
-  /** question is an example of the question in the user's words. At most 1,024 bytes. */
-  question?: string | undefined;
-  /** confidence is how sure the detector is, in ten-thousandths, 0 to 10000. */
-  confidence?: number | undefined;
-}
-
-/** KnowledgeDetail is about a document, a search or a citation. */
-export interface KnowledgeDetail {
-  /** bytes is the size of the document. */
-  bytes?: number;
-  /** kind is the kind of storage that the document takes up. */
-  kind?: StorageKind;
-  /** hits is the number of results found. */
-  hits?: number;
-}
-
-/** KnowledgeDetail is about a document, a search or a citation. */
-export interface KnowledgeDetailInit {
-  /** bytes is the size of the document. */
-  bytes?: number | bigint | undefined;
-  /** kind is the kind of storage that the document takes up. */
-  kind?: StorageKind | undefined;
-  /** hits is the number of results found. */
-  hits?: number | bigint | undefined;
-}
-
-/** AgentDetail is about the agent itself; agent_id of the event says which one. */
-export interface AgentDetail {
-  /**
-   * status is the agent's presence from this instant on: until the next status, or until nothing was heard of the agent
-   * for the organization's presence_timeout (12 hours unless set). Required on agent.status_changed.
-   */
-  status?: AgentStatus;
-  /** name is what people call the agent, on agent.created and agent.updated. At most 256 bytes. Stored. */
-  name?: string;
-  /** kind says whether the agent is a machine or a human, on agent.created and agent.updated. */
-  kind?: AgentKind;
-  /**
-   * version is the release of the agent that is at work from this instant on, for example "2026.3", on agent.created,
-   * agent.updated and agent.deployed. At most 256 bytes. Stored.
-   */
-  version?: string;
-}
-
-/** AgentDetail is about the agent itself; agent_id of the event says which one. */
-export interface AgentDetailInit {
-  /**
-   * status is the agent's presence from this instant on: until the next status, or until nothing was heard of the agent
-   * for the organization's presence_timeout (12 hours unless set). Required on agent.status_changed.
-   */
-  status?: AgentStatus | undefined;
-  /** name is what people call the agent, on agent.created and agent.updated. At most 256 bytes. Stored. */
-  name?: string | undefined;
-  /** kind says whether the agent is a machine or a human, on agent.created and agent.updated. */
-  kind?: AgentKind | undefined;
-  /**
-   * version is the release of the agent that is at work from this instant on, for example "2026.3", on agent.created,
-   * agent.updated and agent.deployed. At most 256 bytes. Stored.
-   */
-  version?: string | undefined;
-}
-
-/** CallDetail carries what is known of a telephone call. Durations are in milliseconds, each at most 10^10. */
-export interface CallDetail {
-  /** wait_ms is how long the caller waited, on call.answered and call.abandoned. */
-  waitMs?: number;
-  /** talk_ms is how long caller and agent talked, on call.ended. */
-  talkMs?: number;
-  /** hold_ms is how long the caller was on hold, on call.ended. */
-  holdMs?: number;
-  /** wrap_up_ms is how long the agent worked on the call after it, on call.ended. */
-  wrapUpMs?: number;
-  /** direction says who called whom, on every event of the call. */
-  direction?: CallDirection;
-  /**
-   * queue is where the caller waited for an agent, for example "billing", on every event of the call. At most 256
-   * bytes. Stored.
-   */
-  queue?: string;
-}
-
-/** CallDetail carries what is known of a telephone call. Durations are in milliseconds, each at most 10^10. */
-export interface CallDetailInit {
-  /** wait_ms is how long the caller waited, on call.answered and call.abandoned. */
-  waitMs?: number | bigint | undefined;
-  /** talk_ms is how long caller and agent talked, on call.ended. */
-  talkMs?: number | bigint | undefined;
-  /** hold_ms is how long the caller was on hold, on call.ended. */
-  holdMs?: number | bigint | undefined;
-  /** wrap_up_ms is how long the agent worked on the call after it, on call.ended. */
-  wrapUpMs?: number | bigint | undefined;
-  /** direction says who called whom, on every event of the call. */
-  direction?: CallDirection | undefined;
-  /**
-   * queue is where the caller waited for an agent, for example "billing", on every event of the call. At most 256
-   * bytes. Stored.
-   */
-  queue?: string | undefined;
-}
-
-/** LeadDetail is about a possible customer. */
-export interface LeadDetail {
-  /** stage is the stage of the funnel that the lead entered. At most 256 bytes. */
-  stage?: string;
-  /** value_micros is what the lead is worth, in millionths of currency, at most 10^15. */
-  valueMicros?: number;
-  /**
-   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
-   */
-  currency?: string;
-  /**
-   * lead_id says which lead. At most 256 bytes. A placeholder (see event_id) is refused (PLACEHOLDER_ID), because it
-   * would make one lead of many. Unset or empty: resource_id of the event says which lead.
-   */
-  leadId?: string;
-}
-
-/** LeadDetail is about a possible customer. */
-export interface LeadDetailInit {
-  /** stage is the stage of the funnel that the lead entered. At most 256 bytes. */
-  stage?: string | undefined;
-  /** value_micros is what the lead is worth, in millionths of currency, at most 10^15. */
-  valueMicros?: number | bigint | undefined;
-  /**
-   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
-   */
-  currency?: string | undefined;
-  /**
-   * lead_id says which lead. At most 256 bytes. A placeholder (see event_id) is refused (PLACEHOLDER_ID), because it
-   * would make one lead of many. Unset or empty: resource_id of the event says which lead.
-   */
-  leadId?: string | undefined;
-}
-
-/** CampaignDetail is about a campaign; campaign_id of the event says which one. */
-export interface CampaignDetail {
-  /** cost_micros is what was spent, in millionths of currency, at most 10^15, on campaign.cost_recorded. */
-  costMicros?: number;
-  /**
-   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
-   */
-  currency?: string;
-  /** name is what people call the campaign. At most 256 bytes. Stored. */
-  name?: string;
-}
-
-/** CampaignDetail is about a campaign; campaign_id of the event says which one. */
-export interface CampaignDetailInit {
-  /** cost_micros is what was spent, in millionths of currency, at most 10^15, on campaign.cost_recorded. */
-  costMicros?: number | bigint | undefined;
-  /**
-   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
-   */
-  currency?: string | undefined;
-  /** name is what people call the campaign. At most 256 bytes. Stored. */
-  name?: string | undefined;
-}
-
-/** TaskDetail is about tasks and games. */
-export interface TaskDetail {
-  /**
-   * points is the number of points awarded, on any of these events: tell points that are awarded for a task or a badge
-   * once, with it or by points.awarded.
-   */
-  points?: number;
-  /** badge says which badge was earned, for example "first-hundred", on badge.earned. At most 256 bytes. Stored. */
-  badge?: string;
-}
-
-/** TaskDetail is about tasks and games. */
-export interface TaskDetailInit {
-  /**
-   * points is the number of points awarded, on any of these events: tell points that are awarded for a task or a badge
-   * once, with it or by points.awarded.
-   */
-  points?: number | bigint | undefined;
-  /** badge says which badge was earned, for example "first-hundred", on badge.earned. At most 256 bytes. Stored. */
-  badge?: string | undefined;
-}
-
-/** WorkflowDetail is about one run of a workflow. */
-export interface WorkflowDetail {
-  /** duration_ms is how long the workflow ran, in milliseconds. */
-  durationMs?: number;
-}
-
-/** WorkflowDetail is about one run of a workflow. */
-export interface WorkflowDetailInit {
-  /** duration_ms is how long the workflow ran, in milliseconds. */
-  durationMs?: number | bigint | undefined;
-}
-
-/** UserDetail is about a user's account. */
-export interface UserDetail {
-  /** ip is the user's address. Kept only if the organization allows it. */
-  ip?: string;
-  /** user_agent is the user's browser. At most 1,024 bytes. Kept only if the organization allows it. */
-  userAgent?: string;
-  /** name is what people call the user. At most 256 bytes. Kept only if the organization allows it. */
-  name?: string;
-}
-
-/** UserDetail is about a user's account. */
-export interface UserDetailInit {
-  /** ip is the user's address. Kept only if the organization allows it. */
-  ip?: string | undefined;
-  /** user_agent is the user's browser. At most 1,024 bytes. Kept only if the organization allows it. */
-  userAgent?: string | undefined;
-  /** name is what people call the user. At most 256 bytes. Kept only if the organization allows it. */
-  name?: string | undefined;
-}
-
-/** BillingDetail is about a payment. */
-export interface BillingDetail {
-  /** amount_micros is the amount in millionths of currency, at most 10^15. */
-  amountMicros?: number;
-  /**
-   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
-   */
-  currency?: string;
-}
-
-/** BillingDetail is about a payment. */
-export interface BillingDetailInit {
-  /** amount_micros is the amount in millionths of currency, at most 10^15. */
-  amountMicros?: number | bigint | undefined;
-  /**
-   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
-   */
-  currency?: string | undefined;
-}
-
-/** ApiDetail is about one call of an API or a tool. */
-export interface ApiDetail {
-  /** endpoint is the route's template, not the path: "/orders/\{id\}". At most 256 bytes. */
-  endpoint?: string;
-  /** method is the verb: "GET". At most 32 bytes. */
-  method?: string;
-  /** status_code is the HTTP or application status, 0 to 999. */
-  statusCode?: number;
-  /** latency_ms is how long the call took, in milliseconds. */
-  latencyMs?: number;
-  /** request_bytes is the size of the request, at most 10^10. */
-  requestBytes?: number;
-  /** response_bytes is the size of the response, at most 10^10. */
-  responseBytes?: number;
-}
-
-/** ApiDetail is about one call of an API or a tool. */
-export interface ApiDetailInit {
-  /** endpoint is the route's template, not the path: "/orders/\{id\}". At most 256 bytes. */
-  endpoint?: string | undefined;
-  /** method is the verb: "GET". At most 32 bytes. */
-  method?: string | undefined;
-  /** status_code is the HTTP or application status, 0 to 999. */
-  statusCode?: number | undefined;
-  /** latency_ms is how long the call took, in milliseconds. */
-  latencyMs?: number | bigint | undefined;
-  /** request_bytes is the size of the request, at most 10^10. */
-  requestBytes?: number | bigint | undefined;
-  /** response_bytes is the size of the response, at most 10^10. */
-  responseBytes?: number | bigint | undefined;
-}
-
-/** StorageDetail is a change of the storage in use. */
-export interface StorageDetail {
-  /**
-   * bytes_delta is how many bytes were added; negative when they were freed; −10^12 to 10^12. Required on
-   * storage.changed.
-   */
-  bytesDelta?: number;
-  /** kind is what takes up these bytes. */
-  kind?: StorageKind;
-}
-
-/** StorageDetail is a change of the storage in use. */
-export interface StorageDetailInit {
-  /**
-   * bytes_delta is how many bytes were added; negative when they were freed; −10^12 to 10^12. Required on
-   * storage.changed.
-   */
-  bytesDelta?: number | bigint | undefined;
-  /** kind is what takes up these bytes. */
-  kind?: StorageKind | undefined;
 }
 
 /**
@@ -2185,6 +1453,751 @@ export interface ConversationPoint {
    * the period or the organization's data begin within it, or since the period ends within it.
    */
   partial: boolean;
+}
+
+/**
+ * StorageKind is what takes up storage.
+ *
+ * - `DOCUMENT`: Documents of the knowledge base.
+ * - `UPLOAD`: Files that users uploaded.
+ * - `BACKUP`: Backups.
+ */
+export type StorageKind =
+  | "DOCUMENT"
+  | "UPLOAD"
+  | "BACKUP"
+  | `UNKNOWN_${number}`;
+
+/**
+ * AgentStatus is the presence of a human agent.
+ *
+ * - `AVAILABLE`: Ready for work.
+ * - `BUSY`: At work with somebody.
+ * - `AWAY`: On a break.
+ * - `OFFLINE`: Not at work.
+ */
+export type AgentStatus =
+  | "AVAILABLE"
+  | "BUSY"
+  | "AWAY"
+  | "OFFLINE"
+  | `UNKNOWN_${number}`;
+
+/**
+ * AgentKind is what does the work under an agent_id.
+ *
+ * - `AI`: A machine: an AI agent or a bot.
+ * - `HUMAN`: A human agent.
+ */
+export type AgentKind =
+  | "AI"
+  | "HUMAN"
+  | `UNKNOWN_${number}`;
+
+/**
+ * CallDirection says who called whom.
+ *
+ * - `INBOUND`: A user called the organization.
+ * - `OUTBOUND`: The organization called a user.
+ */
+export type CallDirection =
+  | "INBOUND"
+  | "OUTBOUND"
+  | `UNKNOWN_${number}`;
+
+/**
+ * Event is something that happened: a message was sent, a call ended, a workflow ran. Its identity is (organization,
+ * event_id). The organization comes from the credential alone.
+ */
+export interface Event {
+  /**
+   * event_id is made by the client and kept across retries: the service counts the same id once, for ever. 1 to 128
+   * visible ASCII characters; UUIDv7 is recommended and the fastest. The same id with other content is refused
+   * (EVENT_ID_CONFLICT). Placeholders such as "0", "-1", "null", "none", "undefined", "nan", "true", "[object Object]"
+   * and the nil UUID are refused (PLACEHOLDER_ID). Unset: the server makes an id and returns it; sending the event
+   * again then counts it again.
+   */
+  eventId: string;
+  /**
+   * event_type says what happened, in the past tense and dotted: "message.sent". 1 to 64 characters of [a-z0-9_] in
+   * dot-separated parts. Required. The service stores an event whose type it does not know, and counts it as a custom
+   * event.
+   */
+  eventType: string;
+  /**
+   * occurred_at is when the event happened. Unset: the time at which the server received the event, with the warning
+   * TIME_DEFAULTED. At most 35 days ago (EVENT_TOO_OLD) unless the credential has the scope backfill; never before
+   * 1980-01-01T00:00:00Z; at most 1 hour ahead (EVENT_IN_FUTURE). Kept in microseconds.
+   */
+  occurredAt?: Instant;
+  /**
+   * agent_id is who did the work: an AI agent, a bot or a human agent.
+   *
+   * agent_id and the ids below have at most 256 bytes each. A placeholder in one of them (see event_id; also blanks)
+   * counts as unset, with the warning PLACEHOLDER_ID.
+   *
+   * An organization has a limit of distinct values of each dimension, such as agents, with figures of their own:
+   * 10,000 agents and 1,000 of each other, unless the operator chose otherwise. A value that is first seen beyond the
+   * limit is counted under "_other" for good, with the warning CARDINALITY_OVERFLOW; so is the value "_other" itself.
+   * Totals and the number of distinct agents stay exact.
+   */
+  agentId: string;
+  /**
+   * user_id is who was served. An e-mail address, however it is written ("Ann Lee <ann\@example.org>", percent-encoded
+   * …), is replaced by a keyed hash before it is stored.
+   */
+  userId: string;
+  /** conversation_id groups the events of one conversation. Required for events of type conversation.*. */
+  conversationId: string;
+  /** channel is where the event happened: "web", "whatsapp", "phone". */
+  channel: string;
+  /** team_id is the team that the agent worked for. */
+  teamId: string;
+  /** campaign_id is the campaign that the event belongs to. */
+  campaignId: string;
+  /** resource_type is the kind of thing that the event is about, for example "document". */
+  resourceType: string;
+  /** resource_id says which thing of that kind. */
+  resourceId: string;
+  /**
+   * properties are free: at most 100 keys of 1 to 256 bytes that are not blank (INVALID_VALUE), texts of at most 32
+   * KiB, at most 8 levels deep, at most 16 KiB in all as JSON, as they were sent. Values under keys that name secrets
+   * (userPassword, x-api-key, card_number …) are replaced before they are stored, with the warning REDACTED; true,
+   * false and null are kept. Whole numbers from 2^53 on get the warning PRECISION: send them as text.
+   */
+  properties?: JsonObject;
+  /**
+   * detail carries the numbers of the event. Its kind must be that of the event type's family (DETAIL_MISMATCH); custom
+   * event types may carry any kind. Every number is from 0 to 10^12 unless its field says otherwise
+   * (VALUE_OUT_OF_RANGE). Unset means unknown.
+   */
+  detail?:
+    /** For conversation.started, .ended, .resolved, .escalated, .abandoned, .reopened. */
+    | { case: "conversation"; value: ConversationDetail }
+    /** For message.received, message.sent and model.called. */
+    | { case: "message"; value: MessageDetail }
+    /** For feedback.submitted. */
+    | { case: "feedback"; value: FeedbackDetail }
+    /** For quality.scored. */
+    | { case: "quality"; value: QualityDetail }
+    /** For content_gap.found. */
+    | { case: "contentGap"; value: ContentGapDetail }
+    /** For document.uploaded, document.deleted, search.performed, knowledge.retrieved, citation.clicked. */
+    | { case: "knowledge"; value: KnowledgeDetail }
+    /** For agent.created, .updated, .deleted, .deployed and agent.status_changed. */
+    | { case: "agent"; value: AgentDetail }
+    /** For call.started, .answered, .ended, .abandoned. */
+    | { case: "call"; value: CallDetail }
+    /** For lead.created, .contacted, .stage_entered, .converted, .lost. */
+    | { case: "lead"; value: LeadDetail }
+    /** For campaign.started, .ended and campaign.cost_recorded. */
+    | { case: "campaign"; value: CampaignDetail }
+    /** For task.created, task.completed, badge.earned, points.awarded. */
+    | { case: "task"; value: TaskDetail }
+    /** For workflow.created, .executed, .failed. */
+    | { case: "workflow"; value: WorkflowDetail }
+    /** For user.registered, .invited, .logged_in, .logged_out. */
+    | { case: "user"; value: UserDetail }
+    /** For subscription.created, payment.succeeded, payment.failed. */
+    | { case: "billing"; value: BillingDetail }
+    /** For api.called. */
+    | { case: "api"; value: ApiDetail }
+    /** For storage.changed. */
+    | { case: "storage"; value: StorageDetail };
+}
+
+/**
+ * Event is something that happened: a message was sent, a call ended, a workflow ran. Its identity is (organization,
+ * event_id). The organization comes from the credential alone.
+ */
+export interface EventInit {
+  /**
+   * event_id is made by the client and kept across retries: the service counts the same id once, for ever. 1 to 128
+   * visible ASCII characters; UUIDv7 is recommended and the fastest. The same id with other content is refused
+   * (EVENT_ID_CONFLICT). Placeholders such as "0", "-1", "null", "none", "undefined", "nan", "true", "[object Object]"
+   * and the nil UUID are refused (PLACEHOLDER_ID). Unset: the server makes an id and returns it; sending the event
+   * again then counts it again.
+   */
+  eventId?: string | undefined;
+  /**
+   * event_type says what happened, in the past tense and dotted: "message.sent". 1 to 64 characters of [a-z0-9_] in
+   * dot-separated parts. Required. The service stores an event whose type it does not know, and counts it as a custom
+   * event.
+   */
+  eventType?: string | undefined;
+  /**
+   * occurred_at is when the event happened. Unset: the time at which the server received the event, with the warning
+   * TIME_DEFAULTED. At most 35 days ago (EVENT_TOO_OLD) unless the credential has the scope backfill; never before
+   * 1980-01-01T00:00:00Z; at most 1 hour ahead (EVENT_IN_FUTURE). Kept in microseconds.
+   */
+  occurredAt?: InstantInit | undefined;
+  /**
+   * agent_id is who did the work: an AI agent, a bot or a human agent.
+   *
+   * agent_id and the ids below have at most 256 bytes each. A placeholder in one of them (see event_id; also blanks)
+   * counts as unset, with the warning PLACEHOLDER_ID.
+   *
+   * An organization has a limit of distinct values of each dimension, such as agents, with figures of their own:
+   * 10,000 agents and 1,000 of each other, unless the operator chose otherwise. A value that is first seen beyond the
+   * limit is counted under "_other" for good, with the warning CARDINALITY_OVERFLOW; so is the value "_other" itself.
+   * Totals and the number of distinct agents stay exact.
+   */
+  agentId?: string | undefined;
+  /**
+   * user_id is who was served. An e-mail address, however it is written ("Ann Lee <ann\@example.org>", percent-encoded
+   * …), is replaced by a keyed hash before it is stored.
+   */
+  userId?: string | undefined;
+  /** conversation_id groups the events of one conversation. Required for events of type conversation.*. */
+  conversationId?: string | undefined;
+  /** channel is where the event happened: "web", "whatsapp", "phone". */
+  channel?: string | undefined;
+  /** team_id is the team that the agent worked for. */
+  teamId?: string | undefined;
+  /** campaign_id is the campaign that the event belongs to. */
+  campaignId?: string | undefined;
+  /** resource_type is the kind of thing that the event is about, for example "document". */
+  resourceType?: string | undefined;
+  /** resource_id says which thing of that kind. */
+  resourceId?: string | undefined;
+  /**
+   * properties are free: at most 100 keys of 1 to 256 bytes that are not blank (INVALID_VALUE), texts of at most 32
+   * KiB, at most 8 levels deep, at most 16 KiB in all as JSON, as they were sent. Values under keys that name secrets
+   * (userPassword, x-api-key, card_number …) are replaced before they are stored, with the warning REDACTED; true,
+   * false and null are kept. Whole numbers from 2^53 on get the warning PRECISION: send them as text.
+   */
+  properties?: Properties | undefined;
+  /**
+   * detail carries the numbers of the event. Its kind must be that of the event type's family (DETAIL_MISMATCH); custom
+   * event types may carry any kind. Every number is from 0 to 10^12 unless its field says otherwise
+   * (VALUE_OUT_OF_RANGE). Unset means unknown.
+   */
+  detail?:
+    /** For conversation.started, .ended, .resolved, .escalated, .abandoned, .reopened. */
+    | { case: "conversation"; value: ConversationDetailInit }
+    /** For message.received, message.sent and model.called. */
+    | { case: "message"; value: MessageDetailInit }
+    /** For feedback.submitted. */
+    | { case: "feedback"; value: FeedbackDetailInit }
+    /** For quality.scored. */
+    | { case: "quality"; value: QualityDetailInit }
+    /** For content_gap.found. */
+    | { case: "contentGap"; value: ContentGapDetailInit }
+    /** For document.uploaded, document.deleted, search.performed, knowledge.retrieved, citation.clicked. */
+    | { case: "knowledge"; value: KnowledgeDetailInit }
+    /** For agent.created, .updated, .deleted, .deployed and agent.status_changed. */
+    | { case: "agent"; value: AgentDetailInit }
+    /** For call.started, .answered, .ended, .abandoned. */
+    | { case: "call"; value: CallDetailInit }
+    /** For lead.created, .contacted, .stage_entered, .converted, .lost. */
+    | { case: "lead"; value: LeadDetailInit }
+    /** For campaign.started, .ended and campaign.cost_recorded. */
+    | { case: "campaign"; value: CampaignDetailInit }
+    /** For task.created, task.completed, badge.earned, points.awarded. */
+    | { case: "task"; value: TaskDetailInit }
+    /** For workflow.created, .executed, .failed. */
+    | { case: "workflow"; value: WorkflowDetailInit }
+    /** For user.registered, .invited, .logged_in, .logged_out. */
+    | { case: "user"; value: UserDetailInit }
+    /** For subscription.created, payment.succeeded, payment.failed. */
+    | { case: "billing"; value: BillingDetailInit }
+    /** For api.called. */
+    | { case: "api"; value: ApiDetailInit }
+    /** For storage.changed. */
+    | { case: "storage"; value: StorageDetailInit }
+    | undefined;
+}
+
+/**
+ * ConversationDetail says how a conversation went. A closed conversation has exactly one outcome, in whatever order its
+ * events arrive. Of the closing events that occurred after the last conversation.reopened, the earliest says when the
+ * conversation was closed; the highest of escalated > resolved > abandoned > ended says how, and by which agent. An
+ * escalated conversation is closed for its agent and stays open until a later resolved, abandoned or ended.
+ */
+export interface ConversationDetail {
+  /**
+   * outcome is the sender's own word for how the conversation ended, for example "refund granted". At most 256 bytes.
+   * Stored.
+   */
+  outcome?: string;
+  /** handoff_reason is why a human took over. At most 256 bytes. Stored. */
+  handoffReason?: string;
+  /**
+   * topic is what the conversation is about, in the sender's own words, for example "returns". At most 256 bytes.
+   * Stored.
+   */
+  topic?: string;
+}
+
+/**
+ * ConversationDetail says how a conversation went. A closed conversation has exactly one outcome, in whatever order its
+ * events arrive. Of the closing events that occurred after the last conversation.reopened, the earliest says when the
+ * conversation was closed; the highest of escalated > resolved > abandoned > ended says how, and by which agent. An
+ * escalated conversation is closed for its agent and stays open until a later resolved, abandoned or ended.
+ */
+export interface ConversationDetailInit {
+  /**
+   * outcome is the sender's own word for how the conversation ended, for example "refund granted". At most 256 bytes.
+   * Stored.
+   */
+  outcome?: string | undefined;
+  /** handoff_reason is why a human took over. At most 256 bytes. Stored. */
+  handoffReason?: string | undefined;
+  /**
+   * topic is what the conversation is about, in the sender's own words, for example "returns". At most 256 bytes.
+   * Stored.
+   */
+  topic?: string | undefined;
+}
+
+/**
+ * MessageDetail carries the numbers of one message, or of a turn of a model that is no message (model.called): its
+ * tokens and cost count as those of messages do.
+ */
+export interface MessageDetail {
+  /** response_time_ms is how long the agent took to answer, in milliseconds, at most 10^10, on message.sent. */
+  responseTimeMs?: number;
+  /** prompt_tokens is the number of tokens read by the model, at most 10^9. */
+  promptTokens?: number;
+  /** completion_tokens is the number of tokens written by the model, at most 10^9. */
+  completionTokens?: number;
+  /** model is the model's name. At most 256 bytes. Stored. */
+  model?: string;
+  /** cost_micros is what the message cost, in millionths of the organization's currency, at most 10^10. */
+  costMicros?: number;
+  /** failed is true when the agent could not answer. */
+  failed?: boolean;
+  /** error_code says how the message failed. At most 256 bytes. Stored. */
+  errorCode?: string;
+  /** fallback is true when the agent answered with a stock phrase because it did not understand. */
+  fallback?: boolean;
+  /** knowledge_hit is true when the agent found the answer in the organization's own knowledge. */
+  knowledgeHit?: boolean;
+  /**
+   * cached_tokens is the number of those prompt_tokens that the model's provider took from its cache, at most 10^9. It
+   * is part of prompt_tokens and never added to them.
+   */
+  cachedTokens?: number;
+  /**
+   * time_to_first_token_ms is how long the user waited for the first piece of the answer, in milliseconds, at most
+   * 10^10, on message.sent. response_time_ms is how long until the whole of it.
+   */
+  timeToFirstTokenMs?: number;
+  /**
+   * by_human is true when a human wrote the message, on message.sent, and false when a machine did. Unset: the kind of
+   * the agent says it, as far as it was told before the message or with it. So tell an agent's kind first.
+   */
+  byHuman?: boolean;
+}
+
+/**
+ * MessageDetail carries the numbers of one message, or of a turn of a model that is no message (model.called): its
+ * tokens and cost count as those of messages do.
+ */
+export interface MessageDetailInit {
+  /** response_time_ms is how long the agent took to answer, in milliseconds, at most 10^10, on message.sent. */
+  responseTimeMs?: number | bigint | undefined;
+  /** prompt_tokens is the number of tokens read by the model, at most 10^9. */
+  promptTokens?: number | bigint | undefined;
+  /** completion_tokens is the number of tokens written by the model, at most 10^9. */
+  completionTokens?: number | bigint | undefined;
+  /** model is the model's name. At most 256 bytes. Stored. */
+  model?: string | undefined;
+  /** cost_micros is what the message cost, in millionths of the organization's currency, at most 10^10. */
+  costMicros?: number | bigint | undefined;
+  /** failed is true when the agent could not answer. */
+  failed?: boolean | undefined;
+  /** error_code says how the message failed. At most 256 bytes. Stored. */
+  errorCode?: string | undefined;
+  /** fallback is true when the agent answered with a stock phrase because it did not understand. */
+  fallback?: boolean | undefined;
+  /** knowledge_hit is true when the agent found the answer in the organization's own knowledge. */
+  knowledgeHit?: boolean | undefined;
+  /**
+   * cached_tokens is the number of those prompt_tokens that the model's provider took from its cache, at most 10^9. It
+   * is part of prompt_tokens and never added to them.
+   */
+  cachedTokens?: number | bigint | undefined;
+  /**
+   * time_to_first_token_ms is how long the user waited for the first piece of the answer, in milliseconds, at most
+   * 10^10, on message.sent. response_time_ms is how long until the whole of it.
+   */
+  timeToFirstTokenMs?: number | bigint | undefined;
+  /**
+   * by_human is true when a human wrote the message, on message.sent, and false when a machine did. Unset: the kind of
+   * the agent says it, as far as it was told before the message or with it. So tell an agent's kind first.
+   */
+  byHuman?: boolean | undefined;
+}
+
+/** FeedbackDetail is what a user thought of a conversation. */
+export interface FeedbackDetail {
+  /** rating is from 1 (worst) to 5 (best). */
+  rating?: number;
+  /** comment_length is the number of characters of the comment, at most 10^9. The comment itself is not sent. */
+  commentLength?: number;
+}
+
+/** FeedbackDetail is what a user thought of a conversation. */
+export interface FeedbackDetailInit {
+  /** rating is from 1 (worst) to 5 (best). */
+  rating?: number | undefined;
+  /** comment_length is the number of characters of the comment, at most 10^9. The comment itself is not sent. */
+  commentLength?: number | undefined;
+}
+
+/** QualityDetail is a review of a conversation. Scores are in ten-thousandths: 10000 is perfect. */
+export interface QualityDetail {
+  /** overall is the score as a whole, 0 to 10000. */
+  overall?: number;
+  /** helpfulness is the score for helpfulness, 0 to 10000. */
+  helpfulness?: number;
+  /** accuracy is the score for accuracy, 0 to 10000. */
+  accuracy?: number;
+  /** politeness is the score for politeness, 0 to 10000. */
+  politeness?: number;
+  /** scorer is who or what scored. At most 256 bytes. */
+  scorer?: string;
+  /**
+   * rubric_version says by which rules the conversation was scored; scores of different versions are never mixed. At
+   * most 256 bytes. Unset: scores count for "unspecified".
+   */
+  rubricVersion?: string;
+  /**
+   * topic is what the conversation was about, in the sender's own words. The review counts for it; the topic of the
+   * conversation is the one that its own events tell. At most 256 bytes.
+   */
+  topic?: string;
+}
+
+/** QualityDetail is a review of a conversation. Scores are in ten-thousandths: 10000 is perfect. */
+export interface QualityDetailInit {
+  /** overall is the score as a whole, 0 to 10000. */
+  overall?: number | undefined;
+  /** helpfulness is the score for helpfulness, 0 to 10000. */
+  helpfulness?: number | undefined;
+  /** accuracy is the score for accuracy, 0 to 10000. */
+  accuracy?: number | undefined;
+  /** politeness is the score for politeness, 0 to 10000. */
+  politeness?: number | undefined;
+  /** scorer is who or what scored. At most 256 bytes. */
+  scorer?: string | undefined;
+  /**
+   * rubric_version says by which rules the conversation was scored; scores of different versions are never mixed. At
+   * most 256 bytes. Unset: scores count for "unspecified".
+   */
+  rubricVersion?: string | undefined;
+  /**
+   * topic is what the conversation was about, in the sender's own words. The review counts for it; the topic of the
+   * conversation is the one that its own events tell. At most 256 bytes.
+   */
+  topic?: string | undefined;
+}
+
+/** ContentGapDetail is a question that the agent's knowledge did not answer. */
+export interface ContentGapDetail {
+  /**
+   * topic is what the question was about, in the sender's own words. The content gap counts for it; the topic of a
+   * conversation is the one that its own events tell. At most 256 bytes.
+   */
+  topic?: string;
+  /** question is an example of the question in the user's words. At most 1,024 bytes. */
+  question?: string;
+  /** confidence is how sure the detector is, in ten-thousandths, 0 to 10000. */
+  confidence?: number;
+}
+
+/** ContentGapDetail is a question that the agent's knowledge did not answer. */
+export interface ContentGapDetailInit {
+  /**
+   * topic is what the question was about, in the sender's own words. The content gap counts for it; the topic of a
+   * conversation is the one that its own events tell. At most 256 bytes.
+   */
+  topic?: string | undefined;
+  /** question is an example of the question in the user's words. At most 1,024 bytes. */
+  question?: string | undefined;
+  /** confidence is how sure the detector is, in ten-thousandths, 0 to 10000. */
+  confidence?: number | undefined;
+}
+
+/** KnowledgeDetail is about a document, a search or a citation. */
+export interface KnowledgeDetail {
+  /** bytes is the size of the document. */
+  bytes?: number;
+  /** kind is the kind of storage that the document takes up. */
+  kind?: StorageKind;
+  /** hits is the number of results found. */
+  hits?: number;
+}
+
+/** KnowledgeDetail is about a document, a search or a citation. */
+export interface KnowledgeDetailInit {
+  /** bytes is the size of the document. */
+  bytes?: number | bigint | undefined;
+  /** kind is the kind of storage that the document takes up. */
+  kind?: StorageKind | undefined;
+  /** hits is the number of results found. */
+  hits?: number | bigint | undefined;
+}
+
+/** AgentDetail is about the agent itself; agent_id of the event says which one. */
+export interface AgentDetail {
+  /**
+   * status is the agent's presence from this instant on: until the next status, or until nothing was heard of the agent
+   * for the organization's presence_timeout (12 hours unless set). Required on agent.status_changed.
+   */
+  status?: AgentStatus;
+  /** name is what people call the agent, on agent.created and agent.updated. At most 256 bytes. Stored. */
+  name?: string;
+  /** kind says whether the agent is a machine or a human, on agent.created and agent.updated. */
+  kind?: AgentKind;
+  /**
+   * version is the release of the agent that is at work from this instant on, for example "2026.3", on agent.created,
+   * agent.updated and agent.deployed. At most 256 bytes. Stored.
+   */
+  version?: string;
+}
+
+/** AgentDetail is about the agent itself; agent_id of the event says which one. */
+export interface AgentDetailInit {
+  /**
+   * status is the agent's presence from this instant on: until the next status, or until nothing was heard of the agent
+   * for the organization's presence_timeout (12 hours unless set). Required on agent.status_changed.
+   */
+  status?: AgentStatus | undefined;
+  /** name is what people call the agent, on agent.created and agent.updated. At most 256 bytes. Stored. */
+  name?: string | undefined;
+  /** kind says whether the agent is a machine or a human, on agent.created and agent.updated. */
+  kind?: AgentKind | undefined;
+  /**
+   * version is the release of the agent that is at work from this instant on, for example "2026.3", on agent.created,
+   * agent.updated and agent.deployed. At most 256 bytes. Stored.
+   */
+  version?: string | undefined;
+}
+
+/** CallDetail carries what is known of a telephone call. Durations are in milliseconds, each at most 10^10. */
+export interface CallDetail {
+  /** wait_ms is how long the caller waited, on call.answered and call.abandoned. */
+  waitMs?: number;
+  /** talk_ms is how long caller and agent talked, on call.ended. */
+  talkMs?: number;
+  /** hold_ms is how long the caller was on hold, on call.ended. */
+  holdMs?: number;
+  /** wrap_up_ms is how long the agent worked on the call after it, on call.ended. */
+  wrapUpMs?: number;
+  /** direction says who called whom, on every event of the call. */
+  direction?: CallDirection;
+  /**
+   * queue is where the caller waited for an agent, for example "billing", on every event of the call. At most 256
+   * bytes. Stored.
+   */
+  queue?: string;
+}
+
+/** CallDetail carries what is known of a telephone call. Durations are in milliseconds, each at most 10^10. */
+export interface CallDetailInit {
+  /** wait_ms is how long the caller waited, on call.answered and call.abandoned. */
+  waitMs?: number | bigint | undefined;
+  /** talk_ms is how long caller and agent talked, on call.ended. */
+  talkMs?: number | bigint | undefined;
+  /** hold_ms is how long the caller was on hold, on call.ended. */
+  holdMs?: number | bigint | undefined;
+  /** wrap_up_ms is how long the agent worked on the call after it, on call.ended. */
+  wrapUpMs?: number | bigint | undefined;
+  /** direction says who called whom, on every event of the call. */
+  direction?: CallDirection | undefined;
+  /**
+   * queue is where the caller waited for an agent, for example "billing", on every event of the call. At most 256
+   * bytes. Stored.
+   */
+  queue?: string | undefined;
+}
+
+/** LeadDetail is about a possible customer. */
+export interface LeadDetail {
+  /** stage is the stage of the funnel that the lead entered. At most 256 bytes. */
+  stage?: string;
+  /** value_micros is what the lead is worth, in millionths of currency, at most 10^15. */
+  valueMicros?: number;
+  /**
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
+   */
+  currency?: string;
+  /**
+   * lead_id says which lead. At most 256 bytes. A placeholder (see event_id) is refused (PLACEHOLDER_ID), because it
+   * would make one lead of many. Unset or empty: resource_id of the event says which lead.
+   */
+  leadId?: string;
+}
+
+/** LeadDetail is about a possible customer. */
+export interface LeadDetailInit {
+  /** stage is the stage of the funnel that the lead entered. At most 256 bytes. */
+  stage?: string | undefined;
+  /** value_micros is what the lead is worth, in millionths of currency, at most 10^15. */
+  valueMicros?: number | bigint | undefined;
+  /**
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
+   */
+  currency?: string | undefined;
+  /**
+   * lead_id says which lead. At most 256 bytes. A placeholder (see event_id) is refused (PLACEHOLDER_ID), because it
+   * would make one lead of many. Unset or empty: resource_id of the event says which lead.
+   */
+  leadId?: string | undefined;
+}
+
+/** CampaignDetail is about a campaign; campaign_id of the event says which one. */
+export interface CampaignDetail {
+  /** cost_micros is what was spent, in millionths of currency, at most 10^15, on campaign.cost_recorded. */
+  costMicros?: number;
+  /**
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
+   */
+  currency?: string;
+  /** name is what people call the campaign. At most 256 bytes. Stored. */
+  name?: string;
+}
+
+/** CampaignDetail is about a campaign; campaign_id of the event says which one. */
+export interface CampaignDetailInit {
+  /** cost_micros is what was spent, in millionths of currency, at most 10^15, on campaign.cost_recorded. */
+  costMicros?: number | bigint | undefined;
+  /**
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
+   */
+  currency?: string | undefined;
+  /** name is what people call the campaign. At most 256 bytes. Stored. */
+  name?: string | undefined;
+}
+
+/** TaskDetail is about tasks and games. */
+export interface TaskDetail {
+  /**
+   * points is the number of points awarded, on any of these events: tell points that are awarded for a task or a badge
+   * once, with it or by points.awarded.
+   */
+  points?: number;
+  /** badge says which badge was earned, for example "first-hundred", on badge.earned. At most 256 bytes. Stored. */
+  badge?: string;
+}
+
+/** TaskDetail is about tasks and games. */
+export interface TaskDetailInit {
+  /**
+   * points is the number of points awarded, on any of these events: tell points that are awarded for a task or a badge
+   * once, with it or by points.awarded.
+   */
+  points?: number | bigint | undefined;
+  /** badge says which badge was earned, for example "first-hundred", on badge.earned. At most 256 bytes. Stored. */
+  badge?: string | undefined;
+}
+
+/** WorkflowDetail is about one run of a workflow. */
+export interface WorkflowDetail {
+  /** duration_ms is how long the workflow ran, in milliseconds. */
+  durationMs?: number;
+}
+
+/** WorkflowDetail is about one run of a workflow. */
+export interface WorkflowDetailInit {
+  /** duration_ms is how long the workflow ran, in milliseconds. */
+  durationMs?: number | bigint | undefined;
+}
+
+/** UserDetail is about a user's account. */
+export interface UserDetail {
+  /** ip is the user's address. Kept only if the organization allows it. */
+  ip?: string;
+  /** user_agent is the user's browser. At most 1,024 bytes. Kept only if the organization allows it. */
+  userAgent?: string;
+  /** name is what people call the user. At most 256 bytes. Kept only if the organization allows it. */
+  name?: string;
+}
+
+/** UserDetail is about a user's account. */
+export interface UserDetailInit {
+  /** ip is the user's address. Kept only if the organization allows it. */
+  ip?: string | undefined;
+  /** user_agent is the user's browser. At most 1,024 bytes. Kept only if the organization allows it. */
+  userAgent?: string | undefined;
+  /** name is what people call the user. At most 256 bytes. Kept only if the organization allows it. */
+  name?: string | undefined;
+}
+
+/** BillingDetail is about a payment. */
+export interface BillingDetail {
+  /** amount_micros is the amount in millionths of currency, at most 10^15. */
+  amountMicros?: number;
+  /**
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
+   */
+  currency?: string;
+}
+
+/** BillingDetail is about a payment. */
+export interface BillingDetailInit {
+  /** amount_micros is the amount in millionths of currency, at most 10^15. */
+  amountMicros?: number | bigint | undefined;
+  /**
+   * currency is the ISO 4217 code, three capital letters. Unset: the amount counts for ISO 4217's code of no currency.
+   */
+  currency?: string | undefined;
+}
+
+/** ApiDetail is about one call of an API or a tool. */
+export interface ApiDetail {
+  /** endpoint is the route's template, not the path: "/orders/\{id\}". At most 256 bytes. */
+  endpoint?: string;
+  /** method is the verb: "GET". At most 32 bytes. */
+  method?: string;
+  /** status_code is the HTTP or application status, 0 to 999. */
+  statusCode?: number;
+  /** latency_ms is how long the call took, in milliseconds. */
+  latencyMs?: number;
+  /** request_bytes is the size of the request, at most 10^10. */
+  requestBytes?: number;
+  /** response_bytes is the size of the response, at most 10^10. */
+  responseBytes?: number;
+}
+
+/** ApiDetail is about one call of an API or a tool. */
+export interface ApiDetailInit {
+  /** endpoint is the route's template, not the path: "/orders/\{id\}". At most 256 bytes. */
+  endpoint?: string | undefined;
+  /** method is the verb: "GET". At most 32 bytes. */
+  method?: string | undefined;
+  /** status_code is the HTTP or application status, 0 to 999. */
+  statusCode?: number | undefined;
+  /** latency_ms is how long the call took, in milliseconds. */
+  latencyMs?: number | bigint | undefined;
+  /** request_bytes is the size of the request, at most 10^10. */
+  requestBytes?: number | bigint | undefined;
+  /** response_bytes is the size of the response, at most 10^10. */
+  responseBytes?: number | bigint | undefined;
+}
+
+/** StorageDetail is a change of the storage in use. */
+export interface StorageDetail {
+  /**
+   * bytes_delta is how many bytes were added; negative when they were freed; −10^12 to 10^12. Required on
+   * storage.changed.
+   */
+  bytesDelta?: number;
+  /** kind is what takes up these bytes. */
+  kind?: StorageKind;
+}
+
+/** StorageDetail is a change of the storage in use. */
+export interface StorageDetailInit {
+  /**
+   * bytes_delta is how many bytes were added; negative when they were freed; −10^12 to 10^12. Required on
+   * storage.changed.
+   */
+  bytesDelta?: number | bigint | undefined;
+  /** kind is what takes up these bytes. */
+  kind?: StorageKind | undefined;
 }
 
 /** GetQualityRequest asks how conversations were scored. */
@@ -3867,6 +3880,949 @@ export interface MetricDescriptor {
 }
 
 /**
+ * OrganizationState says whether an organization may use the service.
+ *
+ * - `ACTIVE`: It may.
+ * - `SUSPENDED`: Its calls are refused until it is resumed.
+ * - `REVOKED`: Its calls are refused for good.
+ */
+export type OrganizationState =
+  | "ACTIVE"
+  | "SUSPENDED"
+  | "REVOKED"
+  | `UNKNOWN_${number}`;
+
+/**
+ * ErasedUserEvents is what becomes of later events of a person who was erased.
+ *
+ * - `PSEUDONYMOUS`: They are stored without the person.
+ * - `REFUSE`: They are refused (USER_ERASED).
+ */
+export type ErasedUserEvents =
+  | "PSEUDONYMOUS"
+  | "REFUSE"
+  | `UNKNOWN_${number}`;
+
+/**
+ * ApiKeyState says whether a key is good.
+ *
+ * - `ACTIVE`: It is good.
+ * - `EXPIRED`: It has ended by its time.
+ * - `REVOKED`: It was revoked.
+ */
+export type ApiKeyState =
+  | "ACTIVE"
+  | "EXPIRED"
+  | "REVOKED"
+  | `UNKNOWN_${number}`;
+
+/**
+ * WorkTaskState says what has become of a task.
+ *
+ * - `QUEUED`: It is due at run_at; also between two tries.
+ * - `RUNNING`: A worker is at it.
+ * - `DONE`: It is done.
+ * - `DEAD`: It has failed as often as it may.
+ * - `CANCELLED`: It was cancelled.
+ */
+export type WorkTaskState =
+  | "QUEUED"
+  | "RUNNING"
+  | "DONE"
+  | "DEAD"
+  | "CANCELLED"
+  | `UNKNOWN_${number}`;
+
+/** Organization is a tenant. */
+export interface Organization {
+  /** name is what it is called: 1 to 100 printable characters. It never changes. */
+  name: string;
+  /** state says whether it may use the service. Set by the service. */
+  state?: OrganizationState;
+  /** settings are what was chosen for it. */
+  settings?: OrganizationSettings;
+  /** created_at is when it was made. Set by the service. */
+  createdAt?: Instant;
+  /** etag is another one after each change of state and settings. Set by the service. */
+  etag: string;
+  /**
+   * organization_id is the number under which logs and the command line name it. Unset for callers who are no operators.
+   */
+  organizationId?: number;
+}
+
+/** Organization is a tenant. */
+export interface OrganizationInit {
+  /** name is what it is called: 1 to 100 printable characters. It never changes. */
+  name?: string | undefined;
+  /** state says whether it may use the service. Set by the service. */
+  state?: OrganizationState | undefined;
+  /** settings are what was chosen for it. */
+  settings?: OrganizationSettingsInit | undefined;
+  /** created_at is when it was made. Set by the service. */
+  createdAt?: InstantInit | undefined;
+  /** etag is another one after each change of state and settings. Set by the service. */
+  etag?: string | undefined;
+  /**
+   * organization_id is the number under which logs and the command line name it. Unset for callers who are no operators.
+   */
+  organizationId?: number | undefined;
+}
+
+/**
+ * OrganizationSettings are what was chosen for an organization. Answers hold every setting that has a value. In requests
+ * what is unset has its default.
+ */
+export interface OrganizationSettings {
+  /** time_zone is the IANA zone of its days, for questions that name none. Unset: UTC. */
+  timeZone?: string;
+  /** week_start is the day on which weeks begin. Unset: Monday. */
+  weekStart?: Weekday;
+  /** currency is the code in ISO 4217 of all its money. To change it converts nothing. Unset: USD. */
+  currency?: string;
+  /**
+   * event_retention_days is for how many days raw events are kept: 1 to 36,500. Chosen when the organization is made.
+   * Unset: for ever.
+   */
+  eventRetentionDays?: number;
+  /**
+   * key_retention_days is for how many days an event that is sent again is recognized: 1 to 36,500. Chosen when the
+   * organization is made. Unset: for ever.
+   */
+  keyRetentionDays?: number;
+  /**
+   * audit_retention_days is for how many days the audit trail is kept: 1 to 36,500. Operators alone change it. Unset: 400.
+   */
+  auditRetentionDays?: number;
+  /** delivery_retention_days is for how many days messages that were sent are kept: 1 to 36,500. Unset: 90. */
+  deliveryRetentionDays?: number;
+  /** report_retention_days is for how many days runs of reports and their files are kept: 1 to 36,500. Unset: 90. */
+  reportRetentionDays?: number;
+  /**
+   * keep_user_details keeps what events say about users beside their ids. Chosen when the organization is made. Unset:
+   * false.
+   */
+  keepUserDetails?: boolean;
+  /** presence_timeout is after how many hours without an event an agent counts as offline: 1 to 8,784. Unset: 12. */
+  presenceTimeout?: number;
+  /**
+   * storage_rate_micros is the price of a GiB of storage for 30 days, in millionths of the currency. Chosen when the
+   * organization is made. Unset: there is no price.
+   */
+  storageRateMicros?: number;
+  /**
+   * bandwidth_rate_micros is the price of a GiB of bandwidth, in millionths of the currency. Chosen when the organization
+   * is made. Unset: there is no price.
+   */
+  bandwidthRateMicros?: number;
+  /**
+   * roi_hourly_cost_micros is what an hour of human work costs that AI agents spare, in millionths of the currency: 0 to
+   * 10^12. Unset: 25,000,000.
+   */
+  roiHourlyCostMicros?: number;
+  /**
+   * roi_handling_seconds is how many seconds a human would work on a conversation that an AI agent has resolved: 0 to
+   * 86,400. Unset: 480.
+   */
+  roiHandlingSeconds?: number;
+  /**
+   * roi_conversation_cost_micros is what AI costs for a conversation where none is recorded, in millionths of the currency:
+   * 0 to 10^12. Unset: 50,000.
+   */
+  roiConversationCostMicros?: number;
+  /**
+   * events_per_second is how many events it may send per second; 0: any number. Operators alone change it. Unset: the
+   * operator's default.
+   */
+  eventsPerSecond?: number;
+  /**
+   * burst_events is how many events it may send at once after a pause: from 1 on. Operators alone change it. Unset: the
+   * operator's default.
+   */
+  burstEvents?: number;
+  /**
+   * monthly_events is how many events it may store in a calendar month of UTC; 0: any number. Operators alone change it.
+   * Unset: the operator's default.
+   */
+  monthlyEvents?: number;
+  /** weight is its share of the service where several compete for it: 1 to 100. Operators alone change it. Unset: 1. */
+  weight?: number;
+  /**
+   * close_idle_after is after how many minutes without an event the service ends a conversation: 1 to 43,200. Unset: never.
+   */
+  closeIdleAfter?: number;
+  /** erased_user_events is what becomes of later events of a person who was erased. Unset: pseudonymous. */
+  erasedUserEvents?: ErasedUserEvents;
+  /**
+   * secret_keys are names of properties whose values are never stored, beside those that always mean secrets: at most 100.
+   */
+  secretKeys: string[];
+  /**
+   * pairs are pairs of dimensions by which figures are kept together, as "agent,channel". Empty when the organization is
+   * made: the pairs that the service keeps by default; to have none, change them to none.
+   */
+  pairs: string[];
+}
+
+/**
+ * OrganizationSettings are what was chosen for an organization. Answers hold every setting that has a value. In requests
+ * what is unset has its default.
+ */
+export interface OrganizationSettingsInit {
+  /** time_zone is the IANA zone of its days, for questions that name none. Unset: UTC. */
+  timeZone?: string | undefined;
+  /** week_start is the day on which weeks begin. Unset: Monday. */
+  weekStart?: Weekday | undefined;
+  /** currency is the code in ISO 4217 of all its money. To change it converts nothing. Unset: USD. */
+  currency?: string | undefined;
+  /**
+   * event_retention_days is for how many days raw events are kept: 1 to 36,500. Chosen when the organization is made.
+   * Unset: for ever.
+   */
+  eventRetentionDays?: number | undefined;
+  /**
+   * key_retention_days is for how many days an event that is sent again is recognized: 1 to 36,500. Chosen when the
+   * organization is made. Unset: for ever.
+   */
+  keyRetentionDays?: number | undefined;
+  /**
+   * audit_retention_days is for how many days the audit trail is kept: 1 to 36,500. Operators alone change it. Unset: 400.
+   */
+  auditRetentionDays?: number | undefined;
+  /** delivery_retention_days is for how many days messages that were sent are kept: 1 to 36,500. Unset: 90. */
+  deliveryRetentionDays?: number | undefined;
+  /** report_retention_days is for how many days runs of reports and their files are kept: 1 to 36,500. Unset: 90. */
+  reportRetentionDays?: number | undefined;
+  /**
+   * keep_user_details keeps what events say about users beside their ids. Chosen when the organization is made. Unset:
+   * false.
+   */
+  keepUserDetails?: boolean | undefined;
+  /** presence_timeout is after how many hours without an event an agent counts as offline: 1 to 8,784. Unset: 12. */
+  presenceTimeout?: number | undefined;
+  /**
+   * storage_rate_micros is the price of a GiB of storage for 30 days, in millionths of the currency. Chosen when the
+   * organization is made. Unset: there is no price.
+   */
+  storageRateMicros?: number | bigint | undefined;
+  /**
+   * bandwidth_rate_micros is the price of a GiB of bandwidth, in millionths of the currency. Chosen when the organization
+   * is made. Unset: there is no price.
+   */
+  bandwidthRateMicros?: number | bigint | undefined;
+  /**
+   * roi_hourly_cost_micros is what an hour of human work costs that AI agents spare, in millionths of the currency: 0 to
+   * 10^12. Unset: 25,000,000.
+   */
+  roiHourlyCostMicros?: number | bigint | undefined;
+  /**
+   * roi_handling_seconds is how many seconds a human would work on a conversation that an AI agent has resolved: 0 to
+   * 86,400. Unset: 480.
+   */
+  roiHandlingSeconds?: number | undefined;
+  /**
+   * roi_conversation_cost_micros is what AI costs for a conversation where none is recorded, in millionths of the currency:
+   * 0 to 10^12. Unset: 50,000.
+   */
+  roiConversationCostMicros?: number | bigint | undefined;
+  /**
+   * events_per_second is how many events it may send per second; 0: any number. Operators alone change it. Unset: the
+   * operator's default.
+   */
+  eventsPerSecond?: number | undefined;
+  /**
+   * burst_events is how many events it may send at once after a pause: from 1 on. Operators alone change it. Unset: the
+   * operator's default.
+   */
+  burstEvents?: number | undefined;
+  /**
+   * monthly_events is how many events it may store in a calendar month of UTC; 0: any number. Operators alone change it.
+   * Unset: the operator's default.
+   */
+  monthlyEvents?: number | bigint | undefined;
+  /** weight is its share of the service where several compete for it: 1 to 100. Operators alone change it. Unset: 1. */
+  weight?: number | undefined;
+  /**
+   * close_idle_after is after how many minutes without an event the service ends a conversation: 1 to 43,200. Unset: never.
+   */
+  closeIdleAfter?: number | undefined;
+  /** erased_user_events is what becomes of later events of a person who was erased. Unset: pseudonymous. */
+  erasedUserEvents?: ErasedUserEvents | undefined;
+  /**
+   * secret_keys are names of properties whose values are never stored, beside those that always mean secrets: at most 100.
+   */
+  secretKeys?: readonly string[] | undefined;
+  /**
+   * pairs are pairs of dimensions by which figures are kept together, as "agent,channel". Empty when the organization is
+   * made: the pairs that the service keeps by default; to have none, change them to none.
+   */
+  pairs?: readonly string[] | undefined;
+}
+
+/** CreateOrganizationRequest makes an organization. */
+export interface CreateOrganizationRequest {
+  /** organization has the name, which is required, and the settings. What the service sets is ignored. */
+  organization?: OrganizationInit | undefined;
+  /**
+   * request_id makes it safe to send the request again: with the same id, name and settings it returns the organization
+   * that is there, as it is now. With the same id and something else it fails (ORGANIZATION_EXISTS). At most 128 visible
+   * ASCII characters. Unset: a second request fails, since the name is taken.
+   */
+  requestId?: string | undefined;
+}
+
+/** CreateOrganizationResponse holds the organization. */
+export interface CreateOrganizationResponse {
+  /** organization is the organization. */
+  organization?: Organization;
+}
+
+/** GetOrganizationRequest names an organization. */
+export interface GetOrganizationRequest {
+  /** organization is its name. Empty: the caller's own. */
+  organization?: string | undefined;
+}
+
+/** GetOrganizationResponse holds an organization. */
+export interface GetOrganizationResponse {
+  /** organization is the organization. */
+  organization?: Organization;
+}
+
+/** ListOrganizationsRequest asks for a page of organizations. */
+export interface ListOrganizationsRequest {
+  /** state is the state that they have. Unset: whatever it is. */
+  state?: OrganizationState | undefined;
+  /** page_size is the most organizations to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /**
+   * page_token is next_page_token of the page before. Everything else but page_size must be as it was then
+   * (PAGE_TOKEN_MISMATCH). Unset: the first page.
+   */
+  pageToken?: string | undefined;
+}
+
+/** ListOrganizationsResponse is a page of organizations. */
+export interface ListOrganizationsResponse {
+  /** organizations are those of the page, oldest first. */
+  organizations: Organization[];
+  /** next_page_token asks for the next page. Empty: there is none. */
+  nextPageToken: string;
+}
+
+/** UpdateOrganizationRequest changes settings of an organization. */
+export interface UpdateOrganizationRequest {
+  /**
+   * organization has the name, of which empty means the caller's own, the settings that change, and the etag that they
+   * were chosen by (ETAG_MISMATCH). Without an etag whatever was changed meanwhile is overwritten.
+   */
+  organization?: OrganizationInit | undefined;
+  /**
+   * update_mask names the settings that change, as "settings.time_zone". One that is named and unset gets its default.
+   * Required.
+   */
+  updateMask?: readonly string[] | undefined;
+}
+
+/** UpdateOrganizationResponse holds the organization. */
+export interface UpdateOrganizationResponse {
+  /** organization is the organization as it is now. */
+  organization?: Organization;
+}
+
+/** SuspendOrganizationRequest names an organization. */
+export interface SuspendOrganizationRequest {
+  /** organization is its name. Required. */
+  organization?: string | undefined;
+}
+
+/** SuspendOrganizationResponse holds the organization. */
+export interface SuspendOrganizationResponse {
+  /** organization is the organization as it is now. */
+  organization?: Organization;
+}
+
+/** ResumeOrganizationRequest names an organization. */
+export interface ResumeOrganizationRequest {
+  /** organization is its name. Required. */
+  organization?: string | undefined;
+}
+
+/** ResumeOrganizationResponse holds the organization. */
+export interface ResumeOrganizationResponse {
+  /** organization is the organization as it is now. */
+  organization?: Organization;
+}
+
+/** ApiKey is an API key, without its secret. */
+export interface ApiKey {
+  /** key_id is its public id. Set by the service. */
+  keyId: string;
+  /** name is what it is for: at most 200 characters without control characters. */
+  name: string;
+  /** scopes are what it may do, as "read". In CreateKey: required unless there is a role (REQUIRED_FIELD). */
+  scopes: string[];
+  /**
+   * role is the name of the role that the scopes were of. In CreateKey: its scopes are those of the key (ROLE_NOT_FOUND),
+   * and scopes stay empty (INVALID_VALUE).
+   */
+  role: string;
+  /** restriction is the part of the organization that it may see. Unset: all of it. */
+  restriction?: Restriction;
+  /** networks are those that calls must come from, in the notation of CIDR: at most 20. Empty: any. */
+  networks: string[];
+  /** expires_at is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never. */
+  expiresAt?: Instant;
+  /** state says whether it is good. Set by the service. */
+  state?: ApiKeyState;
+  /** created_at is when it was made. Set by the service. */
+  createdAt?: Instant;
+  /** revoked_at is when it was revoked. Set by the service. */
+  revokedAt?: Instant;
+  /** last_used_at is when it was last used, to ten minutes. Unset: never. Set by the service. */
+  lastUsedAt?: Instant;
+}
+
+/** ApiKey is an API key, without its secret. */
+export interface ApiKeyInit {
+  /** key_id is its public id. Set by the service. */
+  keyId?: string | undefined;
+  /** name is what it is for: at most 200 characters without control characters. */
+  name?: string | undefined;
+  /** scopes are what it may do, as "read". In CreateKey: required unless there is a role (REQUIRED_FIELD). */
+  scopes?: readonly string[] | undefined;
+  /**
+   * role is the name of the role that the scopes were of. In CreateKey: its scopes are those of the key (ROLE_NOT_FOUND),
+   * and scopes stay empty (INVALID_VALUE).
+   */
+  role?: string | undefined;
+  /** restriction is the part of the organization that it may see. Unset: all of it. */
+  restriction?: RestrictionInit | undefined;
+  /** networks are those that calls must come from, in the notation of CIDR: at most 20. Empty: any. */
+  networks?: readonly string[] | undefined;
+  /** expires_at is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never. */
+  expiresAt?: InstantInit | undefined;
+  /** state says whether it is good. Set by the service. */
+  state?: ApiKeyState | undefined;
+  /** created_at is when it was made. Set by the service. */
+  createdAt?: InstantInit | undefined;
+  /** revoked_at is when it was revoked. Set by the service. */
+  revokedAt?: InstantInit | undefined;
+  /** last_used_at is when it was last used, to ten minutes. Unset: never. Set by the service. */
+  lastUsedAt?: InstantInit | undefined;
+}
+
+/** CreateKeyRequest makes a key. */
+export interface CreateKeyRequest {
+  /** organization is the name of the organization. Empty: the caller's own. */
+  organization?: string | undefined;
+  /** key says what the key may do. Required. What the service sets is ignored. */
+  key?: ApiKeyInit | undefined;
+  /**
+   * request_id makes it safe to send the request again: only one key is made for an id in an organization. Since the
+   * secret is not kept, a second request fails with ALREADY_EXISTS (KEY_EXISTS) and tells the id of the key; where the
+   * first answer was lost, RotateKey with that id and an overlap of 0 shows another secret. At most 128 visible ASCII
+   * characters. Unset: each request makes a key.
+   */
+  requestId?: string | undefined;
+}
+
+/** CreateKeyResponse holds a key and its secret. */
+export interface CreateKeyResponse {
+  /** key is the key. */
+  key?: ApiKey;
+  /** secret is what calls send as "authorization: Bearer SECRET". It is shown only now. */
+  secret: string;
+}
+
+/** ListKeysRequest asks for a page of keys. */
+export interface ListKeysRequest {
+  /** organization is the name of the organization. Empty: the caller's own. */
+  organization?: string | undefined;
+  /** include_ended asks for keys that have expired or were revoked, too. */
+  includeEnded?: boolean | undefined;
+  /** page_size is the most keys to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /**
+   * page_token is next_page_token of the page before. Everything else but page_size must be as it was then
+   * (PAGE_TOKEN_MISMATCH). Unset: the first page.
+   */
+  pageToken?: string | undefined;
+}
+
+/** ListKeysResponse is a page of keys. */
+export interface ListKeysResponse {
+  /** keys are those of the page, oldest first. */
+  keys: ApiKey[];
+  /** next_page_token asks for the next page. Empty: there is none. */
+  nextPageToken: string;
+}
+
+/** RotateKeyRequest names a key that gets a successor. */
+export interface RotateKeyRequest {
+  /** organization is the name of the organization. Empty: the caller's own. */
+  organization?: string | undefined;
+  /** key_id is the id of the key. Required. */
+  keyId?: string | undefined;
+  /** overlap is for how long the old key stays good: 0 seconds to 90 days. Unset: a day. */
+  overlap?: Milliseconds | undefined;
+  /** request_id is as in CreateKey. */
+  requestId?: string | undefined;
+}
+
+/** RotateKeyResponse holds the new key and its secret. */
+export interface RotateKeyResponse {
+  /** key is the new key. */
+  key?: ApiKey;
+  /** secret is that of the new key. It is shown only now. */
+  secret: string;
+  /** old_key_ends_at is when the old key ends at the latest. */
+  oldKeyEndsAt?: Instant;
+}
+
+/** RevokeKeyRequest names a key. */
+export interface RevokeKeyRequest {
+  /** organization is the name of the organization. Empty: the caller's own. */
+  organization?: string | undefined;
+  /** key_id is the id of the key. Required. */
+  keyId?: string | undefined;
+}
+
+/** RevokeKeyResponse holds the key. */
+export interface RevokeKeyResponse {
+  /** key is the key as it is now. */
+  key?: ApiKey;
+}
+
+/** Role is a set of scopes with a name. */
+export interface Role {
+  /** name is what it is called: a small letter and up to 62 small letters, digits, "_" and "-". Required. */
+  name: string;
+  /** description says what it is for: at most 200 characters without control characters. */
+  description: string;
+  /** scopes are what it allows, as "read". Required. */
+  scopes: string[];
+  /** built_in says that every organization has it. Set by the service. */
+  builtIn: boolean;
+  /** created_at is when it was made. Unset: it is built in. Set by the service. */
+  createdAt?: Instant;
+  /** updated_at is when it was changed last. Unset: it is built in. Set by the service. */
+  updatedAt?: Instant;
+  /** etag is another one after each change. Set by the service. */
+  etag: string;
+}
+
+/** Role is a set of scopes with a name. */
+export interface RoleInit {
+  /** name is what it is called: a small letter and up to 62 small letters, digits, "_" and "-". Required. */
+  name?: string | undefined;
+  /** description says what it is for: at most 200 characters without control characters. */
+  description?: string | undefined;
+  /** scopes are what it allows, as "read". Required. */
+  scopes?: readonly string[] | undefined;
+  /** built_in says that every organization has it. Set by the service. */
+  builtIn?: boolean | undefined;
+  /** created_at is when it was made. Unset: it is built in. Set by the service. */
+  createdAt?: InstantInit | undefined;
+  /** updated_at is when it was changed last. Unset: it is built in. Set by the service. */
+  updatedAt?: InstantInit | undefined;
+  /** etag is another one after each change. Set by the service. */
+  etag?: string | undefined;
+}
+
+/** ListRolesRequest asks for roles. */
+export interface ListRolesRequest {
+  /** organization is the name of the organization. Empty: the caller's own. */
+  organization?: string | undefined;
+}
+
+/** ListRolesResponse holds roles. */
+export interface ListRolesResponse {
+  /** roles are all of them: built-in ones first, then the organization's own by name. */
+  roles: Role[];
+}
+
+/** PutRoleRequest makes or changes a role. */
+export interface PutRoleRequest {
+  /** organization is the name of the organization. Empty: the caller's own. */
+  organization?: string | undefined;
+  /**
+   * role is the role. Required. With an etag it must be there and be the one that has that etag (ETAG_MISMATCH); without
+   * one it is made, or overwritten.
+   */
+  role?: RoleInit | undefined;
+}
+
+/** PutRoleResponse holds the role. */
+export interface PutRoleResponse {
+  /** role is the role as it is now. */
+  role?: Role;
+}
+
+/** DeleteRoleRequest names a role. */
+export interface DeleteRoleRequest {
+  /** organization is the name of the organization. Empty: the caller's own. */
+  organization?: string | undefined;
+  /** name is that of the role. Required. */
+  name?: string | undefined;
+  /** etag is that of the role that is known (ETAG_MISMATCH). Unset: it is deleted whatever it is now. */
+  etag?: string | undefined;
+}
+
+/** DeleteRoleResponse says that the role is deleted. */
+export type DeleteRoleResponse = Readonly<Record<string, never>>;
+
+/** Member is a person of an organization. */
+export interface Member {
+  /**
+   * subject is what the organization's identity provider knows the person by: at most 200 characters without control
+   * characters. Required.
+   */
+  subject: string;
+  /** name is what people call them: at most 200 characters without control characters. */
+  name: string;
+  /** role is the name of a role, built-in or the organization's own. Required. */
+  role: string;
+  /**
+   * restriction is the part of the organization that they may see; none with a role that has the scope admin
+   * (INVALID_VALUE). Unset: all of it.
+   */
+  restriction?: Restriction;
+  /** created_at is when they became one. Set by the service. */
+  createdAt?: Instant;
+  /** updated_at is when this was changed last. Set by the service. */
+  updatedAt?: Instant;
+  /** etag is another one after each change. Set by the service. */
+  etag: string;
+}
+
+/** Member is a person of an organization. */
+export interface MemberInit {
+  /**
+   * subject is what the organization's identity provider knows the person by: at most 200 characters without control
+   * characters. Required.
+   */
+  subject?: string | undefined;
+  /** name is what people call them: at most 200 characters without control characters. */
+  name?: string | undefined;
+  /** role is the name of a role, built-in or the organization's own. Required. */
+  role?: string | undefined;
+  /**
+   * restriction is the part of the organization that they may see; none with a role that has the scope admin
+   * (INVALID_VALUE). Unset: all of it.
+   */
+  restriction?: RestrictionInit | undefined;
+  /** created_at is when they became one. Set by the service. */
+  createdAt?: InstantInit | undefined;
+  /** updated_at is when this was changed last. Set by the service. */
+  updatedAt?: InstantInit | undefined;
+  /** etag is another one after each change. Set by the service. */
+  etag?: string | undefined;
+}
+
+/** ListMembersRequest asks for a page of members. */
+export interface ListMembersRequest {
+  /** organization is the name of the organization. Empty: the caller's own. */
+  organization?: string | undefined;
+  /** page_size is the most members to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /**
+   * page_token is next_page_token of the page before. Everything else but page_size must be as it was then
+   * (PAGE_TOKEN_MISMATCH). Unset: the first page.
+   */
+  pageToken?: string | undefined;
+}
+
+/** ListMembersResponse is a page of members. */
+export interface ListMembersResponse {
+  /** members are those of the page, by subject. */
+  members: Member[];
+  /** next_page_token asks for the next page. Empty: there is none. */
+  nextPageToken: string;
+}
+
+/** GetMemberRequest names a member. */
+export interface GetMemberRequest {
+  /** organization is the name of the organization. Empty: the caller's own. */
+  organization?: string | undefined;
+  /** subject is that of the member. Required. */
+  subject?: string | undefined;
+}
+
+/** GetMemberResponse holds a member. */
+export interface GetMemberResponse {
+  /** member is the member. */
+  member?: Member;
+}
+
+/** PutMemberRequest makes or changes a member. */
+export interface PutMemberRequest {
+  /** organization is the name of the organization. Empty: the caller's own. */
+  organization?: string | undefined;
+  /**
+   * member is the member. Required. With an etag it must be there and be the one that has that etag (ETAG_MISMATCH);
+   * without one it is made, or overwritten.
+   */
+  member?: MemberInit | undefined;
+}
+
+/** PutMemberResponse holds the member. */
+export interface PutMemberResponse {
+  /** member is the member as it is now. */
+  member?: Member;
+}
+
+/** RemoveMemberRequest names a member. */
+export interface RemoveMemberRequest {
+  /** organization is the name of the organization. Empty: the caller's own. */
+  organization?: string | undefined;
+  /** subject is that of the member. Required. */
+  subject?: string | undefined;
+  /** etag is that of the member that is known (ETAG_MISMATCH). Unset: they are removed whatever they are now. */
+  etag?: string | undefined;
+}
+
+/** RemoveMemberResponse says that the member is removed. */
+export type RemoveMemberResponse = Readonly<Record<string, never>>;
+
+/** WorkTask is something that workers do once. */
+export interface WorkTask {
+  /** task_id names it: a number as text. */
+  taskId: string;
+  /** kind is what is to be done, as "daily_rollups". */
+  kind: string;
+  /** organization is the name of the organization that it is for. Empty: it is the service's. */
+  organization: string;
+  /** state says what has become of it. */
+  state?: WorkTaskState;
+  /** attempts is how often it was begun. */
+  attempts: number;
+  /** tries is how often it may fail. */
+  tries: number;
+  /** progress is the share of the work that is done, from 0 to 1. */
+  progress: number;
+  /** progress_line says how far it is, in words. May be empty. */
+  progressLine: string;
+  /** error is why it failed last, in words. Empty: it did not. */
+  error: string;
+  /** schedule is the name of the schedule that it is a run of. Empty: of none. */
+  schedule: string;
+  /** created_at is when it was queued. */
+  createdAt?: Instant;
+  /** run_at is when it is or was due. */
+  runAt?: Instant;
+  /** started_at is when it was begun last. Unset: not yet. */
+  startedAt?: Instant;
+  /** ended_at is when it ended. Unset: not yet. */
+  endedAt?: Instant;
+  /** cancel_requested says that its worker was asked to end it. */
+  cancelRequested: boolean;
+}
+
+/** ListTasksRequest asks for a page of tasks. */
+export interface ListTasksRequest {
+  /** organization is the name of the organization. Empty: the caller's own; for an operator everybody's. */
+  organization?: string | undefined;
+  /** kind is the kind that they have. Empty: whatever it is. */
+  kind?: string | undefined;
+  /** state is the state that they have. Unset: whatever it is. */
+  state?: WorkTaskState | undefined;
+  /** page_size is the most tasks to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /**
+   * page_token is next_page_token of the page before. Everything else but page_size must be as it was then
+   * (PAGE_TOKEN_MISMATCH). Unset: the first page.
+   */
+  pageToken?: string | undefined;
+}
+
+/** ListTasksResponse is a page of tasks. */
+export interface ListTasksResponse {
+  /** tasks are those of the page, newest first. */
+  tasks: WorkTask[];
+  /** next_page_token asks for the next page. Empty: there is none. */
+  nextPageToken: string;
+}
+
+/** RetryTaskRequest names a task. */
+export interface RetryTaskRequest {
+  /** organization is the name of the organization. Empty: the caller's own; for an operator whosever it is. */
+  organization?: string | undefined;
+  /** task_id is that of the task. Required. */
+  taskId?: string | undefined;
+}
+
+/** RetryTaskResponse holds the task. */
+export interface RetryTaskResponse {
+  /** task is the task as it is now. */
+  task?: WorkTask;
+}
+
+/** CancelTaskRequest names a task. */
+export interface CancelTaskRequest {
+  /** organization is the name of the organization. Empty: the caller's own; for an operator whosever it is. */
+  organization?: string | undefined;
+  /** task_id is that of the task. Required. */
+  taskId?: string | undefined;
+}
+
+/** CancelTaskResponse holds the task. */
+export interface CancelTaskResponse {
+  /** task is the task as it is now. */
+  task?: WorkTask;
+}
+
+/** WorkSchedule is something that workers do again and again. */
+export interface WorkSchedule {
+  /** name is what it is called within its organization. */
+  name: string;
+  /** organization is the name of the organization that it is for. Empty: it is the service's. */
+  organization: string;
+  /** kind is the kind of its tasks. */
+  kind: string;
+  /** cron says when, as a cron expression in time_zone. */
+  cron: string;
+  /** time_zone is the IANA zone of cron. */
+  timeZone: string;
+  /** next_run_at is when it is due next, unless it is paused. */
+  nextRunAt?: Instant;
+  /** paused says that it does not run. */
+  paused: boolean;
+  /** paused_by_operator says that an operator has paused it, and has to let it go on. */
+  pausedByOperator: boolean;
+  /** running says that a run is under way. */
+  running: boolean;
+  /** started_at is when its last run was begun. Unset: never. */
+  startedAt?: Instant;
+  /** finished_at is when a run was last done. Unset: never. */
+  finishedAt?: Instant;
+  /** failed_at is when a run failed last. Unset: never. */
+  failedAt?: Instant;
+  /** error is why its last run failed, in words. Empty: it did not. */
+  error: string;
+  /** runs is how many runs were done. */
+  runs: number;
+  /** failures is how many runs failed. */
+  failures: number;
+}
+
+/** ListSchedulesRequest asks for a page of schedules. */
+export interface ListSchedulesRequest {
+  /**
+   * organization is the name of the organization. Empty: the caller's own; for an operator everybody's and the service's.
+   */
+  organization?: string | undefined;
+  /** page_size is the most schedules to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /**
+   * page_token is next_page_token of the page before. Everything else but page_size must be as it was then
+   * (PAGE_TOKEN_MISMATCH). Unset: the first page.
+   */
+  pageToken?: string | undefined;
+}
+
+/** ListSchedulesResponse is a page of schedules. */
+export interface ListSchedulesResponse {
+  /** schedules are those of the page: the service's first, then by organization and name. */
+  schedules: WorkSchedule[];
+  /** next_page_token asks for the next page. Empty: there is none. */
+  nextPageToken: string;
+}
+
+/** RunScheduleRequest names a schedule. */
+export interface RunScheduleRequest {
+  /** organization is the name of the organization. Empty: the caller's own; for an operator the service itself. */
+  organization?: string | undefined;
+  /** schedule is the name of the schedule. Required. */
+  schedule?: string | undefined;
+}
+
+/** RunScheduleResponse holds the run. */
+export interface RunScheduleResponse {
+  /** task is the run. */
+  task?: WorkTask;
+}
+
+/** PauseScheduleRequest names a schedule. */
+export interface PauseScheduleRequest {
+  /** organization is the name of the organization. Empty: the caller's own; for an operator the service itself. */
+  organization?: string | undefined;
+  /** schedule is the name of the schedule. Required. */
+  schedule?: string | undefined;
+}
+
+/** PauseScheduleResponse holds the schedule. */
+export interface PauseScheduleResponse {
+  /** schedule is the schedule as it is now. */
+  schedule?: WorkSchedule;
+}
+
+/** ResumeScheduleRequest names a schedule. */
+export interface ResumeScheduleRequest {
+  /** organization is the name of the organization. Empty: the caller's own; for an operator the service itself. */
+  organization?: string | undefined;
+  /** schedule is the name of the schedule. Required. */
+  schedule?: string | undefined;
+}
+
+/** ResumeScheduleResponse holds the schedule. */
+export interface ResumeScheduleResponse {
+  /** schedule is the schedule as it is now. */
+  schedule?: WorkSchedule;
+}
+
+/** OrganizationUsage is what an organization uses. */
+export interface OrganizationUsage {
+  /** organization is its name. */
+  organization: string;
+  /** state says whether it may use the service. */
+  state?: OrganizationState;
+  /** events is how many events it has stored in this calendar month of UTC, as its quota counts them. */
+  events: number;
+  /** limit is the most events of a month. Unset: there is no limit. */
+  limit?: number;
+  /** remaining is how many more new events fit. Unset without a limit. */
+  remaining?: number;
+  /** share is events ÷ limit. Unset without a limit. */
+  share?: number;
+  /** resets_at is the first instant of the next month, at which events is 0 again. */
+  resetsAt?: Instant;
+  /**
+   * storage is the storage in use by kind, as the organization's events of the type storage.changed tell it. Empty in
+   * lists, and where there are no such events.
+   */
+  storage: StorageUsage[];
+}
+
+/** GetUsageRequest names an organization. */
+export interface GetUsageRequest {
+  /** organization is its name. Empty: the caller's own. */
+  organization?: string | undefined;
+}
+
+/** GetUsageResponse holds what it uses. */
+export interface GetUsageResponse {
+  /** usage is what it uses. */
+  usage?: OrganizationUsage;
+}
+
+/** ListUsageRequest asks for a page of what organizations use. */
+export interface ListUsageRequest {
+  /** page_size is the most organizations to return: 1 to 1,000, more are taken as 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /** page_token is next_page_token of the page before (PAGE_TOKEN_MISMATCH). Unset: the first page. */
+  pageToken?: string | undefined;
+}
+
+/** ListUsageResponse is a page of what organizations use. */
+export interface ListUsageResponse {
+  /** usages are those of the page, oldest organizations first. */
+  usages: OrganizationUsage[];
+  /** next_page_token asks for the next page. Empty: there is none. */
+  nextPageToken: string;
+}
+
+/**
  * AgentOrder is what agents are put in order by. Agents that are equal in it come by agent_id.
  *
  * - `NAME`: By name, whatever its case; agents without one come last.
@@ -5348,8 +6304,8 @@ export interface ListAuditEntriesRequest {
   /** actor_kind keeps the entries of actors of a kind. */
   actorKind?: ActorKind | undefined;
   /**
-   * actor_id keeps the entries of one actor: the id of an API key, SUBJECT|ISSUER of an identity token, the SPIFFE
-   * id or CN=NAME of a certificate, or the name of an operator.
+   * actor_id keeps the entries of one actor: the id of a key, SUBJECT|ISSUER of an identity token, the SPIFFE id or CN=NAME
+   * of a certificate, or the name of an operator.
    */
   actorId?: string | undefined;
   /** action_prefix keeps the entries whose action begins like this: "key." or "key.revoked". */
@@ -5380,7 +6336,7 @@ export interface ListAuditEntriesResponse {
   nextPageToken: string;
 }
 
-/** AuditEntry is an act of administration. */
+/** AuditEntry is an act of administration; or reads, refusals or bad credentials of a minute, counted. */
 export interface AuditEntry {
   /** number is 1, 2, 3 … of the organization, without gaps. */
   number: number;
@@ -5390,7 +6346,7 @@ export interface AuditEntry {
   actorKind?: ActorKind;
   /**
    * actor_id is the id of the API key, SUBJECT|ISSUER of the identity token (its first 256 bytes), the SPIFFE id or
-   * CN=NAME of the certificate, or the name of the operator.
+   * CN=NAME of the certificate, or the name of the operator; of an operator who calls over gRPC the id of the key.
    */
   actorId: string;
   /** peer is the address from which it was asked for; empty where it is not known. */
@@ -5408,6 +6364,13 @@ export interface AuditEntry {
    * entry can tell later whether the trail up to there is still the same.
    */
   hash: string;
+  /**
+   * hashed is the text that hash is the SHA-256 of, in UTF-8: whoever has the entries can verify the trail without the
+   * service. It is a JSON array: the form of the text, 1; a number that stands for the organization; number; at in
+   * microseconds since 1970; the kind of the actor; actor_id; peer; action; subject; before and after as JSON texts;
+   * and the hash of the entry before, which is 64 zeros for the first one.
+   */
+  hashed: string;
 }
 
 /** ListCampaignsRequest asks for the campaigns of a period. */
@@ -8659,8 +9622,8 @@ export interface GetLeadResponse {
  * - `EVENT_ID_CONFLICT`: ALREADY_EXISTS. An event with this id and other content is stored; the first event stands.
  * - `INVALID_DURATION`: INVALID_ARGUMENT. The seconds and nanos of a duration differ in sign, or one of them exceeds what a Duration may hold.
  * - `REQUEST_TOO_LARGE`: INVALID_ARGUMENT. A question is larger than 64 KiB, or a batch has more than 4 KiB beside its events. Metadata: limit, in bytes.
- * - `CREDENTIALS_MISSING`: UNAUTHENTICATED. There is no "authorization" metadata, or it does not have the form "Bearer KEY"; or there is none, and the client's certificate does not stand for anybody.
- * - `CREDENTIALS_INVALID`: UNAUTHENTICATED. The key is unknown, expired or revoked, or its organization was revoked. Of an identity token the message says what is wrong with it.
+ * - `CREDENTIALS_MISSING`: UNAUTHENTICATED. There is no "authorization" metadata, or it does not have the form "Bearer KEY".
+ * - `CREDENTIALS_INVALID`: UNAUTHENTICATED. The key is unknown, expired or revoked, or its organization was revoked.
  * - `AMBIGUOUS_CREDENTIALS`: UNAUTHENTICATED. More than one credential was sent.
  * - `AUTH_RATE_LIMIT`: RESOURCE_EXHAUSTED with RetryInfo. This key is bad, and this address has sent it more than 100 times within 10 seconds. Good keys from the same address are let in.
  * - `SCOPE_MISSING`: PERMISSION_DENIED. The key lacks the scope that the RPC, or a field that is set in the request, needs. Metadata: scope.
@@ -8763,6 +9726,23 @@ export interface GetLeadResponse {
  * - `NETWORK_NOT_ALLOWED`: PERMISSION_DENIED. The credential may not be used from the address that the call came from. Metadata: networks.
  * - `NO_ROLE`: PERMISSION_DENIED. The identity token or the certificate is good, but its holder has no role in the organization: no claim gives one, there is no such role, or membership is required. The message says which.
  * - `IDENTITY_PROVIDER_UNAVAILABLE`: UNAVAILABLE with RetryInfo. The keys of the identity provider cannot be fetched, so nobody can say whether the token is good.
+ * - `OPERATOR_REQUIRED`: PERMISSION_DENIED. This is for operators of the deployment. Metadata: setting, where it is one.
+ * - `NOT_FOR_OPERATORS`: PERMISSION_DENIED. An operator's key is in no organization: it may call AdminService and nothing else.
+ * - `ORGANIZATION_NOT_FOUND`: NOT_FOUND. There is no organization of this name that the caller may administer. Metadata: organization.
+ * - `ORGANIZATION_EXISTS`: ALREADY_EXISTS. There is an organization of this name, or one was made with this request_id that is not the same. Metadata: organization.
+ * - `ORGANIZATION_REVOKED`: FAILED_PRECONDITION. The organization is revoked, which is for good. Metadata: organization.
+ * - `KEY_NOT_FOUND`: NOT_FOUND. The organization has no API key of this id, or none that is good, where that is needed. Metadata: key.
+ * - `KEY_EXISTS`: ALREADY_EXISTS. A key was made with this request_id. Its secret cannot be shown again: rotate that key. Metadata: key.
+ * - `KEY_LIMIT`: RESOURCE_EXHAUSTED without RetryInfo. The organization has as many good API keys as it may have: revoke one. Metadata: limit.
+ * - `LAST_ADMIN_KEY`: FAILED_PRECONDITION. No other key of the organization with the scope admin is good for as long as this one: make one first, or ask the operator. Metadata: key.
+ * - `ROLE_NOT_FOUND`: NOT_FOUND. The organization has no role of this name. Metadata: role.
+ * - `ROLE_LIMIT`: RESOURCE_EXHAUSTED without RetryInfo. The organization has as many roles of its own as it may have: delete one. Metadata: limit.
+ * - `ROLE_IN_USE`: FAILED_PRECONDITION. Members have this role: give them another one first. Metadata: role.
+ * - `MEMBER_NOT_FOUND`: NOT_FOUND. The organization has no member of this subject.
+ * - `MEMBER_LIMIT`: RESOURCE_EXHAUSTED without RetryInfo. The organization has as many members as it may have: remove one. Metadata: limit.
+ * - `TASK_NOT_FOUND`: NOT_FOUND. There is no such task (any more) that the caller may see. Metadata: task.
+ * - `TASK_STATE`: FAILED_PRECONDITION. The task cannot be retried or cancelled in the state that it has, or one of its like is under way. Metadata: task, state.
+ * - `SCHEDULE_NOT_FOUND`: NOT_FOUND. The organization, or the service, has no such schedule. Metadata: schedule.
  */
 export type ErrorReason =
   | "MALFORMED_MESSAGE"
@@ -8892,6 +9872,23 @@ export type ErrorReason =
   | "NETWORK_NOT_ALLOWED"
   | "NO_ROLE"
   | "IDENTITY_PROVIDER_UNAVAILABLE"
+  | "OPERATOR_REQUIRED"
+  | "NOT_FOR_OPERATORS"
+  | "ORGANIZATION_NOT_FOUND"
+  | "ORGANIZATION_EXISTS"
+  | "ORGANIZATION_REVOKED"
+  | "KEY_NOT_FOUND"
+  | "KEY_EXISTS"
+  | "KEY_LIMIT"
+  | "LAST_ADMIN_KEY"
+  | "ROLE_NOT_FOUND"
+  | "ROLE_LIMIT"
+  | "ROLE_IN_USE"
+  | "MEMBER_NOT_FOUND"
+  | "MEMBER_LIMIT"
+  | "TASK_NOT_FOUND"
+  | "TASK_STATE"
+  | "SCHEDULE_NOT_FOUND"
   | `UNKNOWN_${number}`;
 
 /** ListEventsRequest asks for raw events. */

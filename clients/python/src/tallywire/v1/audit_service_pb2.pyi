@@ -524,8 +524,8 @@ class ListAuditEntriesRequest(google.protobuf.message.Message):
     actor_kind: global___ActorKind.ValueType
     """actor_kind keeps the entries of actors of a kind."""
     actor_id: builtins.str
-    """actor_id keeps the entries of one actor: the id of an API key, SUBJECT|ISSUER of an identity token, the SPIFFE
-    id or CN=NAME of a certificate, or the name of an operator.
+    """actor_id keeps the entries of one actor: the id of a key, SUBJECT|ISSUER of an identity token, the SPIFFE id or CN=NAME
+    of a certificate, or the name of an operator.
     """
     action_prefix: builtins.str
     """action_prefix keeps the entries whose action begins like this: "key." or "key.revoked"."""
@@ -590,7 +590,7 @@ global___ListAuditEntriesResponse = ListAuditEntriesResponse
 
 @typing.final
 class AuditEntry(google.protobuf.message.Message):
-    """AuditEntry is an act of administration."""
+    """AuditEntry is an act of administration; or reads, refusals or bad credentials of a minute, counted."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -604,13 +604,14 @@ class AuditEntry(google.protobuf.message.Message):
     BEFORE_FIELD_NUMBER: builtins.int
     AFTER_FIELD_NUMBER: builtins.int
     HASH_FIELD_NUMBER: builtins.int
+    HASHED_FIELD_NUMBER: builtins.int
     number: builtins.int
     """number is 1, 2, 3 … of the organization, without gaps."""
     actor_kind: global___ActorKind.ValueType
     """actor_kind is who did it."""
     actor_id: builtins.str
     """actor_id is the id of the API key, SUBJECT|ISSUER of the identity token (its first 256 bytes), the SPIFFE id or
-    CN=NAME of the certificate, or the name of the operator.
+    CN=NAME of the certificate, or the name of the operator; of an operator who calls over gRPC the id of the key.
     """
     peer: builtins.str
     """peer is the address from which it was asked for; empty where it is not known."""
@@ -621,6 +622,12 @@ class AuditEntry(google.protobuf.message.Message):
     hash: builtins.str
     """hash is the SHA-256 of the entry and of the hash before it, in hexadecimal digits. Whoever notes that of the newest
     entry can tell later whether the trail up to there is still the same.
+    """
+    hashed: builtins.str
+    """hashed is the text that hash is the SHA-256 of, in UTF-8: whoever has the entries can verify the trail without the
+    service. It is a JSON array: the form of the text, 1; a number that stands for the organization; number; at in
+    microseconds since 1970; the kind of the actor; actor_id; peer; action; subject; before and after as JSON texts;
+    and the hash of the entry before, which is 64 zeros for the first one.
     """
     @property
     def at(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -647,8 +654,9 @@ class AuditEntry(google.protobuf.message.Message):
         before: google.protobuf.struct_pb2.Struct | None = ...,
         after: google.protobuf.struct_pb2.Struct | None = ...,
         hash: builtins.str = ...,
+        hashed: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["after", b"after", "at", b"at", "before", b"before"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["action", b"action", "actor_id", b"actor_id", "actor_kind", b"actor_kind", "after", b"after", "at", b"at", "before", b"before", "hash", b"hash", "number", b"number", "peer", b"peer", "subject", b"subject"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["action", b"action", "actor_id", b"actor_id", "actor_kind", b"actor_kind", "after", b"after", "at", b"at", "before", b"before", "hash", b"hash", "hashed", b"hashed", "number", b"number", "peer", b"peer", "subject", b"subject"]) -> None: ...
 
 global___AuditEntry = AuditEntry

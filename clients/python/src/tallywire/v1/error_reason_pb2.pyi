@@ -80,13 +80,9 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     limit, in bytes.
     """
     ERROR_REASON_CREDENTIALS_MISSING: _ErrorReason.ValueType  # 30
-    """UNAUTHENTICATED. There is no "authorization" metadata, or it does not have the form "Bearer KEY"; or there is none,
-    and the client's certificate does not stand for anybody.
-    """
+    """UNAUTHENTICATED. There is no "authorization" metadata, or it does not have the form "Bearer KEY"."""
     ERROR_REASON_CREDENTIALS_INVALID: _ErrorReason.ValueType  # 31
-    """UNAUTHENTICATED. The key is unknown, expired or revoked, or its organization was revoked. Of an identity token the
-    message says what is wrong with it.
-    """
+    """UNAUTHENTICATED. The key is unknown, expired or revoked, or its organization was revoked."""
     ERROR_REASON_AMBIGUOUS_CREDENTIALS: _ErrorReason.ValueType  # 32
     """UNAUTHENTICATED. More than one credential was sent."""
     ERROR_REASON_AUTH_RATE_LIMIT: _ErrorReason.ValueType  # 33
@@ -410,6 +406,52 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """UNAVAILABLE with RetryInfo. The keys of the identity provider cannot be fetched, so nobody can say whether the token
     is good.
     """
+    ERROR_REASON_OPERATOR_REQUIRED: _ErrorReason.ValueType  # 290
+    """PERMISSION_DENIED. This is for operators of the deployment. Metadata: setting, where it is one."""
+    ERROR_REASON_NOT_FOR_OPERATORS: _ErrorReason.ValueType  # 291
+    """PERMISSION_DENIED. An operator's key is in no organization: it may call AdminService and nothing else."""
+    ERROR_REASON_ORGANIZATION_NOT_FOUND: _ErrorReason.ValueType  # 292
+    """NOT_FOUND. There is no organization of this name that the caller may administer. Metadata: organization."""
+    ERROR_REASON_ORGANIZATION_EXISTS: _ErrorReason.ValueType  # 293
+    """ALREADY_EXISTS. There is an organization of this name, or one was made with this request_id that is not the same.
+    Metadata: organization.
+    """
+    ERROR_REASON_ORGANIZATION_REVOKED: _ErrorReason.ValueType  # 294
+    """FAILED_PRECONDITION. The organization is revoked, which is for good. Metadata: organization."""
+    ERROR_REASON_KEY_NOT_FOUND: _ErrorReason.ValueType  # 295
+    """NOT_FOUND. The organization has no API key of this id, or none that is good, where that is needed. Metadata: key."""
+    ERROR_REASON_KEY_EXISTS: _ErrorReason.ValueType  # 296
+    """ALREADY_EXISTS. A key was made with this request_id. Its secret cannot be shown again: rotate that key. Metadata: key."""
+    ERROR_REASON_KEY_LIMIT: _ErrorReason.ValueType  # 297
+    """RESOURCE_EXHAUSTED without RetryInfo. The organization has as many good API keys as it may have: revoke one.
+    Metadata: limit.
+    """
+    ERROR_REASON_LAST_ADMIN_KEY: _ErrorReason.ValueType  # 298
+    """FAILED_PRECONDITION. No other key of the organization with the scope admin is good for as long as this one: make
+    one first, or ask the operator. Metadata: key.
+    """
+    ERROR_REASON_ROLE_NOT_FOUND: _ErrorReason.ValueType  # 299
+    """NOT_FOUND. The organization has no role of this name. Metadata: role."""
+    ERROR_REASON_ROLE_LIMIT: _ErrorReason.ValueType  # 300
+    """RESOURCE_EXHAUSTED without RetryInfo. The organization has as many roles of its own as it may have: delete one.
+    Metadata: limit.
+    """
+    ERROR_REASON_ROLE_IN_USE: _ErrorReason.ValueType  # 301
+    """FAILED_PRECONDITION. Members have this role: give them another one first. Metadata: role."""
+    ERROR_REASON_MEMBER_NOT_FOUND: _ErrorReason.ValueType  # 302
+    """NOT_FOUND. The organization has no member of this subject."""
+    ERROR_REASON_MEMBER_LIMIT: _ErrorReason.ValueType  # 303
+    """RESOURCE_EXHAUSTED without RetryInfo. The organization has as many members as it may have: remove one. Metadata:
+    limit.
+    """
+    ERROR_REASON_TASK_NOT_FOUND: _ErrorReason.ValueType  # 304
+    """NOT_FOUND. There is no such task (any more) that the caller may see. Metadata: task."""
+    ERROR_REASON_TASK_STATE: _ErrorReason.ValueType  # 305
+    """FAILED_PRECONDITION. The task cannot be retried or cancelled in the state that it has, or one of its like is under
+    way. Metadata: task, state.
+    """
+    ERROR_REASON_SCHEDULE_NOT_FOUND: _ErrorReason.ValueType  # 306
+    """NOT_FOUND. The organization, or the service, has no such schedule. Metadata: schedule."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -476,13 +518,9 @@ ERROR_REASON_REQUEST_TOO_LARGE: ErrorReason.ValueType  # 23
 limit, in bytes.
 """
 ERROR_REASON_CREDENTIALS_MISSING: ErrorReason.ValueType  # 30
-"""UNAUTHENTICATED. There is no "authorization" metadata, or it does not have the form "Bearer KEY"; or there is none,
-and the client's certificate does not stand for anybody.
-"""
+"""UNAUTHENTICATED. There is no "authorization" metadata, or it does not have the form "Bearer KEY"."""
 ERROR_REASON_CREDENTIALS_INVALID: ErrorReason.ValueType  # 31
-"""UNAUTHENTICATED. The key is unknown, expired or revoked, or its organization was revoked. Of an identity token the
-message says what is wrong with it.
-"""
+"""UNAUTHENTICATED. The key is unknown, expired or revoked, or its organization was revoked."""
 ERROR_REASON_AMBIGUOUS_CREDENTIALS: ErrorReason.ValueType  # 32
 """UNAUTHENTICATED. More than one credential was sent."""
 ERROR_REASON_AUTH_RATE_LIMIT: ErrorReason.ValueType  # 33
@@ -806,4 +844,50 @@ ERROR_REASON_IDENTITY_PROVIDER_UNAVAILABLE: ErrorReason.ValueType  # 283
 """UNAVAILABLE with RetryInfo. The keys of the identity provider cannot be fetched, so nobody can say whether the token
 is good.
 """
+ERROR_REASON_OPERATOR_REQUIRED: ErrorReason.ValueType  # 290
+"""PERMISSION_DENIED. This is for operators of the deployment. Metadata: setting, where it is one."""
+ERROR_REASON_NOT_FOR_OPERATORS: ErrorReason.ValueType  # 291
+"""PERMISSION_DENIED. An operator's key is in no organization: it may call AdminService and nothing else."""
+ERROR_REASON_ORGANIZATION_NOT_FOUND: ErrorReason.ValueType  # 292
+"""NOT_FOUND. There is no organization of this name that the caller may administer. Metadata: organization."""
+ERROR_REASON_ORGANIZATION_EXISTS: ErrorReason.ValueType  # 293
+"""ALREADY_EXISTS. There is an organization of this name, or one was made with this request_id that is not the same.
+Metadata: organization.
+"""
+ERROR_REASON_ORGANIZATION_REVOKED: ErrorReason.ValueType  # 294
+"""FAILED_PRECONDITION. The organization is revoked, which is for good. Metadata: organization."""
+ERROR_REASON_KEY_NOT_FOUND: ErrorReason.ValueType  # 295
+"""NOT_FOUND. The organization has no API key of this id, or none that is good, where that is needed. Metadata: key."""
+ERROR_REASON_KEY_EXISTS: ErrorReason.ValueType  # 296
+"""ALREADY_EXISTS. A key was made with this request_id. Its secret cannot be shown again: rotate that key. Metadata: key."""
+ERROR_REASON_KEY_LIMIT: ErrorReason.ValueType  # 297
+"""RESOURCE_EXHAUSTED without RetryInfo. The organization has as many good API keys as it may have: revoke one.
+Metadata: limit.
+"""
+ERROR_REASON_LAST_ADMIN_KEY: ErrorReason.ValueType  # 298
+"""FAILED_PRECONDITION. No other key of the organization with the scope admin is good for as long as this one: make
+one first, or ask the operator. Metadata: key.
+"""
+ERROR_REASON_ROLE_NOT_FOUND: ErrorReason.ValueType  # 299
+"""NOT_FOUND. The organization has no role of this name. Metadata: role."""
+ERROR_REASON_ROLE_LIMIT: ErrorReason.ValueType  # 300
+"""RESOURCE_EXHAUSTED without RetryInfo. The organization has as many roles of its own as it may have: delete one.
+Metadata: limit.
+"""
+ERROR_REASON_ROLE_IN_USE: ErrorReason.ValueType  # 301
+"""FAILED_PRECONDITION. Members have this role: give them another one first. Metadata: role."""
+ERROR_REASON_MEMBER_NOT_FOUND: ErrorReason.ValueType  # 302
+"""NOT_FOUND. The organization has no member of this subject."""
+ERROR_REASON_MEMBER_LIMIT: ErrorReason.ValueType  # 303
+"""RESOURCE_EXHAUSTED without RetryInfo. The organization has as many members as it may have: remove one. Metadata:
+limit.
+"""
+ERROR_REASON_TASK_NOT_FOUND: ErrorReason.ValueType  # 304
+"""NOT_FOUND. There is no such task (any more) that the caller may see. Metadata: task."""
+ERROR_REASON_TASK_STATE: ErrorReason.ValueType  # 305
+"""FAILED_PRECONDITION. The task cannot be retried or cancelled in the state that it has, or one of its like is under
+way. Metadata: task, state.
+"""
+ERROR_REASON_SCHEDULE_NOT_FOUND: ErrorReason.ValueType  # 306
+"""NOT_FOUND. The organization, or the service, has no such schedule. Metadata: schedule."""
 global___ErrorReason = ErrorReason

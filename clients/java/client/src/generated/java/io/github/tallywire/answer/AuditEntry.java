@@ -5,7 +5,10 @@ import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
 
-/** AuditEntry is an act of administration. */
+/**
+ * AuditEntry is an act of administration; or reads, refusals or bad credentials of a minute,
+ * counted.
+ */
 public final class AuditEntry extends Answer<io.github.tallywire.v1.AuditEntry> {
   private AuditEntry(io.github.tallywire.v1.AuditEntry message) {
     super(message);
@@ -50,7 +53,8 @@ public final class AuditEntry extends Answer<io.github.tallywire.v1.AuditEntry> 
 
   /**
    * actor_id is the id of the API key, SUBJECT|ISSUER of the identity token (its first 256 bytes),
-   * the SPIFFE id or CN=NAME of the certificate, or the name of the operator.
+   * the SPIFFE id or CN=NAME of the certificate, or the name of the operator; of an operator who
+   * calls over gRPC the id of the key.
    *
    * @return the value
    */
@@ -111,5 +115,18 @@ public final class AuditEntry extends Answer<io.github.tallywire.v1.AuditEntry> 
    */
   public String hash() {
     return message.getHash();
+  }
+
+  /**
+   * hashed is the text that hash is the SHA-256 of, in UTF-8: whoever has the entries can verify
+   * the trail without the service. It is a JSON array: the form of the text, 1; a number that
+   * stands for the organization; number; at in microseconds since 1970; the kind of the actor;
+   * actor_id; peer; action; subject; before and after as JSON texts; and the hash of the entry
+   * before, which is 64 zeros for the first one.
+   *
+   * @return the value
+   */
+  public String hashed() {
+    return message.getHashed();
   }
 }
