@@ -88,11 +88,12 @@ async def database(engines: embedded.Engines) -> AsyncIterator[Database]:
     """The migrated database that the tests share."""
     from server.store import migrate, partitions
     from server.store.database import Database
+    from server.store.isolation import EVERY
 
     database = Database(engines.database_url)
     await migrate.upgrade(database)
     condition = await database.condition()
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await partitions.ensure(driver, condition.now.date())
     yield database
     await database.close()

@@ -12,6 +12,7 @@ from server import errors
 from server.rollups import fold
 from server.store import rollups
 from server.store.database import Database
+from server.store.isolation import EVERY
 
 CONCURRENCY = 3  # organizations at once; folding is mostly work of this process
 _TURN_BATCHES = 5  # until it is another organization's turn
@@ -97,7 +98,7 @@ class Folding:
         """Gives every organization that has deltas a turn, in any order."""
         if time.monotonic() > deadline:
             return 0
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=EVERY) as driver:
             waiting = await rollups.unfolded(driver)
         random.shuffle(waiting)
         queue = iter(waiting)

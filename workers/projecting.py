@@ -13,6 +13,7 @@ from server.projections.projector import Projector
 from server.projections.registry import PROJECTIONS
 from server.store import projections
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.store.projections import Behind
 
 CONCURRENCY = 2  # organizations at once; a step is mostly work of this process
@@ -73,7 +74,7 @@ class Projecting:
         """Returns what is behind: of all organizations once in a while, and of those that changed lately in between,
         with what has failed since the last look.
         """
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=EVERY) as driver:
             if time.monotonic() - self._everything_at < _EVERYTHING_SECONDS:
                 found = await projections.behind(driver, list(PROJECTIONS), within_seconds=_LATELY_SECONDS)
                 resting = self._resting()

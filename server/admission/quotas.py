@@ -71,7 +71,7 @@ class Quotas:
         keys = {event.event_key for events in calls for event in events}
         if spent is None or len(keys) <= spent.room:
             return [True] * len(calls)
-        async with self._database.ingest() as driver:
+        async with self._database.ingest(of=organization_id) as driver:
             claimed = set(await stored_events.fingerprints(driver, organization_id, sorted(keys)))
         fits, room = [], spent.room
         for events in calls:

@@ -27,6 +27,7 @@ from server.query.queries import Queries
 from server.store import alert_evaluations as stored
 from server.store import alert_standings, organizations
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.tenancy import principal as principals
 from server.tenancy.limits import DefaultLimits
 from server.tenancy.principal import Principal
@@ -136,7 +137,7 @@ class Evaluating:
 
     async def look(self, now: datetime | None = None) -> int:
         """Looks at rules that are due, at an instant or else now, and returns how many there were."""
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=EVERY) as driver:
             at, rules = await stored.claim(driver, now, LEASE, CLAIMED)
         if not rules:
             return 0
@@ -159,14 +160,14 @@ class Evaluating:
         """Forgets how rules stood so long ago that no late event changes it, and incidents that ended more than 400
         days ago or are too many; returns how much that was.
         """
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=EVERY) as driver:
             changes = await alert_standings.forget_changes(driver, now - windows.LONGEST_HORIZON - _KEPT)
             return changes + await stored.forget_incidents(driver, now - KEPT_INCIDENTS, MOST_INCIDENTS)
 
     async def _look_at(self, organization_id: int, rules: Sequence[KeptRule], now: datetime) -> None:
         """Looks at rules of one organization. Whatever goes wrong is a fault of theirs alone."""
         try:
-            async with self._database.query() as driver:
+            async with self._database.query(of=organization_id) as driver:
                 tenant = await organizations.by_id(driver, organization_id)
             if tenant is None or tenant.state is not OrganizationState.ACTIVE:
                 await self._let_go(rules, now + _LATER)
@@ -183,7 +184,7 @@ class Evaluating:
             await self._let_go(rules, now + _LATER)
 
     async def _let_go(self, rules: Sequence[KeptRule], next_run_at: datetime) -> None:
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=[one.organization_id for one in rules]) as driver:
             for rule in rules:
                 await stored.let_go(driver, rule, next_run_at)
 
@@ -191,7 +192,7 @@ class Evaluating:
         """Returns which windows of rules are to be looked at, and lets go of those that have none."""
         names = [name for rule in rules for name in backtesting.names(rule.draft)]
         catalogue = await custom_metrics.catalogue(self._queries, principal, names)
-        async with self._database.snapshot() as driver:
+        async with self._database.snapshot(of=principal.organization_id) as driver:
             also = await stored.open_values(driver, principal.organization_id, [one.rule_id for one in rules])
             firsts = await _first_ends(driver, rules, now)
             revision = await stored.revision(driver, principal.organization_id)
@@ -236,7 +237,7 @@ class Evaluating:
         if not simple:
             return []
         starts = [one.asked.bounds.start for one in simple]
-        async with self._database.query() as driver:
+        async with self._database.query(of=principal.organization_id) as driver:
             latest = await stored.latest_event(driver, principal.organization_id, min(starts))
         return [one for one, start in zip(simple, starts, strict=True) if latest is None or latest < start]
 
@@ -285,7 +286,7 @@ class Evaluating:
 
     async def _record(self, seen: Sequence[_Seen], now: datetime) -> None:
         """Records what windows of rules came to, with how far these were looked at, and queues what is to be told."""
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=seen[0].due.rule.organization_id) as driver:
             organization_id = seen[0].due.rule.organization_id
             held = await stored.still_held(driver, [one.due.rule for one in seen])
             looks = {

@@ -24,12 +24,12 @@ class Incidents:
 
     async def listed(self, principal: Principal, wanted: WantedIncidents, size: int) -> Sequence[KeptIncident]:
         """Returns incidents, newest first."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             return await stored.listed(driver, principal.organization_id, wanted, size)
 
     async def get(self, principal: Principal, incident_id: str) -> tuple[KeptIncident, Sequence[IncidentEntry]]:
         """Returns an incident with what has happened to it, oldest first; refuses where there is none."""
-        async with self._slots.slot(principal), self._database.snapshot() as driver:
+        async with self._slots.slot(principal), self._database.snapshot(of=principal.organization_id) as driver:
             found = await _found(driver, principal, incident_id)
             return found, await stored.entries(driver, principal.organization_id, incident_id)
 
@@ -37,7 +37,7 @@ class Incidents:
         """Notes that the caller is at work on an incident, and returns it. One that was acknowledged before stays as it
         was.
         """
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             found = await _found(driver, principal, incident_id, lock=True)
             if found.acknowledged_at is not None:
                 return found
@@ -52,7 +52,7 @@ class Incidents:
 
     async def comment(self, principal: Principal, incident_id: str, text: str) -> IncidentEntry:
         """Adds a line of the caller to an incident, and returns it."""
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             found = await _found(driver, principal, incident_id, lock=True)
             if await stored.comments(driver, principal.organization_id, incident_id) >= MOST_COMMENTS:
                 raise Refused(

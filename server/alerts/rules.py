@@ -47,14 +47,14 @@ class AlertRules:
 
     async def listed(self, principal: Principal) -> Sequence[RuleSummary]:
         """Returns all rules and how they stand, by name."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             return await stored.listed(driver, principal.organization_id)
 
     async def get(self, principal: Principal, rule_id: str) -> tuple[KeptRule, Sequence[KeptStanding], int]:
         """Returns a rule, how it stands, the worst first, and how many destinations are told; refuses where there is
         none.
         """
-        async with self._slots.slot(principal), self._database.snapshot() as driver:
+        async with self._slots.slot(principal), self._database.snapshot(of=principal.organization_id) as driver:
             found = await _found(driver, principal, rule_id)
             standings = await stored.standings(driver, principal.organization_id, rule_id)
             told = await stored.told(driver, principal.organization_id)
@@ -63,7 +63,7 @@ class AlertRules:
     async def create(self, principal: Principal, draft: RuleDraft, catalogue: Catalogue, by: Actor) -> KeptRule:
         """Stores a checked rule, and returns it."""
         organization_id, rule_id = principal.organization_id, f"alr_{secrets.token_hex(8)}"
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             await stored.lock(driver, organization_id)
             if await stored.number_of(driver, organization_id) >= MOST_RULES:
                 raise Refused(
@@ -86,7 +86,7 @@ class AlertRules:
         """Stores what a checked rule is from now on, and returns it; refuses one that was changed since the etag,
         unless that is empty. Where it asks something else, or is disabled or enabled, it begins anew.
         """
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             before = await _found(driver, principal, rule_id, lock=True)
             etags.check(before.etag, etag, what="rule", field="rule.etag", by=before.updated_by)
             added = [one for one in draft.destinations if one not in before.draft.destinations]
@@ -113,7 +113,7 @@ class AlertRules:
 
     async def delete(self, principal: Principal, rule_id: str, etag: str, by: Actor) -> None:
         """Deletes a rule, and ends its incidents; refuses as update does."""
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             before = await _found(driver, principal, rule_id, lock=True)
             etags.check(before.etag, etag, what="rule", field="etag", by=before.updated_by)
             await self._end_incidents(driver, principal, before)
@@ -133,7 +133,7 @@ class AlertRules:
                 field="until",
                 metadata={"latest": (now + LONGEST).isoformat(timespec="seconds")},
             )
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             before = await _found(driver, principal, rule_id, lock=True)
             ends = until if until is not None and until > now else None
             await stored.snooze(driver, principal.organization_id, rule_id, principal.subject, ends)

@@ -14,6 +14,7 @@ from server.cli.tasks import organization_id
 from server.organizations.audit_trail import Chosen, KeptEntry, hashed_form
 from server.process import terminal
 from server.store.database import Database, Purpose
+from server.store.isolation import EVERY
 from server.tenancy import audit_trail
 from server.tenancy.audit_trail import Verified
 
@@ -48,7 +49,7 @@ def list_entries(
         owner = await organization_id(database, organization)
         found: list[KeptEntry] = []
         before: int | None = None
-        async with database.snapshot() as driver:
+        async with database.snapshot(of=EVERY) as driver:
             while len(found) < limit:
                 size = min(_PAGE, limit - len(found))
                 page = await audit_trail.page(driver, owner, chosen, before=before, size=size)

@@ -13,6 +13,7 @@ from server.rollups import audit
 from server.rollups.audit import AuditState, Progress
 from server.store import schedules
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.tasks import SERVICE
 from server.tasks import schedules as task_schedules
 from server.tasks.kinds import Kinds, Result, Work
@@ -69,7 +70,7 @@ def _progress_printer() -> Callable[[Progress], None]:
 
 
 async def _state(database: Database) -> AuditState | None:
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         found = await schedules.listed(driver, name=audit.SCHEDULE, organization_id=SERVICE)
     return AuditState.of(found[0].result) if found else None
 

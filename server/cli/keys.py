@@ -96,7 +96,7 @@ def list_keys(
 
     async def work(database: Database, _place: place.Place) -> list[ApiKey]:
         owner = await administration.organization(database, organization)
-        async with database.transaction() as driver:
+        async with database.transaction(of=owner.organization_id) as driver:
             return list(await organizations.keys(driver, owner.organization_id))
 
     found = connected.on_database(data_dir, work)

@@ -27,6 +27,7 @@ from server.cli.options import APP_OPTIONS, AsJson, DataDir
 from server.organizations.audit_trail import Entry
 from server.process import serving, terminal
 from server.store import diagnosis
+from server.store.isolation import EVERY
 
 app = typer.Typer(
     name="python -m server",
@@ -164,7 +165,7 @@ def restored(data_dir: DataDir = None) -> None:
     from server.tenancy import audit_trail as recorded
 
     async def work(url: str) -> str:
-        async with diagnosis.database(url) as database, database.transaction() as driver:
+        async with diagnosis.database(url) as database, database.transaction(of=EVERY) as driver:
             epoch = await deployment.begin_epoch(driver)
             entry = Entry(actor=known_operators.operator(), action="deployment.restored", subject=epoch)
             await recorded.record(driver, recorded.SERVICE, entry)

@@ -15,6 +15,7 @@ from server.process import operators, terminal
 from server.store import address, organizations
 from server.store.bi import logins
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import administration, bi_logins
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The organization's name.")]
@@ -112,7 +113,7 @@ def list_organizations(data_dir: DataDir = None, as_json: AsJson = False) -> Non
     """List all organizations."""
 
     async def work(database: Database, _place: place.Place) -> list[_Listed]:
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             found, used = await organizations.listed(driver), await organizations.events_of_month(driver)
             roles = await logins.roles(driver)
         return [

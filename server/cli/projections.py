@@ -16,6 +16,7 @@ from server.projections.registry import NOT_REBUILT, PROJECTIONS
 from server.store import organizations as stored_organizations
 from server.store import projections
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import audit_trail
 
 _SHOWN = 100
@@ -40,7 +41,7 @@ def list_projections(data_dir: DataDir = None) -> None:
     """Show how far projections and rebuilds are."""
 
     async def work(database: Database, _: Place) -> _Found:
-        async with database.snapshot() as driver:
+        async with database.snapshot(of=EVERY) as driver:
             return _Found(
                 states=await projections.states(driver, list(PROJECTIONS)),
                 stopped=await projections.stopped(driver, _SHOWN),
@@ -76,7 +77,7 @@ def retry(name: Name, organization: tenants.Names = None, data_dir: DataDir = No
         if organization is not None:
             ids = [one.organization_id for one in await tenants.chosen(database, organization)]
         entry = Entry(actor=operators.operator(), action="projection.retried", subject=name)
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             number = await projections.retry(driver, name, ids)
             for one in sorted(ids or [audit_trail.SERVICE]):
                 await audit_trail.record(driver, one, entry)
@@ -111,7 +112,7 @@ def rebuild_projection(
     async def work(database: Database, _: Place) -> None:
         entry = Entry(actor=operators.operator(), action="projection.rebuild_begun", subject=name, after={"anew": anew})
         for one in await tenants.chosen(database, organization):
-            async with database.transaction() as driver:
+            async with database.transaction(of=one.organization_id) as driver:
                 await audit_trail.record(driver, one.organization_id, entry)
             done = await rebuild(database, one.organization_id, name, _teller(one.name), anew=anew)
             typer.echo(f"{one.name}: {done.events:,} events up to revision {done.revision:,}{_differing(done)}")

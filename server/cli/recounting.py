@@ -52,12 +52,12 @@ def recount_measures(
         names = ",".join(measure or ("all",))
         begun = Entry(actor=operators.operator(), action="measures.recount_begun", subject=names)
         for one in await tenants.chosen(database, organization):
-            async with database.transaction() as driver:
+            async with database.transaction(of=one.organization_id) as driver:
                 await audit_trail.record(driver, one.organization_id, begun)
             done = await recount(database, one.organization_id, numbers, limits, _teller(one.name))
             result = {"cells": done.cells, "corrected": done.corrected, "unexplained": done.unexplained}
             entry = dataclasses.replace(begun, action="measures.recounted", after=result)
-            async with database.transaction() as driver:
+            async with database.transaction(of=one.organization_id) as driver:
                 await audit_trail.record(driver, one.organization_id, entry)
             unexplained += done.unexplained
             typer.echo(f"{one.name}: {_told(done)}")

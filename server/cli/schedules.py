@@ -15,6 +15,7 @@ from server.organizations.audit_trail import Entry
 from server.process import operators, terminal
 from server.store import schedules
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.schedules import ScheduleSummary
 from server.tasks import queue
 from server.tenancy import audit_trail
@@ -33,7 +34,7 @@ def list_schedules(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the schedules, those of organizations by their common name."""
 
     async def work(database: Database, _place: place.Place) -> list[ScheduleSummary]:
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             return await schedules.summaries(driver)
 
     found = connected.on_database(data_dir, work)
@@ -90,7 +91,7 @@ def run_schedule(
 
     async def work(database: Database, place: place.Place) -> int | None:
         owner = await tasks.organization_id(database, organization)
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             found = await schedules.listed(driver, name=name, organization_id=owner)
             kind = every.get(found[0].kind) if found else None
             if kind is None:
@@ -116,7 +117,7 @@ def run_schedule(
 
 async def _set_held(database: Database, name: str, organization: str | None, *, held: bool) -> int:
     owner = None if organization is None else await tasks.organization_id(database, organization)
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         changed = await schedules.set_held(driver, name, owner, held=held)
         if changed:
             action = "schedule.paused" if held else "schedule.resumed"

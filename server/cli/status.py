@@ -10,10 +10,12 @@ from redis.exceptions import RedisError
 from server.catalog.cells import OTHER
 from server.projections.registry import PROJECTIONS
 from server.rollups import audit
-from server.store import members, organizations, projections, rollups, schedules, schema, tasks
+from server.store import members, organizations, projections, protection, rollups, schedules, schema, tasks
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.members import OverflowCount
 from server.store.projections import ProjectionState
+from server.store.protection import Protection
 from server.store.schedules import ScheduleSummary
 from server.store.tasks import SERVICE, TaskBacklog, TaskState
 from server.tasks import wakeups
@@ -29,6 +31,7 @@ class ServiceStatus:
     schema: str
     expected_schema: str
     weak_settings: tuple[str, ...]
+    protection: Protection  # of the rows of organizations from each other
     unfolded_deltas: int
     unfolded_organizations: int
     oldest_unfolded: timedelta | None  # how long the oldest delta has been waiting
@@ -46,7 +49,8 @@ async def status(database: Database, redis_url: str | None) -> ServiceStatus:
     """Looks at the database and at Redis. The database must have been migrated."""
     condition = await database.condition()
     found = await schema.current(database)
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
+        protected = await protection.look(driver)
         backlog = await rollups.backlog(driver)
         states = tuple(await projections.states(driver, list(PROJECTIONS)))
         stopped = await projections.stopped_count(driver)
@@ -60,6 +64,7 @@ async def status(database: Database, redis_url: str | None) -> ServiceStatus:
         schema=found.schema if found else "none",
         expected_schema=schema.expected(),
         weak_settings=condition.weak_settings,
+        protection=protected,
         unfolded_deltas=backlog.deltas,
         unfolded_organizations=backlog.organizations,
         oldest_unfolded=None if backlog.oldest is None else max(timedelta(0), condition.now - backlog.oldest),
@@ -102,6 +107,7 @@ def render(status: ServiceStatus) -> str:
         f"over the limit    {_overflows(status.overflows)}",
         f"keys by pepper    {_peppers(status.keys_by_pepper)}",
         f"schema            {status.schema}{ahead}",
+        f"isolation         {status.protection.value}",
         f"durability        {'WEAK: ' + ', '.join(status.weak_settings) if status.weak_settings else 'on'}",
     )
     errors = (f"{one.name} failed: {one.error}" for one in status.schedules if one.error is not None)

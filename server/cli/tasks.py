@@ -17,6 +17,7 @@ from server.organizations.audit_trail import Entry
 from server.process import operators, terminal
 from server.store import tasks
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.store.tasks import ENDED, SERVICE, TaskRecord, TaskState
 from server.tasks import queue, wakeups
 from server.tasks.kinds import Kind
@@ -50,7 +51,7 @@ def list_tasks(
 
     async def work(database: Database, _place: place.Place) -> list[TaskRecord]:
         owner = None if organization is None else await organization_id(database, organization)
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             return await tasks.listed(driver, kind=kind, state=state, organization_id=owner, limit=limit)
 
     found = connected.on_database(data_dir, work)
@@ -68,7 +69,7 @@ def show_task(task: TaskId, data_dir: DataDir = None, as_json: AsJson = False) -
     """
 
     async def work(database: Database, _place: place.Place) -> TaskRecord | None:
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             return await tasks.by_id(driver, task)
 
     found = connected.on_database(data_dir, work)
@@ -90,7 +91,7 @@ def retry_task(task: TaskId, data_dir: DataDir = None) -> None:
     """Queue a dead or cancelled task again, with all its tries."""
 
     async def work(database: Database, place: place.Place) -> tuple[bool, TaskRecord | None]:
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             done, found = await tasks.retry(driver, task), await tasks.by_id(driver, task)
             if done and found is not None:
                 await _record(driver, "task.retried", found)
@@ -115,7 +116,7 @@ def cancel_task(task: TaskId, data_dir: DataDir = None) -> None:
     """
 
     async def work(database: Database, _place: place.Place) -> TaskState | None:
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             state = await tasks.cancel(driver, task)
             found = await tasks.by_id(driver, task)
             if state in (TaskState.RUNNING, TaskState.CANCELLED) and found is not None:
@@ -146,7 +147,7 @@ def clear_tasks(
         raise typer.BadParameter(f"{state!r} is not {', '.join(_CLEARED)}", param_hint="--state")
 
     async def work(database: Database, _place: place.Place) -> int:
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             cleared = await tasks.clear(driver, _CLEARED[state], kind)
             told = {"state": state, "kind": kind, "tasks": cleared}
             entry = Entry(actor=operators.operator(), action="tasks.cleared", subject="", after=told)
@@ -173,7 +174,7 @@ def run_task(
 
     async def work(database: Database, place: place.Place) -> int:
         owner = await organization_id(database, organization)
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             queued = await queue.enqueue(driver, known, organization_id=owner, payload=told)
             run = Entry(
                 actor=operators.operator(), action="task.queued", subject=str(queued.task_id), after={"kind": kind}
@@ -194,7 +195,7 @@ def wait_for(task_id: int, data_dir: Path | None) -> None:
     async def work(database: Database, _place: place.Place) -> TaskRecord | None:
         shown = ""
         while True:
-            async with database.transaction() as driver:
+            async with database.transaction(of=EVERY) as driver:
                 found = await tasks.by_id(driver, task_id)
             if found is None or found.state in ENDED:
                 return found

@@ -7,6 +7,7 @@ import typer
 from server.organizations.organization import Organization
 from server.store import organizations
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import administration
 
 Names = Annotated[
@@ -19,5 +20,5 @@ async def chosen(database: Database, names: list[str] | None) -> list[Organizati
     """Returns the organizations of those names, or all; OrganizationNotFound where there is none of a name."""
     if names is not None:
         return [await administration.organization(database, name) for name in names]
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         return await organizations.listed(driver)

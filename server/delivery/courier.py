@@ -33,6 +33,7 @@ from server.store import deliveries as stored
 from server.store import destinations, organizations
 from server.store.database import Database, Driver
 from server.store.deliveries import NewDelivery, Said, Try
+from server.store.isolation import EVERY
 from server.tasks.kinds import Kind, Result, Schedule, Work
 from server.tenancy import audit_trail, sign_ins
 from server.tenancy.keyed_hashes import KeyedHashes
@@ -77,7 +78,7 @@ class Courier:
     async def _begin(self, work: Work) -> tuple[Try, KeptDestination | None] | None:
         """Puts a try on record, and returns it with its destination; None where none is to be made."""
         organization_id, payload = work.organization_id, work.payload
-        async with work.database.transaction() as driver:
+        async with work.database.transaction(of=organization_id) as driver:
             delivery = await stored.by_id(driver, organization_id, str(payload["delivery_id"]), lock=True)
             if delivery is None or delivery.state is not DeliveryState.QUEUED:
                 return None
@@ -134,7 +135,7 @@ class Courier:
         until = time.monotonic() + _RECORD_SECONDS
         while True:
             try:
-                async with work.database.transaction() as driver:
+                async with work.database.transaction(of=work.organization_id) as driver:
                     await self._record(driver, work.organization_id, one, told)
             except errors.StorageUnavailable:
                 if time.monotonic() > until:
@@ -272,7 +273,7 @@ def _notice(destination: KeptDestination, why: Pause, told: TryResult) -> Messag
 
 async def _sweep(work: Work) -> Result:
     """Queues tasks for deliveries that should have been tried and were not, such as those whose task has died."""
-    async with work.database.transaction() as driver:
+    async with work.database.transaction(of=EVERY) as driver:
         found = await stored.overdue(driver, _OVERDUE, _SWEPT)
         for organization_id, delivery in found:
             await queueing.queue_try(driver, organization_id, delivery, tries=delivery.tries)
@@ -282,7 +283,7 @@ async def _sweep(work: Work) -> Result:
 async def _retain(work: Work) -> Result:
     """Removes messages that are older than their organization keeps them."""
     until, removed = time.monotonic() + _RUN_SECONDS, 0
-    async with work.database.transaction() as driver:
+    async with work.database.transaction(of=EVERY) as driver:
         days = {one.organization_id: one.settings.delivery_retention_days for one in await organizations.listed(driver)}
     for organization_id, kept in days.items():
         portion = _REMOVED
@@ -293,5 +294,5 @@ async def _retain(work: Work) -> Result:
 
 
 async def _remove(database: Database, organization_id: int, kept: timedelta) -> int:
-    async with database.transaction() as driver:
+    async with database.transaction(of=organization_id) as driver:
         return await stored.remove_older(driver, organization_id, kept, _REMOVED)

@@ -73,13 +73,13 @@ class Destinations:
 
     async def listed(self, principal: Principal) -> Sequence[SeenDestination]:
         """Returns all destinations, by name."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             found = await stored.listed(driver, principal.organization_id)
             return [await self._seen(driver, principal, one) for one in found]
 
     async def get(self, principal: Principal, destination_id: str) -> SeenDestination:
         """Returns a destination; refuses where there is none."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             return await self._seen(driver, principal, await _found(driver, principal, destination_id))
 
     async def create(self, principal: Principal, draft: DestinationDraft, by: Actor) -> tuple[SeenDestination, str]:
@@ -87,7 +87,7 @@ class Destinations:
         self._check_reach(draft)
         destination_id, secret = f"dst_{secrets.token_hex(8)}", signing.new_secret()
         is_signed = draft.channel is Channel.WEBHOOK
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             await stored.lock(driver, principal.organization_id)
             if len(await stored.listed(driver, principal.organization_id)) >= MOST_DESTINATIONS:
                 raise Refused(
@@ -110,7 +110,7 @@ class Destinations:
         """Stores what a destination is from now on; sends what was held where it is not paused any more."""
         self._check_reach(draft)
         organization_id = principal.organization_id
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             before = await _found(driver, principal, destination_id, lock=True)
             etags.check(before.etag, etag, what="destination", field="destination.etag")
             if before.draft.channel is not draft.channel:
@@ -134,7 +134,7 @@ class Destinations:
 
     async def delete(self, principal: Principal, destination_id: str, etag: str, by: Actor) -> None:
         """Deletes a destination, and cancels what is queued or held for it."""
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             before = await _found(driver, principal, destination_id, lock=True)
             etags.check(before.etag, etag, what="destination", field="etag")
             await stored.remove(driver, principal.organization_id, destination_id)
@@ -152,7 +152,7 @@ class Destinations:
 
     async def test(self, principal: Principal, destination_id: str) -> Sequence[str]:
         """Queues a test message, and returns the ids of its deliveries."""
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             found = await _found(driver, principal, destination_id)
             if await deliveries.recent(driver, principal.organization_id, Topic.TEST, _MINUTE) >= _MOST_TESTS:
                 raise Refused(
@@ -176,7 +176,7 @@ class Destinations:
     async def rotate(self, principal: Principal, destination_id: str, overlap: timedelta, by: Actor) -> NewSecret:
         """Gives a webhook another secret; the one that it had signs beside it for a while."""
         organization_id, secret = principal.organization_id, signing.new_secret()
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             before = await _found(driver, principal, destination_id, lock=True)
             if before.draft.channel is not Channel.WEBHOOK:
                 raise Refused(

@@ -65,13 +65,13 @@ class DeliveryHistory:
 
     async def listed(self, principal: Principal, wanted: Wanted, limit: int) -> Sequence[KeptDelivery]:
         """Returns deliveries, newest first."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             return await stored.listed(driver, principal.organization_id, wanted, limit)
 
     async def get(self, principal: Principal, delivery_id: str) -> SeenDelivery:
         """Returns a delivery with its tries; refuses where there is none."""
         organization_id = principal.organization_id
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             delivery = await _found(driver, principal, delivery_id)
             message = await stored.message(driver, organization_id, delivery.message_id)
             attempts = await stored.attempts(driver, organization_id, delivery_id)
@@ -82,7 +82,7 @@ class DeliveryHistory:
     async def resend(self, principal: Principal, delivery_id: str, by: Actor) -> KeptDelivery:
         """Queues a delivery again that has ended; refuses one that has not."""
         organization_id = principal.organization_id
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             before = await _found(driver, principal, delivery_id, lock=True)
             if before.state in _UNDER_WAY:
                 raise Refused(
@@ -111,7 +111,7 @@ class DeliveryHistory:
 
     async def link(self, principal: Principal, delivery_id: str, place: int) -> tuple[str, datetime]:
         """Returns a link to a file of a delivery, and when it expires."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             delivery = await _found(driver, principal, delivery_id)
             message = await stored.message(driver, principal.organization_id, delivery.message_id)
             now = await stored.now(driver)
@@ -147,7 +147,7 @@ class DeliveryHistory:
         link = self._links.file(token)
         if link is None:
             raise _refused("the link is damaged")
-        async with self._database.query() as driver:
+        async with self._database.query(of=link.organization_id) as driver:
             message = await stored.message(driver, link.organization_id, link.message_id)
             is_revoked = await organizations.is_revoked(driver, link.organization_id)
             now = await stored.now(driver)
@@ -164,7 +164,7 @@ class DeliveryHistory:
             raise _refused("the link is damaged")
         digest = self._hashes.address_digest(link.organization_id, link.address)
         change = destinations.accept_mail if wants_mail else destinations.refuse_mail
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=link.organization_id) as driver:
             if await organizations.is_revoked(driver, link.organization_id):
                 raise _refused("there is no such organization any more")
             await change(driver, link.organization_id, digest)

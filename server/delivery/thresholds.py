@@ -11,6 +11,7 @@ from server.delivery import queueing
 from server.organizations.delivery import Message, Topic
 from server.store import quota_notices as stored
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.quota_notices import QuotaNotice, UsedQuota
 from server.tasks.kinds import UNFINISHED, Kind, Result, Schedule, Work
 
@@ -26,7 +27,7 @@ class QuotaThresholds:
 
     async def tell(self, work: Work) -> Result:
         """Tells of thresholds that have been passed since it last looked."""
-        async with work.database.transaction() as driver:
+        async with work.database.transaction(of=EVERY) as driver:
             found = await stored.passed(driver, work.now, self.default_quota, PERCENT, _PORTION)
         told = 0
         for organization_id in found:
@@ -35,7 +36,7 @@ class QuotaThresholds:
 
     async def _tell(self, database: Database, organization_id: int, now: datetime) -> int:
         """Notes what an organization has passed, and queues what it is told of it, in one transaction."""
-        async with database.transaction() as driver:
+        async with database.transaction(of=organization_id) as driver:
             before = await stored.lock(driver, organization_id)
             used = await stored.used(driver, organization_id, now, self.default_quota)
             if used is None or used.month < before.month:

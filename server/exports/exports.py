@@ -57,7 +57,7 @@ class ExportRoom:
         """Records that something is taken away, before it is: the action is metrics.exported or rows.exported, what is
         an RPC.
         """
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=principal.organization_id) as driver:
             entry = Entry(actor=by, action=action, subject=what, after=about)
             await audit_trail.record(driver, principal.organization_id, entry)
 

@@ -130,7 +130,7 @@ class Corrector:
                 done = await self._correct(organization_id, obeyed, before, numbers, note, by)
             except ErasuresChanged:
                 before = {}  # what was read may name a person who has been erased since: nobody enrols the id again
-                async with self._database.ingest() as driver:
+                async with self._database.ingest(of=organization_id) as driver:
                     await numbers.learn_erasures(driver, organization_id)
             except _Others as others:
                 before = others.stored
@@ -156,9 +156,9 @@ class Corrector:
         """Corrects events that were found to be what they are before; raises _Others where they are not."""
         new = [one.event for one in wanted if one.event is not None]
         old = [one.event for one in before.values()]
-        async with self._database.ingest() as driver:
+        async with self._database.ingest(of=organization_id) as driver:
             known = (await numbers.of_all(driver, {organization_id: [*old, *new]}))[organization_id]
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=organization_id) as driver:
             if not await organizations.hold(driver, organization_id):
                 raise ValueError(f"there is no organization {organization_id}")
             widened_until = await rollups.hold_fold(driver, organization_id)

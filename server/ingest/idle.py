@@ -23,6 +23,7 @@ from server.rollups.erased_users import ErasuresChanged
 from server.rollups.member_numbers import Limits, NumberCache
 from server.store import activity, organizations
 from server.store.database import is_locked_out
+from server.store.isolation import EVERY
 from server.tasks.kinds import UNFINISHED, Result, Work
 
 BATCH = 1_000  # conversations of one organization, until it is the turn of others
@@ -44,7 +45,7 @@ class IdleConversations:
 
         An organization that fails does not keep the others from their turns; its error is raised behind them.
         """
-        async with work.database.transaction() as driver:
+        async with work.database.transaction(of=EVERY) as driver:
             chosen = list((await organizations.minutes_until_idle(driver)).items())
         random.shuffle(chosen)
         projector = self.projector or Projector(work.database)
@@ -68,7 +69,7 @@ class IdleConversations:
             return 0
         # The numbers are not kept: nobody would tell this process that the database was restored.
         numbers = NumberCache(self.distinct)
-        async with work.database.transaction() as driver:
+        async with work.database.transaction(of=organization_id) as driver:
             await numbers.learn_erasures(driver, organization_id)  # before ids are read
             found = await activity.idle(driver, organization_id, work.now - timedelta(minutes=minutes), BATCH)
         if not found:

@@ -89,7 +89,7 @@ async def store(
         except ErasuresChanged as changed:
             if not may_learn:
                 raise
-            async with database.ingest() as driver:
+            async with database.ingest(of=changed.organization_ids) as driver:
                 for organization_id in changed.organization_ids:
                     await numbers.learn_erasures(driver, organization_id)
 
@@ -100,7 +100,7 @@ async def _store(
     obeyed = [_obeyed(part, numbers) for part in parts]
     parts = [one.part for one in obeyed]
     given = {part.organization_id: part.events for part in parts}
-    async with database.ingest() as driver:
+    async with database.ingest(of=given) as driver:
         known = await numbers.of_all(driver, given, {one.part.organization_id: one.erasures for one in obeyed})
         async with driver.transaction():
             new = await stored_events.claim_keys(driver, given)

@@ -2,13 +2,19 @@
 
 from dataclasses import dataclass
 
+import structlog
+
 from server import errors
 from server.organizations.errors import PseudonymKeyChanged
-from server.store import diagnosis, partitions, schema
+from server.store import diagnosis, partitions, protection, schema
 from server.store.database import Condition, Database
 from server.store.deployment import Deployment
+from server.store.isolation import EVERY
+from server.store.protection import Protection
 from server.tenancy import pseudonyms
 from server.tenancy.keyed_hashes import KeyedHashes
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +37,22 @@ async def met(database: Database, hashes: KeyedHashes) -> Preconditions:
             f"PostgreSQL runs with {', '.join(condition.weak_settings)}, and could lose acknowledged events: turn it on"
         )
     await ensure_partitions(database, condition)
+    await _look_at_protection(database)
     await _pin_pseudonyms(database, hashes)
     return Preconditions(deployment=deployment, condition=condition)
 
 
 async def ensure_partitions(database: Database, condition: Condition) -> None:
     """Makes the missing partitions of today, by the database's clock, and of the days ahead."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await partitions.ensure(driver, condition.now.date())
+
+
+async def _look_at_protection(database: Database) -> None:
+    async with database.query(of=EVERY) as driver:
+        found = await protection.look(driver)
+    if found is Protection.NONE:
+        _log.warning("PostgreSQL does not keep organizations apart", isolation=found.value)
 
 
 async def _pin_pseudonyms(database: Database, hashes: KeyedHashes) -> None:

@@ -27,6 +27,7 @@ from server.organizations.settings import OrganizationSettings
 from server.process import children, operators, port, preparation, terminal
 from server.store import diagnosis, organizations
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import administration, api_keys
 from server.tenancy.keyed_hashes import KeyedHashes
 from tallywire.cli import render
@@ -310,7 +311,7 @@ def _print_next_steps(console: Console, site: Site, key: str, tally: ReplayTally
 
 async def _kept_key(database: Database, site: Site) -> str:
     """Returns the secret of the demo's key: of an earlier run if it is still valid, else a new one."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         owner = await organizations.by_name(driver, ORGANIZATION)
         known = await organizations.keys(driver, owner.organization_id) if owner else ()
     kept = data_folder.read(site.folder, _KEY)

@@ -8,6 +8,7 @@ import tallywire
 from server.organizations.delivery import Channel, DestinationDraft, Topic
 from server.store import destinations, organizations
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tallywire import alert_rules
 
 _MINUTE: Final = timedelta(minutes=1)
@@ -60,7 +61,7 @@ async def _keep_mailbox(database: Database, organization: str) -> None:
     draft = DestinationDraft(
         name="Demo mailbox", channel=Channel.MAIL, addresses=("alerts@demo.example",), topics=(Topic.ALERT,)
     )
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         owner = await organizations.by_name(driver, organization)
         if owner is None:
             return

@@ -17,6 +17,7 @@ from server.process import children, operators, port, preparation, terminal
 from server.settings import Settings
 from server.store import diagnosis, organizations
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import administration, api_keys, sign_ins
 from server.tenancy.api_keys import NewKey
 from server.tenancy.keyed_hashes import KeyedHashes
@@ -179,7 +180,7 @@ def engines(settings: Settings, folder: Path) -> Iterator[tuple[str, str]]:
 
 async def first_key(database: Database, pepper: str) -> NewKey | None:
     """Makes an organization and its key if there is none at all, else returns None."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         known = await organizations.listed(driver)
     by = operators.operator()
     if not known:
@@ -187,7 +188,7 @@ async def first_key(database: Database, pepper: str) -> NewKey | None:
     elif [one.name for one in known] != [ORGANIZATION]:
         return None
     owner = await administration.organization(database, ORGANIZATION)
-    async with database.transaction() as driver:
+    async with database.transaction(of=owner.organization_id) as driver:
         if await organizations.keys(driver, owner.organization_id):
             return None
     return await api_keys.create_key(database, KeyedHashes(pepper), ORGANIZATION, name="first", scopes=SCOPES, by=by)
@@ -230,7 +231,7 @@ def _greet(here: Site, key: NewKey | None) -> None:
 
 async def _invite(database: Database, here: Site) -> None:
     """Prints how to see the pages: a link where it is clear for whom, else the command that makes one."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         known = await organizations.listed(driver)
     link = await sign_in_link(database, here, known[0].name) if len(known) == 1 else None
     if link is None:

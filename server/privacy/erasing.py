@@ -32,6 +32,7 @@ from server.store import erased_users as stored
 from server.store import events as stored_events
 from server.store.database import Database, Driver, is_locked_out
 from server.store.erased_users import Erasure
+from server.store.isolation import EVERY
 from server.store.projections import Locked, ProjectionPosition
 from server.store.users import PROFILES
 from server.tasks import queue
@@ -99,7 +100,7 @@ class Erasing:
 
     async def _catch_up(self, work: Work) -> None:
         """Has projections see the person's events, and corrections of them, as they came in."""
-        async with work.database.transaction() as driver:
+        async with work.database.transaction(of=work.organization_id) as driver:
             metrics = await custom_metrics.listed(driver, work.organization_id)
         projector = self.projector or Projector(work.database)
         for name in (*_FOLLOWED, *((CUSTOM_METRICS,) if metrics else ())):
@@ -107,7 +108,7 @@ class Erasing:
 
     async def requeue(self, work: Work) -> Result:
         """Queues tasks for erasures that are not done and have none, such as those whose task has failed for good."""
-        async with work.database.transaction() as driver:
+        async with work.database.transaction(of=EVERY) as driver:
             for organization_id, erasure_id in await stored.unfinished(driver):
                 await enqueue(driver, organization_id, erasure_id)
         return {}
@@ -149,7 +150,7 @@ class _Job:
 
     async def erasure(self) -> Erasure | None:
         """Returns the erasure; None where it is done."""
-        async with self.work.database.transaction() as driver:
+        async with self.work.database.transaction(of=self.work.organization_id) as driver:
             found = await stored.by_id(driver, self.work.organization_id, self.erasure_id)
         return found if found is not None and found.erased_at is None else None
 
@@ -166,7 +167,7 @@ class _Job:
                     raise
 
     async def _portion(self, part: _Portion) -> bool:
-        async with self.work.database.transaction() as driver:
+        async with self.work.database.transaction(of=self.work.organization_id) as driver:
             erasure = await stored.by_id(driver, self.work.organization_id, self.erasure_id, lock=True)
             if erasure is None or erasure.erased_at is not None:  # another run of the task has done it
                 return False
@@ -261,10 +262,10 @@ async def _give_up(run_id: int, driver: Driver, erasure: Erasure) -> tuple[Erasu
 
 async def _renew_statistics(database: Database, organization_id: int, erasure_id: uuid.UUID) -> None:
     """Makes the planner's statistics anew, which hold values of tables."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=organization_id) as driver:
         erasure = await stored.by_id(driver, organization_id, erasure_id)
     if erasure is not None and erasure.erased_at is None and erasure.touched:
-        async with database.transaction() as driver:
+        async with database.transaction(of=organization_id) as driver:
             await rows_of_users.renew_statistics(driver, [day for day, _ in erasure.decided.get(raw_events.DAYS, ())])
 
 

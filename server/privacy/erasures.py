@@ -51,7 +51,7 @@ class Erasures:
         stored_id = people.stored_id(self._hashes, organization_id, user_id)
         people.check_request_id(request_id, user_id, stored_id)
         digest = self._hashes.erased_user(organization_id, stored_id)
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             found = await stored.by_digest(driver, organization_id, digest)
             if found is None:
                 new = NewErasure(
@@ -79,7 +79,7 @@ class Erasures:
             name = uuid.UUID(erasure_id)
         except ValueError:
             raise _not_found() from None
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=principal.organization_id) as driver:
             found = await stored.by_id(driver, principal.organization_id, name)
         if found is None:
             raise _not_found()

@@ -47,10 +47,10 @@ class UserExports:
 
     async def _read(self, organization_id: int, user_id: str, spool: Spool, by: Actor) -> None:
         """Puts all that is kept about a person into a spool, and tells the audit trail before."""
-        async with self._database.query() as driver:
+        async with self._database.query(of=organization_id) as driver:
             kept = await updates.window(driver, organization_id)
         await self._projector.catch_up(organization_id, _FOLLOWED, kept.newest)
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=organization_id) as driver:
             digest = self._hashes.erased_user(organization_id, user_id)
             await export_log.record(driver, organization_id, digest, by)
         async with contextlib.aclosing(self._portions(organization_id, user_id)) as portions:
@@ -61,7 +61,7 @@ class UserExports:
         counts = dict.fromkeys(user_export.KINDS, 0)
         portion: list[str] = []
         size = 0
-        async with self._database.snapshot() as driver:
+        async with self._database.snapshot(of=organization_id) as driver:
             for kind in user_export.KINDS:
                 async for rows in user_export.rows(driver, organization_id, user_id, kind):
                     counts[kind] += len(rows)

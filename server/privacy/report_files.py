@@ -22,13 +22,13 @@ async def naming(database: Database, erasure: Erasure, read: Callable[[str], Awa
     """Yields the runs whose files name the person of an erasure, once runs that may have read the id have ended."""
     organization_id, after = erasure.organization_id, 0
     while True:
-        async with database.transaction() as driver:
+        async with database.transaction(of=organization_id) as driver:
             if not await report_runs.is_making_users(driver, organization_id):
                 break
         await asyncio.sleep(_LOOK_SECONDS)
     written = json.dumps(erasure.user_id, ensure_ascii=False).encode()
     while True:
-        async with database.transaction() as driver:
+        async with database.transaction(of=organization_id) as driver:
             found = await report_runs.of_users(driver, organization_id, after, _RUNS_AT_ONCE)
         for run_id, path in found:
             after = run_id

@@ -3,6 +3,7 @@
 from server.store import diagnosis, migrate, partitions, schema
 from server.store.bi import schema as bi_views
 from server.store.database import Database
+from server.store.isolation import EVERY
 
 
 async def prepare(database: Database) -> str:
@@ -11,6 +12,6 @@ async def prepare(database: Database) -> str:
     diagnosis.checked_schema(await schema.current(database))
     await bi_views.renew(database)
     today = (await database.condition()).now.date()
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await partitions.ensure(driver, today)
     return made

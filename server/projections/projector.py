@@ -133,7 +133,7 @@ class Projector:
 
     async def _look(self, organization_id: int, name: str) -> Step:
         """Returns how a projection stands, without a lock."""
-        async with self._database.projecting() as driver:
+        async with self._database.projecting(of=organization_id) as driver:
             found = await projections.standing(driver, organization_id, name)
             return Step(found.revision, found.newest, 0, is_stopped=found.is_stopped)
 
@@ -163,7 +163,7 @@ class Projector:
 
     async def _try(self, organization_id: int, projection: Projection, attempt: "_Attempt") -> Step:
         key = (projection.name, organization_id)
-        async with self._database.projecting() as driver, driver.transaction():
+        async with self._database.projecting(of=organization_id) as driver, driver.transaction():
             locked = await projections.lock(driver, organization_id, projection.name, projection.needs)
             if locked is None:
                 return Step(0, 0, 0, is_stopped=False)
@@ -220,7 +220,7 @@ class Projector:
             self._bounds[projection.name, organization_id] = revisions // 2
             return None
         failure = errors.describe(error)
-        async with self._database.projecting() as driver, driver.transaction():
+        async with self._database.projecting(of=organization_id) as driver, driver.transaction():
             locked = await projections.lock(driver, organization_id, projection.name)
             if locked is None or locked.position != attempt.position:  # others have got over it, as newer code may
                 return None

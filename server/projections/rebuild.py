@@ -55,7 +55,7 @@ async def rebuild(
         for needed in projection.needs:
             await follower.follow_patiently(organization_id, needed)
         try:
-            async with database.projecting() as driver, driver.transaction():
+            async with database.projecting(of=organization_id) as driver, driver.transaction():
                 locked = await projections.lock(driver, organization_id, name, projection.needs)
                 if locked is None or (turn.has_begun and locked.rebuilt is None):
                     return turn.progress
@@ -136,5 +136,6 @@ async def _replace_portion(
 async def _remove_others(database: Database, projection: Projection, valid: Rows, latest: int) -> None:
     removed = _REMOVED_AT_ONCE
     while removed:
-        async with database.projecting() as driver:  # where tables are read by their indexes alone
+        # Where tables are read by their indexes alone.
+        async with database.projecting(of=valid.organization_id) as driver:
             removed = await projection.remove_others(driver, valid, latest, _REMOVED_AT_ONCE)

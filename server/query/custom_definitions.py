@@ -32,7 +32,7 @@ class CustomDefinitions:
     @contextlib.asynccontextmanager
     async def _changing(self, principal: Principal) -> AsyncIterator[Driver]:
         """Gives a transaction that changes definitions."""
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             yield driver
 
     async def define(self, principal: Principal, metric: CustomMetric, by: Actor) -> KeptMetric:

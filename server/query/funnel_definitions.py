@@ -25,7 +25,7 @@ class FunnelDefinitions:
 
     @contextlib.asynccontextmanager
     async def _changing(self, principal: Principal) -> AsyncIterator[Driver]:
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             yield driver
 
     async def save(self, principal: Principal, name: str, definition: FunnelDefinition, request_id: str) -> SavedFunnel:

@@ -43,7 +43,7 @@ class GapChanges:
 
     @contextlib.asynccontextmanager
     async def _changing(self, principal: Principal) -> AsyncIterator[Driver]:
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             yield driver
 
     async def update(self, principal: Principal, topic: str, change: GapChange, by: Actor) -> OneGap:

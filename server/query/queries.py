@@ -103,13 +103,13 @@ class Queries:
     @contextlib.asynccontextmanager
     async def looking(self, principal: Principal) -> AsyncIterator[Driver]:
         """Gives a connection to a question that reads no figures."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             yield driver
 
     @contextlib.asynccontextmanager
     async def holding_raw(self, principal: Principal) -> AsyncIterator[Driver]:
         """Gives a view of one instant to a question about raw events, none of which are dropped meanwhile."""
-        async with self._slots.slot(principal), self._database.snapshot() as driver:
+        async with self._slots.slot(principal), self._database.snapshot(of=principal.organization_id) as driver:
             await stored_events.hold(driver)
             yield driver
 
@@ -123,7 +123,7 @@ class Queries:
         organization_id, wanted = principal.organization_id, Wanted(counters=(), projections=projections)
         target: int | None = None
         while True:
-            async with self._slots.slot(principal), self._database.snapshot() as driver:
+            async with self._slots.slot(principal), self._database.snapshot(of=principal.organization_id) as driver:
                 if holds_raw:
                     await stored_events.hold(driver)
                 found = await reading.read(driver, organization_id, (), wanted)
@@ -204,7 +204,9 @@ class Queries:
         while True:
             async with (
                 self._slots.slot(principal),
-                self._database.snapshot() if in_snapshot else self._database.query() as driver,
+                self._database.snapshot(of=principal.organization_id)
+                if in_snapshot
+                else self._database.query(of=principal.organization_id) as driver,
             ):
                 if holds_raw or exactness is not None:
                     await stored_events.hold(driver)

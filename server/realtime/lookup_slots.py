@@ -14,6 +14,7 @@ from server.admission.fair_queue import FairSlots
 from server.projections.projector import Projector
 from server.projections.registry import REALTIME
 from server.store.database import Database, Driver, Purpose
+from server.store.isolation import EVERY
 
 EVERYBODY = 0  # stands for all organizations, in a look-up for all subscriptions; no organization has this id
 CATCHING_UP = 1  # subscriptions, of all organizations, whose missed updates are read at the same time
@@ -37,7 +38,8 @@ class Lookups:
     @contextlib.asynccontextmanager
     async def snapshot(self, organization_id: int) -> AsyncIterator[Driver]:
         """Holds a slot and gives a read-only snapshot of the database."""
-        async with self._slots.slot(organization_id), self._database.snapshot(Purpose.REALTIME) as driver:
+        of = EVERY if organization_id == EVERYBODY else organization_id
+        async with self._slots.slot(organization_id), self._database.snapshot(Purpose.REALTIME, of=of) as driver:
             yield driver
 
     @contextlib.asynccontextmanager

@@ -15,6 +15,7 @@ from server.reports.object_store import FoundFile, ObjectStore
 from server.store import deployment
 from server.store import report_runs as stored
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tasks.kinds import UNFINISHED, Result, Work
 
 _PORTION: Final = 500
@@ -25,7 +26,7 @@ _STRAY_AFTER: Final = timedelta(hours=2)
 
 async def settle(work: Work) -> Result:
     """Ends runs whose tasks have ended without recording it, and tells of those that have failed."""
-    async with work.database.transaction() as driver:
+    async with work.database.transaction(of=EVERY) as driver:
         settled = await stored.settle(driver, _PORTION)
         for organization_id, run_id in settled:
             run = await stored.known(driver, organization_id, run_id)
@@ -47,7 +48,7 @@ class ReportRetention:
         deadline = self.now() + _RUN_SECONDS
         runs = 0
         while True:
-            async with work.database.transaction() as driver:
+            async with work.database.transaction(of=EVERY) as driver:
                 removed = await stored.expire(driver, _PORTION)
             runs += removed
             if removed < _PORTION:
@@ -57,7 +58,7 @@ class ReportRetention:
         return {"runs": runs, "files": await self._remove_strays(work)}
 
     async def _remove_strays(self, work: Work) -> int:
-        async with work.database.transaction() as driver:
+        async with work.database.transaction(of=EVERY) as driver:
             here = await deployment.look(driver)
         if here is None:
             return 0
@@ -77,6 +78,6 @@ class ReportRetention:
 async def _strays(database: Database, found: list[FoundFile]) -> list[FoundFile]:
     if not found:
         return []
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         kept = await stored.kept(driver, list({one.of for one in found}))
     return [one for one in found if one.of not in kept]

@@ -62,7 +62,7 @@ class MakingReports:
     async def make(self, work: Work) -> Result:
         """Makes a run, unless it has ended."""
         self.clock.set(work.now)
-        async with work.database.transaction() as driver:
+        async with work.database.transaction(of=work.organization_id) as driver:
             run = await stored.begin(driver, work.organization_id, _id(work))
             tenant = await organizations.by_id(driver, work.organization_id)
             found = await deployment.look(driver)
@@ -105,7 +105,7 @@ class MakingReports:
             changed_figures=None if document.differences is None else len(document.differences),
             files=files,
         )
-        async with work.database.transaction() as driver:
+        async with work.database.transaction(of=work.organization_id) as driver:
             is_ours = await stored.succeed(driver, run, outcome)
             if is_ours:
                 await telling.send(driver, run, document, files, shown)
@@ -151,7 +151,7 @@ class MakingReports:
 
     async def _compared(self, work: Work, document: ReportDocument, again_of: int) -> ReportDocument:
         """Returns a document with what differs from an earlier run, if its figures are still there."""
-        async with work.database.transaction() as driver:
+        async with work.database.transaction(of=work.organization_id) as driver:
             before = await stored.known(driver, work.organization_id, again_of)
         file = next((one for one in before.files if one.format == "json"), None) if before is not None else None
         if file is None:
@@ -184,7 +184,7 @@ class MakingReports:
         return files
 
     async def _fail(self, database: Database, run: ReportRun, why: str) -> None:
-        async with database.transaction() as driver:
+        async with database.transaction(of=run.organization_id) as driver:
             if await stored.fail(driver, run, why):
                 await telling.failed(driver, run, why)
         self.on_queued()
@@ -207,7 +207,7 @@ def _id(work: Work) -> int:
 
 
 async def _is_sent(database: Database, run: ReportRun) -> bool:
-    async with database.transaction() as driver:
+    async with database.transaction(of=run.organization_id) as driver:
         return await telling.is_sent(driver, run)
 
 

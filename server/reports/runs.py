@@ -109,7 +109,7 @@ class ReportRuns:
         sent to where that sends them.
         """
         organization_id = principal.organization_id
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             await stored_reports.lock(driver, organization_id)
             if ask.again_of is not None:
                 then = await _seen(driver, principal, ask.again_of)
@@ -160,7 +160,7 @@ class ReportRuns:
 
     async def get(self, principal: Principal, run_id: int) -> ReportRun:
         """Returns a run; refuses one of a report that the caller may not see."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             return await _seen(driver, principal, run_id)
 
     async def listed(
@@ -169,7 +169,7 @@ class ReportRuns:
         """Returns a page of the runs that the caller may see, newest first."""
         key = [report_id, schedule_id]
         before = self._before(principal, page_token, key)
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             found = await stored.listed(
                 driver,
                 principal.organization_id,
@@ -199,7 +199,7 @@ class ReportRuns:
     async def cancel(self, principal: Principal, run_id: int) -> ReportRun:
         """Ends a run that has not ended, and returns it. Its asker may do so, and whoever may edit its report."""
         organization_id = principal.organization_id
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             run = await _seen(driver, principal, run_id)
             if run.requested_by != principal.subject or run.schedule_id is not None:
                 saved.check_may_edit(principal, await saved.found(driver, principal, run.report_id))
@@ -230,7 +230,7 @@ class ReportRuns:
                 metadata={"minimum": "0", "maximum": str(file.size)},
             )
         async with self._downloads.slot(principal):
-            async with self._database.transaction() as driver:
+            async with self._database.transaction(of=principal.organization_id) as driver:
                 after = {"run_id": run_id, "format": file.format}
                 entry = Entry(actor=by, action="report.downloaded", subject=run.report_id, after=after)
                 await audit_trail.record(driver, principal.organization_id, entry)

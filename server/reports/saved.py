@@ -25,17 +25,17 @@ class SavedReports:
 
     async def listed(self, principal: Principal) -> Sequence[KeptReport]:
         """Returns all reports that the caller may see, without their contents, by title."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             return await stored.listed(driver, principal.organization_id, principal.subject)
 
     async def get(self, principal: Principal, report_id: str, version: int | None = None) -> KeptReport:
         """Returns a report, or an earlier version; refuses what the caller may not see."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             return await found(driver, principal, report_id, version)
 
     async def versions(self, principal: Principal, report_id: str) -> Sequence[KeptReport]:
         """Returns the versions of a report that the caller may see, newest first; refuses where there are none."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             kept = await stored.versions(driver, principal.organization_id, principal.subject, report_id)
         if not kept:
             raise _not_found(report_id)
@@ -45,7 +45,7 @@ class SavedReports:
         """Stores a new report of the caller, and returns it."""
         _check_may_share(principal, draft.visibility)
         organization_id = principal.organization_id
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             await stored.lock(driver, organization_id)
             owned, of_all = await stored.counts(driver, organization_id, principal.subject)
             if owned >= MOST_OWNED or of_all >= MOST:
@@ -65,7 +65,7 @@ class SavedReports:
         was changed since the version with this etag, unless that is empty.
         """
         organization_id = principal.organization_id
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             await stored.lock(driver, organization_id)
             before = await found(driver, principal, report_id)
             check_may_edit(principal, before)
@@ -91,7 +91,7 @@ class SavedReports:
         The files are strays from then on, which workers remove.
         """
         organization_id = principal.organization_id
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             await stored.lock(driver, organization_id)
             before = await found(driver, principal, report_id)
             check_may_edit(principal, before)

@@ -45,7 +45,7 @@ class ReportTimetables:
 
     async def listed(self, principal: Principal, report_id: str | None) -> Sequence[ReportSchedule]:
         """Returns the schedules that the caller may see, by their next run."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             if report_id is not None:
                 await saved.found(driver, principal, report_id)
             return await stored.listed(driver, principal.organization_id, principal.subject, report_id)
@@ -53,7 +53,7 @@ class ReportTimetables:
     async def create(self, principal: Principal, report_id: str, draft: ScheduleDraft, by: Actor) -> ReportSchedule:
         """Stores a schedule of a report, and returns it."""
         organization_id = principal.organization_id
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             await stored_reports.lock(driver, organization_id)
             report = await saved.found(driver, principal, report_id)
             saved.check_may_edit(principal, report)
@@ -77,7 +77,7 @@ class ReportTimetables:
         self, principal: Principal, schedule_id: str, etag: str, draft: ScheduleDraft, by: Actor
     ) -> ReportSchedule:
         """Changes a schedule, and returns it; refuses one that was changed since the etag, unless that is empty."""
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             before = await self._editable(driver, principal, schedule_id)
             etags.check(before.etag, etag, what="schedule", field="schedule.etag")
             added = [one for one in draft.destinations if one not in before.draft.destinations]
@@ -96,7 +96,7 @@ class ReportTimetables:
 
     async def delete(self, principal: Principal, schedule_id: str, etag: str, by: Actor) -> None:
         """Deletes a schedule; refuses as update does."""
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             before = await self._editable(driver, principal, schedule_id)
             etags.check(before.etag, etag, what="schedule", field="etag")
             await stored.delete(driver, principal.organization_id, schedule_id)
@@ -107,7 +107,7 @@ class ReportTimetables:
 
     async def set_paused(self, principal: Principal, schedule_id: str, by: Actor, *, paused: bool) -> ReportSchedule:
         """Pauses a schedule or lets it go on, and returns it: still paused where an operator has paused it, too."""
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             await self._editable(driver, principal, schedule_id)
             if await stored.set_paused(driver, principal.organization_id, schedule_id, paused=paused):
                 action = "report_schedule.paused" if paused else "report_schedule.resumed"
@@ -118,7 +118,7 @@ class ReportTimetables:
         """Queues a run of a schedule beside those that are due: of the newest version of its report. One that is sent
         to others is for those who may change the schedule.
         """
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             found = await _found(driver, principal, schedule_id)
             if found.draft.destinations:
                 saved.check_may_edit(principal, await saved.found(driver, principal, found.report_id))
@@ -167,7 +167,7 @@ class ScheduledReports:
         if "schedule_id" not in work.payload:
             raise TaskError("a run of a schedule is asked for by RunReportSchedule: this task names none")
         organization_id, schedule_id = work.organization_id, str(work.payload["schedule_id"])
-        async with work.database.transaction() as driver:
+        async with work.database.transaction(of=organization_id) as driver:
             found = await stored.known(driver, organization_id, schedule_id)
             tenant = await organizations.by_id(driver, organization_id)
             if found is None or tenant is None or work.period is None:

@@ -21,6 +21,7 @@ from server.rollups.checks import Findings, Mismatch
 from server.rollups.raw_counts import Told
 from server.store import organizations
 from server.store.database import Database, Purpose
+from server.store.isolation import EVERY
 from server.timerange import Span
 
 Result = Mapping[str, object]
@@ -48,7 +49,7 @@ async def check(database: Database, organization_id: int, *, window_events: int 
     """Recounts all of an organization in one snapshot; ValueError where there is no such organization."""
     findings = Findings()
     raw = Told()
-    async with database.snapshot(Purpose.OTHER) as driver:
+    async with database.snapshot(Purpose.OTHER, of=organization_id) as driver:
         view = await windows.snapshot(driver, organization_id)
         if view is None:
             raise ValueError(f"there is no organization {organization_id}")
@@ -73,7 +74,7 @@ async def check_span(database: Database, organization_id: int, span: Span) -> Re
     total, start = Findings(), Width.HOUR.floor(span.start)
     while start < span.end:
         findings = Findings()
-        async with database.snapshot(Purpose.OTHER) as driver:
+        async with database.snapshot(Purpose.OTHER, of=organization_id) as driver:
             view = await windows.snapshot(driver, organization_id)
             if view is None:
                 return None
@@ -258,7 +259,7 @@ async def _go_on(
 ) -> Result:
     begun, covered = time.monotonic(), 0.0
     backoff = _Backoff(give_way)
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         ids = [one.organization_id for one in await organizations.listed(driver)]
     for before, organization_id in enumerate(ids):
         if organization_id < rotation.organization_id:
@@ -285,7 +286,8 @@ async def _check_next_or_skip(database: Database, rotation: _Rotation) -> bool:
     try:
         return await _check_next(database, rotation)
     except errors.StorageUnavailable as error:
-        async with database.transaction():  # where the database is away altogether the run fails, and goes on later
+        # Where the database is away altogether the run fails, and goes on later.
+        async with database.transaction(of=EVERY):
             pass
         rotation.skipped += 1
         _log.warning("audit skipped", organization_id=rotation.organization_id, error=str(error))
@@ -295,7 +297,7 @@ async def _check_next_or_skip(database: Database, rotation: _Rotation) -> bool:
 async def _check_next(database: Database, rotation: _Rotation) -> bool:
     """Checks the organization's next window in a snapshot of its own; False when that was the last one."""
     findings = Findings()
-    async with database.snapshot(Purpose.OTHER) as driver:
+    async with database.snapshot(Purpose.OTHER, of=rotation.organization_id) as driver:
         view = await windows.snapshot(driver, rotation.organization_id)
         if view is None:
             return False

@@ -24,7 +24,7 @@ async def fold(database: Database, organization_id: int, limit: int = BATCH_DELT
     is already folding this organization. Fewer than the limit are all that there were.
     """
     with telemetry.FOLD_SECONDS.time():
-        async with database.transaction() as driver:
+        async with database.transaction(of=organization_id) as driver:
             widened_until = await rollups.lock_fold(driver, organization_id)
             if widened_until is None:
                 return 0

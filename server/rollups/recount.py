@@ -84,7 +84,7 @@ class Recount:
         """
         while True:
             try:
-                async with self.database.transaction() as driver:
+                async with self.database.transaction(of=self.organization_id) as driver:
                     return await self._correct(driver, start, before)
             except errors.StorageUnavailable as error:
                 if not is_locked_out(error):  # as by another recount, whose window takes long
@@ -93,7 +93,7 @@ class Recount:
     async def _correct(self, driver: Driver, start: int, before: Recounted) -> tuple[int | None, Recounted]:
         if not await organizations.hold(driver, self.organization_id):
             raise ValueError(f"there is no organization {self.organization_id}")
-        async with self.database.snapshot(Purpose.OTHER) as reader:
+        async with self.database.snapshot(Purpose.OTHER, of=self.organization_id) as reader:
             view = await windows.snapshot(reader, self.organization_id)
             assert view is not None  # noqa: S101 - it is held
             ahead = windows.cut(view, max(start, view.first), windows.WINDOW_EVENTS)
@@ -125,7 +125,7 @@ async def enrolled(
     database: Database, organization_id: int, limits: Limits, keys: Sequence[Key]
 ) -> Mapping[Key, Member]:
     """Enrols ids as ingest would: events that carry them may have come before anything counted by them."""
-    async with database.ingest() as driver:
+    async with database.ingest(of=organization_id) as driver:
         wanted = [limits.candidate(*key) for key in keys]
         return (await members.enrol(driver, {organization_id: wanted}))[organization_id]
 

@@ -91,7 +91,7 @@ class Repair:
         """Mends the next window; False after the last one."""
         await give_way()
         is_last = self.until >= self.asked.span.end
-        async with self.database.projecting() as driver, driver.transaction():
+        async with self.database.projecting(of=self.asked.organization_id) as driver, driver.transaction():
             await organizations.hold(driver, self.asked.organization_id)
             widened_until = await repairs.hold_fold(driver, self.asked.organization_id)
             async with verification.opened(self.database, self.asked) as view:

@@ -5,6 +5,7 @@ import random
 from server.rollups import fold, widen
 from server.store import rollups, widths
 from server.store.database import Database
+from server.store.isolation import EVERY
 
 
 async def sweep(database: Database) -> int:
@@ -12,7 +13,7 @@ async def sweep(database: Database) -> int:
 
     An organization that fails does not keep the others from their turns; its error is raised behind them.
     """
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         unfolded, unwidened = await rollups.unfolded(driver), await widths.due(driver)
     random.shuffle(unfolded)
     random.shuffle(unwidened)

@@ -133,7 +133,7 @@ async def verify(database: Database, asked: Asked, give_way: GiveWay) -> AsyncGe
         async with opened(database, asked) as view:
             await done.see(view.driver, view)
             await _verify_realtime(view, done)
-    async with database.snapshot(Purpose.PROJECTING) as driver:
+    async with database.snapshot(Purpose.PROJECTING, of=asked.organization_id) as driver:
         done.lagging = await stopped(driver, asked.organization_id)
     yield done
 
@@ -146,7 +146,7 @@ def _now(done: Verification) -> datetime:
 @contextlib.asynccontextmanager
 async def opened(database: Database, asked: Asked) -> AsyncIterator[Snapshot]:
     """Gives a snapshot of the organization, in which raw events that are kept stay."""
-    async with database.snapshot(Purpose.PROJECTING) as driver:
+    async with database.snapshot(Purpose.PROJECTING, of=asked.organization_id) as driver:
         await stored_events.hold(driver)
         view = await windows.snapshot(driver, asked.organization_id)
         assert view is not None  # noqa: S101 - the caller's organization

@@ -21,7 +21,7 @@ _WIDTHS = sorted(Width)
 
 async def widen(database: Database, organization_id: int) -> bool:
     """Makes the wider rollups of an organization of up to a day more; True where there is more to do."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=organization_id) as driver:
         begun = await rollups.lock_fold(driver, organization_id)
         due = await widths.due_until(driver)
         if begun is None or begun >= due:

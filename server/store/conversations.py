@@ -226,11 +226,17 @@ async def _valid(driver: Driver, organization_id: int) -> Rows | None:
 
 async def add_closings(driver: Driver, rows: Rows, closings: Iterable[Closing]) -> None:
     """Stores closing and reopening events."""
-    await driver.copy_records_to_table(
-        "conversation_closings",
-        columns=["organization_id", "version", *CLOSING.split(", ")],
-        records=[(*rows, one[0], _instant(one[1]), *one[2:]) for one in closings],
-    )
+    columns = list(zip(*closings, strict=True))
+    if columns:
+        columns[1] = tuple(map(_instant, columns[1]))
+        await driver.execute(_ADD_CLOSINGS, *rows, *columns)
+
+
+_ADD_CLOSINGS = (
+    f"INSERT INTO conversation_closings (organization_id, version, {CLOSING}) SELECT $1, $2, * FROM"  # noqa: S608
+    " unnest($3::bytea[], $4::timestamptz[], $5::bytea[], $6::smallint[], $7::text[], $8::text[], $9::text[],"
+    " $10::text[])"
+)
 
 
 async def copy_closings(driver: Driver, source: Rows, target: Rows, keys: Collection[bytes]) -> None:

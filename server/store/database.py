@@ -17,6 +17,7 @@ import asyncpg
 
 from server import errors
 from server.store import pool, sessions
+from server.store.isolation import EVERY, Of
 from server.store.patience import Patience
 from server.store.pool import Identity, Pool
 from server.store.sessions import SessionKind
@@ -63,7 +64,8 @@ class Database:
     """Holds the pools. One per process; close it when done.
 
     There are three ways to a connection: ingest() and projecting() to write events and what is decided from them,
-    snapshot() to read, with query() for a single statement, and transaction() for everything else. patience,
+    snapshot() to read, with query() for a single statement, and transaction() for everything else. Each is told of
+    which organizations rows are seen and written: one, several, or EVERY. patience,
     query_patience and step_patience, that of projections, are the seconds after which a connection in use is taken for
     lost. Where patience or step_patience is None, their connections have as long as statements may take: jobs are long.
     """
@@ -112,43 +114,44 @@ class Database:
             async with asyncio.timeout(_GOODBYE_SECONDS):
                 await asyncio.gather(*(pool.close() for pool in self._pools.values()))
 
-    def ingest(self) -> AbstractAsyncContextManager[Driver]:
+    def ingest(self, *, of: Of) -> AbstractAsyncContextManager[Driver]:
         """Gives a connection that writes events, outside of any transaction.
 
         Transactions on it belong to one life of the database: it does not survive a crash in between.
         """
-        return self._connection(Purpose.INGEST)
+        return self._connection(Purpose.INGEST, of)
 
-    def query(self) -> AbstractAsyncContextManager[Driver]:
+    def query(self, *, of: Of) -> AbstractAsyncContextManager[Driver]:
         """Gives a connection for a single statement of a question: it sees one instant without a transaction."""
-        return self._connection(Purpose.QUERY)
+        return self._connection(Purpose.QUERY, of)
 
     @contextlib.asynccontextmanager
-    async def snapshot(self, purpose: Purpose = Purpose.QUERY) -> AsyncIterator[Driver]:
+    async def snapshot(self, purpose: Purpose = Purpose.QUERY, *, of: Of) -> AsyncIterator[Driver]:
         """Gives a read-only view of one instant: everything read in the block belongs together."""
         async with (
-            self._connection(purpose) as driver,
+            self._connection(purpose, of) as driver,
             driver.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield driver
 
-    def projecting(self) -> AbstractAsyncContextManager[Driver]:
+    def projecting(self, *, of: Of) -> AbstractAsyncContextManager[Driver]:
         """Gives a connection that moves projections on, outside of any transaction. A step may take its time."""
-        return self._connection(Purpose.PROJECTING)
+        return self._connection(Purpose.PROJECTING, of)
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Driver]:
+    async def transaction(self, *, of: Of) -> AsyncIterator[Driver]:
         """Gives a read-committed transaction, committed at the end of the block."""
-        async with self._connection(Purpose.OTHER) as driver, driver.transaction():
+        async with self._connection(Purpose.OTHER, of) as driver, driver.transaction():
             yield driver
 
     @contextlib.asynccontextmanager
-    async def _connection(self, purpose: Purpose) -> AsyncIterator[Driver]:
+    async def _connection(self, purpose: Purpose, of: Of) -> AsyncIterator[Driver]:
         """Gives a connection of a pool. One that is lost or left in the middle of a statement is not used again."""
         pool = self._pools[purpose]
         with translated():
             driver = await pool.take()
             try:
+                driver.name(of)
                 if self._lost:
                     await self._bury(driver)
                 yield driver
@@ -171,12 +174,12 @@ class Database:
 
     async def is_shared(self) -> bool:
         """Whether two connections were given the same session: then a pooler gives it to others in between."""
-        async with self.query() as one, self.query() as other:
+        async with self.query(of=EVERY) as one, self.query(of=EVERY) as other:
             return one.identity == other.identity
 
     async def condition(self) -> Condition:
         """The database's clock and whether what it commits is durable."""
-        async with self.transaction() as driver:
+        async with self.transaction(of=EVERY) as driver:
             (row,) = await driver.fetch(_CONDITION)
         weak = tuple(
             f"{name} = {row[name]}"

@@ -7,11 +7,11 @@ import operator
 import struct
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from server import timerange
 from server.events.event import ID_FIELDS, Event, id_of
-from server.store import binary, statements
+from server.store import binary, partitions, statements
 from server.store.database import Driver
 
 COLUMNS = (
@@ -104,7 +104,12 @@ async def append(driver: Driver, events: Sequence[tuple[int, Revision, Sequence[
     """Stores raw events of organizations under their revisions."""
     if len(_texts) > _MAX_TEXTS:
         _texts.clear()
-    await binary.copy(driver, "events", COLUMNS, itertools.chain.from_iterable(itertools.starmap(_rows, events)))
+    by_day: dict[date, list[tuple[int, Revision, Sequence[Event]]]] = {}
+    for one in events:
+        by_day.setdefault(one[1].at.date(), []).append(one)
+    for day, of_day in by_day.items():
+        rows = itertools.chain.from_iterable(itertools.starmap(_rows, of_day))
+        await binary.copy(driver, partitions.name_of(day), COLUMNS, rows)
 
 
 def _rows(organization_id: int, revision: Revision, events: Sequence[Event]) -> Iterator[bytes]:

@@ -24,8 +24,14 @@ class Partition:
         """Returns where the day ends."""
         return datetime.combine(self.day + timedelta(days=1), datetime.min.time(), UTC)
 
+    @property
+    def condition(self) -> str:
+        """Returns SQL that holds for its events, of which policies of events let through what is to be seen."""
+        return f"received_at >= '{self.day.isoformat()} 00:00+00' AND received_at < '{self.end.isoformat()}'"
 
-def _name(day: date) -> str:
+
+def name_of(day: date) -> str:
+    """Returns the name of the partition of a day. COPY, which a table with policies does not take, goes there."""
     return f"events_{day:%Y%m%d}"
 
 
@@ -52,20 +58,16 @@ async def ensure(driver: Driver, today: date, days: int = DAYS_AHEAD) -> int:
     existing = {partition.day for partition in await listed(driver)}
     missing = [day for day in (today + timedelta(days=offset) for offset in range(-1, days + 1)) if day not in existing]
     for day in missing:
-        name, following = _name(day), day + timedelta(days=1)
-        await driver.execute(f"CREATE TABLE {name} (LIKE events INCLUDING ALL)")
-        await driver.execute(
-            f"ALTER TABLE events ATTACH PARTITION {name}"
-            f" FOR VALUES FROM ('{day.isoformat()} 00:00+00') TO ('{following.isoformat()} 00:00+00')"
-        )
+        await driver.execute("SELECT tallywire_add_partition($1)", day)
     return len(missing)
 
 
 async def organizations(driver: Driver, partition: Partition) -> list[int]:
     """The organizations that have events in a partition, found by hopping through the index."""
     rows = await driver.fetch(
-        f"WITH RECURSIVE hop AS (SELECT min(organization_id) AS id FROM {partition.name} UNION ALL"  # noqa: S608
-        f" SELECT (SELECT min(organization_id) FROM {partition.name} WHERE organization_id > hop.id) FROM hop"
+        f"WITH RECURSIVE hop AS (SELECT min(organization_id) AS id FROM events WHERE {partition.condition}"  # noqa: S608
+        f" UNION ALL SELECT (SELECT min(organization_id) FROM events WHERE {partition.condition}"
+        " AND organization_id > hop.id) FROM hop"
         " WHERE hop.id IS NOT NULL) SELECT id FROM hop WHERE id IS NOT NULL"
     )
     return [row["id"] for row in rows]
@@ -74,8 +76,8 @@ async def organizations(driver: Driver, partition: Partition) -> list[int]:
 async def last_bucket(driver: Driver, partition: Partition, organization_id: int) -> int | None:
     """The latest quarter hour in which one of the organization's events in a partition occurred; None without any."""
     latest: datetime | None = await driver.fetchval(
-        f"SELECT max(occurred_at) FROM {partition.name}"  # noqa: S608 - a partition's name is made of its day
-        " WHERE organization_id = $1 AND occurred_at > '-infinity'",
+        f"SELECT max(occurred_at) FROM events WHERE {partition.condition}"  # noqa: S608 - made of its day
+        " AND organization_id = $1 AND occurred_at > '-infinity'",
         organization_id,
     )
     return None if latest is None else timerange.floor_bucket(latest)
@@ -84,8 +86,8 @@ async def last_bucket(driver: Driver, partition: Partition, organization_id: int
 async def remove_events(driver: Driver, partition: Partition, organization_id: int, limit: int) -> int:
     """Removes that many of the organization's events from a partition, and returns how many there were."""
     removed = await driver.execute(
-        f"DELETE FROM {partition.name} WHERE ctid = ANY(ARRAY("  # noqa: S608 - a partition's name is made of its day
-        f"SELECT ctid FROM {partition.name} WHERE organization_id = $1 LIMIT $2))",
+        f"DELETE FROM events WHERE {partition.condition} AND ctid = ANY(ARRAY("  # noqa: S608 - made of its day
+        f"SELECT ctid FROM events WHERE {partition.condition} AND organization_id = $1 LIMIT $2))",
         organization_id,
         limit,
     )
@@ -98,4 +100,4 @@ async def drop(driver: Driver, partition: Partition) -> None:
     It locks all of events, so that everybody queues behind it: it waits for less than anybody would notice.
     """
     await driver.execute("SET LOCAL lock_timeout = '100ms'")
-    await driver.execute(f"DROP TABLE IF EXISTS {partition.name}")
+    await driver.execute("SELECT tallywire_drop_partition($1)", partition.day)

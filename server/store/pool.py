@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 
 from server import errors
+from server.store import isolation
+from server.store.isolation import Of
 from server.store.patience import Patience
 
 
@@ -20,10 +23,41 @@ class Identity:
 
 
 class Driver(asyncpg.Connection):
-    """The driver's own connection, which knows the identity of its session."""
+    """The driver's own connection, which knows the identity of its session, and for which organizations it is.
 
-    __slots__ = ("identity",)
+    That goes to PostgreSQL with BEGIN, and so costs nothing; a statement outside of any transaction is preceded by
+    another one where the last one there was for other organizations.
+    """
+
+    __slots__ = ("_named", "_wanted", "identity")
     identity: Identity
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._named = self._wanted = isolation.NOBODY
+
+    def name(self, of: Of) -> None:
+        """Says which organizations everything that follows is about."""
+        self._wanted = isolation.value(of)
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        """Executes a statement. That which begins a transaction says for which organizations it is."""
+        if not self.is_in_transaction():
+            if query.startswith("BEGIN"):
+                query = f"{query} SET LOCAL {isolation.SETTING} = '{self._wanted}'"
+            else:
+                await self._say()
+        return await super().execute(query, *args, timeout=timeout)
+
+    async def _execute(self, *given: Any, **named: Any) -> Any:
+        """Is where the driver passes by with whatever has parameters or returns rows."""
+        await self._say()
+        return await super()._execute(*given, **named)  # type: ignore[misc]  # the stubs do not know it
+
+    async def _say(self) -> None:
+        if self._named != self._wanted and not self.is_in_transaction():
+            await super().execute(f"SET {isolation.SETTING} = '{self._wanted}'")
+            self._named = self._wanted
 
 
 class Pool:

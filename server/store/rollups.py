@@ -102,7 +102,7 @@ _DELTA = struct.Struct("!iiihiqiq")
 
 async def append(driver: Driver, changes: Iterable[tuple[int, Revision, Encoded]]) -> None:
     """Appends figures of organizations as deltas: no row is shared, so nobody waits."""
-    await binary.copy(driver, "deltas", _DELTA_COLUMNS, chain.from_iterable(starmap(_deltas, changes)))
+    await binary.copy(driver, "deltas_rows", _DELTA_COLUMNS, chain.from_iterable(starmap(_deltas, changes)))
 
 
 _DELTA_COLUMNS = ("organization_id", "dimension", "value", "bucket", "slot", "revision", "created_at", *_DELTA_FIGURES)

@@ -8,6 +8,7 @@ import pathlib
 
 from server.store import deployment
 from server.store.database import Database
+from server.store.isolation import EVERY
 
 FOLDER = pathlib.Path(__file__).parent / "migrations"
 
@@ -19,7 +20,7 @@ def expected() -> str:
 
 async def current(database: Database) -> deployment.Deployment | None:
     """The database's schema and what may run on it; None where it has never been migrated."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         return await deployment.look(driver)
 
 

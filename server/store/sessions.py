@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from server.store import address
+from server.store.isolation import EVERY, Of
 from server.store.pool import Driver, Identity
 
 RECYCLE_SECONDS = 1800  # the age at which a connection is replaced
@@ -16,11 +17,14 @@ _CONNECT_SECONDS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionKind:
-    """What sessions are for. timeout is the longest that a command may take, in seconds; None: no limit."""
+    """What sessions are for. timeout is the longest that a command may take, in seconds; None: no limit. of is for whom
+    they are unless they are told otherwise.
+    """
 
     application_name: str
     settings: Mapping[str, str]
     timeout: int | None
+    of: Of = ()
 
     def options(self) -> dict[str, Any]:
         """What the driver is told beside the address."""
@@ -65,7 +69,7 @@ PROJECTING = SessionKind(application_name="tallywire projecting", settings=_QUER
 OTHER = SessionKind(application_name="tallywire", settings=_SETTINGS, timeout=120)
 # One of its sessions holds the turn to migrate, in a transaction that waits for the other and for its turn.
 _MIGRATION_SETTINGS = {**_SETTINGS, "idle_in_transaction_session_timeout": "0", "lock_timeout": "0"}
-MIGRATION = SessionKind(application_name="tallywire migration", settings=_MIGRATION_SETTINGS, timeout=None)
+MIGRATION = SessionKind(application_name="tallywire migration", settings=_MIGRATION_SETTINGS, timeout=None, of=EVERY)
 
 
 async def _open(dsn: str, kind: SessionKind) -> Driver:
@@ -81,6 +85,7 @@ async def _open(dsn: str, kind: SessionKind) -> Driver:
         session.terminate()
         raise
     session.identity = Identity(pid=found[0], began=found[1])
+    session.name(kind.of)
     return session
 
 

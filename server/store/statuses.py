@@ -21,19 +21,15 @@ class StatusChange:
 
 async def append(driver: Driver, events: Iterable[tuple[int, Event]]) -> None:
     """Stores status changes of agents of organizations."""
-    await driver.copy_records_to_table(
-        "agent_statuses",
-        columns=["organization_id", "agent_id", "occurred_at", "event_key", "status"],
-        records=[
-            (
-                organization_id,
-                event.agent_id,
-                timerange.EPOCH + timedelta(microseconds=event.occurred_at),
-                event.event_key,
-                event.detail["status"],
-            )
-            for organization_id, event in events
-        ],
+    given = list(events)
+    await driver.execute(
+        "INSERT INTO agent_statuses (organization_id, agent_id, occurred_at, event_key, status)"
+        " SELECT * FROM unnest($1::integer[], $2::text[], $3::timestamptz[], $4::bytea[], $5::smallint[])",
+        [organization_id for organization_id, _ in given],
+        [event.agent_id for _, event in given],
+        [timerange.EPOCH + timedelta(microseconds=event.occurred_at) for _, event in given],
+        [event.event_key for _, event in given],
+        [event.detail["status"] for _, event in given],
     )
 
 

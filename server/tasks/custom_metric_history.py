@@ -17,6 +17,7 @@ from server.rollups import windows
 from server.store import custom_metrics as stored
 from server.store import erased_users, organizations, rollups
 from server.store.database import Database, Driver, is_locked_out
+from server.store.isolation import EVERY
 from server.tasks.kinds import UNFINISHED, Result, Work
 from server.timerange import Span
 
@@ -40,7 +41,7 @@ class CustomMetricHistory:
 
     async def settle(self, work: Work) -> Result:
         """Settles metrics of one organization for a limited time, and goes on with any as long as that gets it on."""
-        async with work.database.transaction() as driver:
+        async with work.database.transaction(of=EVERY) as driver:
             waiting = await stored.unsettled(driver)
         if not waiting:
             return {UNFINISHED: False}
@@ -54,7 +55,7 @@ class CustomMetricHistory:
         until, has_counted = time.monotonic() + _TURN_SECONDS, False
         while time.monotonic() < until:
             try:
-                async with work.database.transaction() as driver:
+                async with work.database.transaction(of=organization_id) as driver:
                     counted = await _count_window(driver, organization_id)
             except errors.StorageUnavailable as error:
                 if not is_locked_out(error):  # as by a step of the projection that takes long
@@ -121,7 +122,7 @@ async def _remove(database: Database, organization_id: int) -> bool:
     """Removes what deleted metrics have left, while nobody folds it, and returns whether there was any."""
     has_removed = False
     while True:
-        async with database.transaction() as driver:
+        async with database.transaction(of=organization_id) as driver:
             numbers = await stored.remnants(driver, organization_id)
             if not numbers or await rollups.lock_fold(driver, organization_id) is None:
                 return has_removed

@@ -19,6 +19,7 @@ from server import errors, failpoints, telemetry
 from server.store import claims
 from server.store.claims import Claim
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.store.tasks import FailedTask, TaskState
 from server.tasks.kinds import UNFINISHED, Kind, Kinds, Result, Work
 
@@ -104,7 +105,7 @@ class Executions:
             return
         try:
             # On a link that is silent a statement has no end, and leases are over long before its connection is cut.
-            async with asyncio.timeout(self._beat), self._database.transaction() as driver:
+            async with asyncio.timeout(self._beat), self._database.transaction(of=EVERY) as driver:
                 held = await claims.renew(driver, [(one.claim, one.work.progress) for one in underway], self._lease)
         except (errors.StorageUnavailable, TimeoutError):
             held = None
@@ -216,7 +217,7 @@ class Executions:
         deadline = time.monotonic() + self._lease.total_seconds()
         while True:
             try:
-                async with self._database.transaction() as driver:
+                async with self._database.transaction(of=EVERY) as driver:
                     return await record(driver)
             except errors.StorageUnavailable:
                 if time.monotonic() > deadline:

@@ -12,6 +12,7 @@ from server.rollups.member_numbers import Limits
 from server.rollups.recount import Recount, Recounted
 from server.store import pairs, rollups
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tasks.kinds import UNFINISHED, Result, Work
 
 _REMOVED_AT_ONCE = 5_000
@@ -29,7 +30,7 @@ class PairFigures:
 
     async def settle(self, work: Work) -> Result:
         """Settles pairs of one organization for a limited time, and goes on with any as long as that gets it on."""
-        async with work.database.transaction() as driver:
+        async with work.database.transaction(of=EVERY) as driver:
             waiting = await pairs.unsettled(driver, [one.number for one in dimensions.TABLE.pairs.values()])
         if not waiting:
             return {UNFINISHED: False}
@@ -40,7 +41,7 @@ class PairFigures:
 
     async def _count(self, work: Work, organization_id: int) -> bool:
         """Counts what came before, window by window, and returns whether there was any."""
-        async with work.database.transaction() as driver:
+        async with work.database.transaction(of=organization_id) as driver:
             some = await pairs.to_count(driver, organization_id)
         if not some:
             return False
@@ -55,7 +56,7 @@ class PairFigures:
         start, total = min(one.counted_until for one in some), Recounted()
         while True:
             following, total = await recount.window(start, total)
-            async with work.database.transaction() as driver:
+            async with work.database.transaction(of=organization_id) as driver:
                 is_declared = await pairs.note_counted(driver, organization_id, some, following)
             self.on_commit(organization_id)
             work.report(total.covered, f"organization {organization_id}: {total.corrected:,} cells added")
@@ -68,7 +69,7 @@ async def _remove(database: Database, organization_id: int) -> bool:
     """Removes figures by pairs that were taken back, while nobody folds them, and returns whether there were any."""
     has_removed = False
     while True:
-        async with database.transaction() as driver:
+        async with database.transaction(of=organization_id) as driver:
             numbers = await pairs.remnants(driver, organization_id)
             if not numbers or await rollups.lock_fold(driver, organization_id) is None:
                 return has_removed

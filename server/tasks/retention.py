@@ -27,6 +27,7 @@ from server.store import (
 )
 from server.store import partitions as stored_partitions
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.store.partitions import Partition
 from server.store.tasks import SERVICE, TaskState
 from server.tasks.kinds import UNFINISHED, Result
@@ -59,7 +60,7 @@ _log = structlog.get_logger(__name__)
 
 async def partitions(database: Database, now: datetime, last: Result) -> Result:
     """Makes the partitions of the days ahead."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         made = await stored_partitions.ensure(driver, now.date())
     return {"made": made}
 
@@ -67,7 +68,7 @@ async def partitions(database: Database, now: datetime, last: Result) -> Result:
 async def event_retention(database: Database, now: datetime, last: Result) -> Result:
     """Removes the raw events that their organizations no longer keep. Rollups, deltas and conversations stay."""
     deadline = time.monotonic() + _RUN_SECONDS
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         tenants = {one.organization_id: one for one in await organizations.listed(driver)}
         days = await stored_partitions.listed(driver)
     await _give_up_history(database, list(tenants.values()), now)
@@ -90,7 +91,7 @@ async def _owners(
     database: Database, partition: Partition, tenants: Mapping[int, Organization], now: datetime
 ) -> tuple[list[int], list[int]]:
     """The organizations with events in a partition: those that no longer keep them, and the others."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         present = await stored_partitions.organizations(driver, partition)
         expired = [one for one in present if one in tenants and is_expired(tenants[one], partition, now)]
         expired = await _unneeded(driver, expired, partition.end)
@@ -120,7 +121,7 @@ async def _give_up_raw(database: Database, partition: Partition, expired: Sequen
     """
     given_up = []
     for organization_id in expired:
-        async with database.transaction() as driver:
+        async with database.transaction(of=organization_id) as driver:
             await organizations.hold(driver, organization_id)  # nobody corrects an event meanwhile
             if await replaced_events.is_pending(driver, organization_id, list(PROJECTIONS)):
                 continue
@@ -141,7 +142,7 @@ async def _give_up_history(database: Database, tenants: Sequence[Organization], 
         if days is None:
             continue
         organization_id, end = tenant.organization_id, _midnight((now - timedelta(days=days)).date())
-        async with database.transaction() as driver:
+        async with database.transaction(of=organization_id) as driver:
             if not await replaced_events.has_before(driver, organization_id, end):
                 continue
             await organizations.hold(driver, organization_id)  # as above
@@ -168,7 +169,7 @@ async def _remove(database: Database, partition: Partition, organization_id: int
     """Removes an organization's events from a partition, portion by portion, until none is left or time is up."""
     total = 0
     while time.monotonic() < deadline:
-        async with database.transaction() as driver:
+        async with database.transaction(of=organization_id) as driver:
             removed = await stored_partitions.remove_events(driver, partition, organization_id, PORTION_EVENTS)
         total += removed
         if removed < PORTION_EVENTS:
@@ -180,7 +181,7 @@ async def _drop(database: Database, partition: Partition) -> bool:
     """Drops a partition in a moment when nobody uses events; where there is none, the next run tries again."""
     for _ in range(_DROP_ATTEMPTS):
         try:
-            async with database.transaction() as driver:
+            async with database.transaction(of=EVERY) as driver:
                 await stored_partitions.drop(driver, partition)
         except errors.StorageUnavailable:
             await asyncio.sleep(0.2)
@@ -197,7 +198,7 @@ async def _drop(database: Database, partition: Partition) -> bool:
 async def key_retention(database: Database, now: datetime, last: Result) -> Result:
     """Removes the keys of events that are so old that ingest refuses them. Goes on where the last run ended."""
     deadline = time.monotonic() + _RUN_SECONDS
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         tenants = await organizations.listed(driver)
     cursor = last.get("cursor")
     first_id, first_key = cursor if isinstance(cursor, list) else (0, "")
@@ -211,7 +212,7 @@ async def key_retention(database: Database, now: datetime, last: Result) -> Resu
         while key is not None:
             if time.monotonic() > deadline:
                 return {"removed": removed, "cursor": [tenant.organization_id, key.hex()], UNFINISHED: True}
-            async with database.transaction() as driver:
+            async with database.transaction(of=tenant.organization_id) as driver:
                 portion = await events.remove_keys(driver, tenant.organization_id, key, PORTION_KEYS, before)
             removed += portion.removed
             key = portion.next_key
@@ -221,7 +222,7 @@ async def key_retention(database: Database, now: datetime, last: Result) -> Resu
 async def update_retention(database: Database, now: datetime, last: Result, *, window: timedelta) -> Result:
     """Removes the updates that no subscriber can resume after any more, oldest first."""
     deadline = time.monotonic() + _RUN_SECONDS
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         tenants = await organizations.listed(driver)
     removed = 0
     for tenant in tenants:
@@ -229,7 +230,7 @@ async def update_retention(database: Database, now: datetime, last: Result, *, w
         while portion >= PORTION_UPDATES:
             if time.monotonic() > deadline:
                 return {"removed": removed, UNFINISHED: True}
-            async with database.transaction() as driver:
+            async with database.transaction(of=tenant.organization_id) as driver:
                 portion = await updates.remove_before(driver, tenant.organization_id, now - window, PORTION_UPDATES)
             removed += portion
     return {"removed": removed}
@@ -238,7 +239,7 @@ async def update_retention(database: Database, now: datetime, last: Result, *, w
 async def audit_trail_retention(database: Database, now: datetime, last: Result) -> Result:
     """Removes the entries of audit trails that are no longer kept; those of the service are kept as long as any."""
     deadline = time.monotonic() + _RUN_SECONDS
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         days = {one.organization_id: one.settings.audit_retention_days for one in await organizations.listed(driver)}
     removed = 0
     for organization_id, kept in {SERVICE: max(days.values(), default=_SERVICE_TRAIL_DAYS), **days}.items():
@@ -246,7 +247,7 @@ async def audit_trail_retention(database: Database, now: datetime, last: Result)
         while portion == PORTION_ENTRIES:
             if time.monotonic() > deadline:
                 return {"removed": removed, UNFINISHED: True}
-            async with database.transaction() as driver:
+            async with database.transaction(of=organization_id) as driver:
                 instant = now - timedelta(days=kept)
                 portion = await audit_trail.remove_before(driver, organization_id, instant, PORTION_ENTRIES)
             removed += portion
@@ -260,7 +261,7 @@ async def slot_retention(database: Database, now: datetime, last: Result) -> Res
     while portion == PORTION_SLOTS:
         if time.monotonic() > deadline:
             return {"removed": removed, UNFINISHED: True}
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             portion = await slots.remove_before(driver, now - _SLOTS_KEPT, PORTION_SLOTS)
         removed += portion
     return {"removed": removed}
@@ -269,7 +270,7 @@ async def slot_retention(database: Database, now: datetime, last: Result) -> Res
 async def projection_retention(database: Database, now: datetime, last: Result) -> Result:
     """Removes rows of projections that a rebuild has replaced, where it was ended before it had removed them."""
     deadline = time.monotonic() + _RUN_SECONDS
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         rebuilt = await projections.rebuilt(driver, list(PROJECTIONS))
     removed = 0
     for name, valid, latest in random.sample(rebuilt, len(rebuilt)):  # so that all have their turns
@@ -277,7 +278,8 @@ async def projection_retention(database: Database, now: datetime, last: Result) 
         while portion:
             if time.monotonic() > deadline:
                 return {"removed": removed, UNFINISHED: removed > 0}
-            async with database.projecting() as driver:  # where tables are read by their indexes alone
+            # Where tables are read by their indexes alone.
+            async with database.projecting(of=valid.organization_id) as driver:
                 portion = await PROJECTIONS[name].remove_others(driver, valid, latest, PORTION_ROWS)
             removed += portion
     return {"removed": removed}
@@ -292,7 +294,7 @@ async def task_retention(database: Database, now: datetime, last: Result) -> Res
         while portion == PORTION_TASKS:
             if time.monotonic() > deadline:
                 return {"removed": removed, UNFINISHED: True}
-            async with database.transaction() as driver:
+            async with database.transaction(of=EVERY) as driver:
                 portion = await tasks.remove_ended(driver, state, kept, PORTION_TASKS)
             removed += portion
     return {"removed": removed}

@@ -20,7 +20,7 @@ async def hourly(work: Work) -> Result:
 
 async def daily(work: Work) -> Result:
     """Folds, widens and verifies the last full day, in the organization's time zone, before the task's period."""
-    async with work.database.transaction() as driver:
+    async with work.database.transaction(of=work.organization_id) as driver:
         name = await organizations.time_zone(driver, work.organization_id)
     if name is None:
         raise TaskError(f"there is no organization {work.organization_id}")

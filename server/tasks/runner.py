@@ -18,6 +18,7 @@ from server.store import claims, tasks
 from server.store import schedules as stored_schedules
 from server.store.claims import Claim
 from server.store.database import Database, is_locked_out
+from server.store.isolation import EVERY
 from server.store.tasks import SERVICE, NewTask, TaskState
 from server.tasks import schedules
 from server.tasks.execution import LEASE, Executions
@@ -99,14 +100,14 @@ class Runner:
 
     async def look(self) -> int:
         """Claims and begins as much of what is due as there is room for, and returns how much."""
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=EVERY) as driver:
             expired = await claims.expire(driver)
             await self._kinds.on_failed(driver, expired.failed)
             due = await claims.due(driver, [name for name in self._kinds.names if self._room(self._kinds[name])])
         begun = 0
         for kind in sorted((self._kinds[name] for name in due), key=lambda kind: -kind.priority):
             if room := self._room(kind):
-                async with self._database.transaction() as driver:
+                async with self._database.transaction(of=EVERY) as driver:
                     claimed = await claims.claim(driver, kind.limits, self._owner, self._lease, room)
                 for claim in claimed:
                     self.executions.start(claim)
@@ -117,7 +118,7 @@ class Runner:
         """Claims a new task that is to run here; None where the kind's concurrency leaves no room for it."""
         await self.introduce()
         new = NewTask(kind=kind.name, tries=kind.tries, priority=kind.priority, schedule=schedule)
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=EVERY) as driver:
             return await claims.begin(driver, kind.limits, new, self._owner, self._lease)
 
     async def finish(self, claim: Claim) -> Result | None:
@@ -135,14 +136,14 @@ class Runner:
         """Leaves tasks a moment to end, and hands the others back to the queue."""
         await self.executions.stop()
         try:
-            async with self._database.transaction() as driver:
+            async with self._database.transaction(of=EVERY) as driver:
                 await claims.hand_back(driver, self._owner)
         except errors.StorageUnavailable as error:
             _log.warning("what was not ended waits until its lease runs out", error=str(error))
 
     async def publish_once(self) -> None:
         """Shows Prometheus what is queued, running and dead, and what the last runs of schedules have returned."""
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=EVERY) as driver:
             backlog = {(one.kind, one.state): one for one in await tasks.backlog(driver)}
             runs = await stored_schedules.listed(driver, organization_id=SERVICE)
         for name in self._kinds.names:
@@ -163,7 +164,7 @@ class Runner:
 
     async def introduce(self) -> None:
         """Makes the kinds known to the database."""
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=EVERY) as driver:
             await claims.know(driver, {name: max(1, self._kinds[name].rate) for name in self._kinds.names})
 
     async def _refresh(self) -> int:

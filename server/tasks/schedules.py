@@ -14,6 +14,7 @@ from server import errors, log_throttle, timerange
 from server.store import schedules as stored
 from server.store import tasks
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.store.schedules import CatchUp, DueSchedule, Outdated, ScheduleKey
 from server.store.tasks import NewTask
 from server.tasks import cron
@@ -51,7 +52,7 @@ async def refresh(database: Database, kinds: Kinds) -> int:
     """Makes the schedules what their definitions say, those of new organizations included, and returns how many were
     not. A schedule that is new, or changed, is due at the next instant that it names.
     """
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         outdated = await stored.outdated(driver, [one.definition for one in kinds.schedules])
         for one in outdated:
             key = ScheduleKey(name=one.definition.name, organization_id=one.organization_id)
@@ -77,7 +78,7 @@ async def run_due(database: Database, kinds: Kinds) -> int:
     total = 0
     due: list[DueSchedule] | None = None
     while due is None or len(due) == _BATCH:
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             due = await stored.due(
                 driver, names, kinds.names, _BATCH, undefined=undefined, after=due[-1] if due else None
             )

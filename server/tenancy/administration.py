@@ -22,6 +22,7 @@ from server.store import calendars, organizations
 from server.store import pairs as stored_pairs
 from server.store.bi import logins
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.organizations import AskedFor
 from server.tenancy import audit_trail
 
@@ -42,7 +43,7 @@ async def create_organization(
     if not name or len(name) > 100 or not name.isprintable():
         raise InvalidOrganizationName
     chosen = settings.checked()
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         organization_id = await organizations.create(driver, name, chosen, asked)
         if organization_id is not None:
             await stored_pairs.begin(driver, organization_id, pairs.numbers(chosen.pairs))
@@ -55,7 +56,7 @@ async def create_organization(
 
 async def organization(database: Database, name: str) -> Organization:
     """Returns the organization of that name; raises OrganizationNotFound."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         found = await organizations.by_name(driver, name)
     if found is None:
         raise OrganizationNotFound(name)
@@ -68,7 +69,7 @@ async def set_state(database: Database, name: str, state: OrganizationState, *, 
 
     Raises OrganizationRevoked if the organization was revoked before.
     """
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         before = await organizations.held_by_name(driver, name)
         if before is None or not await organizations.set_state(driver, name, state):
             raise OrganizationRevoked(name)
@@ -110,7 +111,7 @@ async def change_settings(
     Raises InvalidSetting, OrganizationNotFound, and ValueError for a setting that cannot be changed.
     """
     changes = organization_settings.checked_changes(chosen)
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         before = await organizations.held_by_name(driver, name)
         if before is None:
             raise OrganizationNotFound(name)

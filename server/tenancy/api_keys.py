@@ -14,6 +14,7 @@ from server.organizations.errors import InvalidKey, KeyNotFound, ScopesMissing
 from server.organizations.restriction import Restriction
 from server.store import organizations
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.tenancy import administration, audit_trail
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Scope
@@ -125,7 +126,7 @@ async def rotate_key(
     """Makes a key that may do what another one may, which ends then, with the sessions that come from it. Raises
     KeyNotFound for a key that is not there, or has ended.
     """
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         before = await organizations.held_key(driver, key_id)
         if before is None:
             raise KeyNotFound(key_id)
@@ -155,7 +156,7 @@ async def succeed(
 
 async def revoke_key(database: Database, key_id: str, *, by: Actor = UNNAMED_OPERATOR) -> None:
     """Revokes a key for good; servers refuse it within 10 seconds. Raises KeyNotFound."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         found = await end(driver, key_id, by=by)
     if not found:
         raise KeyNotFound(key_id)

@@ -87,7 +87,7 @@ async def verify(database: Database, organization_id: int, noted: tuple[int, byt
         if len(findings) < _MOST_FAULTS:
             findings.append(ChainFinding(number=number, fault=fault))
 
-    async with database.snapshot(Purpose.OTHER) as driver:
+    async with database.snapshot(Purpose.OTHER, of=organization_id) as driver:
         chain = await stored.chain(driver, organization_id)
         if chain is None:
             chain = Chain(number=0, hash=FIRST_HASH, removed_number=0, removed_hash=FIRST_HASH)

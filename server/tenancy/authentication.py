@@ -22,6 +22,7 @@ from server.organizations.audit_trail import Actor, ActorKind
 from server.organizations.organization import Organization, OrganizationState
 from server.store import organizations, sign_ins
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import api_keys, embed_tokens, identity_tokens, operator_keys
 from server.tenancy.access_notes import AccessNotes
 from server.tenancy.embed_tokens import EmbedTokens
@@ -221,7 +222,7 @@ class Authenticator:
         known.key = dataclasses.replace(known.key, idle_until=until)
         known.principal = dataclasses.replace(principal, idle_until=until)
         with contextlib.suppress(errors.StorageUnavailable):  # it is tried again after the next look-up
-            async with self._database.transaction() as driver:
+            async with self._database.transaction(of=principal.organization_id) as driver:
                 await sign_ins.stay_awake(driver, known.key.key_id, until)
         return known.principal
 
@@ -232,7 +233,7 @@ class Authenticator:
             return
         known.key = dataclasses.replace(known.key, last_used_at=now)
         with contextlib.suppress(errors.StorageUnavailable):  # it is tried again after the next look-up
-            async with self._database.transaction() as driver:
+            async with self._database.transaction(of=known.key.organization_id) as driver:
                 await organizations.note_use(driver, known.key.key_id, now)
 
     def _awake_until(self, key: ApiKey) -> datetime | None:
@@ -249,7 +250,7 @@ class Authenticator:
             before, secret_hmac=self._hashes.key_hash(credential), pepper_id=self._hashes.pepper_id
         )
         with contextlib.suppress(errors.StorageUnavailable):  # it is tried again after the next look-up
-            async with self._database.transaction() as driver:
+            async with self._database.transaction(of=known.key.organization_id) as driver:
                 await organizations.renew_key_hash(driver, known.key, instead_of=before.pepper_id)
 
     async def _current_soon(self, key_id: str) -> _Known | None:
@@ -276,7 +277,7 @@ class Authenticator:
     async def _look_up(self, key_ids: Sequence[str]) -> dict[str, _Known]:
         """Reads keys from the database, and remembers what was found for each."""
         until = time.monotonic() + _FRESH_SECONDS
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=EVERY) as driver:
             found = await organizations.keys_with_organizations(driver, key_ids)
             held = {} if self._identities is None else await self._identities.holders(driver, found)
         known = {

@@ -10,6 +10,7 @@ from server.store import organizations
 from server.store.bi import logins, schema
 from server.store.bi.logins import BiLogin
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import audit_trail
 
 
@@ -19,7 +20,7 @@ async def give(database: Database, name: str, *, by: Actor = UNNAMED_OPERATOR) -
     Raises OrganizationNotFound, OrganizationRevoked, and SetupError if the service's role may not make logins.
     """
     await schema.in_turns(database, logins.prepare)
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         found = await organizations.held_by_name(driver, name)
         if found is None:
             raise OrganizationNotFound(name)
@@ -29,7 +30,7 @@ async def give(database: Database, name: str, *, by: Actor = UNNAMED_OPERATOR) -
         action = "bi_login.created" if made.is_new else "bi_login.rotated"
         await audit_trail.record(driver, found.organization_id, Entry(actor=by, action=action, subject=made.role))
     if not made.is_new:
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             await organizations.held_by_name(driver, name)  # one command at a time
             await logins.reopen(driver, made)
     return made
@@ -40,7 +41,7 @@ async def take(database: Database, name: str, *, by: Actor = UNNAMED_OPERATOR) -
 
     Raises OrganizationNotFound.
     """
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         found = await organizations.held_by_name(driver, name)
         if found is None:
             raise OrganizationNotFound(name)

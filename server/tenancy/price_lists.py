@@ -22,7 +22,7 @@ async def set_price(database: Database, organization: str, price: ModelPrice, *,
     """
     _check(price)
     found = await administration.organization(database, organization)
-    async with database.transaction() as driver:
+    async with database.transaction(of=found.organization_id) as driver:
         before = await model_prices.entry(driver, found.organization_id, price.model, price.effective_from)
         await model_prices.put(driver, found.organization_id, price)
         if before != price:
@@ -39,7 +39,7 @@ async def set_price(database: Database, organization: str, price: ModelPrice, *,
 async def prices(database: Database, organization: str) -> Sequence[ModelPrice]:
     """Returns the price list of an organization, by model and day; raises OrganizationNotFound."""
     found = await administration.organization(database, organization)
-    async with database.transaction() as driver:
+    async with database.transaction(of=found.organization_id) as driver:
         return await model_prices.listed(driver, found.organization_id)
 
 
@@ -48,7 +48,7 @@ async def remove_price(
 ) -> None:
     """Removes an entry: the one before it holds on. Raises PriceNotFound and OrganizationNotFound."""
     found = await administration.organization(database, organization)
-    async with database.transaction() as driver:
+    async with database.transaction(of=found.organization_id) as driver:
         before = await model_prices.entry(driver, found.organization_id, model, effective_from)
         if before is None:
             raise PriceNotFound(model, effective_from)

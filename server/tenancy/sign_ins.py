@@ -80,7 +80,7 @@ class SignIns:
 
     async def _sign_in(self, principal: Principal, chosen: Collection[Scope], by: Actor) -> SignedIn | None:
         """Makes a session. The parent is held first, as those who revoke it do: nobody waits for each other."""
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=principal.organization_id) as driver:
             if principal.identity is not None:
                 key, secret = await self._add_of_identity(driver, principal, principal.identity, chosen)
             else:
@@ -116,7 +116,7 @@ class SignIns:
         """Ends the session of the caller; whoever has no session keeps what it has."""
         if principal.kind is not CallerKind.SESSION:
             return
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=principal.organization_id) as driver:
             found = await organizations.revoke_key(driver, principal.key_id)
             if found is not None and found.is_new:
                 entry = Entry(actor=by, action="session.ended", subject=principal.key_id)
@@ -131,7 +131,7 @@ class SignIns:
         if subject and not principal.may(Scope.ADMIN):
             raise missing(Scope.ADMIN, "subject")
         chosen = _chosen(principal, scopes)
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=principal.organization_id) as driver:
             owner = NAMED + subject if subject else ""
             key, secret = await self._add(driver, principal, KeyKind.CODE, chosen, owner)
             if key is None:
@@ -249,7 +249,7 @@ async def first_code(database: Database, hashes: KeyedHashes, organization_name:
     it has none. Raises OrganizationNotFound.
     """
     owner = await administration.organization(database, organization_name)
-    async with database.transaction() as driver:
+    async with database.transaction(of=owner.organization_id) as driver:
         known = await organizations.keys(driver, owner.organization_id)
         now = (await stored.facts(driver, owner.organization_id)).now
     good = [

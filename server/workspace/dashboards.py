@@ -32,17 +32,17 @@ class SavedDashboards:
 
     async def listed(self, principal: Principal) -> Sequence[KeptDashboard]:
         """Returns all dashboards that the caller may see, without their contents, by title."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             return await stored.dashboards(driver, principal.organization_id, principal.subject)
 
     async def get(self, principal: Principal, dashboard_id: str, version: int | None = None) -> KeptDashboard:
         """Returns a dashboard, or an earlier version; refuses what the caller may not see."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             return await _found(driver, principal, dashboard_id, version)
 
     async def versions(self, principal: Principal, dashboard_id: str) -> Sequence[KeptDashboard]:
         """Returns the versions of a dashboard that the caller may see, newest first; refuses where there are none."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             found = await stored.versions(driver, principal.organization_id, principal.subject, dashboard_id)
         if not found:
             raise _not_found(dashboard_id)
@@ -51,13 +51,13 @@ class SavedDashboards:
     async def create(self, principal: Principal, draft: DashboardDraft, by: Actor) -> KeptDashboard:
         """Stores a new dashboard of the caller, and returns it."""
         _check_may_share(principal, draft.is_shared)
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             return await self._create(driver, principal, draft, by)
 
     async def duplicate(self, principal: Principal, dashboard_id: str, copy: Copy, by: Actor) -> KeptDashboard:
         """Stores a copy of a dashboard as a new one of the caller, and returns it."""
         _check_may_share(principal, copy.is_shared)
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             original = (await _found(driver, principal, dashboard_id)).version.draft
             draft = dataclasses.replace(original, title=copy.title or original.title, is_shared=copy.is_shared)
             return await self._create(driver, principal, draft, by)
@@ -80,7 +80,7 @@ class SavedDashboards:
         was changed since the version with this etag, unless that is empty.
         """
         organization_id = principal.organization_id
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             await stored.lock(driver, organization_id, "dashboards")
             before = await _found(driver, principal, dashboard_id)
             _check_may_share(principal, before.is_shared or draft.is_shared)
@@ -109,7 +109,7 @@ class SavedDashboards:
     async def delete(self, principal: Principal, dashboard_id: str, etag: str, by: Actor) -> None:
         """Deletes a dashboard; refuses as update does."""
         organization_id = principal.organization_id
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             await stored.lock(driver, organization_id, "dashboards")
             before = await _found(driver, principal, dashboard_id)
             _check_may_share(principal, before.is_shared)

@@ -20,13 +20,13 @@ class PreferenceChoices:
 
     async def get(self, principal: Principal) -> Preferences:
         """Returns what the caller's subject has chosen."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             return await stored.preferences(driver, principal.organization_id, principal.subject)
 
     async def change(self, principal: Principal, changes: Mapping[str, Any]) -> Preferences:
         """Changes some preferences, by name, and returns all."""
         organization_id, subject = principal.organization_id, principal.subject
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             await stored.lock(driver, organization_id, f"preferences of {subject}")
             before = await stored.preferences(driver, organization_id, subject)
             after = dataclasses.replace(before, **changes)

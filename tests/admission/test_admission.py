@@ -20,6 +20,7 @@ from server.admission.pressure import Pressure
 from server.organizations.settings import OrganizationSettings
 from server.settings import Settings
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import administration, authentication
 from tests.support import serving, waiting
 from tests.support.bad_inputs import outcome
@@ -182,7 +183,7 @@ async def test_calls_that_share_a_transaction_are_held_to_the_quota_one_by_one(
 async def test_a_quota_begins_anew_with_the_month(accounts: Accounts, database: Database) -> None:
     caller = await limited(accounts, monthly_events=10)
     await caller.track_all(batch_of(10))
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await driver.execute(
             "UPDATE revisions SET revised_at = revised_at - interval '32 days' WHERE organization_id = $1",
             caller.organization_id,

@@ -31,6 +31,7 @@ from server.query.answers import Period
 from server.query.queries import Queries
 from server.store import alert_rules, destinations, incidents
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import principal as principals
 from server.tenancy.limits import DefaultLimits
 
@@ -57,7 +58,7 @@ class Looking:
     async def rule(self, draft: RuleDraft, *, since: datetime) -> KeptRule:
         """Stores a rule as if it had been made at an instant."""
         rule_id = f"rule-{next(_numbers)}"
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             is_early = windows.is_early(draft, BUILT_IN)
             await alert_rules.add(driver, self.organization, rule_id, "somebody", draft, is_early=is_early)
             await driver.execute(
@@ -73,7 +74,7 @@ class Looking:
 
     async def kept(self, rule_id: str) -> KeptRule:
         """Returns a rule as it is now."""
-        async with self.database.query() as driver:
+        async with self.database.query(of=EVERY) as driver:
             found = await alert_rules.by_id(driver, self.organization, rule_id)
         assert found is not None
         return found
@@ -88,20 +89,20 @@ class Looking:
 
     async def incidents(self, rule: KeptRule) -> Sequence[KeptIncident]:
         """Returns the incidents of a rule, oldest first."""
-        async with self.database.query() as driver:
+        async with self.database.query(of=EVERY) as driver:
             wanted = WantedIncidents(rule_id=rule.rule_id)
             found = await incidents.listed(driver, self.organization, wanted, 1_000)
         return found[::-1]
 
     async def entries(self, incident: KeptIncident) -> list[tuple[str, str, bool, bool]]:
         """Returns what has happened to an incident: kinds, states, and whether restated and muted."""
-        async with self.database.query() as driver:
+        async with self.database.query(of=EVERY) as driver:
             found = await incidents.entries(driver, self.organization, incident.incident_id)
         return [(one.kind.value, one.state.value, one.is_restated, one.is_muted) for one in found]
 
     async def standing(self, rule: KeptRule, value: str = "") -> Any:
         """Returns how a value of a rule stands, and its last window."""
-        async with self.database.query() as driver:
+        async with self.database.query(of=EVERY) as driver:
             found = await alert_rules.standings(driver, self.organization, rule.rule_id)
         return next(one for one in found if one.value == value)
 
@@ -111,13 +112,13 @@ class Looking:
             name="pager", channel=Channel.WEBHOOK, url="https://127.0.0.1/hook", topics=(Topic.ALERT,)
         )
         destination_id = f"dst-{next(_numbers)}"
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             await destinations.add(driver, self.organization, destination_id, "somebody", draft, b"")
         return destination_id
 
     async def told(self) -> list[tuple[str, str]]:
         """Returns what was queued for destinations: kinds and titles, in order."""
-        async with self.database.query() as driver:
+        async with self.database.query(of=EVERY) as driver:
             rows = await driver.fetch(
                 "SELECT m.kind, m.title FROM deliveries d JOIN delivery_messages m USING (organization_id, message_id)"
                 " WHERE d.organization_id = $1 ORDER BY m.created_at, m.key",

@@ -10,6 +10,7 @@ from server.admission.query_slots import QuerySlots
 from server.app import Running
 from server.organizations.alerts import MOST_RULES, State
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy.principal import Scope
 from tallywire.v1 import alert_service_pb2 as pb
 from tests.support import alerting, serving
@@ -185,7 +186,7 @@ async def test_readers_look_and_editors_change(accounts: Accounts, editor: Calle
 
 async def test_the_number_of_rules_has_an_end(editor: Caller, database: Database) -> None:
     rule = await made(editor)
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await driver.execute(
             "INSERT INTO alert_rules SELECT (r).* FROM (SELECT jsonb_populate_record(a, jsonb_build_object('rule_id',"
             " 'copy_' || n)) AS r FROM alert_rules AS a, generate_series(2, $2::integer) AS n"

@@ -12,6 +12,7 @@ from server.app import Running
 from server.organizations.alerts import MOST_COMMENTS, State
 from server.realtime.subscription_limits import SubscriptionLimits
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tallywire.v1 import alert_service_pb2 as pb
 from tallywire.v1 import alert_service_pb2_grpc
 from tests.support import alerting, serving, waiting
@@ -78,7 +79,7 @@ async def test_an_incident_is_acknowledged_once_and_commented(
     assert await why(editor, "CommentIncident", {**of, "text": " "}) == ("REQUIRED_FIELD", "text")
     assert await why(editor, "CommentIncident", {**of, "text": "x" * 2_001}) == ("FIELD_TOO_LONG", "text")
     assert await why(editor, "AcknowledgeIncident", {**of, "comment": "\0"}) == ("NUL_CHARACTER", "comment")
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await driver.execute(
             "INSERT INTO incident_entries (organization_id, incident_id, number, kind, state, text, by, is_restated,"
             " is_muted) SELECT $1, $2, n, 'commented', 'alert', 'x', 'y', false, false"

@@ -18,6 +18,7 @@ from server.organizations.alerts import (
 )
 from server.store import alert_rules, incidents
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tests.alerts.looking import DAY, HOUR, MINUTE, Looking, above, days_ago, event, looking
 from tests.support import worlds
 
@@ -148,14 +149,14 @@ async def test_a_snoozed_rule_tells_when_the_time_is_over_and_reminds_until_some
     start = days_ago(1)
     draft = RuleDraft(name="few", metric="messages_sent", condition=BELOW, remind_after=10 * MINUTE)
     rule = await here.rule(draft, since=start)
-    async with here.database.transaction() as driver:
+    async with here.database.transaction(of=EVERY) as driver:
         await alert_rules.snooze(driver, here.organization, rule.rule_id, "ann", start + 3 * MINUTE)
     await looks(here, start, 2)
     assert await here.told() == []
     await looks(here, start + 2 * MINUTE, 14)
     assert await kinds(here) == ["alert.unmuted", "alert.reminded"]
     (one,) = await here.incidents(rule)
-    async with here.database.transaction() as driver:
+    async with here.database.transaction(of=EVERY) as driver:
         await incidents.acknowledge(driver, here.organization, one.incident_id, "ann")
     await looks(here, start + 16 * MINUTE, 30, every=5)
     assert await kinds(here) == ["alert.unmuted", "alert.reminded"]
@@ -268,7 +269,7 @@ async def test_windows_that_cannot_be_looked_at_refute_nothing(here: Looking) ->
     await here.look(start + 15 * MINUTE + SOON)
     (one,) = await here.incidents(rule)
     assert one.closed_at is None
-    async with here.database.transaction() as driver:  # the quota that it was about is gone
+    async with here.database.transaction(of=EVERY) as driver:  # the quota that it was about is gone
         await driver.execute("UPDATE alert_rules SET draft = jsonb_set(draft, '{condition,budget}', '0')")
     await send(here, start + 2 * MINUTE, 1)
     await here.look(start + 30 * MINUTE + SOON)

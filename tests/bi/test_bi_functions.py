@@ -13,6 +13,7 @@ from server.catalog import cells
 from server.store import address, packed_histograms
 from server.store.bi import schema
 from server.store.database import Database
+from server.store.isolation import EVERY
 
 MEASURE = 8
 
@@ -20,7 +21,7 @@ MEASURE = 8
 @pytest.fixture(scope="module")
 async def driver(database: Database) -> AsyncIterator[Any]:
     """A connection to a database that has the schema."""
-    async with database.transaction() as one:
+    async with database.transaction(of=EVERY) as one:
         await schema.make(one)
     connection = await asyncpg.connect(address.dsn(database.url))
     yield connection

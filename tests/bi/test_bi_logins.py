@@ -19,6 +19,7 @@ from server.store import address, audit_trail
 from server.store.bi import logins, schema
 from server.store.bi.logins import BiLogin
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.tenancy import administration, bi_logins
 from tests import documentation
 from tests.bi.reading import Reader, logged_in
@@ -41,7 +42,7 @@ async def ended(reader: Reader) -> None:
 
 
 async def actions(database: Database, organization_id: int) -> list[str]:
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         entries = await audit_trail.after(driver, organization_id, 0, 100)
     return [one.action for one in entries if one.action.startswith("bi_login")]
 
@@ -163,7 +164,7 @@ _numbers = itertools.count(1)  # of roles, which the databases of a cluster shar
 async def plain(database: Database, url: str, attributes: str) -> tuple[str, Database]:
     """A role with some attributes that owns nothing, and the database with it as the service's role."""
     name = f"plain_{next(_numbers)}"
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await driver.execute(f"CREATE ROLE {name} LOGIN {attributes} PASSWORD 'x'")
         await driver.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}")
     as_role = address.of_login(url, name, "x", await own_name(database))
@@ -192,7 +193,7 @@ async def test_without_the_rights_for_it(own_database: Database, own_url: str, o
 async def test_a_login_that_another_role_has_made(own_database: Database, own_url: str, own_organization: int) -> None:
     login = await bi_logins.give(own_database, "acme")
     name, database = await plain(own_database, own_url, "CREATEROLE")
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         await driver.execute(f"GRANT CREATE ON DATABASE {login.database} TO {name}")
     if await worlds.value(own_database, "SELECT current_setting('server_version_num')::integer < 160000"):
         assert not (await bi_logins.give(database, "acme")).is_new  # who may make roles may change all of them there

@@ -9,6 +9,7 @@ from server.projections import projector as projectors
 from server.projections.rebuild import rebuild
 from server.store import projections
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tests.support import processes, worlds
 
 
@@ -34,7 +35,7 @@ async def test_what_has_stopped_and_what_is_not_finished_is_listed(
     await worlds.project(own_database, own_organization)
     with pytest.raises(KeyboardInterrupt):
         await rebuild(own_database, own_organization, PROJECTION, end)
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         await projections.stop(driver, own_organization, "users", 3, "a fault")
     listed = command("list")
     assert "users of acme has stopped at revision 3" in listed

@@ -28,6 +28,7 @@ async def test_an_idle_service(own_database: Database, own_engines: embedded.Eng
     assert "audit             not yet" in text
     assert "over the limit    nothing" in text
     assert "durability        on" in text
+    assert "isolation         policies, of tables that the service's role owns" in text
     assert "is there a worker?" in text
 
 

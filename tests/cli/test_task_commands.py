@@ -13,6 +13,7 @@ from server import kinds
 from server.store import schedules as stored
 from server.store import tasks
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.tasks import TaskState
 from server.tasks import schedules
 from server.tasks.runner import Runner
@@ -40,13 +41,13 @@ async def _cancelled_meanwhile(database: Database, waiting: Awaitable[tuple[int,
     async with asyncio.timeout(30):
         while not await worlds.value(database, "SELECT count(*) FROM tasks WHERE state = 'queued' AND attempts = 1"):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await tasks.cancel(driver, 2)
     return await command
 
 
 async def state(database: Database, task_id: int) -> TaskState:
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         found = await tasks.by_id(driver, task_id)
     assert found is not None
     return found.state
@@ -139,7 +140,7 @@ async def test_schedules_are_listed_paused_and_run(
     assert command("schedules", "resume", "audit")[:2] == (0, "schedule audit goes on\n")
     assert command("schedules", "run", "audit")[:2] == (0, "task 1 is queued\n")
     assert command("schedules", "run", "daily_rollups", "--organization", "acme")[:2] == (0, "task 2 is queued\n")
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         run = await tasks.by_id(driver, 2)
     assert run is not None
     assert (run.kind, run.schedule, run.organization, run.period) == ("daily_rollups", "daily_rollups", "acme", None)
@@ -149,7 +150,7 @@ async def test_schedules_that_people_have_made_are_paused_by_their_common_name(
     own_database: Database, own_organization: int, command: Command
 ) -> None:
     keys = [stored.ScheduleKey(name=f"scheduled_report {name}", organization_id=own_organization) for name in "ab"]
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         for one in keys:
             await stored.put(
                 driver,
@@ -170,7 +171,7 @@ async def test_schedules_that_people_have_made_are_paused_by_their_common_name(
     assert command("schedules", "pause", "scheduled_report")[:2] == (0, "schedule scheduled_report is paused\n")
     assert paused() == 2
     assert await schedules.run_due(own_database, KINDS) == 0
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         assert not await stored.set_paused(driver, keys[1], paused=False), "people cannot resume it"
     assert command("schedules", "resume", "scheduled_report", "--organization", "acme")[0] == 0
     assert paused() == 1, "what people have paused stays so"

@@ -10,6 +10,7 @@ import pytest
 from server.app import Running
 from server.store import erased_users
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy.principal import Scope
 from tallywire import AsyncClient, Client, NotFound, errors
 from tallywire.privacy import LineCheck, is_done
@@ -20,7 +21,7 @@ from tests.support.serving import Accounts, Caller
 
 async def finish(database: Database, caller: Caller, erasure_id: str) -> None:
     """Does the task of an erasure, as a worker does it."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         found = await erased_users.by_id(driver, caller.organization_id, own.uuid.UUID(erasure_id))
     assert found is not None
     await own.run(database, found)

@@ -26,6 +26,7 @@ from server.organizations.delivery import (
 from server.store import deliveries, destinations, tasks
 from server.store.database import Database
 from server.store.deliveries import ChosenDeliveries
+from server.store.isolation import EVERY
 from server.store.tasks import TaskState
 from server.tasks.kinds import Result, Work
 from server.tenancy.keyed_hashes import KeyedHashes
@@ -77,26 +78,26 @@ class House:
         channel = Channel.MAIL if "addresses" in draft else Channel.STORE if "store" in draft else Channel.WEBHOOK
         chosen = DestinationDraft(name=name, channel=channel, **draft)
         kept = signing.kept(HASHES, self.organization_id, name, secret) if secret else b""
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             await destinations.add(driver, self.organization_id, name, owner, chosen, kept)
         return name
 
     async def kept(self, name: str = "hook") -> KeptDestination:
         """Returns a destination."""
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             found = await destinations.by_id(driver, self.organization_id, name)
         assert found is not None
         return found
 
     async def queue(self, to: Sequence[str] | None, message: Message = REPORT, key: str = "k") -> Sequence[str]:
         """Queues a message and returns the ids of its deliveries."""
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             queued = await queueing.enqueue(driver, self.organization_id, message, to, key=key)
         return queued.delivery_ids
 
     async def works(self) -> list[Work]:
         """Returns the tasks that are queued, due or not, and takes them from the queue."""
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             found = await tasks.listed(
                 driver, kind=None, state=TaskState.QUEUED, organization_id=self.organization_id, limit=100
             )
@@ -120,13 +121,13 @@ class House:
 
     async def deliveries(self) -> list[KeptDelivery]:
         """Returns all deliveries, newest first."""
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             return await deliveries.listed(driver, self.organization_id, ChosenDeliveries(), 100)
 
     async def one(self) -> tuple[KeptDelivery, list[Attempt]]:
         """Returns the only delivery, with its tries."""
         (found,) = await self.deliveries()
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             return found, await deliveries.attempts(driver, self.organization_id, found.delivery_id)
 
 

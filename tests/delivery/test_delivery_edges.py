@@ -19,6 +19,7 @@ from server.delivery.stores import StoredFiles
 from server.organizations.delivery import Channel, DeliveryState, Outcome, Topic
 from server.store import deliveries, destinations
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tests.delivery import delivering
 from tests.delivery.delivering import House
 from tests.support import receivers, waiting
@@ -43,7 +44,7 @@ async def house(database: Database, organization: int, box: MailBox) -> House:
 async def test_who_was_taken_off_a_destination_gets_nothing_that_waits(house: House, box: MailBox) -> None:
     await house.queue(["staff"])
     draft = dataclasses.replace((await house.kept("staff")).draft, addresses=("Ada@example.org",))
-    async with house.database.transaction() as driver:
+    async with house.database.transaction(of=EVERY) as driver:
         await destinations.update(driver, house.organization_id, "staff", draft)
     await house.deliver()
     assert [one["To"] for one in box.mails] == ["ada@example.org"]
@@ -55,7 +56,7 @@ async def test_what_is_about_a_deleted_subject_is_not_sent_even_if_it_is_queued_
     house: House, box: MailBox
 ) -> None:
     ids = await house.queue(["staff"])
-    async with house.database.transaction() as driver:
+    async with house.database.transaction(of=EVERY) as driver:
         await queueing.revoke(driver, house.organization_id, Topic.REPORT, ["run-0", "run-1"])
         await deliveries.send_again(driver, house.organization_id, ids[0])
         again = await deliveries.by_id(driver, house.organization_id, ids[0])

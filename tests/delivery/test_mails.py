@@ -7,6 +7,7 @@ from server.delivery import courier as couriers
 from server.organizations.delivery import DeliveryState, Outcome
 from server.store import destinations
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tests.delivery import delivering
 from tests.support import receivers, worlds
 
@@ -66,7 +67,7 @@ async def test_who_wants_no_mail_gets_none(database: Database, organization: int
     async with receivers.mail_box() as box:
         house = delivering.house(database, organization, smtp_port=box.port)
         await house.destination("staff", addresses=STAFF)
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             digest = delivering.HASHES.address_digest(organization, "Ada@Example.org")
             await destinations.refuse_mail(driver, organization, digest)
         await house.queue(["staff"])

@@ -11,6 +11,7 @@ from server.delivery import failed_tasks
 from server.organizations.delivery import Topic
 from server.store import claims, tasks
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.tasks import FailedTask, TaskState
 from server.tasks.kinds import Kind, Kinds, Result, TaskError, Work
 from server.tasks.runner import Runner
@@ -72,7 +73,7 @@ async def test_a_task_that_fails_for_good_is_told_with_the_failure_and_once_each
         (one,) = await house.deliveries()
         assert (one.kind, one.subject_id) == ("task.failed", str(task_id))
         # Somebody asks for it again, and its workers are gone each time.
-        async with own_database.transaction() as driver:
+        async with own_database.transaction(of=EVERY) as driver:
             assert await tasks.retry(driver, task_id)
         for _ in range(failing.tries):
             await worlds.execute(own_database, "UPDATE tasks SET run_at = now() WHERE task_id = $1", task_id)
@@ -100,7 +101,7 @@ async def test_a_failure_is_not_recorded_without_what_is_told_of_it(own_database
     )
 
     async def record(and_then: Callable[[], object]) -> None:
-        async with own_database.transaction() as driver:
+        async with own_database.transaction(of=EVERY) as driver:
             assert await claims.fail(driver, claim, "x", timedelta(0)) is TaskState.DEAD
             await failed_tasks.tell(driver, [failed])
             and_then()

@@ -18,6 +18,7 @@ from server.delivery.reachable import AddressGuard
 from server.organizations.delivery import Attempt, DeliveryState, KeptDelivery, Outcome, Pause
 from server.store import destinations
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import audit_trail
 from tests.delivery import delivering
 from tests.support import certificates, receivers, worlds
@@ -56,7 +57,7 @@ async def test_two_secrets_sign_while_one_takes_the_place_of_the_other(database:
         await house.destination(url=hook.url, secret=OLD)
         new = signing.kept(delivering.HASHES, organization, "hook", SECRET)
         for overlap in (timedelta(hours=1), timedelta(0)):
-            async with database.transaction() as driver:
+            async with database.transaction(of=EVERY) as driver:
                 await destinations.rotate(driver, organization, "hook", new, overlap)
             await house.queue(["hook"], key=str(overlap))
             await house.deliver()
@@ -122,7 +123,7 @@ async def test_a_receiver_that_is_gone_is_not_tried_again(database: Database, or
     # Nobody sends mail here: the notice is still queued.
     notice, later = ("Paused: hook", DeliveryState.QUEUED), ("Weekly overview", DeliveryState.HELD)
     assert states[1:] == [notice, later]
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         page = await audit_trail.page(driver, organization, audit_trail.Chosen(), before=None, size=1)
     assert (page.entries[0].action, page.entries[0].actor.id) == ("destination.paused", "delivery")
 
@@ -145,7 +146,7 @@ async def test_after_days_without_any_arrival_nothing_is_sent_until_somebody_res
         assert len(hook.calls) == 2
         hook.status = 200
         kept = await house.kept()
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             await destinations.update(driver, organization, "hook", dataclasses.replace(kept.draft, is_paused=False))
         assert (await house.kept()).failing_since is None
     notices = [one for one in await house.deliveries() if one.recipient == "ada@example.org"]

@@ -27,6 +27,7 @@ from server.organizations.alerts import AlertCondition, AlertDirection, Conditio
 from server.organizations.settings import OrganizationSettings
 from server.store import alert_rules, migrate, partitions
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import administration
 from tests.alerts.looking import HOUR, MINUTE, above, event, looking
 from tests.support import memory, worlds
@@ -87,7 +88,7 @@ async def _rules(database: Database, organizations: Sequence[int], number: int) 
         organization = organizations[place % len(organizations)]
         draft = DRAFTS[place // len(organizations) % len(DRAFTS)]
         draft = replace(draft, name=f"{draft.name} {place}")
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             is_early = windows.is_early(draft, BUILT_IN)
             await alert_rules.add(driver, organization, f"r{place}", "bench", draft, is_early=is_early)
     print(
@@ -217,7 +218,7 @@ async def measured(rules: int, organizations: int, minutes: float, events: int) 
         database = Database(engines.database_url, ingest_connections=4, other_connections=8)
         await migrate.upgrade(database)
         condition = await database.condition()
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             await partitions.ensure(driver, condition.now.date())
         if events:
             await backtests(database, events)

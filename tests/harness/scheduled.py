@@ -19,6 +19,7 @@ import redis.asyncio
 from server.local import embedded
 from server.store import migrate, partitions
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tests.conftest import PEPPER
 from tests.support import memory, receivers, scheduled_runs, simulated_clock
 from tests.support.receivers import MailBox
@@ -99,7 +100,7 @@ async def simulated(days: int, seed: int) -> str:
         url = engines.create_database("scheduled")
         database = Database(url, ingest_connections=1, other_connections=2)
         await migrate.upgrade(database)
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             await partitions.ensure(driver, (await database.condition()).now.date())
         await database.close()
         await simulated_clock.install(url)

@@ -23,6 +23,7 @@ from server.rollups import audit, fold
 from server.rollups.member_numbers import NumberCache
 from server.store import following, partitions
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tasks import retention
 from server.tenancy import administration
 from server.tenancy.principal import Principal, Scope
@@ -86,7 +87,7 @@ async def organization_of(database: Database, events: Sequence[Event]) -> int:
     organization_id = await administration.create_organization(
         database, f"o{random.getrandbits(60)}", OrganizationSettings()
     )
-    async with database.ingest() as driver:
+    async with database.ingest(of=EVERY) as driver:
         await NumberCache().of_all(driver, {organization_id: events})
     return organization_id
 
@@ -114,7 +115,7 @@ def correction(event: Event | None, event_id: str) -> Correction:
 async def kept(database: Database, organization_id: int) -> dict[str, list[Any]]:
     """The rows of projections, in an order that depends on nothing else."""
     found: dict[str, list[Any]] = {}
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         for table in (*KEPT, "agent_statuses"):
             rows = await driver.fetch(
                 f"SELECT (to_jsonb(t) - '{{organization_id,version}}'::text[])::text AS row FROM {table} AS t"
@@ -337,6 +338,6 @@ async def test_history_goes_with_its_day_also_where_no_raw_event_of_it_is_left(o
 
 async def _received(database: Database, at: datetime) -> None:
     """Lets all events have been received at an instant."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await partitions.ensure(driver, at.date(), days=0)
         await driver.execute("UPDATE events SET received_at = $1", at)

@@ -16,6 +16,7 @@ from server.rollups.member_numbers import NumberCache
 from server.store import erased_users, members
 from server.store.database import Database
 from server.store.erased_users import NewErasure
+from server.store.isolation import EVERY
 from server.tenancy.keyed_hashes import KeyedHashes
 from tests.conftest import PEPPER
 from tests.support import worlds
@@ -48,7 +49,7 @@ async def mark(database: Database, organization: int, user_id: str = ANN) -> str
     new = NewErasure(
         digest=DIGEST(organization, user_id), alias=alias, user_id=user_id, value_key=b"key", request_id=""
     )
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         assert await erased_users.mark(driver, organization, new)
         assert not await erased_users.mark(driver, organization, new)
     return alias
@@ -65,7 +66,7 @@ async def store(
 
 async def stored(database: Database, organization: int) -> list[tuple[object, ...]]:
     """What raw events say of the user, in the order of their revisions."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         rows = await driver.fetch(
             "SELECT user_id, event_id, detail::text, properties::text FROM events WHERE organization_id = $1"
             " ORDER BY revision, event_key",
@@ -76,7 +77,7 @@ async def stored(database: Database, organization: int) -> list[tuple[object, ..
 
 async def known_users(database: Database, organization: int) -> dict[str, int]:
     """The users that have numbers."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         rows = await driver.fetch(
             "SELECT external_id, number FROM members WHERE organization_id = $1 AND kind = $2",
             organization,
@@ -153,7 +154,7 @@ async def test_whoever_is_marked_while_events_come_in_is_never_stored_again(
         return newest
 
     newest, *_ = await asyncio.gather(erase(), *map(send, range(3)))
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         last = dict(
             await driver.fetch(
                 "SELECT user_id, max(revision) FROM events WHERE organization_id = $1 GROUP BY 1", own_organization
@@ -167,7 +168,7 @@ async def test_whoever_is_marked_while_events_come_in_is_never_stored_again(
 async def test_a_user_that_was_erased_is_not_enrolled(own_database: Database, own_organization: int) -> None:
     await mark(own_database, own_organization)
     candidate = members.Candidate(dimensions.USER_KIND, ANN, None)
-    async with own_database.ingest() as driver:
+    async with own_database.ingest(of=EVERY) as driver:
         found = await members.enrol(driver, {own_organization: [candidate]})
     assert found == {own_organization: {}}
     assert not await known_users(own_database, own_organization)

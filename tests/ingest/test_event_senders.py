@@ -10,6 +10,7 @@ from server.events import rules
 from server.events.event import ID_FIELDS
 from server.organizations.settings import OrganizationSettings
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tallywire.v1 import event_pb2, event_service_pb2
 from tests.support import serving
 from tests.support.serving import Accounts, Caller, event, refused, statuses
@@ -178,7 +179,7 @@ async def test_an_event_with_a_blank_key_of_a_property_is_refused(caller: Caller
 async def everything(database: Database, caller: Caller) -> str:
     """All that the database holds of an organization, as text."""
     found = []
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         tables = await driver.fetch(
             "SELECT table_name FROM information_schema.columns"
             " WHERE column_name = 'organization_id' AND table_schema = current_schema()"
@@ -271,7 +272,7 @@ async def test_settings_between_two_tries_do_not_make_another_event_of_it(
 
 async def organizations_of(database: Database, caller: Caller, **chosen: object) -> None:
     """Changes settings of the caller's organization."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         for name, value in chosen.items():
             await driver.execute(
                 f"UPDATE organizations SET {name} = $2 WHERE organization_id = $1", caller.organization_id, value

@@ -22,6 +22,7 @@ from server.ingest.write import OrganizationEvents
 from server.organizations.settings import OrganizationSettings
 from server.rollups.member_numbers import NumberCache
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.tenancy import administration
 from server.tenancy.limits import OrganizationLimits
 from tests.support import effort, worlds
@@ -71,7 +72,7 @@ async def counted(database: Database, organization: int) -> tuple[int, int, int]
     """How many events of an organization are stored, and in how many revisions; 1..N without gaps, or it fails. And
     how many of its month are used.
     """
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         stored = await driver.fetch(
             "SELECT revision, count(*) AS events FROM events WHERE organization_id = $1 GROUP BY 1", organization
         )

@@ -21,6 +21,7 @@ from server.projections.rebuild import rebuild
 from server.rollups import audit
 from server.store import activity, projections
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tasks.kinds import UNFINISHED, Result, Work
 from server.tenancy import administration
 from tests.support import worlds
@@ -79,7 +80,7 @@ def work(database: Database, now: datetime) -> Work:
 
 async def ends(database: Database, organization: int) -> list[tuple[str, str, float]]:
     """The conversations, the types and the times, in minutes before now, of what the service has stored."""
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         rows = await driver.fetch(
             "SELECT * FROM events WHERE organization_id = $1 AND properties ? 'close_idle_after'", organization
         )
@@ -91,7 +92,7 @@ async def ends(database: Database, organization: int) -> list[tuple[str, str, fl
 async def kept(database: Database, organization: int, conversation: str) -> dict[str, Any]:
     """A conversation as it is kept, once all events are taken in."""
     await worlds.project(database, organization)
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         row = await driver.fetchrow(
             "SELECT * FROM conversations WHERE organization_id = $1 AND conversation_id = $2",
             organization,
@@ -116,7 +117,7 @@ async def test_an_idle_conversation_is_ended_or_abandoned_once(
     assert set(woken) == {organization}
     expected = [("answered", "conversation.ended", 10), ("unanswered", "conversation.abandoned", 15)]
     assert await ends(own_database, organization) == expected
-    async with own_database.snapshot() as driver:
+    async with own_database.snapshot(of=EVERY) as driver:
         row = await driver.fetchrow("SELECT * FROM events WHERE event_type = 'conversation.ended'")
         counted = await driver.fetchval("SELECT month_events FROM revisions WHERE organization_id = $1", organization)
     assert row is not None
@@ -253,7 +254,7 @@ async def test_the_audit_finds_an_end_that_was_not_taken_in(
 async def test_nothing_ends_by_what_may_be_out_of_date(own_database: Database, organization: int, told: Told) -> None:
     await told("one", ("message.sent", 40))
     await worlds.project(own_database, organization)
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         await projections.stop(driver, organization, PROJECTION, 3, "a fault")
     await told("one", ("message.sent", 1))
     assert await end(own_database) == {"ended": 0, UNFINISHED: False}
@@ -287,7 +288,7 @@ async def test_conversations_that_others_hold_for_long_are_left_to_the_next_minu
     held = await administration.create_organization(own_database, "held", settings)
     await tell(own_database, held, "one", ("message.sent", 50))
     await told("two", ("message.sent", 50))
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         await projections.lock(driver, held, PROJECTION)
         assert await end(own_database) == {"ended": 1, UNFINISHED: False}
     assert await end(own_database) == {"ended": 1, UNFINISHED: False}

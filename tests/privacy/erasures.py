@@ -20,6 +20,7 @@ from server.privacy.erasures import Erasures
 from server.store import custom_metrics
 from server.store.database import Database
 from server.store.erased_users import Erasure
+from server.store.isolation import EVERY
 from server.tasks.kinds import Work
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Principal, Scope
@@ -120,7 +121,7 @@ METRICS = (
 
 async def define(database: Database, organization_id: int, metrics: Sequence[CustomMetric] = METRICS) -> None:
     """Defines custom metrics."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         locked = await custom_metrics.begin(driver, organization_id)
         assert locked is not None
         for one in metrics:
@@ -196,7 +197,7 @@ class Kills:
 async def tables_with(database: Database, texts: Sequence[str]) -> list[str]:
     """The tables, and the statistics, that hold one of some texts."""
     found: list[str] = []
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         names = await driver.fetch(
             "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
             " WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') ORDER BY 1"

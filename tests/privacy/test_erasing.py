@@ -11,6 +11,7 @@ from server.projections.rebuild import rebuild
 from server.rollups import audit, fold
 from server.store import erased_users
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tests.privacy import erasures as own
 from tests.privacy.erasures import ANN, CANARIES, Killed, Kills
 from tests.support import worlds
@@ -140,7 +141,7 @@ async def test_two_people_stay_apart(own_database: Database, own_organization: i
     for number in (0, 1):
         await own.run(own_database, await own.begin(own_database, own_organization, f"person {number}"))
     assert await worlds.figures(own_database, own_organization) == before
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         aliases = {one.alias for one in await erased_users.after(driver, own_organization, 0)}
         users = {row[0] for row in await driver.fetch("SELECT user_id FROM users")}
     assert users == {"person 2", "person 3", *aliases}

@@ -19,6 +19,7 @@ from server.rollups import audit
 from server.rollups.member_numbers import NumberCache
 from server.store import replaced_events, rows_of_users
 from server.store.database import Database, is_locked_out
+from server.store.isolation import EVERY
 from server.tasks import custom_metric_history
 from tests.ingest import test_erased_users
 from tests.privacy import erasures as own
@@ -84,7 +85,7 @@ async def test_an_id_that_is_enrolled_before_the_end_goes_with_it(
     async def late(*given: Any) -> None:
         await renew(*given)
         server = test_erased_users.numbers()  # of which a correction has read the event before it was swept
-        async with own_database.ingest() as driver:
+        async with own_database.ingest(of=EVERY) as driver:
             await server.learn_erasures(driver, own_organization)
             await server.of_all(driver, {own_organization: [first]})
         assert ANN in await test_erased_users.known_users(own_database, own_organization)
@@ -96,7 +97,7 @@ async def test_an_id_that_is_enrolled_before_the_end_goes_with_it(
 
 async def rows(database: Database, table: str) -> list[str]:
     """The rows of a projection, whichever version is valid."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         found = await driver.fetch(f"SELECT (to_jsonb(t) - 'version')::text FROM {table} AS t ORDER BY 1")
     return [row[0] for row in found]
 
@@ -144,7 +145,7 @@ async def test_a_custom_metric_that_is_defined_meanwhile_keeps_nothing_of_the_pe
     async def count() -> None:
         has_more = True
         while has_more:
-            async with own_database.transaction() as driver:
+            async with own_database.transaction(of=EVERY) as driver:
                 has_more = await custom_metric_history._count_window(driver, own_organization) is not None
 
     async def later(*given: Any) -> Any:

@@ -18,6 +18,7 @@ from server.privacy.export import UserExports
 from server.projections.projector import Projector
 from server.store import erased_users
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tests.privacy import erasures as own
 from tests.privacy.erasures import ANN
 from tests.support import waiting, worlds
@@ -47,7 +48,7 @@ async def test_a_slow_reader_of_an_export_holds_no_connection(
     monkeypatch.setattr(spool, "IN_MEMORY", 2_000)  # so that most of it is in a file
     async with lines(narrow, own_organization) as portions:
         found: list[Sequence[str]] = [await anext(portions)]
-        async with narrow.query() as driver:  # while the reader has not taken the rest
+        async with narrow.query(of=EVERY) as driver:  # while the reader has not taken the rest
             assert await driver.fetchval("SELECT 1") == 1
         found += [portion async for portion in portions]
     assert len(found) > 5
@@ -63,7 +64,7 @@ async def test_an_export_for_which_there_is_no_room_fails_and_leaves_nothing(
     async with lines(narrow, own_organization) as portions:
         with pytest.raises(errors.StorageUnavailable, match="no room"):
             await anext(portions)
-    async with narrow.query() as driver:
+    async with narrow.query(of=EVERY) as driver:
         assert await driver.fetchval("SELECT 1") == 1
 
 

@@ -17,6 +17,7 @@ import tallywire
 from server.process import port
 from server.settings import Settings
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tallywire.v1 import event_service_pb2, event_service_pb2_grpc
 from tests.support import processes
 from tests.support.processes import Start
@@ -104,7 +105,7 @@ async def send_to_both(pair: Pair, key: str) -> None:
 @contextlib.asynccontextmanager
 async def held(pair: Pair, key: str, organization: int, database: Database) -> AsyncIterator[list[asyncio.Task[Any]]]:
     """Calls that are under way in both processes, and cannot end before the block does."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await driver.execute("SELECT 1 FROM revisions WHERE organization_id = $1 FOR UPDATE", organization)
         async with calls(pair, key) as senders:
             under_way = [asyncio.create_task(send()) for send in senders]
@@ -116,7 +117,7 @@ async def held(pair: Pair, key: str, organization: int, database: Database) -> A
 
 
 async def stored(database: Database, organization: int) -> int:
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         return int(await driver.fetchval("SELECT count(*) FROM events WHERE organization_id = $1", organization))
 
 

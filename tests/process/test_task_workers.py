@@ -10,6 +10,7 @@ from server import failpoints
 from server.local import embedded
 from server.store import tasks
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.tasks import TaskRecord, TaskState
 from server.tasks import queue, wakeups
 from server.tasks.kinds import Kind
@@ -27,19 +28,19 @@ async def _marks(own_database: Database) -> None:
 
 
 async def enqueue(database: Database, kind: Kind, count: int = 1) -> list[int]:
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         return [(await queue.enqueue(driver, kind, organization_id=n % 3)).task_id for n in range(count)]
 
 
 async def get(database: Database, task_id: int) -> TaskRecord:
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         found = await tasks.by_id(driver, task_id)
     assert found is not None
     return found
 
 
 async def marks(database: Database) -> Counter[tuple[int, str]]:
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         rows = await driver.fetch("SELECT task_id, what FROM marks WHERE what <> 'open'")
     return Counter((row[0], row[1]) for row in rows)
 

@@ -17,6 +17,7 @@ from server.projections.rebuild import rebuild
 from server.rollups import audit
 from server.store import projections
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tallywire.v1 import event_pb2
 from tests.projections.test_projections import plain_figures, rows
 from tests.support import effort, serving, stepping, worlds
@@ -78,7 +79,7 @@ def _profile(mine: list[Event]) -> AgentProfile:
 
 async def known(database: Database, organization: int) -> dict[str, AgentProfile]:
     """The agents of an organization as they are kept."""
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         rows = await driver.fetch(
             "SELECT a.* FROM agents a JOIN projections p USING (organization_id, version)"
             " WHERE a.organization_id = $1 AND p.name = 'agents'",
@@ -224,7 +225,7 @@ def humans_messages(batches: list[list[Event]]) -> dict[str, list[int]]:
 async def all_kept(database: Database, organization: int) -> tuple[object, ...]:
     """All that there is of agents and conversations: rows, and figures."""
     kinds = "SELECT agent_id, k.revision, kind FROM agent_kinds k JOIN projections p USING (organization_id, version)"
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         found = await driver.fetch(f"{kinds} WHERE organization_id = $1 AND name = 'agents'", organization)
     agents, conversations = await known(database, organization), await rows(database, organization)
     return agents, sorted(map(tuple, found)), conversations, await plain_figures(database, organization)
@@ -265,19 +266,19 @@ async def test_conversations_do_not_wait_for_agents_that_have_stopped(
     own_database: Database, own_organization: int
 ) -> None:
     await worlds.store(own_database, own_organization, events(1, 50))
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         await projections.lock(driver, own_organization, AGENTS)
         await projections.stop(driver, own_organization, AGENTS, 1, "a fault")
     await Projector(own_database).follow(own_organization, "conversations")
     newest = "SELECT revision FROM revisions WHERE organization_id = $1"
-    async with own_database.snapshot() as driver:
+    async with own_database.snapshot(of=EVERY) as driver:
         seen = await projections.seen(driver, own_organization, "conversations")
         assert seen == await driver.fetchval(newest, own_organization)
 
 
 async def with_humans(database: Database, organization: int) -> set[str]:
     """The conversations in which a human wrote."""
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         rows = await driver.fetch(
             "SELECT conversation_id FROM conversations c JOIN projections p USING (organization_id, version)"
             " WHERE c.organization_id = $1 AND p.name = 'conversations' AND human_messages <> '{}'",

@@ -17,6 +17,7 @@ from server.projections.registry import PROJECTIONS
 from server.store import projection_rows, projections
 from server.store.database import Database, Driver
 from server.store.following import EventReader
+from server.store.isolation import EVERY
 from server.store.projections import ProjectionPosition, Rows
 from tests.support import serving, worlds
 from tests.support.serving import Caller
@@ -121,7 +122,7 @@ async def test_answers_workers_status_and_rebuilding_go_by_the_registry(caller: 
     assert await loud(caller) == 1, "an answer catches it up"
     await caller.track(serving.event("message.received", user_id="quiet"))
     await Projecting(database, Projector(database)).organization(caller.organization_id)
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         states = {one.name: one for one in await projections.states(driver, list(PROJECTIONS))}
         newest = await driver.fetchval(
             "SELECT revision FROM revisions WHERE organization_id = $1", caller.organization_id

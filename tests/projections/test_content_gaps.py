@@ -14,6 +14,7 @@ from server.rollups.checks import Fault
 from server.rollups.verification import Asked
 from server.store import content_gaps
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.timerange import Span
 from tests.support import effort, stepping, worlds
 
@@ -42,7 +43,7 @@ def recomputed(some: Sequence[Event]) -> FoundGaps:
 
 async def known(database: Database, organization: int) -> FoundGaps:
     """What is kept of content gaps, whose numbers add up."""
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         quarters = await content_gaps.recorded_quarters(driver, organization, worlds.ALL_TIME)
         numbers = await content_gaps.listed(driver, organization, prefix="", search="", also=(), most=1000)
         found = FoundGaps(quarters, await content_gaps.examples(driver, organization, numbers))

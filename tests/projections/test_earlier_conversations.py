@@ -11,6 +11,7 @@ from server.projections.earlier_conversations import TooMuchChanged, conversatio
 from server.store import conversations as stored
 from server.store import following, organizations
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.projections import Rows
 from tests.ingest import test_corrections
 from tests.projections.test_projections import rows, state
@@ -20,7 +21,7 @@ from tests.support import effort, worlds
 async def kept(database: Database, organization: int) -> dict[bytes, Conversation]:
     await worlds.project(database, organization)
     keys = list(await rows(database, organization))
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         version = (await state(database, organization))["version"]
         return await stored.load(driver, Rows(organization, version), keys)
 
@@ -35,12 +36,12 @@ async def test_what_has_changed_since_is_what_it_was(
     await worlds.store(database, organization, events[:400], batch=50)
     before = await kept(database, organization)
     revision = int((await state(database, organization))["newest"])
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         assert await conversations_at(driver, organization, revision) == {}
     later = [event._replace(conversation_id=event.conversation_id and f"new {seed}") for event in events[400:430]]
     await worlds.store(database, organization, [*later, *events[430:]])
     after = await kept(database, organization)
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         found = await conversations_at(driver, organization, revision)
         changed = {key for key, one in after.items() if before.get(key) != one}
         assert changed <= found.keys()
@@ -87,7 +88,7 @@ async def test_what_corrections_have_changed_since_is_what_it_was(
             del there[event_id]
         before = await kept(database, organization)
         then.append((int((await state(database, organization))["newest"]), before))
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         for revision, before in then:
             found = await conversations_at(driver, organization, revision)
             as_it_was = {**then[-1][1], **found}
@@ -122,7 +123,7 @@ async def test_a_conversation_that_was_taken_out_is_known_by_its_events(database
     await worlds.store(database, organization, [one, other, old])
     before = await kept(database, organization)
     revision = int((await state(database, organization))["newest"])
-    async with database.transaction() as driver:  # as retention does
+    async with database.transaction(of=EVERY) as driver:  # as retention does
         await driver.execute(
             "DELETE FROM events WHERE organization_id = $1 AND event_key = $2", organization, old.event_key
         )
@@ -132,6 +133,6 @@ async def test_a_conversation_that_was_taken_out_is_known_by_its_events(database
     await test_corrections.service(database).correct(principal, retracted, "wrong", test_corrections.BY)
     after = await kept(database, organization)
     assert len(after) == 2
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         found = await conversations_at(driver, organization, revision)
     assert {**after, **found} == before

@@ -14,6 +14,7 @@ from server.store import conversations as stored
 from server.store import database as databases
 from server.store import projections
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.store.projections import Rows
 from tests.projections.test_projections import message, rows, state
 from tests.support import worlds
@@ -85,7 +86,7 @@ async def test_only_the_projection_itself_is_waited_for_less_long_than_other_loc
 ) -> None:
     """The row of revisions is held by ingest, too, and a rebuild comes to it after hours."""
     await worlds.store(own_database, own_organization, [message("c", 1)])
-    async with own_database.projecting() as driver:
+    async with own_database.projecting(of=EVERY) as driver:
         before = await driver.fetchval("SHOW lock_timeout")
         async with driver.transaction():
             await projections.lock(driver, own_organization, PROJECTION)

@@ -19,6 +19,7 @@ from server.rollups.checks import Fault
 from server.store import changes
 from server.store import leads as stored
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tests.support import stepping, worlds
 
 HOUR = 3_600_000_000
@@ -120,7 +121,7 @@ async def figures(database: Database, organization: int) -> dict[tuple[int, str,
 
 async def kept(database: Database, organization: int) -> dict[str, Any]:
     """What is kept of each lead besides its figures."""
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         ids = [row[0] for row in await driver.fetch("SELECT DISTINCT lead_id FROM leads")]
         found = await stored.recorded(driver, organization, ids)
     return {
@@ -190,7 +191,7 @@ async def test_a_rebuild_mends_leads_and_keeps_what_is_known_from_times_without_
 
 async def _spoil(database: Database, organization: int) -> None:
     """Makes every lead one of another agent, in its figures, too, and one that entered another stage."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         ids = [row[0] for row in await driver.fetch("SELECT lead_id FROM leads")]
         wrong: Cells = {}
         for one in (await stored.recorded(driver, organization, ids)).values():
@@ -206,5 +207,5 @@ async def _spoil(database: Database, organization: int) -> None:
 
 async def named(database: Database) -> Sequence[Any]:
     """What is known of campaigns."""
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         return [tuple(row) for row in await driver.fetch("SELECT * FROM campaigns WHERE version = 1 ORDER BY 3")]

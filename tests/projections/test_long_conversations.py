@@ -15,6 +15,7 @@ from server.projections.projector import Projector
 from server.rollups import audit
 from server.store import conversations as stored
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.projections import Rows
 from tests.projections.test_projections import message, plain_figures, rows
 from tests.support import effort, worlds
@@ -41,7 +42,7 @@ async def test_a_few_closings_decide_as_all_of_them_do(own_database: Database, o
             Closing(key, dice.randrange(8), bytes((dice.randrange(256), place)), dice.choice(KINDS), "", "", "")
             for place in range(dice.randrange(20))
         ]
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         await stored.add_closings(driver, valid, itertools.chain.from_iterable(told.values()))
         deciding = await stored.deciding_closings(driver, valid, told)
     assert max(map(len, deciding.values())) <= MOST

@@ -17,6 +17,7 @@ from server.rollups import audit, fold
 from server.store import conversations as stored
 from server.store import partitions, projections
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.tasks import retention
 from tallywire.v1 import event_pb2
 from tests.support import serving, worlds
@@ -34,7 +35,7 @@ def message(conversation: str, number: int, **fields: Any) -> Event:
 
 async def rows(database: Database, organization: int) -> dict[bytes, dict[str, Any]]:
     """The conversations of an organization as they are kept, by key."""
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         found = await driver.fetch(
             "SELECT c.* FROM conversations c JOIN projections p USING (organization_id, version)"
             " WHERE c.organization_id = $1",
@@ -51,7 +52,7 @@ async def plain_figures(database: Database, organization: int) -> dict[object, o
 
 
 async def state(database: Database, organization: int) -> dict[str, Any]:
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         statement = "SELECT * FROM projections WHERE organization_id = $1 AND name = $2"
         row = await driver.fetchrow(statement, organization, PROJECTION)
         newest = await driver.fetchval("SELECT revision FROM revisions WHERE organization_id = $1", organization)
@@ -241,7 +242,7 @@ async def test_a_projection_that_fails_stops_itself_and_nothing_else(
     assert (await caller.overview(serving.today())).overview.events == 4
 
     poison.clear()
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         assert await projections.retry(driver, PROJECTION, [caller.organization_id]) == 1
     answer = await caller.overview(serving.today())
     assert (answer.overview.total_conversations, len(answer.context.lagging)) == (3, 0)
@@ -252,7 +253,7 @@ async def test_an_answer_that_would_take_too_long_is_refused(
     caller: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await caller.track(serving.event("message.sent", conversation_id="c"))
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await projections.lock(driver, caller.organization_id, PROJECTION)
         with monkeypatch.context() as impatient:
             impatient.setattr(projectors, "CATCH_UP_SECONDS", 0.2)
@@ -268,15 +269,15 @@ async def test_a_step_that_lasts_keeps_nobody_else_from_the_database(
     served = Database(own_url, patience=0.3, query_patience=0.3)
     try:
         await worlds.store(served, own_organization, [message("c", 1)])
-        async with served.ingest() as driver:
+        async with served.ingest(of=EVERY) as driver:
             before = driver.identity
-        async with own_database.transaction() as driver:
+        async with own_database.transaction(of=EVERY) as driver:
             await projections.lock(driver, own_organization, PROJECTION)
             waiting = asyncio.create_task(Projector(served).catch_up(own_organization, [PROJECTION], 1))
             await asyncio.sleep(1)  # several times as long as others may use a connection
             assert not waiting.done()
         await waiting
-        async with served.ingest() as driver:
+        async with served.ingest(of=EVERY) as driver:
             assert driver.identity == before
     finally:
         await served.close()
@@ -324,7 +325,9 @@ async def test_what_the_database_refuses_stops_a_projection(
     caller: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def violating(driver: Driver, *_: Any) -> None:
-        await driver.execute("INSERT INTO projections (organization_id, name) VALUES (NULL, NULL)")
+        await driver.execute(
+            "INSERT INTO projections (organization_id, name) VALUES ($1, NULL)", caller.organization_id
+        )
 
     monkeypatch.setattr(stored, "save", violating)
     await caller.track(serving.event("conversation.started", conversation_id="c"))
@@ -374,7 +377,7 @@ async def test_who_is_a_human_is_known_before_messages_are_counted(caller: Calle
 async def test_raw_events_stay_until_projections_have_seen_them(own_database: Database, own_organization: int) -> None:
     await worlds.execute(own_database, "UPDATE organizations SET event_retention_days = 1")
     day = (datetime.now(UTC) - timedelta(days=5)).date()
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         await partitions.ensure(driver, day)
     await worlds.store(own_database, own_organization, [message("c", 1)])
     for table in ("events", "revisions"):

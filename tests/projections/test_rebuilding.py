@@ -18,6 +18,7 @@ from server.projections.rebuild import RebuildProgress, rebuild
 from server.rollups import audit, fold
 from server.store import changes, conversation_versions, projections
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.tasks import retention
 from tests.projections.test_projections import message, plain_figures, rows, state
 from tests.support import worlds
@@ -122,7 +123,7 @@ async def test_a_rebuild_loses_nothing_that_the_valid_rows_have_not_seen(
     await worlds.execute(own_database, "UPDATE organizations SET raw_from_bucket = $1", bucket)
     await worlds.store(own_database, own_organization, [message("c", 9, event_type="conversation.resolved")])
     if is_stopped:
-        async with own_database.transaction() as driver:
+        async with own_database.transaction(of=EVERY) as driver:
             await projections.stop(driver, own_organization, PROJECTION, 3, "a fault")
     await rebuild(own_database, own_organization, PROJECTION, ignore)
     (row,) = (await rows(own_database, own_organization)).values()
@@ -331,7 +332,7 @@ async def test_a_rebuild_waits_for_as_long_as_others_hold_what_it_needs(
     own_database: Database, own_organization: int, locked_out: asyncio.Semaphore, held: str
 ) -> None:
     await worlds.store(own_database, own_organization, worlds.events(3, 50))
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         await projections.lock(driver, own_organization, held)
         rebuilding = asyncio.create_task(rebuild(own_database, own_organization, PROJECTION, ignore))
         for _ in range(3):
@@ -367,7 +368,7 @@ async def test_a_rebuild_begins_anew_also_where_it_had_to_wait(
         if not waited:
             waited = True
             await driver.execute("SET LOCAL lock_timeout = '50ms'")
-            async with own_database.transaction() as other:
+            async with own_database.transaction(of=EVERY) as other:
                 await other.execute(HOLD, own_organization)
                 await driver.execute(HOLD, own_organization)
         await move(driver, *arguments)
@@ -459,11 +460,11 @@ async def test_what_is_being_filled_is_shown_and_not_removed(own_database: Datab
     assert filled
     await retention.projection_retention(own_database, datetime.now(UTC), {})
     assert await other_rows(own_database, own_organization) == filled
-    async with own_database.snapshot() as driver:
+    async with own_database.snapshot(of=EVERY) as driver:
         (one,) = await projections.unfinished(driver, 10)
     found = await state(own_database, own_organization)
     assert (one.name, one.organization_id, one.newest) == (PROJECTION, own_organization, found["newest"])
     assert 0 < one.revision < one.newest
     await rebuild(own_database, own_organization, PROJECTION, ignore)
-    async with own_database.snapshot() as driver:
+    async with own_database.snapshot(of=EVERY) as driver:
         assert await projections.unfinished(driver, 10) == []

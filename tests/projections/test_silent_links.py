@@ -13,6 +13,7 @@ from server.catalog.families.conversations import PROJECTION
 from server.projections.projector import Projector
 from server.store import conversations as stored
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tests.harness.faults.proxy import Harm, Link
 from tests.projections.test_projections import message, state
 from tests.support import worlds
@@ -76,13 +77,13 @@ async def test_a_step_is_cut_with_a_younger_connection_that_is_silent(
     await worlds.store(own_database, own_organization, [message("c", 1)])
     served = through(link, own_url, step_patience=_LONG, patience=2)
     projector = Projector(served)
-    async with served.transaction():
+    async with served.transaction(of=EVERY):
         pass  # opens a connection that is silent later
     async with asyncio.timeout(_END):
         following = asyncio.create_task(projector.follow(own_organization, PROJECTION))
         await silenced.wait()
         with pytest.raises(errors.StorageUnavailable):
-            async with served.transaction():
+            async with served.transaction(of=EVERY):
                 pass
         with pytest.raises(errors.StorageUnavailable):
             await following

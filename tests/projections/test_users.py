@@ -14,6 +14,7 @@ from server.organizations.settings import OrganizationSettings
 from server.projections.rebuild import rebuild
 from server.store import projections
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tallywire.v1 import event_pb2, realtime_service_pb2, realtime_service_pb2_grpc
 from tests.support import effort, serving, stepping, worlds
 from tests.support.serving import Accounts, Caller
@@ -87,7 +88,7 @@ def _user(mine: Sequence[Event]) -> dict[str, Any]:
 
 async def known(database: Database, organization: int) -> Known:
     """What is kept of the users of an organization."""
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         users, days = [
             await driver.fetch(
                 f"SELECT t.* FROM {table} t JOIN projections p USING (organization_id, version)"
@@ -161,7 +162,7 @@ async def test_answers_that_do_not_show_users_do_not_wait_for_them(caller: Calle
     await caller.track(serving.event("message.sent", user_id="ann", conversation_id="c"))
     stub = realtime_service_pb2_grpc.RealtimeServiceStub(caller.channel)
     request = realtime_service_pb2.GetRealtimeMetricsRequest()
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await projections.lock(driver, caller.organization_id, USERS)
         overview = (await caller.overview(serving.today())).overview
         realtime = await stub.GetRealtimeMetrics(request, metadata=caller.metadata, timeout=20)

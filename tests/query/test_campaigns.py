@@ -9,6 +9,7 @@ from server.organizations.settings import OrganizationSettings
 from server.rollups import audit
 from server.store import members
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.members import Candidate
 from tallywire.v1 import (
     campaign_service_pb2,
@@ -214,7 +215,7 @@ async def check_other_roads(caller: Caller) -> None:
 
 async def check_beyond_the_limit(caller: Caller, database: Database) -> None:
     """Asks after a campaign beyond the limit has come."""
-    async with database.ingest() as driver:
+    async with database.ingest(of=EVERY) as driver:
         beyond = Candidate(dimensions.CAMPAIGN.member_kind, "beyond", 0)
         await members.enrol(driver, {caller.organization_id: [beyond]})
     await caller.track(lead("created", 0, "l6", "beyond", value_micros=9, currency="EUR"))

@@ -10,6 +10,7 @@ import tallywire
 from server.organizations.settings import OrganizationSettings
 from server.query import gap_groups
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy.principal import Scope
 from tallywire.v1 import content_gap_pb2 as pb
 from tallywire.v1 import directory_service_pb2_grpc, event_pb2, metrics_service_pb2, rows_pb2, time_pb2
@@ -181,7 +182,7 @@ async def hold_the_client(server: Running, caller: Caller) -> None:
 
 
 async def trail(database: Database, caller: Caller) -> Sequence[tuple[str, str]]:
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         rows = await driver.fetch(
             "SELECT action, subject FROM audit_entries WHERE organization_id = $1 AND action LIKE 'content_gap.%'"
             " ORDER BY number",

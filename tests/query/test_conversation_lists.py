@@ -24,6 +24,7 @@ from server.settings import Settings
 from server.store import conversation_lists as stored
 from server.store import members, organizations, reading
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.members import Candidate
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Scope
@@ -89,7 +90,7 @@ async def business(accounts: Accounts, database: Database) -> Caller:
 
 async def _made(accounts: Accounts, database: Database, seed: int, count: int = 400) -> Caller:
     made = await accounts.caller(scopes=SCOPES)
-    async with database.ingest() as driver:
+    async with database.ingest(of=EVERY) as driver:
         await members.enrol(driver, {made.organization_id: [Candidate(dimensions.AGENT.member_kind, OVER, 0)]})
     await made.track_all(events(seed, count))
     return made
@@ -304,7 +305,7 @@ async def counted(database: Database, caller: Caller, bounds: Interval, dice: ra
     keys = {BUILT_IN.place(term).key for one in sums.values() if one for term in one.terms}
     await worlds.project(database, caller.organization_id)
     selections = {part: Selection.of(part, bounds.span) for part in PARTS}
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         wanted = Wanted(counters=sorted(keys))
         found = await reading.read(driver, caller.organization_id, list(selections.values()), wanted)
     return [
@@ -462,7 +463,7 @@ async def test_events_that_retention_has_dropped_are_counted(accounts: Accounts,
     caller = await accounts.caller(scopes=SCOPES)
     await caller.track_all([serving.event(at=DAY + one * MINUTE, conversation_id="c") for one in range(4)])
     assert (await timeline(caller, "c")).dropped_events == 0
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await driver.execute(
             "DELETE FROM events WHERE organization_id = $1 AND occurred_at < $2", caller.organization_id, DAY + MINUTE
         )

@@ -20,6 +20,7 @@ from server.rollups import audit, fold
 from server.store import custom_metrics as stored
 from server.store import custom_values, organizations, projections
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tasks import custom_metric_history
 from server.tasks.custom_metric_history import CustomMetricHistory
 from server.tasks.kinds import Work
@@ -238,7 +239,7 @@ async def test_history_is_filled_while_events_come_in(
     while more:
         with monkeypatch.context() as patch, contextlib.suppress(errors.StorageUnavailable):
             patch.setattr(projections, "move", failing)
-            async with database.transaction() as driver:
+            async with database.transaction(of=EVERY) as driver:
                 more = await custom_metric_history._count_window(driver, caller.organization_id) is not None
         await send(3)
         if dice.random() < 0.5:
@@ -323,11 +324,11 @@ async def test_deleted_metrics_leave_no_trace_in_others(accounts: Accounts, data
 async def test_what_was_gone_at_the_definition_is_said(accounts: Accounts, database: Database) -> None:
     caller = await accounts.caller(scopes=ADMIN)
     await caller.track_all([order(-60), order(60)])
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await organizations.raise_raw_from(driver, caller.organization_id, timerange.floor_bucket(NOON))
         assert await stored.in_history(driver, [caller.organization_id]) == set()
     await define(caller)
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         assert await stored.in_history(driver, [caller.organization_id]) == {caller.organization_id}
     await settle(database, caller.organization_id)
     assert (await get(caller, "orders")).complete_from == serving.stamp(NOON)
@@ -343,7 +344,7 @@ async def test_what_was_gone_at_the_definition_is_said(accounts: Accounts, datab
 async def test_organizations_without_custom_metrics_are_not_followed(caller: Caller, database: Database) -> None:
     await caller.track(order())
     await worlds.project(database, caller.organization_id)
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         found = await projections.standing(driver, caller.organization_id, "custom_metrics")
         assert found.revision == found.newest
         waiting = await projections.behind(driver, list(PROJECTIONS))

@@ -18,6 +18,7 @@ from server.rollups import fold
 from server.rollups.member_numbers import Limits, NumberCache
 from server.store import event_lists, organizations
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy.principal import Scope
 from tallywire.v1 import (
     answer_pb2,
@@ -297,7 +298,7 @@ async def test_rows_that_retention_has_removed_are_missing(database: Database, a
     removed = await worlds.execute(
         database, "DELETE FROM events WHERE organization_id = $1 AND occurred_at < $2", caller.organization_id, half
     )
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await organizations.raise_raw_from(driver, caller.organization_id, timerange.floor_bucket(half))
     gone = int(removed.split()[-1])
     found = await pages(caller, rows_token=token, page_size=30)

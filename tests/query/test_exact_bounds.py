@@ -17,6 +17,7 @@ from server.query import comparison, edges
 from server.rollups import fold
 from server.store import organizations
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy.principal import Scope
 from tallywire.v1 import (
     answer_pb2,
@@ -136,7 +137,7 @@ async def test_where_raw_events_are_gone_or_too_many_bounds_are_quarter_hours(
     error = await refused(fine())
     assert serving.refusal(error) == ("FAILED_PRECONDITION", "TOO_MANY_RAW_EVENTS", "granularity", False)
     monkeypatch.undo()
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await organizations.raise_raw_from(driver, caller.organization_id, timerange.floor_bucket(NOON) + 1)
     assert await bounds(3) == (serving.stamp(NOON), asked.end)
     error = await refused(fine())

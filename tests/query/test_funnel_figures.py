@@ -22,6 +22,7 @@ from server.events import lead, rules
 from server.events.event import Event
 from server.store import funnel_figures
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.timerange import Interval
 from tests.support import effort, worlds
 
@@ -129,7 +130,7 @@ def _key(event: Event) -> bytes:
 
 
 async def counted(database: Database, organization: int, asked: FunnelCohort, top: int) -> FunnelBreakdown:
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         return await funnel_figures.counts(driver, organization, asked, top)
 
 

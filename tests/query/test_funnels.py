@@ -10,6 +10,7 @@ import tallywire
 from server.query import funnel
 from server.store import organizations
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy.principal import Scope
 from server.timerange import floor_bucket
 from tallywire import funnels
@@ -163,7 +164,7 @@ async def test_events_of_any_type_make_funnels(
     monkeypatch.setattr(funnel, "MAX_EVENTS", 3)
     too_many = query(caller, "message.received", "message.sent", **user)
     assert serving.refusal(await refused(too_many))[:2] == ("FAILED_PRECONDITION", "TOO_MANY_RAW_EVENTS")
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await organizations.raise_raw_from(driver, caller.organization_id, floor_bucket(DAY) + 1)
     gone = query(caller, "message.received", "message.sent", **user)
     assert serving.refusal(await refused(gone))[:2] == ("FAILED_PRECONDITION", "RAW_EVENTS_GONE")

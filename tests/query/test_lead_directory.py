@@ -12,6 +12,7 @@ from server.catalog import dimensions
 from server.organizations.settings import OrganizationSettings
 from server.store import lead_lists, members
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.members import Candidate
 from server.tenancy.principal import Scope
 from tallywire.v1 import directory_service_pb2_grpc, event_pb2, lead_pb2, metrics_service_pb2
@@ -114,7 +115,7 @@ async def test_leads_are_listed_by_anything(accounts: Accounts, database: Databa
     await hold_the_client(server, caller)
 
     # A campaign beyond the limit is counted under another value, and is still what it is called.
-    async with database.ingest() as driver:
+    async with database.ingest(of=EVERY) as driver:
         beyond = Candidate(dimensions.CAMPAIGN.member_kind, "beyond", 0)
         await members.enrol(driver, {caller.organization_id: [beyond]})
     await caller.track(lead("created", 70, "late", campaign_id="beyond"))

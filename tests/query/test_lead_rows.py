@@ -15,6 +15,7 @@ from server.catalog.filters import Filter
 from server.query.rows_tokens import CountedRows, RowsTokens
 from server.store import lead_lists, members
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.members import Candidate
 from server.tenancy.principal import Scope
 from server.timerange import Interval, of_microseconds
@@ -61,7 +62,7 @@ async def test_leads_behind_a_figure_add_up_to_it(
     accounts: Accounts, database: Database, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     caller = await accounts.caller(scopes=SCOPES)
-    async with database.ingest() as driver:
+    async with database.ingest(of=EVERY) as driver:
         beyond = Candidate(dimensions.CAMPAIGN.member_kind, "autumn", 0)  # counted under another value
         await members.enrol(driver, {caller.organization_id: [beyond]})
     some = test_leads.events(seed, 400)

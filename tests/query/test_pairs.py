@@ -24,6 +24,7 @@ from server.settings import Settings
 from server.store import members, organizations, rollups
 from server.store import pairs as stored_pairs
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tasks import pair_figures
 from server.tasks.kinds import UNFINISHED, Work
 from server.tasks.pair_figures import PairFigures
@@ -141,7 +142,7 @@ async def test_a_pair_that_was_taken_back_leaves_nothing(caller: Caller, databas
     await caller.track_all([sent(2, "c", agent_id="a", channel="web")])
     await without_mismatch(database, caller)
     await settle(database)
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         stored = await rollups.stored_between(driver, caller.organization_id, Width.QUARTER, worlds.ALL_TIME)
         assert not [key for key in stored if dimensions.is_pair(key.dimension)]
         assert await stored_pairs.kept(driver, caller.organization_id) == []
@@ -168,7 +169,7 @@ async def test_a_pair_says_since_when_it_is_complete(caller: Caller, database: D
     await declare(database, caller)
     await caller.track_all([sent(0, "c", agent_id="a", channel="web")])
     noon = timerange.floor_bucket(NOON)
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await organizations.raise_raw_from(driver, caller.organization_id, noon)
     await declare(database, caller, "agent,channel", "channel,rubric")
     await settle(database)
@@ -269,7 +270,7 @@ async def test_figures_by_a_pair_are_the_callers_own(caller: Caller, other: Call
 
 
 async def stored_pair_cells(database: Database, organization: int) -> dict[CellKey, Cell]:
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         stored = await rollups.stored_between(driver, organization, Width.QUARTER, worlds.ALL_TIME)
     return {key: cell for key, cell in stored.items() if dimensions.is_pair(key.dimension)}
 
@@ -304,7 +305,7 @@ async def test_a_pair_that_is_half_removed_and_declared_again_is_exact(
     await fold.fold_all(own_database, own_organization)
     assert len(await stored_pair_cells(own_database, own_organization)) > before
     assert (await audit.check(own_database, own_organization)).mismatches == 0
-    async with own_database.snapshot() as driver:
+    async with own_database.snapshot(of=EVERY) as driver:
         assert [one.complete_from for one in await stored_pairs.kept(driver, own_organization)] == [0]
 
 
@@ -330,7 +331,7 @@ async def test_a_pair_that_changes_while_it_is_counted_is_counted_again(
     monkeypatch.setattr(stored_pairs, "note_counted", meanwhile)
     await settle(own_database)
     assert noted > 6
-    async with own_database.snapshot() as driver:
+    async with own_database.snapshot(of=EVERY) as driver:
         assert [one.complete_from for one in await stored_pairs.kept(driver, own_organization)] == [0]
     assert (await audit.check(own_database, own_organization)).mismatches == 0
 
@@ -366,7 +367,7 @@ async def test_what_has_a_side_over_the_limit_takes_no_place_of_a_pair(
     numbers = NumberCache(Limits({"agent": 1}))
     some = [one for one in worlds.events(3, 100) if one.agent_id and one.channel]
     await worlds.store(own_database, own_organization, some, batch=10, numbers=numbers)
-    async with own_database.snapshot() as driver:
+    async with own_database.snapshot(of=EVERY) as driver:
         kind = dimensions.TABLE.pairs["agent,channel"].member_kind
         values = {joined(one.agent_id, one.channel) for one in some}
         found = await members.find(driver, own_organization, kind, values)
@@ -414,7 +415,7 @@ async def test_declared_while_events_come_in(own_database: Database, own_organiz
     await send(some[200:220], servers[0])
     await send(some[220:], servers[1])
     assert (await audit.check(own_database, own_organization)).mismatches == 0
-    async with own_database.snapshot() as driver:
+    async with own_database.snapshot(of=EVERY) as driver:
         kept = await stored_pairs.kept(driver, own_organization)
         stored = await rollups.stored_between(driver, own_organization, Width.QUARTER, worlds.ALL_TIME)
     assert [one.complete_from for one in kept] == [0, 0]

@@ -20,6 +20,7 @@ from server.projections.rebuild import rebuild
 from server.rollups import audit, fold
 from server.store import rollups
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tallywire import AsyncClient
 from tallywire.v1 import event_pb2
 from tests.support import effort
@@ -131,7 +132,7 @@ async def test_with_a_worker_running(
 async def _until_folded(database: Database, organization: int) -> None:
     give_up = time.monotonic() + 300
     while time.monotonic() < give_up:
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             if organization not in await rollups.unfolded(driver):
                 return
         await asyncio.sleep(0.2)

@@ -19,6 +19,7 @@ from server.rollups import audit, fold
 from server.rollups.member_numbers import Limits, NumberCache
 from server.store import organizations, replaced_events
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy.principal import Scope
 from tallywire.v1 import rows_pb2
 from tests.privacy import erasures
@@ -149,7 +150,7 @@ class World:
     async def drop(self) -> None:
         """Retention drops the first third of the raw events, once all projections have seen them."""
         await worlds.project(self.database, self.organization_id)
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             assert not await replaced_events.is_pending(driver, self.organization_id, ["conversations", "leads"])
             end = await driver.fetchval(
                 "SELECT received_at FROM events WHERE organization_id = $1 ORDER BY received_at"
@@ -162,7 +163,7 @@ class World:
             await organizations.raise_raw_from(driver, self.organization_id, latest // 900_000_000 + 1)
         self.dropped.update(Version(*one) for one in gone)
         self.has_dropped = True
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             ids = await driver.fetch("SELECT event_id FROM events WHERE organization_id = $1", self.organization_id)
         there = {one[0] for one in ids}
         self._stored = {key: one for key, one in self._stored.items() if key in there}

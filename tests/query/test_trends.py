@@ -16,6 +16,7 @@ from server.rollups import fold
 from server.rpc.questions import trends as trends_messages
 from server.store import updates
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import administration
 from tallywire.v1 import (
     event_pb2,
@@ -255,7 +256,7 @@ async def test_what_has_changed_since_an_answer_is_marked(
         await fold.fold_all(database, caller.organization_id)
     error = await refused(caller.trends(period, since_revision=seen + 99))
     assert serving.refusal(error) == ("OUT_OF_RANGE", "FUTURE_REVISION", "since_revision", False)
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await updates.remove_before(driver, caller.organization_id, serving.now() + timedelta(hours=1), seen)
     error = await refused(caller.trends(period, since_revision=seen))
     assert serving.refusal(error) == ("OUT_OF_RANGE", "CHANGES_NOT_KEPT", "since_revision", False)

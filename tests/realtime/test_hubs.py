@@ -24,6 +24,7 @@ from server.rpc.subscription import Stream
 from server.settings import Settings
 from server.store import updates
 from server.store.database import Database, Purpose
+from server.store.isolation import EVERY
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
@@ -61,7 +62,7 @@ async def test_a_gap_in_the_log_is_never_passed_over(
     key = tenant.key  # type: ignore[attr-defined]
     reader = await subscribing.begin(stubs[0], key)
     await track(client, 6)
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await driver.execute("DELETE FROM updates WHERE organization_id = $1 AND revision = 3", organization)
     request = messages.WatchUpdatesRequest(resume_after=reader.token)
     call = stubs[1].WatchUpdates(request, metadata=authorization(key))
@@ -77,7 +78,7 @@ async def test_retention_goes_by_revision_wherever_rows_lie(
 ) -> None:
     await track(client, 6)
     now = (await database.condition()).now
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await driver.execute(  # moves the row to the end of the table
             "UPDATE updates SET changes = changes || '' WHERE organization_id = $1 AND revision < 4", organization
         )
@@ -94,7 +95,7 @@ async def test_pages_of_updates_are_bounded_by_their_events(
 ) -> None:
     for size in (3, 3, 30, 1):
         await client.track_batch([event("message.sent", agent_id="ann" if size == 3 else "bob") for _ in range(size)])
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         for bound, expected in ((1, [1]), (4, [1, 2]), (7, [1, 2, 3]), (37, [1, 2, 3, 4])):
             found = await updates.after(driver, organization, 0, limit=9, events=bound, counters=1000)
             assert [one.revision for one in found] == expected

@@ -15,6 +15,7 @@ from server.catalog.cells import Cell, CellKey, Cells
 from server.realtime import hub as hub_module
 from server.store import changes, updates
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.updates import PORTION_COUNTERS, Update
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
@@ -36,12 +37,12 @@ def spread(count: int) -> Cells:
 async def change(database: Database, organization: int, *counts: int) -> None:
     """Makes revisions that bring no event, as a projection does, each with so many changed counters."""
     for count in counts:
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             assert await changes.append(driver, organization, spread(count))
 
 
 async def read(database: Database, organization: int, *place: int, counters: int, limit: int = 100) -> list[Update]:
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         return await updates.after(driver, organization, *place, limit=limit, events=9, counters=counters)
 
 

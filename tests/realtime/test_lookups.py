@@ -17,6 +17,7 @@ from server.realtime import lookup_slots
 from server.realtime.lookup_slots import CATCHING_UP, Lookups
 from server.store import projections, updates
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tallywire import AsyncClient, event
 from tallywire.v1 import metrics_service_pb2, metrics_service_pb2_grpc, realtime_service_pb2_grpc, time_pb2
 from tallywire.v1 import realtime_service_pb2 as messages
@@ -148,7 +149,7 @@ async def test_what_is_shown_is_as_far_as_projections_are_where_others_hold_them
     monkeypatch.setattr(lookup_slots, "_PROJECTING_SECONDS", 1)
     await worlds.store(own_database, own_organization, worlds.events(1, 10))
     lookups = Lookups(own_database, Projector(own_database), 2)
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         await projections.lock(driver, own_organization, REALTIME[0])
         async with lookups.projected_snapshot(own_organization) as reader:
             assert await projections.seen(reader, own_organization, REALTIME[0]) == 0

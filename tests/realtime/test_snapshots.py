@@ -26,6 +26,7 @@ from server.rollups import fold
 from server.rollups.member_numbers import NumberCache
 from server.store import rollups
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.tasks import retention
 from tests.support import effort, worlds
 
@@ -134,7 +135,7 @@ class World:
     async def state(self, part: ViewFilter) -> ViewState:
         """What a new view of a part shows."""
         await worlds.project(self.database, self.organization)
-        async with self.database.snapshot() as driver:
+        async with self.database.snapshot(of=EVERY) as driver:
             view, as_of = await rebuild.view(driver, self.organization, "UTC", part)
         return view.state(as_of.at)
 
@@ -275,7 +276,7 @@ async def test_slots_that_are_over_become_minutes_and_go(world: World) -> None:
 
 async def kept(world: World, seconds: int) -> int:
     """How many slots of a width are kept of the organization as a whole."""
-    async with world.database.transaction() as driver:
+    async with world.database.transaction(of=EVERY) as driver:
         return int(
             await driver.fetchval(
                 "SELECT count(*) FROM slot_rollups WHERE organization_id = $1 AND dimension = 0 AND seconds = $2",
@@ -322,7 +323,7 @@ async def watched(world: World, part: ViewFilter) -> tuple[list[str], int]:
     def note(query: asyncpg.connection.LoggedQuery) -> None:
         statements.append(query.query)
 
-    async with world.database.snapshot() as driver:
+    async with world.database.snapshot(of=EVERY) as driver:
         driver.add_query_logger(note)
         try:
             view, _ = await rebuild.view(driver, world.organization, "UTC", part)
@@ -336,11 +337,11 @@ async def test_a_view_that_takes_too_long_ends_and_leaves_its_connection(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuild, "_STATEMENT_SECONDS", 0.2)
-    async with world.database.transaction() as driver:
+    async with world.database.transaction(of=EVERY) as driver:
         await driver.execute("LOCK TABLE slot_rollups IN ACCESS EXCLUSIVE MODE")
         async with asyncio.timeout(30):
             with pytest.raises(Exception, match="57014"):
                 await world.state(ViewFilter())
     await world.check(ViewFilter())
-    async with world.database.snapshot() as driver:
+    async with world.database.snapshot(of=EVERY) as driver:
         assert await driver.fetchval("SHOW statement_timeout") == "0"

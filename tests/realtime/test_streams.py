@@ -13,6 +13,7 @@ import redis.asyncio
 from server.app import Running
 from server.events.event import key_of
 from server.local import embedded
+from server.store.isolation import EVERY
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
@@ -62,7 +63,7 @@ class Scene:
         now = datetime.now(UTC)
         answer = await client.overview(now - timedelta(days=1), now + timedelta(minutes=1))
         self.newest = answer.context.as_of_revision
-        async with self.servers[0].database.query() as driver:
+        async with self.servers[0].database.query(of=EVERY) as driver:
             keys = [key_of(ids[0]) for ids in sent]
             rows = await driver.fetch("SELECT event_key, revision FROM events WHERE event_key = ANY($1)", keys)
         revisions = {row["event_key"]: row["revision"] for row in rows}

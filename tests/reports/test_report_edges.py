@@ -22,6 +22,7 @@ from server.reports.object_store import ObjectStore
 from server.rpc import report_service
 from server.rpc.asking import Asking
 from server.store import deployment
+from server.store.isolation import EVERY
 from server.tasks.kinds import TaskError
 from server.tenancy.principal import Scope
 from tallywire.v1 import report_service_pb2 as pb
@@ -262,7 +263,7 @@ def _files(folder: Path) -> list[Path]:
 
 async def test_half_a_file_of_a_worker_that_was_killed_does_not_stay(maker: ReportWorker, accounts: Accounts) -> None:
     caller = await accounts.caller(scopes=EDITOR)
-    async with maker.database.transaction() as driver:
+    async with maker.database.transaction(of=EVERY) as driver:
         here = await deployment.look(driver)
     assert here is not None
     folder = Path(maker.making.store._url.removeprefix("file://")) / here.deployment_id / str(caller.organization_id)

@@ -20,6 +20,7 @@ from server.rollups.audit import AuditState, Report
 from server.rollups.checks import Fault
 from server.store import schedules
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tasks import schedules as task_schedules
 from server.tasks.kinds import Result
 from server.tasks.runner import Runner
@@ -155,7 +156,7 @@ async def test_whatever_else_was_changed_is_found(
 async def test_conversations_without_events_are_found(own_database: Database, own_organization: int) -> None:
     await fold_it(own_database, own_organization)
     copied = "CREATE TEMPORARY TABLE one AS SELECT * FROM conversations LIMIT 1"
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         await driver.execute(copied)
         await driver.execute("UPDATE one SET conversation_key = 'x', began_at = '1970-01-01', closed_at = NULL")
         await driver.execute("INSERT INTO conversations SELECT * FROM one")
@@ -271,7 +272,7 @@ async def test_the_task_tells_how_old_the_last_full_round_is_and_how_far_the_nex
 
 async def kept(database: Database) -> AuditState | None:
     """Returns what the audit's schedule has kept."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         (stored,) = await schedules.listed(driver, name=audit.SCHEDULE)
     return AuditState.of(stored.result)
 

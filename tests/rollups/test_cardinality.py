@@ -17,6 +17,7 @@ from server.rollups import audit, fold
 from server.rollups.member_numbers import Known, Limits, NumberCache
 from server.store import members
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.members import Candidate, Member
 from tests.support import effort, waiting, worlds
 
@@ -32,7 +33,7 @@ def many_agents(seed: int, count: int, agents: int) -> list[Event]:
 
 async def decided(database: Database, organization: int, kind: int) -> dict[str, bool]:
     """The values of a kind, and whether they are over the limit."""
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         rows = await driver.fetch(
             "SELECT external_id, overflow FROM members WHERE organization_id = $1 AND kind = $2",
             organization,
@@ -131,7 +132,7 @@ async def test_servers_that_meet_new_values_at_once_agree(
     found = await decided(own_database, own_organization, dimensions.AGENT.member_kind)
     assert Counter(found.values()) == {False: 50, True: 120 + 4 * 30 - 50}
     for database, numbers in servers:  # what they remember is what was decided
-        async with database.ingest() as driver:
+        async with database.ingest(of=EVERY) as driver:
             events = [worlds.events(9, 1)[0]._replace(agent_id=agent) for agent in shared]
             known = (await numbers.of_all(driver, {own_organization: events}))[own_organization]
         assert not known.learned.keys() & {(dimensions.AGENT.member_kind, agent) for agent in shared}
@@ -152,12 +153,12 @@ async def test_whoever_waits_for_a_turn_sees_what_was_decided_in_the_one_before(
         }
 
     async def later() -> dict[members.Key, Member]:
-        async with own_database.ingest() as driver:
+        async with own_database.ingest(of=EVERY) as driver:
             return (await members.enrol(driver, agents(2, 10)))[own_organization]
 
-    async with own_database.ingest() as driver:
+    async with own_database.ingest(of=EVERY) as driver:
         await members.enrol(driver, agents(0, 2))
-    async with own_database.transaction() as driver:  # a turn that lasts
+    async with own_database.transaction(of=EVERY) as driver:  # a turn that lasts
         before = (await members.enrol(driver, agents(2, 5)))[own_organization]
         waits = asyncio.create_task(later())
         is_waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
@@ -167,7 +168,7 @@ async def test_whoever_waits_for_a_turn_sees_what_was_decided_in_the_one_before(
     assert {key: found[key] for key in before} == before
     assert len({member.number for member in found.values()}) == len(found) == 8
     assert Counter(member.overflow for member in found.values()) == {False: 4, True: 4}
-    async with own_database.snapshot() as driver:
+    async with own_database.snapshot(of=EVERY) as driver:
         row = await driver.fetchrow("SELECT separate, overflowed FROM member_counts WHERE kind = 2")
     assert tuple(row) == (6, 4)
 
@@ -175,7 +176,7 @@ async def test_whoever_waits_for_a_turn_sees_what_was_decided_in_the_one_before(
 async def test_ids_of_many_organizations_are_enrolled_together(own_database: Database) -> None:
     events = {number: worlds.events(number, 20) for number in range(901, 905)}
     numbers = NumberCache(Limits({"agent": 1}))
-    async with own_database.ingest() as driver:
+    async with own_database.ingest(of=EVERY) as driver:
         first = await numbers.of_all(driver, {number: events[number] for number in (901, 903)})
         for one in first.values():
             numbers.keep(one)
@@ -194,7 +195,7 @@ async def test_ids_of_many_organizations_are_enrolled_together(own_database: Dat
 
 async def test_a_decision_without_events_stands(own_database: Database, own_organization: int) -> None:
     events = many_agents(1, 60, 10)
-    async with own_database.ingest() as driver:  # a server that ends before its events are stored
+    async with own_database.ingest(of=EVERY) as driver:  # a server that ends before its events are stored
         numbers = NumberCache(Limits({"agent": 4}))
         lost = (await numbers.of_all(driver, {own_organization: events}))[own_organization]
     await worlds.store(own_database, own_organization, events, limits=Limits({"agent": 1000}))

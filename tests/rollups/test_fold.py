@@ -13,6 +13,7 @@ import pytest
 from server.rollups import audit, fold
 from server.store import rollups
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tests.support import effort, worlds
 from workers import folding
 from workers.folding import Folding
@@ -104,7 +105,7 @@ async def test_a_fold_alone_does_not_wait_for_the_disk(database: Database, organ
     await worlds.store(database, organization, worlds.events(6, 10))
     await fold.fold_all(database, organization)
     for locks, waits in ((False, "on"), (True, "off"), (False, "on")):
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             if locks:
                 await rollups.lock_fold(driver, organization)
             assert await driver.fetchval("SHOW synchronous_commit") == waits
@@ -121,7 +122,7 @@ async def test_what_is_due_is_found_without_a_wakeup(own_database: Database, own
 @contextlib.asynccontextmanager
 async def _held(database: Database) -> AsyncIterator[None]:
     """No fold gets on in the block, which must not take long."""
-    async with asyncio.timeout(20), database.transaction() as driver:
+    async with asyncio.timeout(20), database.transaction(of=EVERY) as driver:
         await driver.execute("LOCK TABLE folds IN EXCLUSIVE MODE")
         yield
 

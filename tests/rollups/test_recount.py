@@ -20,6 +20,7 @@ from server.rollups.recount import Recounted, recount
 from server.store import changes, organizations, updates
 from server.store.database import Database, Driver, is_locked_out
 from server.store.events import Revision
+from server.store.isolation import EVERY
 from server.tenancy import administration
 from tests.support import own_databases, processes, worlds
 
@@ -156,10 +157,10 @@ async def test_a_dimension_that_is_new_gets_cells_and_its_values_numbers(
 async def test_the_log_of_updates_tells_what_was_corrected(own_database: Database, own_organization: int) -> None:
     await administration.change_settings(own_database, "acme", {"pairs": ()})  # which are not told
     await forget(own_database, "messages_received")
-    async with own_database.snapshot() as driver:
+    async with own_database.snapshot(of=EVERY) as driver:
         newest = (await updates.window(driver, own_organization)).newest
     done = await run(own_database, own_organization, "messages_received")
-    async with own_database.snapshot() as driver:
+    async with own_database.snapshot(of=EVERY) as driver:
         told = await updates.after(driver, own_organization, newest, limit=100, events=100, counters=10_000)
     assert [one.revision for one in told] == list(range(newest + 1, newest + len(told) + 1))
     assert sum(len(one.changes) for one in told) == done.corrected
@@ -221,7 +222,7 @@ async def test_raw_events_stay_until_a_window_is_corrected(
     append, attempts = changes.append, 0
 
     async def give_up_raw(organization: int) -> None:
-        async with own_database.transaction() as driver:
+        async with own_database.transaction(of=EVERY) as driver:
             await driver.execute("SET LOCAL lock_timeout = '10ms'")
             await organizations.raise_raw_from(driver, organization, 2**30)
 
@@ -252,7 +253,7 @@ async def test_one_that_waits_for_long_behind_another_goes_on(
             locked_out.set()
             raise
 
-    async with own_database.transaction() as other:
+    async with own_database.transaction(of=EVERY) as other:
         assert await hold(other, own_organization)
         monkeypatch.setattr(organizations, "hold", impatient)
         running = asyncio.create_task(run(own_database, own_organization, "unique_users"))

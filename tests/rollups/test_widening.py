@@ -14,6 +14,7 @@ from server.quarters import Width
 from server.rollups import audit, fold, sweep, widen
 from server.store import reading, widths
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.timerange import Span
 from tests.support import effort, worlds
 from workers.folding import Folding
@@ -52,7 +53,7 @@ async def check_answers(database: Database, organization: int, dice: random.Rand
     others = sorted({key for cell in figures.values() for key in cell.counters} - {EVENTS})
     counters = [EVENTS, *dice.sample(others, dice.randrange(len(others)))]
     wanted = Wanted(counters=counters, histograms=MEASURES, sets=MEASURES)
-    async with database.query() as driver:
+    async with database.query(of=EVERY) as driver:
         found = (await reading.read(driver, organization, selections, wanted)).cells
     for one in selections:
         expected = Cell()

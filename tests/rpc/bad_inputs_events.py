@@ -12,6 +12,7 @@ import grpc
 from google.protobuf import struct_pb2, timestamp_pb2
 
 from server.organizations.settings import OrganizationSettings
+from server.store.isolation import EVERY
 from tallywire.v1 import event_pb2
 from tests.support import serving
 from tests.support.bad_inputs import World, outcome, row
@@ -236,7 +237,7 @@ async def _(world: World) -> str:
 async def _(world: World) -> str:
     event = serving.event(at=serving.now() - timedelta(days=3))
     await world.caller.track(event)
-    async with world.accounts.database.transaction() as driver:
+    async with world.accounts.database.transaction(of=EVERY) as driver:
         await driver.execute(
             "UPDATE organizations SET key_retention_days = 2 WHERE organization_id = $1", world.caller.organization_id
         )

@@ -19,6 +19,7 @@ from server.organizations.audit_trail import Chosen
 from server.organizations.settings import OrganizationSettings
 from server.store import erased_users
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import audit_trail
 from server.tenancy.principal import Scope
 from tallywire.v1 import (
@@ -53,7 +54,7 @@ async def erase(database: Database, caller: Caller, user_id: str = ANN, **fields
     """Erases somebody, with the task done as a worker does it, and returns the erasure."""
     begun = (await ask(caller, "EraseUser", user_id=user_id, **fields)).erasure
     assert begun.state == privacy_service_pb2.ERASURE_STATE_RUNNING
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         found = await erased_users.by_id(driver, caller.organization_id, own.uuid.UUID(begun.erasure_id))
     assert found is not None
     await own.run(database, found)
@@ -207,7 +208,7 @@ async def test_an_erasure_is_begun_once_and_has_a_receipt(accounts: Accounts, da
     assert len(done.receipt.signature) == len(done.receipt.user_digest) == 64
     assert {one.table: one.rows for one in done.receipt.rows}["events"] == 6
     assert [one.endswith(f"by the API key {caller.key.key_id}") for one in done.receipt.exports_to_delete] == [True]
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         found = await audit_trail.page(driver, caller.organization_id, Chosen(actions="user."), before=None, size=10)
     assert [one.action for one in found.entries] == ["user.erased", "user.erasure_begun", "user.exported"]
     assert {one.subject for one in found.entries} == {done.receipt.user_digest}

@@ -20,6 +20,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from server.app import Running
 from server.local import embedded
 from server.settings import Settings
+from server.store import isolation
 from tallywire.v1 import event_pb2, metrics_service_pb2
 from tests.support import children, serving
 from tests.support.serving import Accounts, Caller, refused
@@ -60,7 +61,9 @@ async def provoked(caller: Caller, engines: embedded.Engines) -> list[grpc.aio.A
 @contextlib.asynccontextmanager
 async def own(engines: embedded.Engines) -> AsyncIterator[Any]:
     """A connection of the service's own role."""
-    connection = await asyncpg.connect(engines.database_url.replace("+asyncpg", ""))
+    connection = await asyncpg.connect(
+        engines.database_url.replace("+asyncpg", ""), server_settings={isolation.SETTING: isolation.EVERY.value}
+    )
     try:
         yield connection
     finally:

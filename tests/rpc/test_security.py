@@ -21,6 +21,7 @@ from server.organizations.organization import OrganizationState
 from server.rpc import services
 from server.settings import Settings
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import administration, api_keys
 from server.tenancy.authentication import Authenticator
 from server.tenancy.principal import Scope
@@ -187,7 +188,7 @@ async def test_nothing_but_limits_is_set_as_a_limit(accounts: Accounts, caller: 
 
 
 async def test_a_scope_of_a_newer_version_is_no_fault(accounts: Accounts, caller: Caller) -> None:
-    async with accounts.database.transaction() as driver:
+    async with accounts.database.transaction(of=EVERY) as driver:
         await driver.execute("UPDATE api_keys SET scopes = scopes || '{reports}' WHERE key_id = $1", caller.key.key_id)
     await caller.track(serving.event())
 
@@ -235,7 +236,7 @@ async def test_an_organization_that_is_suspended_or_revoked_gets_nothing(
 
 
 async def test_what_is_stored_of_a_key_does_not_open_anything(accounts: Accounts, caller: Caller) -> None:
-    async with accounts.database.transaction() as driver:
+    async with accounts.database.transaction(of=EVERY) as driver:
         row = await driver.fetchrow("SELECT * FROM api_keys WHERE key_id = $1", caller.key.key_id)
     assert row is not None
     reported = " ".join(str(value) for value in row.values())

@@ -8,6 +8,7 @@ import pytest
 from server.catalog.agent_lists import AgentFilter, AgentList, AgentOrder, AgentPlace
 from server.store import agent_directory
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from tests.store.test_query_plans import Explaining, check
 from tests.support import worlds
 
@@ -36,7 +37,7 @@ async def test_agents_are_found_by_ranges_of_indexes(
     for statement in (*([] if analyzed else ["ANALYZE"]), *FILLED, *(["ANALYZE"] if analyzed else [])):
         await worlds.execute(own_database, statement)
     place = AgentPlace(value="agent-3", agent_id="agent-3")
-    async with own_database.snapshot() as driver:
+    async with own_database.snapshot(of=EVERY) as driver:
         for generic in (False, True):
             for descending in (False, True):
                 by_id = Explaining(driver, generic=generic)

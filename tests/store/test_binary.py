@@ -10,6 +10,7 @@ from server import errors
 from server.events.event import ID_FIELDS, Event, key_of
 from server.store import binary, events
 from server.store.database import Database
+from server.store.isolation import EVERY
 
 _INT4, _INT8 = st.integers(-(2**31), 2**31 - 1), st.integers(-(2**63), 2**63 - 1)
 _ROW = st.tuples(
@@ -30,7 +31,7 @@ async def test_values_come_back_as_they_were_packed(database: Database) -> None:
         rows.append(row)
 
     packed()
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await driver.execute(
             "CREATE TEMPORARY TABLE packed (n integer, a text, b integer[], c bigint[], d bytea[], e timestamptz,"
             " f jsonb, g text) ON COMMIT DROP"
@@ -70,7 +71,7 @@ async def test_events_come_back_as_they_were_stored(database: Database) -> None:
         stored.extend(one._replace(event_key=key_of(one.event_id)) for one in made)
 
     collect()
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await driver.execute("CREATE TEMPORARY TABLE events (LIKE public.events) ON COMMIT DROP")
         revision = events.Revision(number=1, at=datetime(2026, 1, 1, tzinfo=UTC), month_events=0)
         await events.append(driver, [(1, revision, stored)])
@@ -97,7 +98,7 @@ def _packed(number: int, row: tuple[str, list[int], list[int], list[bytes], date
 
 async def test_a_connection_that_has_been_cut_is_a_lost_one(database: Database) -> None:
     async def copy() -> None:
-        async with database.ingest() as driver:
+        async with database.ingest(of=EVERY) as driver:
             driver.terminate()
             await binary.copy(driver, "events", ["organization_id"], [])
 

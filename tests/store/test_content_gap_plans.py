@@ -6,6 +6,7 @@ import pytest
 
 from server.store import content_gaps
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.store.projections import Rows
 from server.timerange import Span
 from tests.store.test_query_plans import Explaining, check
@@ -39,7 +40,7 @@ async def test_content_gaps_are_found_by_ranges_of_indexes(
         await worlds.execute(own_database, statement)
     span = Span(start=1_900_100, end=1_900_200)
     window = (0, "topic 3", span.start * 900_000_000, span.end * 900_000_000)
-    async with own_database.snapshot() as driver:
+    async with own_database.snapshot(of=EVERY) as driver:
         for generic in (False, True):
             loaded = Explaining(driver, generic=generic)
             await content_gaps.load(cast("Driver", loaded), Rows(own_organization, 1), ["topic 3", "topic 6"])

@@ -22,6 +22,7 @@ from server.catalog.follow_ups import FollowUps
 from server.projections.registry import NOT_REBUILT, PROJECTIONS
 from server.store import conversation_lists, conversation_versions, conversations, follow_ups, projections
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.timerange import Interval, Span
 from tests.store.test_query_plans import Explaining, check
 from tests.support import worlds
@@ -67,7 +68,7 @@ async def conversing(own_database: Database, own_organization: int, request: pyt
 async def test_versions_of_conversations_are_compared_by_ranges_of_their_keys(own_database: Database) -> None:
     """Those of organization 2 with none of a version that is not filled."""
     valid, filled = projections.Rows(2, 1), projections.Rows(2, 2)
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         explaining = cast("Driver", Explaining(driver, generic=False))
         after = b""
         for _ in range(3):
@@ -88,7 +89,7 @@ async def test_rows_that_a_rebuild_has_replaced_are_found_without_a_look_at_vali
         if name in NOT_REBUILT:
             continue
         for generic in (False, True):
-            async with own_database.projecting() as driver, driver.transaction():
+            async with own_database.projecting(of=EVERY) as driver, driver.transaction():
                 explaining = Explaining(driver, generic=generic)
                 await projection.remove_others(cast("Driver", explaining), projections.Rows(2, 2), 3, 5_000)
             tables = {node["Relation Name"] for node in explaining.nodes if node["Node Type"] == "ModifyTable"}
@@ -100,7 +101,7 @@ async def test_rows_that_a_rebuild_has_replaced_are_found_without_a_look_at_vali
 @pytest.mark.usefixtures("conversing")
 async def test_an_hour_is_verified_by_ranges_of_times(own_database: Database) -> None:
     for generic in (False, True):
-        async with own_database.transaction() as driver:
+        async with own_database.transaction(of=EVERY) as driver:
             counted, closed = (Explaining(driver, generic=generic) for _ in range(2))
             await conversations.between(cast("Driver", counted), 2, NOW - timedelta(hours=2), NOW - timedelta(hours=1))
             await conversations.closings_between(
@@ -130,7 +131,7 @@ async def test_what_came_after_conversations_is_read_by_ranges(own_database: Dat
     days = timedelta(days=7)
     for part in (Filter(), Filter(dimension=dimensions.AGENT, value="ada")):
         for generic, of_started in itertools.product((False, True), repeat=2):
-            async with own_database.transaction() as driver:
+            async with own_database.transaction(of=EVERY) as driver:
                 explaining = _Counting(driver, generic=generic)
                 await follow_ups.read(
                     cast("Driver", explaining),
@@ -192,7 +193,7 @@ async def test_lists_go_by_the_index_of_their_time_or_of_ids(own_database: Datab
 
 async def indexes(database: Database, asked: ConversationList, place: ConversationPlace | None) -> set[str]:
     """The indexes that a page of a list reads."""
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         explaining = Explaining(driver, generic=False)
         await conversation_lists.page(cast("Driver", explaining), 2, asked, place, {}, 100)
     return {node.get("Index Name", "") for node in explaining.nodes}

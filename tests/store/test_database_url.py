@@ -7,6 +7,7 @@ from server.local import embedded
 from server.settings import Settings
 from server.store import address, diagnosis
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tests.support import poolers
 from workers import __main__ as workers
 
@@ -28,7 +29,7 @@ async def test_urls_of_hosters_are_understood(engines: embedded.Engines, scheme:
     url = engines.database_url.replace("postgresql+asyncpg://", f"{scheme}://")
     database = Database(f"{url}?{_HOSTED}&options=-c%20geqo%3Doff")
     try:
-        async with database.ingest() as driver:
+        async with database.ingest(of=EVERY) as driver:
             assert await driver.fetchval("SELECT current_setting('geqo')") == "off"
             assert await driver.fetchval("SELECT current_setting('application_name')") == "tallywire ingest"
         assert not await database.is_shared()

@@ -12,6 +12,7 @@ from server.store import agents, event_conditions, event_lists
 from server.store.database import Database, Driver
 from server.store.event_conditions import EventCondition
 from server.store.event_lists import EventPlace, EventsAsked
+from server.store.isolation import EVERY
 from server.store.projections import Rows
 from tests.store.test_query_plans import CONDITIONS, NOW, Explaining
 from tests.support import worlds
@@ -72,7 +73,7 @@ class ExplainingPages(Explaining):
 
 
 async def test_a_page_is_read_in_the_order_of_time(large: Database) -> None:
-    async with large.snapshot() as driver:
+    async with large.snapshot(of=EVERY) as driver:
         explaining = ExplainingPages(driver, generic=False)
         of_type = event_conditions.of_types(["message.sent"])
         await event_lists.page(cast("Driver", explaining), 3, asked(of_type), None, 100)
@@ -85,7 +86,7 @@ async def test_a_page_is_read_in_the_order_of_time(large: Database) -> None:
 
 
 async def test_the_first_and_the_last_event_of_an_agent_are_looked_for_from_the_ends_of_time(large: Database) -> None:
-    async with large.snapshot() as driver:
+    async with large.snapshot(of=EVERY) as driver:
         for generic in (False, True):
             explaining = Explaining(driver, generic=generic)
             await agents.see_again(cast("Driver", explaining), Rows(3, 1), ["ada", "bob"], 10**9, NOW)

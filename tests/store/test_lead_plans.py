@@ -7,6 +7,7 @@ import pytest
 
 from server.store import campaigns, leads
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.store.projections import Rows
 from tests.store.test_query_plans import Explaining, check
 from tests.support import worlds
@@ -40,7 +41,7 @@ async def test_leads_are_found_by_ranges_of_their_keys(
     for statement in (*([] if analyzed else ["ANALYZE"]), *FILLED, *(["ANALYZE"] if analyzed else [])):
         await worlds.execute(own_database, statement)
     rows, filled, ids = Rows(own_organization, 1), Rows(own_organization, 2), ["lead-3", "lead-300", "nobody"]
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         known = await leads.load(driver, rows, ids)
         steps = ((1, "created"), (2, "=offer"))
         assert {one: lead.steps for one, lead in known.items()} == dict.fromkeys(ids[:2], steps)

@@ -12,6 +12,7 @@ from server.local import embedded
 from server.process import preparation
 from server.store import diagnosis, migrate, schema
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tests.support import worlds
 from tests.support.releases import CONTRACTION, EXPANSION, NextRelease
 
@@ -92,7 +93,7 @@ async def test_a_migration_asks_for_locks_in_short_turns(
     turns = (
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE '%migration'"
     )
-    async with own_database.transaction() as reader:
+    async with own_database.transaction(of=EVERY) as reader:
         await reader.execute("LOCK TABLE events IN ACCESS SHARE MODE")
         migrating = asyncio.create_task(release.migrate(own_url))
         async with asyncio.timeout(60):
@@ -111,7 +112,7 @@ async def test_a_migration_that_never_gets_its_locks_says_why(
     monkeypatch.setattr(schema, "FOLDER", NextRelease(tmp_path, "expand", EXPANSION).folder)
     monkeypatch.setattr(migrate, "_LOCK_SECONDS", 0.1)
     monkeypatch.setattr(migrate, "_GIVE_UP_SECONDS", 0)
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         await driver.execute("LOCK TABLE events IN ACCESS SHARE MODE")
         with pytest.raises(errors.SetupError, match="end long transactions"):
             await migrate.upgrade(own_database)

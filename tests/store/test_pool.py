@@ -13,6 +13,7 @@ from server import errors
 from server.local import embedded
 from server.store import sessions
 from server.store.database import Database, Driver, Purpose
+from server.store.isolation import EVERY
 from server.store.patience import Patience
 from server.store.pool import Identity, Pool
 from tests.harness.faults.proxy import Harm, Link
@@ -61,7 +62,7 @@ async def until_asleep(engines: embedded.Engines, pid: int) -> None:
 
 
 async def test_sessions_are_set_up_and_know_their_name(mine: Database) -> None:
-    async with mine.ingest() as driver:
+    async with mine.ingest(of=EVERY) as driver:
         for name, value in {**sessions.INGEST.settings, "application_name": "tallywire ingest"}.items():
             assert await driver.fetchval("SELECT current_setting($1)", name) == value
         assert await driver.fetchval("SELECT '{\"a\": 1}'::jsonb") == '{"a": 1}'
@@ -71,7 +72,7 @@ async def test_a_url_means_to_ingest_what_it_means_to_everything_else(engines: e
     url = engines.database_url.replace("postgresql+asyncpg://", "postgresql://")
     database = Database(f"{url}?sslmode=prefer&prepared_statement_cache_size=50")
     try:
-        async with database.ingest() as driver, database.snapshot():
+        async with database.ingest(of=EVERY) as driver, database.snapshot(of=EVERY):
             assert await driver.fetchval("SELECT 1") == 1
     finally:
         await database.close()
@@ -83,7 +84,7 @@ async def test_what_is_cancelled_in_a_transaction_is_undone_and_its_session_gone
     begun, sessions_seen = asyncio.Event(), []
 
     async def work() -> None:
-        async with mine.ingest() as driver, driver.transaction():
+        async with mine.ingest(of=EVERY) as driver, driver.transaction():
             sessions_seen.append(await number(driver))
             await driver.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
             begun.set()
@@ -95,7 +96,7 @@ async def test_what_is_cancelled_in_a_transaction_is_undone_and_its_session_gone
     working.cancel()
     with pytest.raises(asyncio.CancelledError):
         await working
-    async with asyncio.timeout(PATIENCE), mine.ingest() as driver, driver.transaction():
+    async with asyncio.timeout(PATIENCE), mine.ingest(of=EVERY) as driver, driver.transaction():
         assert await number(driver) not in sessions_seen
         await driver.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
 
@@ -140,7 +141,7 @@ async def test_a_connection_that_is_not_free_in_a_second_is_refused(
         with pytest.raises(errors.StorageBusy):
             async with way(mine):
                 pass
-        async with mine.snapshot(Purpose.REALTIME), mine.transaction():  # other purposes do not wait
+        async with mine.snapshot(Purpose.REALTIME, of=EVERY), mine.transaction(of=EVERY):  # other purposes do not wait
             pass
     async with way(mine):
         pass
@@ -148,21 +149,21 @@ async def test_a_connection_that_is_not_free_in_a_second_is_refused(
 
 
 async def test_a_transaction_that_was_left_open_is_not_the_next_ones(mine: Database) -> None:
-    async with mine.ingest() as driver:
+    async with mine.ingest(of=EVERY) as driver:
         left = await number(driver)
         await driver.execute("BEGIN")
-    async with mine.ingest() as driver:
+    async with mine.ingest(of=EVERY) as driver:
         assert not driver.is_in_transaction()
         assert await number(driver) != left
 
 
 async def test_a_connection_that_died_while_nobody_used_it_is_replaced(mine: Database, database: Database) -> None:
-    async with mine.ingest() as driver:
+    async with mine.ingest(of=EVERY) as driver:
         first = await number(driver)
-    async with database.transaction() as other:
+    async with database.transaction(of=EVERY) as other:
         await other.execute("SELECT pg_terminate_backend($1, 5000)", first)
     await asyncio.sleep(0.05)  # the news is on its way
-    async with mine.ingest() as driver:
+    async with mine.ingest(of=EVERY) as driver:
         assert await number(driver) != first
 
 
@@ -243,14 +244,14 @@ async def test_a_lost_session_is_ended_and_never_one_that_has_its_number_now(
     mine: Database, engines: embedded.Engines
 ) -> None:
     """A session that waits for the rest of a COPY does not notice that nobody is there any more."""
-    async with mine.transaction() as driver:
+    async with mine.transaction(of=EVERY) as driver:
         lost = driver.identity
     url = engines.database_url.replace("postgresql+asyncpg://", "postgresql://")
     stranger = await asyncpg.connect(url, server_settings={"application_name": "tallywire"})
     try:
         theirs = Identity(pid=await number(stranger), began=lost.began)
         mine._lost.update((lost, theirs))
-        async with mine.ingest() as driver:
+        async with mine.ingest(of=EVERY) as driver:
             assert not mine._lost
             async with asyncio.timeout(PATIENCE):
                 alive = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1"

@@ -7,6 +7,7 @@ import pytest
 from server.catalog.user_lists import UserFilter, UserList, UserListOrder, UserPlace
 from server.store import user_lists
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from tests.store.test_query_plans import Explaining, check
 from tests.support import worlds
 
@@ -33,7 +34,7 @@ async def test_users_are_found_by_ranges_of_indexes(
     await worlds.execute(own_database, "DELETE FROM projections")
     for statement in (*([] if analyzed else ["ANALYZE"]), *FILLED, *(["ANALYZE"] if analyzed else [])):
         await worlds.execute(own_database, statement)
-    async with own_database.snapshot() as driver:
+    async with own_database.snapshot(of=EVERY) as driver:
         for generic in (False, True):
             for descending in (False, True):
                 by_id = Explaining(driver, generic=generic)

@@ -8,6 +8,7 @@ from typing import Any
 from server.organizations.alerts import AlertStanding, Observation, State
 from server.store import alert_values
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy.principal import Scope
 from tests.support import serving
 from tests.support.rpcs import answers
@@ -41,7 +42,7 @@ async def stand(
     """Stores how a rule, or a value of its dimension, stands after a window."""
     standing = alert_values.standing_json(AlertStanding(state=state, since=at, **of))
     observation = alert_values.observation_json(Observation(at=at, figure=7.5, measured=7.5, samples=4, reason="why"))
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await driver.execute(
             "INSERT INTO alert_standings (organization_id, rule_id, value, standing, observation, incident_id)"
             " VALUES ($1, $2, $3, $4::text::jsonb, $5::text::jsonb, '') ON CONFLICT (organization_id, rule_id, value)"
@@ -73,7 +74,7 @@ async def happen(
     state that destinations were told of.
     """
     incident_id = f"inc_{secrets.token_hex(8)}"
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await driver.execute(
             "INSERT INTO incidents (organization_id, incident_id, rule_id, rule_name, value, state, worst, severity,"
             " opened_at, detected_at, closed_at, close_reason, peak, peak_at, reason, told_state, told_at)"

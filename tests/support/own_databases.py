@@ -31,11 +31,12 @@ async def template(own_engines: embedded.Engines) -> str:
     """A migrated database to make others from."""
     from server.store import migrate, partitions
     from server.store.database import Database
+    from server.store.isolation import EVERY
 
     database = Database(own_engines.create_database(_TEMPLATE), ingest_connections=1, other_connections=1)
     await migrate.upgrade(database)
     condition = await database.condition()
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await partitions.ensure(driver, condition.now.date())
     await database.close()
     return _TEMPLATE

@@ -7,6 +7,7 @@ from datetime import timedelta
 from server.store import claims, tasks
 from server.store.claims import Claim
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.tasks import TaskRecord, TaskState
 from server.tasks import queue
 from server.tasks.kinds import Kind, Kinds, Result, Work
@@ -23,19 +24,19 @@ class OwnTasks:
 
     async def queue(self, kind: Kind, **options: object) -> int:
         """Queues a task and returns its id."""
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             return (await queue.enqueue(driver, kind, **options)).task_id  # type: ignore[arg-type]
 
     async def get(self, task_id: int) -> TaskRecord:
         """Returns a task."""
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             found = await tasks.by_id(driver, task_id)
         assert found is not None
         return found
 
     async def states(self) -> list[TaskState]:
         """Returns the states of all tasks, by id."""
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             found = await tasks.listed(driver, kind=None, state=None, organization_id=None, limit=10_000)
         return [one.state for one in reversed(found)]
 
@@ -43,13 +44,13 @@ class OwnTasks:
         self, kind: Kind, owner: str = "me", room: int = 100, lease: timedelta = timedelta(minutes=1)
     ) -> list[Claim]:
         """Claims tasks of a kind, as a worker does."""
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             await claims.know(driver, {kind.name: max(1, kind.rate)})
             return await claims.claim(driver, kind.limits, owner, lease, room)
 
     async def finish(self, claim: Claim, result: Result | None = None) -> bool:
         """Records that a claimed task is done."""
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             return await claims.finish(driver, claim, result or {}, more=False)
 
     async def pass_time(self, time: timedelta) -> None:
@@ -70,7 +71,7 @@ class OwnTasks:
 
     async def look(self, runner: Runner, *kinds: Kind) -> int:
         """Has a runner look once."""
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             await claims.know(driver, {one.name: max(1, one.rate) for one in kinds})
         return await runner.look()
 

@@ -16,6 +16,7 @@ from server.reports.making import MakingReports
 from server.settings import Settings
 from server.store import claims, deployment
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tasks.kinds import Work
 from server.tasks.runner import Runner
 from tallywire.v1 import report_service_pb2 as pb
@@ -83,7 +84,7 @@ class ReportWorker:
 
     async def files(self, caller: Caller) -> list[str]:
         """The keys of all files of a caller's organization in the store."""
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             here = await deployment.look(driver)
         assert here is not None
         listed = self.making.store.listed(here.deployment_id)
@@ -113,7 +114,7 @@ async def worker(settings: Settings, database: Database) -> AsyncIterator[Report
     making = reporting.making(settings, database, projector, lambda: None)
     known = kinds.known(projector=projector, reports=making).only(KINDS)
     runner = Runner(database, known, "reports")
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await claims.know(driver, {name: max(1, known[name].rate) for name in known.names})
     try:
         yield ReportWorker(runner=runner, making=making, database=database)

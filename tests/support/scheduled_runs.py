@@ -11,6 +11,7 @@ from server.organizations.reports import ReportDraft, ReportVisibility, Schedule
 from server.organizations.settings import OrganizationSettings
 from server.store import destinations, report_schedules, reports
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import administration
 from server.timerange import midnight, zone
 from tallywire.v1 import report_service_pb2 as pb
@@ -58,7 +59,7 @@ async def made(database: Database, start: datetime) -> list[Scheduled]:
         )  # none is removed before it is seen
         organization_id = await administration.create_organization(database, name.replace("/", " "), settings)
         one = Scheduled(organization_id=organization_id, zone=name)
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             staff = DestinationDraft(name="Staff", channel=Channel.MAIL, addresses=STAFF)
             await destinations.add(driver, organization_id, "staff", _SUBJECT, staff, b"")
             report = ReportDraft(
@@ -97,7 +98,7 @@ async def waiting(database: Database, now: datetime) -> dict[str, int]:
         " GROUP BY state"
         " UNION ALL SELECT 'deliveries', count(*) FROM deliveries WHERE state = 'queued'"
     )
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         return {row["what"]: row["count"] for row in await driver.fetch(counted, now) if row["count"]}
 
 
@@ -110,7 +111,7 @@ async def check(
     runs = 0
     for one in schedules:
         expected = one.expected(start, end)
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             rows = await driver.fetch(
                 "SELECT run_id, scheduled_at, state, period_end, jsonb_array_length(files) AS files FROM report_runs"
                 " WHERE organization_id = $1 ORDER BY scheduled_at, run_id",

@@ -19,6 +19,7 @@ from server.ingest import write
 from server.organizations.settings import OrganizationSettings
 from server.settings import Settings
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tasks.wakeups import Wakeups
 from server.tenancy import administration, api_keys
 from server.tenancy.keyed_hashes import KeyedHashes
@@ -250,7 +251,7 @@ def body(one: event_pb2.Event | None = None) -> bytes:
 
 async def stored(database: Database, caller: Caller) -> list[str]:
     """The types of the organization's raw events, sorted; keys and events must be as many."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         types = await driver.fetch("SELECT event_type FROM events WHERE organization_id = $1", caller.organization_id)
         keys = await driver.fetchval(
             "SELECT count(*) FROM event_keys WHERE organization_id = $1", caller.organization_id
@@ -294,7 +295,7 @@ def committing_slowly(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
 
 async def column(database: Database, caller: Caller, name: str) -> list[Any]:
     """A column of the organization's raw events, in the order in which they occurred."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         rows = await driver.fetch(
             f"SELECT {name} FROM events WHERE organization_id = $1 ORDER BY occurred_at", caller.organization_id
         )

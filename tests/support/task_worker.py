@@ -8,6 +8,7 @@ import os
 
 from server import kinds
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tasks import runner
 from server.tasks.kinds import Kind, Kinds, Result, Work
 from workers import __main__ as program
@@ -16,7 +17,7 @@ MARKS = "CREATE TABLE marks (task_id bigint NOT NULL, what text NOT NULL)"
 
 
 async def _mark(database: Database, task_id: int, what: str) -> None:
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await driver.execute("INSERT INTO marks VALUES ($1, $2)", task_id, what)
 
 
@@ -30,7 +31,7 @@ async def hold(work: Work) -> Result:
     """Leaves a mark, waits until the test leaves another one, and leaves a third."""
     await _mark(work.database, work.task_id, "began")
     while True:
-        async with work.database.transaction() as driver:
+        async with work.database.transaction(of=EVERY) as driver:
             if await driver.fetchval("SELECT count(*) FROM marks WHERE what = 'open'"):
                 break
         await asyncio.sleep(0.05)

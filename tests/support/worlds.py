@@ -18,6 +18,7 @@ from server.quarters import Width
 from server.rollups.member_numbers import Limits, NumberCache
 from server.store import projections, rollups
 from server.store.database import Database
+from server.store.isolation import EVERY
 
 ALL_TIME = timerange.Span(start=0, end=100_000 * Width.DAY)
 DAY = 86_400
@@ -114,7 +115,7 @@ async def project(database: Database, organization: int) -> None:
 
 async def _behind(database: Database, organization: int) -> list[str]:
     """The projections of an organization that have not seen every revision: one makes revisions for others to see."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         found = await projections.behind(driver, list(PROJECTIONS))
     return [one.name for one in found if one.organization_id == organization]
 
@@ -124,7 +125,7 @@ async def figures(database: Database, organization: int) -> dict[tuple[Width, Ce
     seen all of its events.
     """
     await project(database, organization)
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         return {
             (granularity, key): plain
             for granularity in Width
@@ -146,13 +147,13 @@ def without_zeros(cell: Cell) -> Cell:
 
 async def value(database: Database, statement: str, *arguments: object) -> object:
     """The one value that a statement returns."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         return await driver.fetchval(statement, *arguments)
 
 
 async def execute(database: Database, statement: str, *arguments: object) -> str:
     """Runs a statement and returns its command tag."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         return await driver.execute(statement, *arguments)
 
 

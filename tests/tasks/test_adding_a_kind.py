@@ -18,12 +18,13 @@ ROOT = pathlib.Path(__file__).parents[2]
 FUNCTION = '''
 """Counting organizations."""
 
+from server.store.isolation import EVERY
 from server.tasks.kinds import Result, Work
 
 
 async def count(work: Work) -> Result:
     """Counts the organizations."""
-    async with work.database.transaction() as driver:
+    async with work.database.transaction(of=EVERY) as driver:
         found = await driver.fetchval("SELECT count(*) FROM organizations")
     work.report(1, "all of them")
     return {"organizations": found, "runs": int(str(work.last.get("runs", 0))) + 1}

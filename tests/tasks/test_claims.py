@@ -9,6 +9,7 @@ import pytest
 from server.store import claims, statements, tasks
 from server.store.claims import TaskProgress
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.tasks import TaskState
 from server.tasks import queue
 from server.tasks.kinds import Result, Work
@@ -85,7 +86,7 @@ async def test_turns_go_on_beyond_the_organizations_that_a_claim_looks_at(
     own_tasks: OwnTasks, own_database: Database
 ) -> None:
     many = claims.ORGANIZATIONS + 20
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         new = [tasks.NewTask(kind=WIDE.name, tries=1, priority=0, organization_id=1 + n) for n in range(many)]
         await tasks.enqueue(driver, new)
     taken = set[int]()
@@ -100,7 +101,7 @@ async def test_organizations_with_nothing_due_keep_no_claim_from_those_behind_th
 ) -> None:
     monkeypatch.setattr(claims, "_CLAIM", statements.load("claim_tasks", ORGANIZATIONS=10))
     last = walks * 10 + 5
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         later = timedelta(hours=1)
         new = [
             tasks.NewTask(kind=WIDE.name, tries=1, priority=0, organization_id=1 + n, run_in=later) for n in range(last)
@@ -207,14 +208,14 @@ async def test_a_dedupe_key_has_one_task_at_a_time(own_tasks: OwnTasks, own_data
     assert await own_tasks.finish(claim)
     again = await own_tasks.queue(WIDE, organization_id=1, dedupe_key="report")
     assert again != first
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         queued_again = await queue.enqueue(driver, WIDE, organization_id=1, dedupe_key="report")
     assert queued_again == queue.Queued(task_id=again, is_new=False)
 
 
 async def test_a_task_is_queued_if_its_transaction_commits(own_tasks: OwnTasks, own_database: Database) -> None:
     async def fail_behind() -> None:
-        async with own_database.transaction() as driver:
+        async with own_database.transaction(of=EVERY) as driver:
             await queue.enqueue(driver, WIDE)
             raise RuntimeError("on purpose")
 
@@ -239,10 +240,10 @@ async def test_a_lease_that_is_over_is_somebody_elses_and_its_holder_can_record_
 ) -> None:
     task_id = await own_tasks.queue(WIDE)
     (old,) = await own_tasks.claim(WIDE, "slow")
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         assert (await claims.expire(driver)).tasks == 0
     await own_tasks.pass_time(2 * MINUTE)
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         assert (await claims.expire(driver)).tasks == 1
     assert (await own_tasks.get(task_id)).error == "its worker was gone: the lease ran out"
     await _can_record_nothing(own_database, old)
@@ -259,7 +260,7 @@ async def test_a_lease_that_is_over_is_somebody_elses_and_its_holder_can_record_
 
 
 async def _can_record_nothing(database: Database, claim: claims.Claim) -> None:
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         assert await claims.renew(driver, [(claim, TaskProgress(share=0.9, line="slow"))], MINUTE) == []
         assert not await claims.finish(driver, claim, {"by": "slow"}, more=False)
         assert await claims.fail(driver, claim, "slow", MINUTE) is None
@@ -272,7 +273,7 @@ async def test_a_task_whose_workers_die_is_dead_after_its_tries(own_tasks: OwnTa
     for _ in range(2):
         assert len(await own_tasks.claim(kind())) == 1
         await own_tasks.pass_time(2 * MINUTE)
-        async with own_database.transaction() as driver:
+        async with own_database.transaction(of=EVERY) as driver:
             expired = await claims.expire(driver)
         failed.append([(one.task_id, one.epoch, one.kind, one.attempts) for one in expired.failed])
     found = await own_tasks.get(task_id)
@@ -283,14 +284,14 @@ async def test_a_task_whose_workers_die_is_dead_after_its_tries(own_tasks: OwnTa
 async def test_a_task_that_was_handed_back_has_lost_no_try(own_tasks: OwnTasks, own_database: Database) -> None:
     task_id = await own_tasks.queue(WIDE)
     claimed = await own_tasks.claim(WIDE)
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         assert await claims.hand_back(driver, "somebody else") == 0
         assert await claims.hand_back(driver, "me") == 1
     found = await own_tasks.get(task_id)
     assert (found.state, found.attempts) == (TaskState.QUEUED, 0)
     assert [claim.task_id for claim in await own_tasks.claim(WIDE)] == [task_id]
     assert not await own_tasks.finish(claimed[0])
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         await tasks.cancel(driver, task_id)
         assert await claims.hand_back(driver, "me") == 1
     assert (await own_tasks.get(task_id)).state is TaskState.CANCELLED

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from server import errors
 from server.store import claims, tasks
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.store.tasks import TaskState
 from server.tasks import execution, retention
 from server.tasks.kinds import UNFINISHED, Result, TaskError, Work
@@ -100,7 +101,7 @@ async def test_a_dead_task_can_be_retried_with_all_its_tries(own_tasks: OwnTasks
     await own_tasks.look(runner, once)
     found = await own_tasks.until(task_id, ended)
     assert (found.state, found.error) == (TaskState.DEAD, "the answer is not there yet")
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         assert await tasks.retry(driver, task_id)
         assert not await tasks.retry(driver, task_id)
     await own_tasks.look(runner, once)
@@ -163,19 +164,19 @@ async def test_a_task_that_is_cancelled_while_it_runs_ends(own_tasks: OwnTasks, 
     runner = own_tasks.runner(slow)
     await own_tasks.look(runner, slow)
     await gate.began.wait()
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         assert await tasks.cancel(driver, task_id) is TaskState.RUNNING
     await runner.executions.renew()
     assert (await own_tasks.until(task_id, ended)).state is TaskState.CANCELLED
     assert gate.ended.is_set()
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         assert await tasks.cancel(driver, task_id) is TaskState.CANCELLED
         assert await tasks.cancel(driver, task_id + 1000) is None
 
 
 async def test_a_task_that_is_cancelled_in_the_queue_never_runs(own_tasks: OwnTasks, own_database: Database) -> None:
     task_id = await own_tasks.queue(kind())
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         assert await tasks.cancel(driver, task_id) is TaskState.CANCELLED
     assert await own_tasks.look(own_tasks.runner(kind()), kind()) == 0
 
@@ -192,7 +193,7 @@ async def test_what_was_cancelled_is_not_tried_again(own_tasks: OwnTasks, own_da
     runner = own_tasks.runner(bad)
     await own_tasks.look(runner, bad)
     await gate.began.wait()
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         await tasks.cancel(driver, task_id)
     gate.open.set()  # it fails before its worker hears of it
     assert (await own_tasks.until(task_id, ended)).state is TaskState.CANCELLED
@@ -464,7 +465,7 @@ async def test_an_outcome_whose_commit_had_no_answer_is_not_taken_for_lost(
         calls += 1
         if calls > 1:
             return await record(driver, *about, **more)
-        async with own_tasks.database.transaction() as other:
+        async with own_tasks.database.transaction(of=EVERY) as other:
             await record(other, *about, **more)
         raise errors.StorageUnavailable("the connection is lost")
 
@@ -485,7 +486,7 @@ async def test_an_outcome_whose_commit_had_no_answer_is_not_taken_for_lost(
     await own_tasks.look(runner, odd)
     if function == "cancelled":
         await began.wait()
-        async with own_tasks.database.transaction() as driver:
+        async with own_tasks.database.transaction(of=EVERY) as driver:
             await tasks.cancel(driver, task_id)
         await runner.executions.renew()
     await until_nothing_runs(runner)

@@ -13,6 +13,7 @@ from server.quarters import Width
 from server.rollups import audit, fold
 from server.store import custom_metrics, partitions
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tasks import custom_metric_history, retention
 from server.tenancy import administration
 from tests.support import worlds
@@ -30,10 +31,10 @@ async def now(database: Database) -> datetime:
 
 async def move_receipt(database: Database, days: int) -> None:
     """Makes all events received that many days earlier, after every projection has seen them."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         for row in await driver.fetch("SELECT organization_id FROM organizations"):
             await worlds.project(database, row["organization_id"])
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await partitions.ensure(driver, (await now(database)).date() - timedelta(days=days), days=0)
     await worlds.execute(database, "UPDATE events SET received_at = received_at - $1::interval", timedelta(days=days))
 
@@ -48,7 +49,7 @@ async def raw_from(database: Database, organization: int) -> int:
 
 
 async def days_of(database: Database) -> int:
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         return len(await partitions.listed(driver))
 
 
@@ -67,7 +68,7 @@ async def define_custom_metric(database: Database, organization: int) -> None:
         filter=None,
         dimension=None,
     )
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         locked = await custom_metrics.begin(driver, organization)
         assert locked is not None
         await custom_metrics.add(driver, organization, FIRST_NUMBER, orders, locked.position.revision)
@@ -77,7 +78,7 @@ async def fill_custom_metrics(database: Database, organization: int) -> None:
     """Counts the history of the metrics of an organization."""
     counted = True
     while counted:
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             counted = await custom_metric_history._count_window(driver, organization) is not None
 
 
@@ -90,7 +91,7 @@ async def test_partitions_are_made_ahead_of_time(own_database: Database) -> None
 
 
 async def test_partitions_are_made_while_events_are_read(own_database: Database, own_organization: int) -> None:
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         await driver.execute("SELECT count(*) FROM events")
         later = await now(own_database) + timedelta(days=30)
         made = await asyncio.wait_for(retention.partitions(own_database, later, {}), PATIENCE)
@@ -160,7 +161,7 @@ async def test_a_partition_in_use_is_emptied_instead(own_database: Database, mon
     at = await now(own_database)
     await worlds.store(own_database, organization, worlds.events(1, 200, end=at - timedelta(days=40)))
     await move_receipt(own_database, 40)
-    async with own_database.snapshot() as driver:
+    async with own_database.snapshot(of=EVERY) as driver:
         await driver.execute("SELECT count(*) FROM events")
         assert await retention.event_retention(own_database, at, {}) == {"removed": 200, "dropped": 0}
     assert await raw(own_database, organization) == 0

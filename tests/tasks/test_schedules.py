@@ -12,6 +12,7 @@ from server.organizations.settings import OrganizationSettings
 from server.store import claims, tasks
 from server.store import schedules as stored
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.schedules import CatchUp, DueSchedule, ScheduleKey
 from server.store.tasks import SERVICE, TaskRecord, TaskState
 from server.tasks import schedules
@@ -33,7 +34,7 @@ def kinds(*found: Schedule) -> Kinds:
 
 async def runs(database: Database) -> list[TaskRecord]:
     """Returns the runs of schedules, the oldest first."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         found = await tasks.listed(driver, kind=None, state=None, organization_id=None, limit=10_000)
     return found[::-1]
 
@@ -143,7 +144,7 @@ async def test_a_run_between_two_tries_is_not_dropped(own_tasks: OwnTasks) -> No
     await own_tasks.pass_time(HOUR)
     await schedules.run_due(own_tasks.database, known)
     (claim,) = await own_tasks.claim(kind())
-    async with own_tasks.database.transaction() as driver:
+    async with own_tasks.database.transaction(of=EVERY) as driver:
         assert await claims.fail(driver, claim, "the first try", HOUR) is TaskState.QUEUED
     await own_tasks.pass_time(HOUR)
     assert await schedules.run_due(own_tasks.database, known) == 1
@@ -157,7 +158,7 @@ async def test_a_later_period_does_not_wait_for_a_run_that_is_being_claimed(own_
     await own_tasks.pass_time(HOUR)
     await schedules.run_due(database, known)
     await own_tasks.pass_time(HOUR)
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         (found,) = await stored.due(driver, ["latest"], ["nothing"], 10)
         claiming = asyncio.create_task(own_tasks.claim(kind()))
         waits = "datname = current_database() AND wait_event_type = 'Lock'"  # for the schedule
@@ -232,7 +233,7 @@ async def test_a_run_gets_what_the_last_one_left(own_tasks: OwnTasks) -> None:
         await own_tasks.until(newest.task_id, lambda one: one.state is TaskState.DONE)
     assert [last for last, _ in seen] == [None, 1, 2]
     assert all(period is not None for _, period in seen)
-    async with own_tasks.database.transaction() as driver:
+    async with own_tasks.database.transaction(of=EVERY) as driver:
         (record,) = await stored.listed(driver)
     assert (record.runs, record.failures, record.result, record.running_by) == (3, 0, {"turns": 3}, None)
 
@@ -244,7 +245,7 @@ async def test_every_organization_has_its_own_in_its_time_zone(own_database: Dat
         await administration.create_organization(own_database, f"tenant {number}", OrganizationSettings(time_zone=zone))
     assert await schedules.refresh(own_database, known) == 3
     assert await schedules.refresh(own_database, known) == 0
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         found = await stored.listed(driver)
     assert {one.time_zone for one in found} == zones
     assert {f"{one.next_run_at.astimezone(ZoneInfo(one.time_zone)):%H:%M}" for one in found} == {"01:00"}
@@ -254,12 +255,12 @@ async def test_every_organization_has_its_own_in_its_time_zone(own_database: Dat
 
 async def test_a_definition_that_changes_is_followed_and_a_pause_stays(own_database: Database) -> None:
     await schedules.refresh(own_database, kinds(LATEST))
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         assert await stored.set_held(driver, "latest", None, held=True) == 1
         assert await stored.set_held(driver, "unknown", None, held=True) == 0
     changed = kinds(Schedule(name="latest", kind="nothing", cron="30 4 * * *"))
     assert await schedules.refresh(own_database, changed) == 1
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         (found,) = await stored.listed(driver)
     assert (f"{found.next_run_at:%H:%M}", found.paused) == ("04:30", True)
 
@@ -268,7 +269,7 @@ async def test_a_paused_schedule_rests_and_catches_up(own_tasks: OwnTasks) -> No
     known = kinds(LATEST)
     await schedules.refresh(own_tasks.database, known)
     for paused, queued in ((True, 0), (False, 1)):
-        async with own_tasks.database.transaction() as driver:
+        async with own_tasks.database.transaction(of=EVERY) as driver:
             await stored.set_held(driver, "latest", SERVICE, held=paused)
         await own_tasks.pass_time(3 * HOUR)
         assert await schedules.run_due(own_tasks.database, known) == queued

@@ -7,6 +7,7 @@ import pytest
 from server.organizations.settings import OrganizationSettings
 from server.store import updates
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tasks import retention
 from server.tasks.kinds import UNFINISHED
 from server.tenancy import administration
@@ -26,7 +27,7 @@ async def age(database: Database, organization: int, revisions: int, by: timedel
 
 async def kept(database: Database, organization: int) -> tuple[int, int]:
     """Returns the oldest and the newest revision to resume after."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         window = await updates.window(driver, organization)
     return window.oldest, window.newest
 
@@ -69,7 +70,7 @@ async def test_many_are_removed_oldest_first_portion_by_portion(
     await worlds.store(own_database, own_organization, worlds.events(1, 50), batch=10)
     await age(own_database, own_organization, 5, 2 * _DAY)
     monkeypatch.setattr(retention, "PORTION_UPDATES", 2)
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         now = (await own_database.condition()).now
         assert await updates.remove_before(driver, own_organization, now - _DAY, 2) == 2
     assert await kept(own_database, own_organization) == (3, 5)

@@ -11,6 +11,7 @@ from server.organizations.model_price import ModelPrice
 from server.organizations.organization import OrganizationState
 from server.store import audit_trail as stored
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tasks import retention
 from server.tenancy import administration, api_keys, audit_trail, price_lists
 from server.tenancy.audit_trail import ChainFault
@@ -25,13 +26,13 @@ PRICE = ModelPrice(
 
 
 async def entries(database: Database, organization: int) -> list[KeptEntry]:
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         return list(await stored.after(driver, organization, 0, 1_000))
 
 
 async def add(database: Database, organization: int, number: int, *, subject: str = "") -> None:
     for _ in range(number):
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             entry = Entry(actor=ADA, action="key.created", subject=subject, after={"n": number})
             await audit_trail.record(driver, organization, entry)
 
@@ -87,7 +88,7 @@ async def test_an_act_that_is_not_done_leaves_no_entry_and_no_gap(
         pass
 
     async def undone() -> None:
-        async with own_database.transaction() as driver:
+        async with own_database.transaction(of=EVERY) as driver:
             await audit_trail.record(driver, own_organization, Entry(actor=ADA, action="key.created", subject="x"))
             raise Undone
 
@@ -181,14 +182,14 @@ async def test_pages_go_back_through_chosen_entries(
     found: list[int] = []
     before, pages = None, 0
     while pages == 0 or before is not None:
-        async with own_database.transaction() as driver:
+        async with own_database.transaction(of=EVERY) as driver:
             chosen = Chosen(subject="a", actions="key.", actor_kind="operator", actor_id=ADA.id)
             page = await audit_trail.page(driver, own_organization, chosen, before=before, size=3)
         before, pages = page.before, pages + 1
         found += [one.number for one in page.entries]
     assert found == [12, 11, 4, 3, 2]
     assert pages <= 5
-    async with own_database.transaction() as driver:
+    async with own_database.transaction(of=EVERY) as driver:
         late = Chosen(since=datetime.now(UTC) + timedelta(days=1))
         assert not (await audit_trail.page(driver, own_organization, late, before=None, size=3)).entries
 

@@ -16,6 +16,7 @@ from server.organizations.audit_trail import UNNAMED_OPERATOR
 from server.settings import Settings
 from server.store import migrate, organizations
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import operator_keys, pseudonyms
 from server.tenancy.keyed_hashes import KeyedHashes
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
@@ -58,7 +59,7 @@ class Deployment:
 
     async def keys(self) -> dict[str, int]:
         """How many keys each pepper has."""
-        async with self.database.transaction() as driver:
+        async with self.database.transaction(of=EVERY) as driver:
             return await organizations.keys_by_pepper(driver)
 
 

@@ -11,6 +11,7 @@ import pytest
 from server.app import Running
 from server.organizations.api_key import KeyKind
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import api_keys, authentication
 from server.tenancy.principal import Scope
 from tests.support import serving
@@ -79,7 +80,7 @@ async def test_a_session_lasts_while_it_is_used(accounts: Accounts, forgetful: N
     key_id = (await one(session, "AccountService/GetSession")).session.session_id
 
     async def idle_for(hours: int) -> None:
-        async with accounts.database.transaction() as driver:
+        async with accounts.database.transaction(of=EVERY) as driver:
             statement = "UPDATE api_keys SET idle_until = idle_until - make_interval(hours => $2) WHERE key_id = $1"
             await driver.execute(statement, key_id, hours)
 
@@ -134,7 +135,7 @@ async def test_of_two_who_use_a_code_at_once_one_gets_in(accounts: Accounts, dat
         *(one(caller, "AccountService/SignIn", {"code": code}) for _ in range(2)), return_exceptions=True
     )
     assert sorted(isinstance(found, grpc.aio.AioRpcError) for found in both) == [False, True]
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         query = "SELECT count(*) FROM api_keys WHERE organization_id = $1 AND kind = $2"
         assert await driver.fetchval(query, caller.organization_id, KeyKind.SESSION.value) == 1
 

@@ -11,6 +11,7 @@ from server.app import Running
 from server.settings import Settings
 from server.store import erased_users
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy.principal import Scope
 from server.web import pages
 from server.web.running import RunningWeb
@@ -54,7 +55,7 @@ async def _erase_as_workers_do(database: Database, organization_id: int) -> None
     found: list[erased_users.Erasure] = []
 
     async def begun() -> bool:
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             for owner, erasure_id in await erased_users.unfinished(driver):
                 if owner == organization_id and (one := await erased_users.by_id(driver, owner, erasure_id)):
                     found.append(one)

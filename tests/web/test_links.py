@@ -10,6 +10,7 @@ from server.organizations.delivery import Channel
 from server.settings import Settings
 from server.store import destinations
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.web.running import RunningWeb
 from tests.delivery import delivering
 from tests.support import browsing, worlds
@@ -70,7 +71,7 @@ async def test_looking_at_the_page_of_a_mail_changes_nothing_and_its_button_does
     digest = delivering.HASHES.address_digest(organization, "ada@example.org")
 
     async def is_refused() -> bool:
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             return bool(await destinations.refusals(driver, organization, [digest]))
 
     page = await browser.ask("GET", path)

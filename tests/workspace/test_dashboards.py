@@ -10,6 +10,7 @@ from google.protobuf import json_format
 from server.rpc import dashboard_conversion, dashboard_templates
 from server.store import workspace as stored
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy.principal import Scope
 from server.workspace import dashboards
 from tallywire.v1 import dashboard_service_pb2
@@ -204,7 +205,7 @@ async def test_lists_read_no_tiles(accounts: Accounts, database: Database) -> No
     ada = await accounts.caller(scopes=(Scope.READ,))
     own = await made(ada)
     whose = (ada.organization_id, own.owner)
-    async with database.query() as driver:
+    async with database.query(of=EVERY) as driver:
         found = await stored.dashboard(driver, *whose, own.dashboard_id)
         lists = [await stored.dashboards(driver, *whose), await stored.versions(driver, *whose, own.dashboard_id)]
     assert found is not None

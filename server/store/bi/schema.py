@@ -16,6 +16,7 @@ from server.store.bi import figures, long_views
 from server.store.bi.directories import DIRECTORIES
 from server.store.bi.views import DAY, HOUR, WIDE, BiView
 from server.store.database import Database, Driver, is_locked_out
+from server.store.isolation import EVERY
 
 # Two processes must not make the schema at once; the number is arbitrary and ours.
 _LOCK = 7_203_844_016_013
@@ -87,7 +88,7 @@ async def in_turns(database: Database, work: Callable[[Driver], Awaitable[None]]
     give_up_at = time.monotonic() + _GIVE_UP_SECONDS
     while True:
         try:
-            async with database.transaction() as driver:
+            async with database.transaction(of=EVERY) as driver:
                 await driver.execute("SELECT set_config('lock_timeout', $1, true)", _TURN)
                 await work(driver)
             return

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from server.store import partitions
+from server.store.isolation import EVERY
 from tallywire.v1 import list_events_pb2
 from tests.harness.bench import sending
 from tests.harness.bench.report import Figure, at_most, percentile
@@ -54,7 +55,7 @@ async def events(bench: Bench) -> Sequence[Figure]:
 async def fill(world: World, organization_id: int, today: datetime, days: int, each: int) -> None:
     """Stores so many events of each of so many days up to today: nine of ten are the organization's."""
     other, _ = await world.tenant("somebody else")
-    async with world.database.transaction() as driver:
+    async with world.database.transaction(of=EVERY) as driver:
         await partitions.ensure(driver, (today - timedelta(days=days)).date(), days)
     async with world.connected() as connection:
         for day in range(days):

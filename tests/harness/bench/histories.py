@@ -18,6 +18,7 @@ from server.catalog.cells import Cell, CellKey
 from server.local import embedded
 from server.quarters import Width
 from server.store import organizations, rollups
+from server.store.isolation import EVERY
 from server.store.rollups import RollupKey
 from server.timerange import Span
 from tests.harness.bench import sending
@@ -129,7 +130,7 @@ class Histories:
 
 async def _repeat(world: World, history: History) -> None:
     # As after retention: the audit is not to expect raw events of days that have rollups alone.
-    async with world.database.transaction() as driver:
+    async with world.database.transaction(of=EVERY) as driver:
         bucket = timerange.floor_bucket(history.end)
         await organizations.raise_raw_from(driver, history.organization_id, bucket)
     await _repeat_rollups(world, history)
@@ -142,7 +143,7 @@ async def _repeat(world: World, history: History) -> None:
 async def _repeat_rollups(world: World, history: History) -> None:
     plan, first = history.plan, timerange.floor_bucket(history.first_day)
     whole_day = Span(start=first, end=first + int(Width.DAY))
-    async with world.database.transaction() as driver:
+    async with world.database.transaction(of=EVERY) as driver:
         day = [
             (key, granularity, cell)
             for granularity in Width
@@ -155,7 +156,7 @@ async def _repeat_rollups(world: World, history: History) -> None:
         like = [(key, granularity, _like(cell, turn, plan.times)) for key, granularity, cell in day]
         for number in range(turn, plan.days, COMES_BACK_AFTER):
             portion = {_key(key, granularity, number): cell for key, granularity, cell in like}
-            async with world.database.transaction() as driver:
+            async with world.database.transaction(of=EVERY) as driver:
                 await rollups.save(driver, history.organization_id, portion)
     await _widen(world, history)
 
@@ -166,7 +167,7 @@ async def _widen(world: World, history: History) -> None:
     for width in (one for one in Width if one > Width.DAY):
         for start in range(width.floor(first), last, int(width)):
             span = Span(start=start, end=start + int(width))
-            async with world.database.transaction() as driver:
+            async with world.database.transaction(of=EVERY) as driver:
                 days = await rollups.stored_between(driver, history.organization_id, Width.DAY, span)
                 wide = rollups.merge((key._replace(bucket=start), cell) for key, cell in days.items())
                 portion = {_key(key, width, 0): cell for key, cell in wide.items()}

@@ -14,6 +14,7 @@ from typing import cast
 from server.projections.registry import PROJECTIONS
 from server.store import projections
 from server.store.database import Driver
+from server.store.isolation import EVERY
 from tallywire import requests
 from tallywire.v1 import metrics_service_pb2 as messages
 from tests.harness.bench import sending
@@ -94,7 +95,7 @@ async def _project_and_fold(world: World) -> tuple[float, float]:
     async with contextlib.AsyncExitStack() as stack:
         folds = await stack.enter_async_context(world.connected())
         await folds.execute(_EVERY_FOLD)
-        async with folds.transaction():
+        async with folds.transaction(of=EVERY):
             await folds.execute("SELECT FROM folds FOR UPDATE")  # a worker passes over a fold that somebody else holds
             await stack.enter_async_context(world.worker())
             started = await _let_go_of_projections(world)

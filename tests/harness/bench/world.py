@@ -18,6 +18,7 @@ from server.organizations.settings import OrganizationSettings
 from server.projections.registry import PROJECTIONS
 from server.store import migrate, partitions, projections
 from server.store.database import Database
+from server.store.isolation import EVERY, SETTING
 from server.tenancy import administration, api_keys
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Scope
@@ -45,7 +46,7 @@ class World:
         url = engines.create_database(f"bench_{name}")
         database = Database(url)
         await migrate.upgrade(database)
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             await partitions.ensure(driver, datetime.now(UTC).date())
         try:
             yield cls(engines=engines, url=url, database=database)
@@ -61,7 +62,7 @@ class World:
     @contextlib.asynccontextmanager
     async def connected(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
         """A connection of the bare driver, with the database's own settings."""
-        connection = await asyncpg.connect(self.dsn)
+        connection = await asyncpg.connect(self.dsn, server_settings={SETTING: EVERY.value})
         try:
             yield connection
         finally:
@@ -136,7 +137,7 @@ class World:
         """Returns when no projection has anything left to follow."""
         async with asyncio.timeout(_FOLD_SECONDS):
             while True:
-                async with self.database.snapshot() as driver:
+                async with self.database.snapshot(of=EVERY) as driver:
                     if not await projections.behind(driver, list(PROJECTIONS)):
                         return
                 await asyncio.sleep(_LOOK_SECONDS)

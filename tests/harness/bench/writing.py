@@ -9,9 +9,11 @@ import time
 
 import asyncpg
 
+from server.store.isolation import EVERY, SETTING
 from tests.harness.bench.sending import BATCH
 
 TABLE = "events_copy"
+EVERYTHING = {SETTING: EVERY.value}
 CONNECTIONS = 6  # as many as the service writes with, unless set otherwise
 
 
@@ -19,7 +21,7 @@ async def copy(dsn: str, since: float) -> float:
     """Copies the events that were received after a time (seconds since 1970) in batches, each in a durable
     transaction of its own; returns rows/s.
     """
-    async with asyncpg.create_pool(dsn, min_size=CONNECTIONS, max_size=CONNECTIONS) as pool:
+    async with asyncpg.create_pool(dsn, min_size=CONNECTIONS, max_size=CONNECTIONS, server_settings=EVERYTHING) as pool:
         await pool.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} (LIKE events INCLUDING ALL)")
         rows = await _rows(pool, since)
         columns = list(rows[0].keys())
@@ -36,7 +38,7 @@ async def copy(dsn: str, since: float) -> float:
 
 async def commits(dsn: str, since: float, count: int) -> list[float]:
     """Inserts single rows, one durable transaction after the other, and returns how long each took, in milliseconds."""
-    async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=1, server_settings=EVERYTHING) as pool:
         await pool.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} (LIKE events INCLUDING ALL)")
         rows = [tuple(row) for row in (await _rows(pool, since))[:count]]
         places = ", ".join(f"${number + 1}" for number in range(len(rows[0])))

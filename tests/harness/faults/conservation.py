@@ -12,6 +12,7 @@ from server.catalog.metrics import Aggregation
 from server.quarters import Width
 from server.store import projections, rollups
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.timerange import Span
 from tests.harness.faults import model, tables
 from tests.harness.faults.workload import Fact
@@ -52,7 +53,7 @@ async def differences(
 ) -> list[str]:
     """What is stored of an organization between two instants, in one snapshot, and the model does not say."""
     span = Span(start=timerange.floor_bucket(start), end=timerange.floor_bucket(end))
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         seen = await projections.seen(driver, organization, PROJECTION)
         ids = [event_id for event_id, revision in await tables.events(driver, organization) if revision <= seen]
         stored = await _stored(driver, organization, span)

@@ -17,6 +17,7 @@ from server.rollups.member_numbers import NumberCache
 from server.store import events
 from server.store.database import Database, Driver
 from server.store.events import Revision
+from server.store.isolation import EVERY
 from tests.harness.faults.mistake import Mistake, replace, together
 
 _LOST = frozenset(("lost ack", "stale read", "accepted twice"))
@@ -112,7 +113,7 @@ def _take_revision_ahead() -> None:
     take = events.next_revisions
 
     async def wrong(driver: Driver, events: Mapping[int, int]) -> dict[int, Revision]:
-        async with database().transaction() as other:
+        async with database().transaction(of=EVERY) as other:
             return await take(other, events)
 
     replace(take, wrong)

@@ -11,6 +11,7 @@ from server.projections.projector import Projector
 from server.store import conversations, projections
 from server.store.database import Driver
 from server.store.following import EventReader
+from server.store.isolation import EVERY
 from server.store.projections import Locked, ProjectionPosition
 from tests.harness.faults.ingest_mistakes import database, remember_database
 from tests.harness.faults.mistake import Mistake, replace, together
@@ -25,7 +26,7 @@ def _move_before_writing() -> None:
     lock = projections.lock
 
     async def wrong(driver: Driver, organization_id: int, name: str, needs: Collection[str] = ()) -> Locked | None:
-        async with database().transaction() as other:
+        async with database().transaction(of=EVERY) as other:
             locked = await lock(other, organization_id, name, needs)
             if locked is not None:
                 await projections.move(other, organization_id, name, locked.newest, is_durable=True)
@@ -49,7 +50,7 @@ def _step_without_lock() -> None:
     lock = projections.lock
 
     async def wrong(driver: Driver, organization_id: int, name: str, needs: Collection[str] = ()) -> Locked | None:
-        async with database().transaction() as other:
+        async with database().transaction(of=EVERY) as other:
             locked = await lock(other, organization_id, name, needs)
         await asyncio.sleep(0.05)
         return locked

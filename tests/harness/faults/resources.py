@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from prometheus_client.parser import text_string_to_metric_families
 
 from server.store.database import Database
+from server.store.isolation import EVERY
 from tests.harness.faults.supervisor import Cluster
 
 _LOOK_AGAIN = 0.2  # seconds
@@ -62,7 +63,7 @@ def _of_server(port: int, metrics: Mapping[str, float]) -> Iterator[Excess]:
 
 
 async def _of_database(cluster: Cluster, database: Database) -> list[Excess]:
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         row = await driver.fetchrow(
             "SELECT count(*), count(*) FILTER (WHERE xact_start < clock_timestamp() - make_interval(secs => $1))"
             " FROM pg_stat_activity WHERE application_name LIKE 'tallywire%'",

@@ -11,6 +11,7 @@ from server.query.overview import Overview, OverviewQuestion
 from server.query.queries import Queries
 from server.store import members, rollups, sessions
 from server.store.database import Condition, Database, Driver
+from server.store.isolation import EVERY
 from server.store.members import Candidate, Key, Member
 from server.store.rollups import Taken
 from server.tasks.runner import Runner
@@ -43,7 +44,7 @@ def _fold_in_two_transactions() -> None:
     take = rollups.take_deltas
 
     async def wrong(driver: Driver, organization_id: int, limit: int) -> Taken:
-        async with database().transaction() as other:
+        async with database().transaction(of=EVERY) as other:
             return await take(other, organization_id, limit)
 
     replace(take, wrong)

@@ -10,6 +10,7 @@ from server.events.event import key_of
 from server.projections.registry import PROJECTIONS
 from server.store import projections, updates
 from server.store.database import Database, Driver
+from server.store.isolation import EVERY
 from server.store.updates import Update
 from tests.harness.faults.checker import Logged, Part, Stored
 
@@ -21,7 +22,7 @@ _EVENTS, _BEGUN = (cells.count_key(registry.MEASURES[name].number) for name in (
 async def stored(database: Database, organization: int, event_ids: Iterable[str]) -> Stored:
     """An organization's events, keys and updates in one snapshot, by the ids that were sent."""
     ids = {key_of(event_id): event_id for event_id in event_ids}
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         stored_events = await events(driver, organization)
         keys = await driver.fetch("SELECT event_key FROM event_keys WHERE organization_id = $1", organization)
         revision = await driver.fetchval("SELECT revision FROM revisions WHERE organization_id = $1", organization)
@@ -61,7 +62,7 @@ def _logged(update: Update) -> Logged:
 
 async def revision(database: Database, organization: int) -> int:
     """An organization's newest revision; 0: it has none."""
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         found = await driver.fetchval("SELECT revision FROM revisions WHERE organization_id = $1", organization)
     return found or 0
 
@@ -71,7 +72,7 @@ async def until_folded(database: Database) -> None:
     waiting = True
     while waiting:
         await asyncio.sleep(0.1)
-        async with database.snapshot() as driver:
+        async with database.snapshot(of=EVERY) as driver:
             waiting = await driver.fetchval("SELECT EXISTS (SELECT 1 FROM deltas)")
 
 
@@ -80,5 +81,5 @@ async def until_projected(database: Database) -> None:
     waiting = True
     while waiting:
         await asyncio.sleep(0.1)
-        async with database.snapshot() as driver:
+        async with database.snapshot(of=EVERY) as driver:
             waiting = bool(await projections.behind(driver, list(PROJECTIONS)))

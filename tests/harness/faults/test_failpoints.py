@@ -13,6 +13,7 @@ import pytest
 from server import errors, failpoints, kinds
 from server.failpoints import Name
 from server.store import tasks as stored_tasks
+from server.store.isolation import EVERY
 from server.store.tasks import NewTask
 from tallywire import TallywireError, event
 from tallywire.v1 import event_pb2, event_service_pb2
@@ -65,7 +66,7 @@ async def _correct(tenant: Tenant, sent: event_pb2.Event) -> None:
 async def _queue_task(world: World) -> None:
     """Queues a task; the one that a killed worker was running waits for its lease."""
     kind = kinds.known()["update_retention"]
-    async with world.database.transaction() as driver:
+    async with world.database.transaction(of=EVERY) as driver:
         await stored_tasks.enqueue(driver, [NewTask(kind=kind.name, tries=kind.tries, priority=0)])
 
 

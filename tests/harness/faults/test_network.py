@@ -10,6 +10,7 @@ import pytest
 from server import errors
 from server.local import embedded
 from server.store.database import Database, Driver, Purpose
+from server.store.isolation import EVERY
 from tests.harness.faults.proxy import Harm, Link
 from tests.support import waiting
 from tests.support.waiting import PATIENCE
@@ -46,7 +47,7 @@ async def test_a_session_that_was_not_reported_of_its_end_keeps_no_lock(
 
     async def copy() -> None:
         nonlocal copier
-        async with mine.ingest() as driver, driver.transaction():
+        async with mine.ingest(of=EVERY) as driver, driver.transaction():
             copier = driver
             await driver.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             await driver.execute("SELECT pg_advisory_xact_lock(20261120)")
@@ -60,7 +61,7 @@ async def test_a_session_that_was_not_reported_of_its_end_keeps_no_lock(
     go_on.set()
     with pytest.raises(errors.StorageUnavailable):
         await asyncio.wait_for(copying, timeout=PATIENCE)
-    async with mine.ingest() as driver, driver.transaction():
+    async with mine.ingest(of=EVERY) as driver, driver.transaction():
         await driver.execute("SET LOCAL lock_timeout = '60s'")
         await driver.execute("SELECT pg_advisory_xact_lock(20261120)")
     await mine.close()
@@ -71,7 +72,7 @@ async def test_a_silent_connection_is_cut_and_those_of_its_age_are_not_used(
 ) -> None:
     mine = Database(through(link, engines), patience=PATIENCE)
     await asyncio.gather(mine.condition(), mine.condition(), mine.condition())
-    async with mine.snapshot():
+    async with mine.snapshot(of=EVERY):
         pass
     link.harm(Harm.BLACK_HOLE)
     link.heal()
@@ -82,12 +83,12 @@ async def test_a_silent_connection_is_cut_and_those_of_its_age_are_not_used(
     assert loop.time() - began > 0.4
     link.harm(Harm.BLACK_HOLE)
     with pytest.raises(errors.StorageUnavailable):
-        async with mine.transaction() as driver:
+        async with mine.transaction(of=EVERY) as driver:
             await driver.execute("SELECT 1")
     link.heal()
     others._longest_use = PATIENCE
     async with asyncio.timeout(PATIENCE):  # those of the other pool, too, which have a minute
         await mine.condition()
-        async with mine.snapshot():
+        async with mine.snapshot(of=EVERY):
             pass
     await mine.close()

@@ -16,6 +16,7 @@ from server.organizations.settings import OrganizationSettings
 from server.rollups import audit
 from server.store import migrate, partitions
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import administration, api_keys
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Scope
@@ -155,7 +156,7 @@ async def opened(
 async def _migrate(database: Database) -> None:
     await migrate.upgrade(database)
     condition = await database.condition()
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await partitions.ensure(driver, condition.now.date())
 
 

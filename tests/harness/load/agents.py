@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from server.catalog import dimensions
 from server.catalog.cells import OTHER
 from server.rollups import fold
+from server.store.isolation import EVERY
 from tallywire import AsyncClient, uuid7
 from tallywire.v1 import event_pb2, event_service_pb2, metrics_service_pb2
 from tests.harness.bench.world import Served, World
@@ -70,7 +71,7 @@ async def _load(world: World, agents: int, seconds: float, limit: int) -> Found:
         overview = (await client.overview(*period)).overview
         others = (await client.agent(OTHER, *period)).agent.message_count
     await fold.fold_all(world.database, organization)
-    async with world.database.snapshot() as driver:
+    async with world.database.snapshot(of=EVERY) as driver:
         values = await driver.fetchval(
             "SELECT count(DISTINCT value) FROM rollups WHERE organization_id = $1 AND dimension = $2",
             organization,

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from server.store.isolation import EVERY
 from tallywire import AsyncClient
 from tests.harness.bench.world import World
 from tests.harness.load.plan import Call, Phase
@@ -73,7 +74,7 @@ def _wrong(calls: list[Call], reads: _Reads, started_at: float) -> int:
 
 
 async def _deltas(world: World, organization: int) -> int:
-    async with world.database.transaction() as driver:
+    async with world.database.transaction(of=EVERY) as driver:
         return int(await driver.fetchval("SELECT count(*) FROM deltas WHERE organization_id = $1", organization))
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from server.rollups import fold
+from server.store.isolation import EVERY
 from tallywire import AsyncClient
 from tests.harness.bench.world import World
 from tests.harness.load.plan import Phase
@@ -44,7 +45,7 @@ async def _days(address: str, key: str) -> dict[datetime, int]:
 
 async def _raw(world: World, organization: int) -> dict[datetime, int]:
     """The same, counted over raw events."""
-    async with world.database.transaction() as driver:
+    async with world.database.transaction(of=EVERY) as driver:
         rows = await driver.fetch(
             "SELECT date_trunc('day', occurred_at, 'UTC') AS day, count(*) FROM events"
             " WHERE organization_id = $1 GROUP BY 1",

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
+from server.store.isolation import EVERY
 from tests.harness.bench.world import Served, World
 from tests.harness.load.plan import Call, Phase, Plan
 
@@ -121,7 +122,7 @@ async def lost(world: World, load: Load, calls: Iterable[Call]) -> int:
         if call.code == "OK":
             acknowledged.setdefault(load.organization(call.tenant), {})[call.tenant, call.number] = load.batch
     missing = 0
-    async with world.database.transaction() as driver:
+    async with world.database.transaction(of=EVERY) as driver:
         for organization, expected in acknowledged.items():
             for table in ("event_keys", "events"):
                 rows = await driver.fetch(

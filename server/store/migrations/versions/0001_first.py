@@ -1185,7 +1185,12 @@ _STATEMENTS = (
         created_at timestamptz NOT NULL,
         {_DELTA_FIGURES}
         PRIMARY KEY (organization_id, dimension, value, bucket, revision, slot)
-    ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000,
+    ) PARTITION BY RANGE (organization_id)
+    """,
+    # All of them, in a single partition: COPY, which a table with policies does not take, goes there.
+    """
+    CREATE TABLE deltas_rows PARTITION OF deltas FOR VALUES FROM (MINVALUE) TO (MAXVALUE)
+        WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000,
             autovacuum_vacuum_insert_scale_factor = 0.5, autovacuum_vacuum_cost_delay = 0)
     """,
     # Folded figures, by quarter hour and, once their time is over, by wider widths.
@@ -1346,7 +1351,98 @@ _STATEMENTS = (
 )
 
 
+# Whoever says that it is for an organization sees and writes its rows, and no others; the owner of the tables is no
+# exception. server/store/isolation.py has who says so, and docs/design/security.md why it is done this way. Both parts
+# of the policy are worked out once in a statement, not for every row; the second keeps planners from expecting few
+# rows. Logins for BI say nothing: they are of the organization that their role was made for.
+_OF_LOGIN = """
+    CREATE FUNCTION tallywire_bi_organizations() RETURNS integer[] LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+    RETURN ARRAY(SELECT organization_id FROM bi_logins WHERE role_name = session_user)
+"""
+_SETTING = "current_setting('tallywire.organizations', true)"
+_POLICY = f"""
+    CREATE POLICY organizations ON TABLE USING (
+        organization_id = ANY ((SELECT CASE
+            WHEN {_SETTING} <> '' THEN nullif({_SETTING}, '*')::integer[] ELSE tallywire_bi_organizations()
+        END)::integer[])
+        OR (SELECT {_SETTING} = '*')
+    )
+"""
+# Partitions are made and dropped by whoever is let, in the owner's name: the service need not own its tables. Nothing
+# keeps rows apart in a partition itself, so others than the owner add rows to it and do nothing else.
+_PARTITIONS = (
+    """
+    CREATE FUNCTION tallywire_add_partition(day date) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = SCHEMA, pg_temp AS $$
+    DECLARE
+        added text := 'events_' || to_char(day, 'YYYYMMDD');
+        grantee text;
+    BEGIN
+        EXECUTE format('CREATE TABLE %I (LIKE events INCLUDING ALL)', added);
+        FOR grantee IN
+            SELECT DISTINCT quote_ident(r.rolname) FROM pg_class c, aclexplode(c.relacl) p, pg_roles r
+            WHERE c.oid = 'events'::regclass AND p.privilege_type = 'INSERT' AND p.grantee <> c.relowner
+                AND r.oid = p.grantee
+        LOOP
+            EXECUTE format('REVOKE ALL ON %I FROM %s', added, grantee);
+            EXECUTE format('GRANT INSERT ON %I TO %s', added, grantee);
+        END LOOP;
+        EXECUTE format('ALTER TABLE events ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+            added, day || ' 00:00+00', day + 1 || ' 00:00+00');
+    END $$
+    """,
+    """
+    CREATE FUNCTION tallywire_drop_partition(day date) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = SCHEMA, pg_temp AS $$
+    BEGIN
+        EXECUTE format('DROP TABLE IF EXISTS %I', 'events_' || to_char(day, 'YYYYMMDD'));
+    END $$
+    """,
+    "REVOKE EXECUTE ON FUNCTION tallywire_add_partition(date), tallywire_drop_partition(date) FROM PUBLIC",
+)
+# What the owner calls once for a role that serves and owns nothing (docs/operations/database.md).
+_ADMIT = """
+    CREATE FUNCTION tallywire_admit(role name) RETURNS void
+    LANGUAGE plpgsql SET search_path = SCHEMA, pg_temp AS $$
+    DECLARE
+        rights CONSTANT text := 'SELECT, INSERT, UPDATE, DELETE';
+        one record;
+    BEGIN
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema, role);
+        IF NOT has_database_privilege(role, current_database(), 'TEMPORARY') THEN
+            EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO %I', current_database(), role);
+        END IF;
+        FOR one IN
+            SELECT relname, CASE WHEN relispartition THEN 'INSERT' WHEN relname = 'alembic_version' THEN 'SELECT'
+                ELSE rights END AS granted
+            FROM pg_class WHERE relnamespace = current_schema::regnamespace AND relkind IN ('r', 'p')
+                AND relowner = current_user::regrole
+        LOOP
+            EXECUTE format('GRANT %s ON %I TO %I', one.granted, one.relname, role);
+        END LOOP;
+        EXECUTE format('GRANT EXECUTE ON FUNCTION tallywire_add_partition(date), tallywire_drop_partition(date) TO %I',
+            role);
+        EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT %s ON TABLES TO %I', current_schema, rights, role);
+    END $$
+"""
+_OF_TENANTS = """
+    SELECT c.oid::regclass::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+        AND a.attname = 'organization_id'
+    ORDER BY 1
+"""
+
+
 def upgrade() -> None:
-    """Makes the tables."""
+    """Makes the tables, and has each row seen by its organization alone."""
     for statement in _STATEMENTS:
         op.execute(statement)
+    connection = op.get_bind()
+    schema = connection.exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
+    for statement in (_OF_LOGIN, *_PARTITIONS, _ADMIT):
+        connection.exec_driver_sql(statement.replace("SCHEMA, pg_temp", f"{schema}, pg_temp"))
+    for table in connection.exec_driver_sql(_OF_TENANTS).scalars().all():
+        op.execute(_POLICY.replace("TABLE", table))
+        op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+        if table != "bi_logins":  # which the function looks at
+            op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
