@@ -78,7 +78,7 @@ class KeyAdmin:
         self, principal: Principal, organization: str, asked: AskedPage, *, with_ended: bool
     ) -> AdminPage[ApiKey]:
         """Returns a page of keys, oldest first."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=whose.seen(principal)) as driver:
             owner = await whose.organization(driver, principal, organization)
             question = ("keys", owner.organization_id, with_ended)
             place = self._pages.place(principal, question, asked)
@@ -128,7 +128,7 @@ class KeyAdmin:
 
     @contextlib.asynccontextmanager
     async def _changing(self, principal: Principal, organization: str) -> AsyncIterator[tuple[Driver, Organization]]:
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=whose.seen(principal)) as driver:
             yield driver, await whose.organization(driver, principal, organization, hold=True)
 
 

@@ -37,7 +37,7 @@ class MemberAdmin:
 
     async def listed(self, principal: Principal, organization: str, asked: AskedPage) -> AdminPage[Membership]:
         """Returns a page of members, by subject."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=whose.seen(principal)) as driver:
             owner = await whose.organization(driver, principal, organization)
             question = ("members", owner.organization_id)
             place = self._pages.place(principal, question, asked)
@@ -47,7 +47,7 @@ class MemberAdmin:
 
     async def get(self, principal: Principal, organization: str, subject: str) -> Membership:
         """Returns a member; refuses a subject that is none."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=whose.seen(principal)) as driver:
             owner = await whose.organization(driver, principal, organization)
             return await _found(driver, owner.organization_id, subject)
 
@@ -55,7 +55,7 @@ class MemberAdmin:
         """Makes or changes a member and returns it; refuses a role with scopes that the caller lacks, and one that was
         changed since the etag was read, unless that is empty.
         """
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=whose.seen(principal)) as driver:
             owner = await whose.organization(driver, principal, organization, hold=True)
             organization_id = owner.organization_id
             scopes = await roles.scopes_of(driver, organization_id, draft.role, "member.role")
@@ -84,7 +84,7 @@ class MemberAdmin:
 
     async def remove(self, principal: Principal, organization: str, subject: str, etag: str, by: Actor) -> None:
         """Removes a member; refuses as put does."""
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=whose.seen(principal)) as driver:
             owner = await whose.organization(driver, principal, organization, hold=True)
             before = await _found(driver, owner.organization_id, subject)
             whose.check_etag(etag, before.etag, "etag", "member")

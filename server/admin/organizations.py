@@ -15,6 +15,7 @@ from server.organizations.setting import Value
 from server.organizations.settings import SETTINGS, OrganizationSettings
 from server.store import organizations as stored
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.store.organizations import AskedFor
 from server.tenancy import administration
 from server.tenancy.principal import Principal
@@ -56,7 +57,7 @@ class OrganizationAdmin:
 
     async def _made_for(self, asked: AskedFor) -> Organization | None:
         """Returns what the request has made before; None where it has made nothing. Refuses another request's id."""
-        async with self._database.query() as driver:
+        async with self._database.query(of=EVERY) as driver:
             made = await stored.made_for(driver, asked.request_id)
         if made is None:
             return None
@@ -72,7 +73,7 @@ class OrganizationAdmin:
 
     async def get(self, principal: Principal, name: str) -> Organization:
         """Returns an organization."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=whose.seen(principal)) as driver:
             return await whose.organization(driver, principal, name)
 
     async def listed(
@@ -83,7 +84,7 @@ class OrganizationAdmin:
         question = ("organizations", state)
         place = self._pages.place(principal, question, asked)
         after = int(place[0] or 0) if place else 0
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=whose.seen(principal)) as driver:
             found = await stored.page(driver, state, after, asked.size + 1)
         return self._pages.page(principal, question, asked, found, lambda one: [one.organization_id])
 
@@ -100,7 +101,7 @@ class OrganizationAdmin:
             whose.check_etag(etag, before.etag, "organization.etag", "organization")
 
         async with self._slots.slot(principal):
-            async with self._database.query() as driver:
+            async with self._database.query(of=whose.seen(principal)) as driver:
                 found = await whose.organization(driver, principal, name, field="organization.name")
             with whose.refusing(found.name):
                 await administration.change_settings(self._database, found.name, changes, check=check, by=by)
@@ -110,7 +111,7 @@ class OrganizationAdmin:
         """Suspends or resumes an organization, and returns it."""
         whose.check_operator(principal)
         async with self._slots.slot(principal):
-            async with self._database.query() as driver:
+            async with self._database.query(of=whose.seen(principal)) as driver:
                 found = await whose.organization(driver, principal, name)
             with whose.refusing(found.name):
                 await administration.set_state(self._database, found.name, state, by=by)

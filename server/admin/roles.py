@@ -34,7 +34,7 @@ class RoleAdmin:
 
     async def listed(self, principal: Principal, organization: str) -> Sequence[CustomRole]:
         """Returns the roles that an organization has made, by name."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=whose.seen(principal)) as driver:
             owner = await whose.organization(driver, principal, organization)
             return await stored.roles(driver, owner.organization_id)
 
@@ -44,7 +44,7 @@ class RoleAdmin:
         """
         _check_own(draft.name, "role.name")
         whose.check_may_give(principal, draft.scopes, None, "role")
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=whose.seen(principal)) as driver:
             owner = await whose.organization(driver, principal, organization, hold=True)
             before = await stored.role(driver, owner.organization_id, draft.name)
             whose.check_etag(draft.etag, before.etag if before else "", "role.etag", "role")
@@ -70,7 +70,7 @@ class RoleAdmin:
     async def delete(self, principal: Principal, organization: str, name: str, etag: str, by: Actor) -> None:
         """Deletes a role that nobody has; refuses as put does."""
         _check_own(name, "name")
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=whose.seen(principal)) as driver:
             owner = await whose.organization(driver, principal, organization, hold=True)
             before = await stored.role(driver, owner.organization_id, name)
             if before is None:

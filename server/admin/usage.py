@@ -73,7 +73,7 @@ class UsageAdmin:
 
     async def get(self, principal: Principal, name: str) -> Usage:
         """Returns what an organization uses."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=whose.seen(principal)) as driver:
             owner = await whose.organization(driver, principal, name)
             events = await stored.events_of_month(driver, [owner.organization_id])
         return self._usage(owner, events, await self._storage(owner))
@@ -84,7 +84,7 @@ class UsageAdmin:
         question = ("usage",)
         place = self._pages.place(principal, question, asked)
         after = int(place[0] or 0) if place else 0
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=whose.seen(principal)) as driver:
             found = await stored.page(driver, None, after, asked.size + 1)
             events = await stored.events_of_month(driver, [one.organization_id for one in found])
         page = self._pages.page(principal, question, asked, found, lambda one: [one.organization_id])

@@ -9,6 +9,7 @@ from server.organizations import errors, networks
 from server.organizations.organization import Organization
 from server.store import organizations
 from server.store.database import Driver
+from server.store.isolation import EVERY, Of
 from server.tenancy import sign_ins
 from server.tenancy.principal import CallerKind, Principal, Scope
 
@@ -24,6 +25,11 @@ def check_operator(principal: Principal) -> None:
     """Refuses whoever does not operate the deployment."""
     if not is_operator(principal):
         raise Refused(Reason.OPERATOR_REQUIRED, "this is for operators of the deployment, with a key of theirs")
+
+
+def seen(principal: Principal) -> Of:
+    """Returns which organizations a call of administration may see."""
+    return EVERY if is_operator(principal) else principal.organization_id
 
 
 async def organization(

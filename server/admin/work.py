@@ -44,7 +44,7 @@ class WorkAdmin:
         self, principal: Principal, organization: str, kind: str | None, state: State | None, asked: AskedPage
     ) -> AdminPage[Task]:
         """Returns a page of tasks, newest first."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=whose.seen(principal)) as driver:
             owner = _id(await whose.organization_if_named(driver, principal, organization))
             question = ("tasks", owner, kind, state)
             place = self._pages.place(principal, question, asked)
@@ -56,7 +56,7 @@ class WorkAdmin:
 
     async def retry(self, principal: Principal, organization: str, task_id: int, by: Actor) -> Task:
         """Queues a dead or cancelled task again, and returns it."""
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=whose.seen(principal)) as driver:
             owner = await whose.organization_if_named(driver, principal, organization)
             before = await _task(driver, owner, task_id)
             if not await stored_tasks.retry(driver, task_id):
@@ -70,7 +70,7 @@ class WorkAdmin:
 
     async def cancel(self, principal: Principal, organization: str, task_id: int, by: Actor) -> Task:
         """Cancels a task, or asks its worker to end it, and returns it."""
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=whose.seen(principal)) as driver:
             owner = await whose.organization_if_named(driver, principal, organization)
             before = await _task(driver, owner, task_id)
             if before.state is TaskState.CANCELLED or before.cancel_requested:
@@ -85,7 +85,7 @@ class WorkAdmin:
 
     async def schedules(self, principal: Principal, organization: str, asked: AskedPage) -> AdminPage[Schedule]:
         """Returns a page of schedules, by organization and name."""
-        async with self._slots.slot(principal), self._database.query() as driver:
+        async with self._slots.slot(principal), self._database.query(of=whose.seen(principal)) as driver:
             owner = _id(await whose.organization_if_named(driver, principal, organization))
             question = ("schedules", owner)
             place = self._pages.place(principal, question, asked)
@@ -97,7 +97,7 @@ class WorkAdmin:
         """Queues a run of a schedule, and returns its task: the one that somebody has asked for before, until that has
         ended.
         """
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=whose.seen(principal)) as driver:
             found = await self._schedule(driver, principal, organization, name)
             kind = self._kinds.get(found.kind)
             if kind is None or kind.is_scheduled_by_people:
@@ -127,7 +127,7 @@ class WorkAdmin:
 
     async def pause(self, principal: Principal, organization: str, name: str, by: Actor, *, paused: bool) -> Schedule:
         """Pauses a schedule or lets it go on, and returns it. What operators pause, they alone let go on."""
-        async with self._slots.slot(principal), self._database.transaction() as driver:
+        async with self._slots.slot(principal), self._database.transaction(of=whose.seen(principal)) as driver:
             found = await self._schedule(driver, principal, organization, name)
             key = ScheduleKey(name=found.name, organization_id=found.organization_id)
             if whose.is_operator(principal):

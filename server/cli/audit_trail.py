@@ -76,7 +76,7 @@ def export_entries(organization: Owner = None, data_dir: DataDir = None) -> None
 
     async def work(database: Database, _place: place.Place) -> None:
         owner = await organization_id(database, organization)
-        async with database.snapshot(Purpose.OTHER) as driver:
+        async with database.snapshot(Purpose.OTHER, of=owner) as driver:
             async for one in audit_trail.every(driver, owner):
                 told = {"number": one.number, "hash": one.hash.hex(), "hashed": hashed_form(one)}
                 sys.stdout.write(json.dumps(told) + "\n")

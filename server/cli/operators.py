@@ -12,6 +12,7 @@ from server.organizations.operator_key import OperatorKey
 from server.process import operators, terminal
 from server.store import operator_keys as stored
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import operator_keys
 from server.tenancy.api_keys import NewKey
 from server.tenancy.keyed_hashes import KeyedHashes
@@ -58,7 +59,7 @@ def list_operators(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the keys of operators, without their secrets."""
 
     async def work(database: Database, _place: place.Place) -> list[OperatorKey]:
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             return await stored.listed(driver)
 
     found = connected.on_database(data_dir, work)

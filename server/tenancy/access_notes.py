@@ -137,7 +137,7 @@ class AccessNotes:
                 self._add(organization_id, act, one)
 
     async def _record(self, organization_id: int, of: Mapping[_Act, _Noted]) -> None:
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=organization_id) as driver:
             await audit_trail.record_all(driver, organization_id, [_entry(act, one) for act, one in of.items()])
 
 

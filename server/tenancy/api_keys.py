@@ -65,7 +65,7 @@ async def create_key(
         )
     )
     owner = await administration.organization(database, organization_name)
-    async with database.transaction() as driver:
+    async with database.transaction(of=owner.organization_id) as driver:
         return await add_key(driver, hashes, owner.organization_id, wanted, by=by)
 
 

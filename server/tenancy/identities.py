@@ -18,6 +18,7 @@ from server.organizations.restriction import Restriction
 from server.store import identities as stored
 from server.store.database import Database, Driver
 from server.store.identities import IdentityStanding, StandingAsked
+from server.store.isolation import EVERY
 from server.tenancy import roles
 from server.tenancy.identity_tokens import BadToken, IdentityTokens, TokenFault, VerifiedIdentity
 from server.tenancy.key_lookups import KeyLookups
@@ -195,7 +196,7 @@ class Identities:
         return found
 
     async def _look_up(self, asked: Sequence[StandingAsked]) -> dict[StandingAsked, IdentityStanding]:
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=EVERY) as driver:
             return await stored.standings(driver, asked)
 
 

@@ -21,6 +21,7 @@ from server.organizations.operator_key import OperatorKey
 from server.organizations.settings import OrganizationSettings
 from server.store import operator_keys as stored
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import api_keys, audit_trail
 from server.tenancy.api_keys import NewKey
 from server.tenancy.key_lookups import KeyLookups
@@ -49,7 +50,7 @@ async def create(
     """Makes an operator's key; its secret is in the result and nowhere else. Raises InvalidKey."""
     tied = api_keys.checked_networks(networks)
     key = api_keys.new_key(PREFIX)
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await stored.add(
             driver,
             OperatorKey(
@@ -71,7 +72,7 @@ async def create(
 
 async def revoke(database: Database, key_id: str, *, by: Actor) -> None:
     """Revokes an operator's key for good; servers refuse it within 10 seconds. Raises KeyNotFound."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         is_new = await stored.revoke(driver, key_id)
         if is_new:
             entry = Entry(actor=by, action="operator_key.revoked", subject=key_id)
@@ -160,7 +161,7 @@ class OperatorKeys:
             pepper_id=self._hashes.pepper_id,
         )
         with contextlib.suppress(errors.StorageUnavailable):  # it is tried again after the next look-up
-            async with self._database.transaction() as driver:
+            async with self._database.transaction(of=EVERY) as driver:
                 if not is_renewed:
                     await stored.renew_hash(driver, known.key, instead_of=before.pepper_id)
                 if not is_noted:
@@ -175,7 +176,7 @@ class OperatorKeys:
     async def _look_up(self, key_ids: Sequence[str]) -> dict[str, _Known]:
         """Reads keys from the database, and remembers what was found for each."""
         until = time.monotonic() + _FRESH_SECONDS
-        async with self._database.transaction() as driver:
+        async with self._database.transaction(of=EVERY) as driver:
             found = await stored.by_ids(driver, key_ids)
         known = {key.key_id: _Known(fresh_until=until, key=key) for key in found}
         for one in key_ids:

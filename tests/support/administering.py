@@ -9,6 +9,7 @@ import grpc
 
 from server.organizations.audit_trail import UNNAMED_OPERATOR
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import api_keys, operator_keys
 from server.tenancy.principal import Scope
 from tests.support import serving
@@ -71,7 +72,7 @@ async def trail(caller: Caller) -> list[tuple[str, str, str, str]]:
 
 async def schedule(database: Database, name: str, organization_id: int, kind: str = "daily_rollups") -> None:
     """Stores a schedule that is never due in a test."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await driver.execute(
             "INSERT INTO schedules (name, organization_id, kind, cron, time_zone, catch_up, next_run_at)"
             " VALUES ($1, $2, $3, '0 1 * * *', 'UTC', 'latest', $4) ON CONFLICT DO NOTHING",
@@ -84,7 +85,7 @@ async def schedule(database: Database, name: str, organization_id: int, kind: st
 
 async def task(database: Database, organization_id: int, *, kind: str = "daily_rollups", state: str = "queued") -> str:
     """Stores a task that no worker is there for, and returns its id."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         found: int = await driver.fetchval(
             "INSERT INTO tasks (kind, organization_id, payload, state, priority, run_at, tries)"
             " VALUES ($1, $2, '{}', $3, 0, $4, 3) RETURNING task_id",

@@ -20,6 +20,7 @@ from server.delivery.links import Links
 from server.organizations.api_key import CODE_LIFETIME
 from server.query.page_tokens import ListPlace, PageTokens
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import api_keys, authentication, embed_tokens
 from server.tenancy.authentication import Authenticator
 from server.tenancy.embed_tokens import EmbedTokens
@@ -93,7 +94,7 @@ async def test_a_code_is_of_no_use_after_its_time_or_its_key(accounts: Accounts,
     caller = await accounts.caller(scopes=READS)
     late, orphan = [(await one(caller, "AccountService/CreateSignInCode")).code for _ in range(2)]
     key_id = late.split("_")[1]
-    async with accounts.database.transaction() as driver:
+    async with accounts.database.transaction(of=EVERY) as driver:
         statement = "UPDATE api_keys SET expires_at = expires_at - $2::interval WHERE key_id = $1"
         await driver.execute(statement, key_id, CODE_LIFETIME)
     assert await why(caller, SIGN_IN, code=late) == "CREDENTIALS_INVALID"
@@ -123,7 +124,7 @@ async def test_what_came_from_a_key_ends_with_the_overlap_of_its_rotation(accoun
     assert (await one(session, SESSION)).session.expires_at == serving.stamp(ends)
     within = await one(caller, SIGN_IN, api_key=caller.key.secret)  # a sign-in within the overlap ends with it
     assert within.session.expires_at == serving.stamp(ends)
-    async with accounts.database.transaction() as driver:
+    async with accounts.database.transaction(of=EVERY) as driver:
         statement = (
             "UPDATE api_keys SET expires_at = now() - interval '1 minute' WHERE key_id = $1 OR parent_key_id = $1"
         )

@@ -18,6 +18,7 @@ from server.rpc import noting, services
 from server.settings import Settings
 from server.store import audit_trail as stored
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import access_notes, administration, api_keys, audit_trail
 from server.tenancy.access_notes import AccessNotes
 from server.tenancy.principal import Scope
@@ -32,7 +33,7 @@ ADA = Actor(kind=ActorKind.API_KEY, id="k", peer="192.0.2.1")
 
 
 async def entries(database: Database, organization_id: int) -> list[KeptEntry]:
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         return [
             one
             for one in await stored.after(driver, organization_id, 0, 10_000)
@@ -182,7 +183,7 @@ async def test_an_export_is_told_before_and_after(accounts: Accounts, server: Ru
     question = {"format": 1, "overview": {"time_range": THE_DAY, "filter": {"agent_id": "bot"}}}
     await answers(owner, "ExportService/ExportMetrics", question)
     await server.notes.write()
-    async with accounts.database.transaction() as driver:
+    async with accounts.database.transaction(of=EVERY) as driver:
         found = {one.action: one for one in await stored.after(driver, owner.organization_id, 0, 1_000)}
         ended = [
             one for one in await stored.after(driver, owner.organization_id, 0, 1_000) if one.action == "export.ended"

@@ -16,6 +16,7 @@ from server.organizations.restriction import Restriction
 from server.organizations.settings import SETTINGS, OrganizationSettings
 from server.rpc import services
 from server.store import operator_keys as stored_operators
+from server.store.isolation import EVERY
 from server.tenancy import administration, api_keys, operator_keys
 from server.tenancy.principal import Scope
 from tallywire.v1 import admin_service_pb2 as pb
@@ -229,7 +230,7 @@ async def test_a_revoked_operator_is_refused(accounts: Accounts) -> None:
     assert await reason(above, "ListOrganizations") == ""
     await operator_keys.revoke(accounts.database, above.key.key_id, by=administering.UNNAMED_OPERATOR)
     await waiting.until(lambda: _is_refused(above))
-    async with accounts.database.transaction() as driver:
+    async with accounts.database.transaction(of=EVERY) as driver:
         used = await driver.fetchval("SELECT last_used_at FROM operator_keys WHERE key_id = $1", above.key.key_id)
     assert used is not None
 

@@ -15,6 +15,7 @@ from server.organizations.organization import OrganizationState
 from server.settings import Settings
 from server.store import memberships
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import administration, identities
 from tallywire.v1 import account_service_pb2, audit_service_pb2, event_service_pb2_grpc
 from tests.support import serving
@@ -92,7 +93,7 @@ async def mutual(
 ) -> AsyncIterator[Mutual]:
     monkeypatch.setattr(identities, "_FRESH_SECONDS", -1.0)
     caller = await accounts.caller()
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await memberships.put_role(driver, caller.organization_id, "sender", "", ["ingest", "read"])
     path = file(tmp_path, caller.name)
     async with serving.running(settings, identity_providers=path, **tls(certificate)) as server:
@@ -138,7 +139,7 @@ async def test_a_role_is_all_that_a_program_has(mutual: Mutual, database: Databa
     for rpc in ("CreateSignInCode", "CreateEmbedToken"):
         fields = {"origins": ["https://app.example.com"]} if rpc == "CreateEmbedToken" else {}
         assert await mutual.says(mutual.made.client, f"AccountService/{rpc}", **fields) == "KEY_REQUIRED"
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await memberships.remove_role(driver, mutual.caller.organization_id, "sender")
     assert await mutual.says(mutual.made.program) == "NO_ROLE"
 
@@ -155,7 +156,7 @@ async def test_a_stream_ends_with_the_role(mutual: Mutual, database: Database) -
         stream = event_service_pb2_grpc.EventServiceStub(caller.channel).StreamEvents(timeout=60)
         await stream.write(serving.batch(1, [serving.event()]))
         assert (await stream.read()).acks[0].sequence == 1
-        async with database.transaction() as driver:
+        async with database.transaction(of=EVERY) as driver:
             await memberships.put_role(driver, caller.organization_id, "sender", "", ["read"])
         await stream.write(serving.batch(2, [serving.event()]))
         ended = await serving.refused(stream.read())

@@ -13,6 +13,7 @@ import pytest
 from server.app import Running
 from server.organizations.audit_trail import hashed_form
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import audit_trail
 from server.tenancy.principal import Scope
 from tests import documentation
@@ -57,7 +58,7 @@ async def verified(folder: pathlib.Path, lines: list[Line]) -> tuple[int, str]:
 
 async def exported(database: Database, caller: Caller) -> list[Line]:
     """The lines of `audit-trail export`, oldest first."""
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         return [
             {"number": one.number, "hash": one.hash.hex(), "hashed": hashed_form(one)}
             async for one in audit_trail.every(driver, caller.organization_id)

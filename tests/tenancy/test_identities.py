@@ -13,6 +13,7 @@ from server.organizations.restriction import Restriction
 from server.store import identities as stored
 from server.store import memberships
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import administration, identities
 from server.tenancy.principal import Principal, Scope
 from tests.support import identity_provider
@@ -53,12 +54,12 @@ async def principal(desk: Desk, token: str) -> Principal:
 
 
 async def member(database: Database, caller: Caller, role: str, restriction: Restriction | None = None) -> None:
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await memberships.put_member(driver, caller.organization_id, "ada", "Ada", role, restriction)
 
 
 async def custom_role(database: Database, caller: Caller, name: str, *scopes: str) -> None:
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await memberships.put_role(driver, caller.organization_id, name, "", scopes)
 
 
@@ -128,7 +129,7 @@ async def test_what_the_organization_says_of_its_member_counts(
     await member(database, caller, "editor")
     found = await principal(at, provider.token(groups="metrics", teams=["support"]))
     assert (found.role, found.restriction) == ("editor", None)
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await memberships.remove_member(driver, caller.organization_id, "ada")
     found = await principal(at, provider.token(groups="metrics", teams=["support"]))
     assert (found.role, found.restriction) == ("analyst", Restriction(dimension="team", values=("support",)))
@@ -164,7 +165,7 @@ async def test_subjects_may_be_another_claim(
     accounts: Accounts, provider: Provider, database: Database, caller: Caller
 ) -> None:
     at = desk(accounts, provider, caller.name, subject_claim="email", require_membership=True)
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await memberships.put_member(driver, caller.organization_id, "ada@example.org", "Ada", "editor", None)
     assert await at.says(provider.token(email="ada@example.org", email_verified=True)) == "editor"
     for verified in (False, None, "true", 1):
@@ -214,7 +215,7 @@ async def test_equal_subjects_of_two_providers_are_two_people(
             "b": {**other_provider.table, **common, "subject_prefix": "b:"},
         },
     )
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await memberships.put_member(driver, caller.organization_id, "a:ada", "Ada", "admin", None)
     one, two = await principal(at, provider.token()), await principal(at, other_provider.token())
     assert (one.role, two.role) == ("admin", "viewer")
@@ -251,7 +252,7 @@ async def test_a_call_in_progress_goes_on_as_its_maker_may_now(
     await member(database, caller, "viewer")
     found = await at.authenticator.confirm(token, found)
     assert found.role == "viewer"
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await memberships.remove_member(driver, caller.organization_id, "ada")
     with pytest.raises(Refused, match="no member"):
         await at.authenticator.confirm(token, found)

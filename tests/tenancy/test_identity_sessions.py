@@ -12,6 +12,7 @@ from server.organizations.organization import OrganizationState
 from server.organizations.restriction import Restriction
 from server.store import memberships
 from server.store.database import Database
+from server.store.isolation import EVERY
 from server.tenancy import administration, audit_trail, authentication, identities
 from server.tenancy.principal import CallerKind, Scope
 from server.tenancy.sign_ins import SignedIn, SignIns
@@ -64,11 +65,11 @@ class Hall:
         return set() if found is None else set(found.scopes)
 
     async def member(self, role: str, restriction: Restriction | None = None) -> None:
-        async with self._accounts.database.transaction() as driver:
+        async with self._accounts.database.transaction(of=EVERY) as driver:
             await memberships.put_member(driver, self._caller.organization_id, "ada", "Ada", role, restriction)
 
     async def no_member(self) -> None:
-        async with self._accounts.database.transaction() as driver:
+        async with self._accounts.database.transaction(of=EVERY) as driver:
             assert await memberships.remove_member(driver, self._caller.organization_id, "ada")
 
 
@@ -90,7 +91,7 @@ async def test_a_token_is_exchanged_for_a_session(hall: Hall, database: Database
         assert one.expires_at is not None
         assert timedelta(hours=23) < one.expires_at - serving.now() < timedelta(hours=25)
         assert one.idle_until is not None
-    async with database.snapshot() as driver:
+    async with database.snapshot(of=EVERY) as driver:
         page = await audit_trail.page(driver, caller.organization_id, Chosen(actions="session."), before=None, size=10)
     [entry] = page.entries
     assert (entry.actor.kind, entry.action, entry.subject) == (ActorKind.IDENTITY, "session.created", found.key_id)
@@ -148,14 +149,14 @@ async def test_a_member_with_more_gives_no_session_more_than_it_began_with(hall:
 
 
 async def test_a_role_that_is_changed_or_gone(hall: Hall, database: Database, caller: Caller) -> None:
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await memberships.put_role(driver, caller.organization_id, "helper", "", ["read", "events"])
     made = await hall.sign_in(role="helper")
     assert await hall.scopes(made) == {"read", "events"}
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await memberships.put_role(driver, caller.organization_id, "helper", "", ["read"])
     assert await hall.scopes(made) == {"read"}
-    async with database.transaction() as driver:
+    async with database.transaction(of=EVERY) as driver:
         await memberships.remove_role(driver, caller.organization_id, "helper")
     assert await hall.scopes(made) == set()
 
