@@ -25,7 +25,6 @@ from server.ingest.scheduler import (
     WaitingCall,
     WriteBatch,
 )
-from server.store.isolation import EVERY
 from server.tenancy.limits import OrganizationLimits
 
 MANY = MAX_BATCH_EVENTS // 2  # events of one organization, with which it shares no statement
@@ -118,7 +117,7 @@ async def test_a_group_is_bounded() -> None:
     for organization in range(2 * GROUP_EVENTS):
         add(some, organization)
     database = Database(some)
-    while (batch := database.transaction(of=EVERY)) is not None:
+    while (batch := database.transaction()) is not None:
         assert sum(stored(batch).values()) <= GROUP_EVENTS
     assert database.events == dict.fromkeys(range(2 * GROUP_EVENTS), 1)
 
@@ -206,7 +205,7 @@ async def test_shares_are_fair_by_weight(weight: int) -> None:
     add(some, 2, MANY, calls=400)
     database = Database(some)
     for _ in range(100):
-        database.transaction(of=EVERY)
+        database.transaction()
     assert database.events[1] / database.events[2] == pytest.approx(weight, rel=0.2)
 
 
@@ -219,7 +218,7 @@ async def test_nobody_starves() -> None:
         add(some, 100)
         before, waited = database.events[100], 0
         while database.events[100] == before:
-            database.transaction(of=EVERY)
+            database.transaction()
             waited += 1
         waits.append(waited)
     assert max(waits) <= len(floods) + 1, "no more than one transaction of everybody else goes first"
@@ -234,7 +233,7 @@ async def test_the_calls_of_an_organization_are_stored_in_their_order() -> None:
     assert queue is not None
     calls, taken = list(queue.waiting), list[WaitingCall]()
     database = Database(some)
-    while (batch := database.transaction(of=EVERY)) is not None:
+    while (batch := database.transaction()) is not None:
         taken += [one for part in batch.taken for one in part.calls]
     assert taken == calls
 
@@ -295,7 +294,7 @@ async def test_a_backlogged_organization_takes_less_beside_others() -> None:
     finish(some, alone)
     database = Database(some)
     while some.get(2) is not None:
-        batch = database.transaction(of=EVERY)
+        batch = database.transaction()
         assert batch is not None
         assert stored(batch).get(1, 0) < MAX_BATCH_EVENTS
     assert database.transactions() > 0
@@ -372,10 +371,10 @@ async def test_a_transaction_costs_the_same_however_many_organizations_wait() ->
         for organization in range(organizations):
             add(some, organization, 60)
         database = Database(some)
-        database.transaction(of=EVERY)
+        database.transaction()
         with counted_lines() as lines:
             for _ in range(20):
-                database.transaction(of=EVERY)
+                database.transaction()
                 some.is_backlogged(organizations - 1)
         costs.append(lines[0])
     assert costs[1] < 1.5 * costs[0]
