@@ -79,6 +79,7 @@ class OrganizationSettings:
         Flag(),
         "Note in the audit trail who has read rows about people: events, conversations, leads and users.",
         changeable=True,
+        operators_only=True,
     )
     delivery_retention_days: int = entry(
         90,

@@ -11,7 +11,7 @@ from server.errors import Reason, Refused
 from server.organizations.organization import OrganizationFacts
 from server.query.queries import Queries
 from server.rpc import account_conversion as conversion
-from server.rpc import gate
+from server.rpc import callers, gate
 from server.rpc.questions import shared
 from server.tenancy.authentication import Authenticator
 from server.tenancy.limits import DefaultLimits
@@ -52,14 +52,14 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         scopes = conversion.scopes(request.scopes)
         holder = await self._authenticator.exchanged(text)
         if holder is None or holder.kind is not kind:
-            raise _bad(self._authenticator.refusal(text, gate.peer(context)), kind)
+            raise _bad(self._authenticator.refusal(text, callers.peer(context)), kind)
         gate.identify(holder)
-        gate.check_network(holder, context)
+        callers.check_network(holder, context)
         facts = await self._facts(holder)  # first: whoever is refused by an overloaded service keeps the code
         async with self._slots.slot(holder):
-            made = await self._sign_ins.sign_in(holder, scopes, gate.actor_of(holder, context))
+            made = await self._sign_ins.sign_in(holder, scopes, callers.actor_of(holder, context))
         if made is None:
-            raise _bad(self._authenticator.refusal(text, gate.peer(context)), kind)
+            raise _bad(self._authenticator.refusal(text, callers.peer(context)), kind)
         session = self._session(made.principal, facts)
         return account_service_pb2.SignInResponse(credential=made.credential, session=session)
 

@@ -5,8 +5,7 @@ lets no error out but as a status of the contract.
 import asyncio
 import functools
 import time
-import urllib.parse
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
@@ -16,17 +15,15 @@ import grpc
 from server.admission import request_limits
 from server.admission.admission import Admission
 from server.errors import Reason, Refused
-from server.organizations import networks
-from server.organizations.audit_trail import Actor, ActorKind
-from server.rpc import answering, embedding, keyless, noting, requests, restricting, unknown_fields
+from server.organizations.audit_trail import Actor
+from server.rpc import answering, callers, embedding, keyless, noting, requests, restricting, unknown_fields
 from server.rpc.noting import Noting
-from server.tenancy import certificates, sign_ins
+from server.tenancy import sign_ins
 from server.tenancy.authentication import Authenticator
 from server.tenancy.certificates import Certificates, ShownCertificate
 from server.tenancy.principal import CallerKind, Principal, Scope
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-_Metadata: TypeAlias = "Iterable[tuple[str, str | bytes]] | None"
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 # For so long a stream that cannot be let in is not read, which slows its sender down; then it is refused.
@@ -62,6 +59,21 @@ class _Credential(NamedTuple):
         return await self.gate.confirm(self, caller().principal)
 
 
+class _Shown(NamedTuple):
+    """The certificate of a call that has no other credential."""
+
+    gate: "Gate"
+    certificates: Certificates
+    method: str
+    certificate: ShownCertificate
+
+    async def authenticate(self) -> Principal:
+        """Returns whom the certificate stands for now."""
+        principal = await self.certificates.confirm(self.certificate, caller().principal)
+        self.gate.check_scope(self.method, principal)
+        return principal
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """The maker of the current call."""
@@ -83,21 +95,7 @@ def caller() -> Caller:
 
 def actor(context: _Context) -> Actor:
     """Returns the caller of the current call as the audit trail names it."""
-    return actor_of(caller().principal, context)
-
-
-def actor_of(principal: Principal, context: _Context) -> Actor:
-    """Returns the maker of a call as the audit trail names it."""
-    address = peer(context)
-    address = noting.actor_peer(address)
-    if principal.identity is not None:
-        whose = f"{principal.identity.subject}|{principal.identity.issuer}"
-        return Actor(kind=ActorKind.IDENTITY, id=whose, peer=address)
-    if principal.kind is CallerKind.CERTIFICATE:
-        whose = principal.subject.removeprefix(certificates.SUBJECT)
-        return Actor(kind=ActorKind.CERTIFICATE, id=whose, peer=address)
-    kind = ActorKind.OPERATOR if principal.kind is CallerKind.OPERATOR else ActorKind.API_KEY
-    return Actor(kind=kind, id=principal.key_id, peer=address)
+    return callers.actor_of(caller().principal, context)
 
 
 def identify(principal: Principal) -> None:
@@ -161,7 +159,7 @@ class Gate(grpc.aio.ServerInterceptor):
             self._wrapped[method] = wrapped
         if method not in self._scopes:
             return wrapped  # type: ignore[no-any-return]
-        by_certificate = self._certificates is not None and not _has_credential(details.invocation_metadata)
+        by_certificate = self._certificates is not None and not callers.has_credential(details.invocation_metadata)
         _by_certificate.set(by_certificate)
         if by_certificate:  # which the handler looks at: only there the connection is known
             return wrapped  # type: ignore[no-any-return]
@@ -182,18 +180,18 @@ class Gate(grpc.aio.ServerInterceptor):
             return grpc.stream_stream_rpc_method_handler(self._stream(method, handler.stream_stream), keep, serialize)
         return grpc.unary_stream_rpc_method_handler(self._stream(method, handler.unary_stream), keep, serialize)
 
-    async def _authenticate(self, method: str, metadata: _Metadata) -> "answering.Refusal | None":
+    async def _authenticate(self, method: str, metadata: callers.Metadata) -> "answering.Refusal | None":
         """Sets the caller of the call; returns why the call may not be made, if so."""
         principal: Principal | None = None
         try:
-            text = _credential(metadata)
+            text = callers.credential(metadata)
             principal = self._authenticator.known(text)
             if principal is None:
                 async with asyncio.timeout(self._max_call_seconds):
                     principal = await self._authenticator.authenticate(text)
             if principal is None:
                 return functools.partial(self._bad_credential, text)
-            self._check_scope(method, principal)
+            self.check_scope(method, principal)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the caller as it is
             refusal = answering.refusal_of(error, method)
             answering.let_go(error)
@@ -204,7 +202,7 @@ class Gate(grpc.aio.ServerInterceptor):
         return None
 
     def _denied(self, method: str, principal: Principal, refusal: Refused, context: _Context) -> Refused:
-        self._notes.refused(method, principal, actor_of(principal, context), refusal)
+        self._notes.refused(method, principal, callers.actor_of(principal, context), refusal)
         return refusal
 
     def _refused_within(self, method: str, context: _Context, refusal: Refused) -> None:
@@ -216,25 +214,20 @@ class Gate(grpc.aio.ServerInterceptor):
     async def _enter(self, method: str, context: _Context, *, sends_events: bool = False) -> None:
         """Refuses a call whose maker is known by the connection alone, or by where the call comes from."""
         if _by_certificate.get() and self._certificates is not None:
-            find = functools.partial(self._certificates.principal, _shown(context))
+            shown = callers.shown_certificate(context)
             async with asyncio.timeout(self._max_call_seconds):
-                principal = await find()
+                principal = await self._certificates.principal(shown)
             identify(principal)
-            self._check_scope(method, principal)
-
-            async def again() -> Principal:
-                found = await find()
-                self._check_scope(method, found)
-                return found
-
+            self.check_scope(method, principal)
             restricting.begin(principal)
+            again = _Shown(self, self._certificates, method, shown).authenticate
             _caller.set(Caller(principal=principal, authenticate=again))
             if sends_events and (refusal := self._admission.refusal(principal)) is not None:
                 raise refusal
-        check_network(caller().principal, context)
+        callers.check_network(caller().principal, context)
 
     def _bad_credential(self, text: str, context: _Context) -> Refused:
-        return self._authenticator.refusal(text, peer(context))
+        return self._authenticator.refusal(text, callers.peer(context))
 
     def _signs_in(self, method: str, handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         """Wraps a handler whose request is the credential. Anybody can call it, so calls are short, and there is
@@ -326,10 +319,11 @@ class Gate(grpc.aio.ServerInterceptor):
     async def confirm(self, credential: _Credential, last: Principal) -> Principal:
         """Returns the principal of a call in progress; refuses one that may not go on."""
         principal = await self._authenticator.confirm(credential.text, last)
-        self._check_scope(credential.method, principal)
+        self.check_scope(credential.method, principal)
         return principal
 
-    def _check_scope(self, method: str, principal: Principal) -> None:
+    def check_scope(self, method: str, principal: Principal) -> None:
+        """Refuses a caller who may not call a method."""
         if principal.kind is CallerKind.OPERATOR:
             _check_operator(method)
             return
@@ -367,46 +361,3 @@ def _serializer(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
     way.
     """
     return lambda response: response if isinstance(response, bytes) else serialize(response)
-
-
-def _has_credential(metadata: _Metadata) -> bool:
-    return any(key == "authorization" for key, _ in metadata or ())
-
-
-def _shown(context: _Context) -> ShownCertificate:
-    """Returns what the client's certificate says, as gRPC has verified it; nothing without one."""
-    found: Mapping[str, Iterable[bytes]] = context.auth_context()
-    addresses, names = (
-        [value.decode("utf-8", "replace") for value in found.get(key, ())] for key in ("peer_uri", "x509_common_name")
-    )
-    return ShownCertificate(
-        spiffe_ids=[one for one in addresses if one.casefold().startswith("spiffe:")], common_names=names
-    )
-
-
-def _credential(metadata: _Metadata) -> str:
-    values = [value for key, value in metadata or () if key == "authorization"]
-    if len(values) > 1:
-        raise Refused(Reason.AMBIGUOUS_CREDENTIALS, "more than one authorization was sent")
-    scheme, _, credential = str(values[0]).partition(" ") if values else ("", "", "")
-    if scheme.casefold() != "bearer" or not credential:
-        raise Refused(Reason.CREDENTIALS_MISSING, "send the metadata authorization: Bearer API_KEY")
-    return credential
-
-
-def peer(context: _Context) -> str:
-    """Returns the caller's address without its port."""
-    return urllib.parse.unquote(context.peer()).rpartition(":")[0]
-
-
-def check_network(principal: Principal, context: _Context) -> None:
-    """Refuses a call from elsewhere than the networks that its credential is tied to."""
-    if not principal.networks:
-        return
-    address = peer(context).partition(":")[2].strip("[]")
-    if not networks.hold(principal.networks, address):
-        raise Refused(
-            Reason.NETWORK_NOT_ALLOWED,
-            "this credential may not be used from the address that the call came from",
-            metadata={"networks": ", ".join(principal.networks)},
-        )

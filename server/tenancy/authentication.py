@@ -23,8 +23,9 @@ from server.organizations.organization import Organization, OrganizationState
 from server.store import organizations, sign_ins
 from server.store.database import Database
 from server.store.isolation import EVERY
-from server.tenancy import api_keys, embed_tokens, identity_tokens, operator_keys
+from server.tenancy import api_keys, bad_credentials, embed_tokens, identity_tokens, operator_keys
 from server.tenancy.access_notes import AccessNotes
+from server.tenancy.bad_credentials import BadCredentials
 from server.tenancy.embed_tokens import EmbedTokens
 from server.tenancy.identities import Holder, Identities
 from server.tenancy.key_lookups import KeyLookups
@@ -43,10 +44,6 @@ _CONFIRM_SECONDS, _ASK_AGAIN_SECONDS = 1.0, 2.0
 _AWAKE_EVERY = timedelta(minutes=10)
 # When a key was last used is told as exactly as this.
 _USED_EVERY = timedelta(minutes=10)
-_INVALID = "the API key is unknown, expired or revoked"
-_TOKENS = "identity token"  # among the bad keys
-_WHICH = {None: "credentials that are no API keys", _TOKENS: "bad identity tokens"}
-_BAD_PER_WINDOW, _WINDOW_SECONDS, _MOST_WINDOWS = 100, 10.0, 10_000
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -144,7 +141,7 @@ class Authenticator:
         audit trail gets a note where the credential names one that there is, or was.
         """
         if (identities := self._identities_for(credential)) is not None:
-            return self._bad.refusal(peer, _TOKENS, identities.why_bad(credential))
+            return self._bad.refusal(peer, bad_credentials.TOKENS, identities.why_bad(credential))
         key_id = self._row(credential)[0]
         known = self._known.get(key_id or "")
         if known is not None and self._notes is not None:
@@ -292,43 +289,8 @@ class Authenticator:
         return known
 
 
-@dataclass(slots=True, kw_only=True)
-class _Window:
-    ends: float
-    bad: int = 0
-
-
-class BadCredentials:
-    """A count of bad credentials, by sender and by the key that they claim to be, in windows of 10 seconds."""
-
-    def __init__(self) -> None:
-        self._windows: OrderedDict[tuple[str, str | None], _Window] = OrderedDict()  # by when they began
-
-    def __len__(self) -> int:
-        return len(self._windows)
-
-    def refusal(self, peer: str, key_id: str | None, why: str = _INVALID) -> Refused:
-        """Counts a bad credential and returns its refusal; key_id is None if it does not have the form of a key, and
-        _TOKENS for all identity tokens.
-        """
-        now, who = time.monotonic(), (peer, key_id)
-        window = self._windows.get(who)
-        if window is None or window.ends <= now:
-            window = _Window(ends=now + _WINDOW_SECONDS)
-            _remember(self._windows, who, window, most=_MOST_WINDOWS)
-        window.bad += 1
-        if window.bad <= _BAD_PER_WINDOW:
-            return Refused(Reason.CREDENTIALS_INVALID, why)
-        which = _WHICH.get(key_id, "this bad API key")
-        return Refused(
-            Reason.AUTH_RATE_LIMIT,
-            f"{which} came more than {_BAD_PER_WINDOW} times in {_WINDOW_SECONDS:.0f} seconds from this address",
-            retry_after=window.ends - now,
-        )
-
-
 def _invalid() -> Refused:
-    return Refused(Reason.CREDENTIALS_INVALID, _INVALID)
+    return Refused(Reason.CREDENTIALS_INVALID, bad_credentials.INVALID)
 
 
 def _key_id(credential: str) -> str | None:

@@ -4,12 +4,14 @@ The server has verified the certificate while the connection was made. It names 
 common name of its subject; what it says else does not matter.
 """
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from server import errors
 from server.errors import Reason, Refused
 from server.organizations.organization import OrganizationState
 from server.store.identities import StandingAsked
@@ -19,6 +21,8 @@ from server.tenancy.identities import Identities
 from server.tenancy.principal import CallerKind, Principal
 
 SUBJECT: Final = "certificate:"  # in front of subjects of programs with certificates
+
+_CONFIRM_SECONDS = 1.0  # for which a call in progress waits to learn whether its maker may go on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,14 @@ class Certificates:
             until, principal = await self._looked_up(holder)
             self._principals[holder.identity] = until, principal
         return principal
+
+    async def confirm(self, shown: ShownCertificate, last: Principal) -> Principal:
+        """Returns the current principal of a call in progress. While the database is away, the last result stands."""
+        try:
+            async with asyncio.timeout(_CONFIRM_SECONDS):
+                return await self.principal(shown)
+        except (TimeoutError, errors.StorageUnavailable):
+            return last
 
     def _holder(self, shown: ShownCertificate) -> CertificateHolder | None:
         """Returns whom a certificate stands for. One with a SPIFFE id is known by that alone."""

@@ -28,7 +28,7 @@ SUBJECT: Final = "user:oidc:"  # in front of subjects of people with tokens; no 
 _FRESH_SECONDS = 5.0  # of what is remembered of a token, and of a person
 _MOST_TOKENS, _MOST_PEOPLE, _MOST_FAULTS, _MOST_WAITING = 20_000, 20_000, 1_000, 5_000
 # A call in progress waits so long for a look-up of its maker, and goes on with the last result if there is none.
-_CONFIRM_SECONDS, _ASK_AGAIN_SECONDS = 1.0, 2.0
+_CONFIRM_SECONDS = 1.0
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
@@ -64,7 +64,6 @@ class Identities:
         self._lookups: KeyLookups[StandingAsked, IdentityStanding] = KeyLookups(
             self._look_up, pause=0.0, most=_MOST_WAITING
         )
-        self._ask_again_at = 0.0
 
     def start(self) -> None:
         """Begins to fetch the keys of all providers."""
@@ -158,18 +157,15 @@ class Identities:
         )
 
     async def _soon(self, token: str) -> Principal | None:
-        """Authenticates a token. Raises StorageUnavailable if that takes long, cannot be done, or has just failed."""
-        if time.monotonic() < self._ask_again_at:
-            raise errors.StorageUnavailable("nobody could be asked about a token just now")
+        """Authenticates a token. Raises StorageUnavailable if that takes long, or cannot be done now."""
         try:
             async with asyncio.timeout(_CONFIRM_SECONDS):
                 return await self.authenticate(token)
-        except (TimeoutError, errors.StorageUnavailable):
+        except TimeoutError:
             pass
         except Refused as refusal:
             if refusal.retry_after is None:
                 raise
-        self._ask_again_at = time.monotonic() + _ASK_AGAIN_SECONDS
         raise errors.StorageUnavailable("nobody can be asked about a token")
 
     async def _checked(self, token: str) -> Principal:

@@ -29,6 +29,8 @@ class Provider:
         self.discovery: dict[str, Any] = {}  # what its document says otherwise
         self.fetches: list[str] = []
         self.is_away = False
+        self.answers = asyncio.Event()  # until then it says nothing
+        self.answers.set()
         self.answer: bytes | None = None  # in place of the key set
         self.issuer = ""
 
@@ -72,6 +74,7 @@ class Provider:
             request = await reader.readuntil(b"\r\n\r\n")
             path = request.split()[1].decode()
             self.fetches.append(path)
+            await self.answers.wait()
             if path.endswith("/.well-known/openid-configuration"):
                 found = {"issuer": self.issuer, "jwks_uri": f"{self.issuer}/keys", **self.discovery}
                 body = json.dumps(found).encode()

@@ -21,7 +21,7 @@ from server.organizations.api_key import CODE_LIFETIME
 from server.query.page_tokens import ListPlace, PageTokens
 from server.store.database import Database
 from server.store.isolation import EVERY
-from server.tenancy import api_keys, authentication, embed_tokens
+from server.tenancy import api_keys, authentication, bad_credentials, embed_tokens
 from server.tenancy.authentication import Authenticator
 from server.tenancy.embed_tokens import EmbedTokens
 from server.tenancy.keyed_hashes import KeyedHashes
@@ -64,7 +64,7 @@ async def test_guesses_at_a_key_are_bounded_and_do_not_lock_its_holder_out(accou
     bystander = await accounts.caller(scopes=READS)
     prefix = caller.key.secret[:-43]
     seen = []
-    for number in range(authentication._BAD_PER_WINDOW + 20):
+    for number in range(bad_credentials.BAD_PER_WINDOW + 20):
         seen.append(await why(holding(caller, f"{prefix}{number:043}"), SESSION))
         if number % 10 == 0:  # from the same address as the guesses
             assert await why(caller, SESSION) == await why(bystander, SESSION) == ""
@@ -77,7 +77,7 @@ async def test_guesses_at_a_key_are_bounded_and_do_not_lock_its_holder_out(accou
 async def test_guesses_at_a_sign_in_are_counted_as_those_of_calls(
     accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(authentication, "_BAD_PER_WINDOW", 5)
+    monkeypatch.setattr(bad_credentials, "BAD_PER_WINDOW", 5)
     monkeypatch.setattr(authentication, "_WINDOW_SECONDS", 600.0)
     caller = await accounts.caller(scopes=READS)
     guess = {"api_key": f"{caller.key.secret[:-43]}{'x' * 43}"}

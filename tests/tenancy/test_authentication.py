@@ -21,7 +21,8 @@ from server.settings import Settings
 from server.store import organizations
 from server.store.database import Database
 from server.tenancy import administration, api_keys, authentication
-from server.tenancy.authentication import Authenticator, BadCredentials
+from server.tenancy.authentication import Authenticator
+from server.tenancy.bad_credentials import BadCredentials
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
 from tests.harness.faults.proxy import Link
 from tests.support import serving

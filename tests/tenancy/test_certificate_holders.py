@@ -12,12 +12,20 @@ import pytest
 
 from server import errors
 from server.organizations.organization import OrganizationState
+from server.rpc import subscription
 from server.settings import Settings
+from server.store import identities as stored
 from server.store import memberships
 from server.store.database import Database
 from server.store.isolation import EVERY
 from server.tenancy import administration, identities
-from tallywire.v1 import account_service_pb2, audit_service_pb2, event_service_pb2_grpc
+from tallywire.v1 import (
+    account_service_pb2,
+    audit_service_pb2,
+    event_service_pb2_grpc,
+    realtime_service_pb2,
+    realtime_service_pb2_grpc,
+)
 from tests.support import serving
 from tests.support.certificates import Certificates, Pair
 from tests.support.rpcs import answers
@@ -161,6 +169,24 @@ async def test_a_stream_ends_with_the_role(mutual: Mutual, database: Database) -
         await stream.write(serving.batch(2, [serving.event()]))
         ended = await serving.refused(stream.read())
         assert serving.refusal(ended).reason == "SCOPE_MISSING"
+
+
+async def test_a_stream_goes_on_while_the_database_is_away(mutual: Mutual, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscription, "_ASK_SECONDS", 0.05)
+    asked = asyncio.Event()
+
+    async def away(*_: object) -> None:
+        asked.set()
+        raise errors.StorageUnavailable("away")
+
+    async with mutual.shown(mutual.made.program) as caller:
+        request = realtime_service_pb2.WatchMetricsRequest()
+        call = realtime_service_pb2_grpc.RealtimeServiceStub(caller.channel).WatchMetrics(request, timeout=60)
+        await call.read()
+        monkeypatch.setattr(stored, "standings", away)
+        await asked.wait()
+        assert await call.read() is not grpc.aio.EOF
+        call.cancel()
 
 
 async def test_a_key_counts_where_one_is_sent(mutual: Mutual, accounts: Accounts) -> None:

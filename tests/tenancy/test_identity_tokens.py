@@ -278,6 +278,23 @@ async def test_while_a_provider_is_away_nobody_knows_whether_a_token_is_good(
     assert await desk.says(provider.token(sub="eve")) == "IDENTITY_PROVIDER_UNAVAILABLE"
 
 
+async def test_a_provider_that_says_nothing_holds_nobody_up(
+    desk: Desk, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_sets, "_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(key_sets, "_WAIT_SECONDS", 0.1)
+    assert await desk.says(provider.token()) == "viewer"
+    provider.answers.clear()
+    provider.keys["next"] = identity_provider.new_key()
+    assert await desk.says(provider.token(kid="next")) == "IDENTITY_PROVIDER_UNAVAILABLE"
+    assert await desk.says(provider.token(sub="bob")) == "viewer"
+    monkeypatch.setattr(key_sets, "_MOST_WAITING", 0)
+    assert await desk.says(provider.token(kid="next")) == "OVERLOADED"
+    assert await desk.says(provider.token(sub="eve")) == "viewer"
+    provider.answers.set()
+    await desk.identities.close()
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -189,6 +189,11 @@ func (v OrganizationSettings) Pairs() []string {
 	return v.message.GetPairs()
 }
 
+// AuditReads notes in the audit trail who has read rows about people. Operators alone change it. Unset: true.
+func (v OrganizationSettings) AuditReads() Optional[bool] {
+	return optional(v.message != nil && v.message.AuditReads != nil, v.message.GetAuditReads())
+}
+
 // CreateOrganizationResponse holds the organization.
 type CreateOrganizationResponse struct {
 	view[tallywirev1.CreateOrganizationResponse]

@@ -408,7 +408,9 @@ type OrganizationSettings struct {
 	SecretKeys []string `protobuf:"bytes,22,rep,name=secret_keys,json=secretKeys,proto3" json:"secret_keys,omitempty"`
 	// pairs are pairs of dimensions by which figures are kept together, as "agent,channel". Empty when the organization is
 	// made: the pairs that the service keeps by default; to have none, change them to none.
-	Pairs         []string `protobuf:"bytes,23,rep,name=pairs,proto3" json:"pairs,omitempty"`
+	Pairs []string `protobuf:"bytes,23,rep,name=pairs,proto3" json:"pairs,omitempty"`
+	// audit_reads notes in the audit trail who has read rows about people. Operators alone change it. Unset: true.
+	AuditReads    *bool `protobuf:"varint,24,opt,name=audit_reads,json=auditReads,proto3,oneof" json:"audit_reads,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -602,6 +604,13 @@ func (x *OrganizationSettings) GetPairs() []string {
 		return x.Pairs
 	}
 	return nil
+}
+
+func (x *OrganizationSettings) GetAuditReads() bool {
+	if x != nil && x.AuditReads != nil {
+		return *x.AuditReads
+	}
+	return false
 }
 
 // CreateOrganizationRequest makes an organization.
@@ -4185,7 +4194,7 @@ const file_tallywire_v1_admin_service_proto_rawDesc = "" +
 	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x12\n" +
 	"\x04etag\x18\x05 \x01(\tR\x04etag\x12,\n" +
 	"\x0forganization_id\x18\x06 \x01(\x05H\x00R\x0eorganizationId\x88\x01\x01B\x12\n" +
-	"\x10_organization_id\"\xa8\f\n" +
+	"\x10_organization_id\"\xde\f\n" +
 	"\x14OrganizationSettings\x12 \n" +
 	"\ttime_zone\x18\x01 \x01(\tH\x00R\btimeZone\x88\x01\x01\x124\n" +
 	"\n" +
@@ -4213,7 +4222,9 @@ const file_tallywire_v1_admin_service_proto_rawDesc = "" +
 	"\x12erased_user_events\x18\x15 \x01(\x0e2\x1e.tallywire.v1.ErasedUserEventsR\x10erasedUserEvents\x12\x1f\n" +
 	"\vsecret_keys\x18\x16 \x03(\tR\n" +
 	"secretKeys\x12\x14\n" +
-	"\x05pairs\x18\x17 \x03(\tR\x05pairsB\f\n" +
+	"\x05pairs\x18\x17 \x03(\tR\x05pairs\x12$\n" +
+	"\vaudit_reads\x18\x18 \x01(\bH\x13R\n" +
+	"auditReads\x88\x01\x01B\f\n" +
 	"\n" +
 	"_time_zoneB\v\n" +
 	"\t_currencyB\x17\n" +
@@ -4233,7 +4244,8 @@ const file_tallywire_v1_admin_service_proto_rawDesc = "" +
 	"\r_burst_eventsB\x11\n" +
 	"\x0f_monthly_eventsB\t\n" +
 	"\a_weightB\x13\n" +
-	"\x11_close_idle_after\"z\n" +
+	"\x11_close_idle_afterB\x0e\n" +
+	"\f_audit_reads\"z\n" +
 	"\x19CreateOrganizationRequest\x12>\n" +
 	"\forganization\x18\x01 \x01(\v2\x1a.tallywire.v1.OrganizationR\forganization\x12\x1d\n" +
 	"\n" +

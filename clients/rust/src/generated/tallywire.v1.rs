@@ -4946,6 +4946,9 @@ pub struct OrganizationSettings {
     /// made: the pairs that the service keeps by default; to have none, change them to none.
     #[prost(string, repeated, tag = "23")]
     pub pairs: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// audit_reads notes in the audit trail who has read rows about people. Operators alone change it. Unset: true.
+    #[prost(bool, optional, tag = "24")]
+    pub audit_reads: ::core::option::Option<bool>,
 }
 /// CreateOrganizationRequest makes an organization.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -4062,6 +4062,8 @@ export interface OrganizationSettings {
    * made: the pairs that the service keeps by default; to have none, change them to none.
    */
   pairs: string[];
+  /** audit_reads notes in the audit trail who has read rows about people. Operators alone change it. Unset: true. */
+  auditReads?: boolean;
 }
 
 /**
@@ -4157,6 +4159,8 @@ export interface OrganizationSettingsInit {
    * made: the pairs that the service keeps by default; to have none, change them to none.
    */
   pairs?: readonly string[] | undefined;
+  /** audit_reads notes in the audit trail who has read rows about people. Operators alone change it. Unset: true. */
+  auditReads?: boolean | undefined;
 }
 
 /** CreateOrganizationRequest makes an organization. */

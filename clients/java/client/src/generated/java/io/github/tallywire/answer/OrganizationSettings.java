@@ -252,4 +252,14 @@ public final class OrganizationSettings extends Answer<io.github.tallywire.v1.Or
   public List<String> pairs() {
     return List.copyOf(message.getPairsList());
   }
+
+  /**
+   * audit_reads notes in the audit trail who has read rows about people. Operators alone change it.
+   * Unset: true.
+   *
+   * @return the value, empty if it is absent
+   */
+  public Optional<Boolean> auditReads() {
+    return message.hasAuditReads() ? Optional.of(message.getAuditReads()) : Optional.empty();
+  }
 }
