@@ -235,7 +235,7 @@ class Running:
             reports=self._make_reports(ReportQuestions(asking), kept),
             alerts=self._make_alerts(queries, limits_of, kept, max_seconds=limits.age),
             custom_metrics=CustomMetricService(CustomDefinitions(self.database, queries)),
-            audit=AuditService(queries, tokens, verifications, max_seconds=limits.age),
+            audit=AuditService(asking, verifications, max_seconds=limits.age),
             privacy=PrivacyService(
                 Erasures(self.database, self._secrets, self._wakeups.tasks),
                 UserExports(self.database, self._secrets, self.projector),

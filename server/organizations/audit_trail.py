@@ -106,12 +106,15 @@ class KeptEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """Which entries are wanted; what is None does not matter. actions are those that begin like that."""
+    """Which entries are wanted; what is None does not matter. actions are those that begin like that; digest is what
+    the subject may be told as instead.
+    """
 
     actor_kind: str | None = None
     actor_id: str | None = None
     actions: str | None = None
     subject: str | None = None
+    digest: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 

@@ -308,7 +308,8 @@ class Asking:
         self, principal: Principal, request: audit_service_pb2.ListAuditEntriesRequest
     ) -> audit_service_pb2.ListAuditEntriesResponse:
         """Answers ListAuditEntries."""
-        question = audit_messages.entries_question(request)
+        told_id = functools.partial(self.secrets.told_id, principal.organization_id)
+        question = audit_messages.entries_question(request, told_id)
         return audit_messages.entries(await audit_entries.answer(self.queries, self.pages, principal, question))
 
 

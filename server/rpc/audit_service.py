@@ -6,11 +6,9 @@ from typing import Any, TypeAlias, TypeVar
 
 import grpc
 
-from server.query import audit_entries
-from server.query.page_tokens import PageTokens
-from server.query.queries import Queries
 from server.query.verifications import Verifications
 from server.rpc import gate
+from server.rpc.asking import Asking
 from server.rpc.endings import Lifetime
 from server.rpc.questions import audit as messages
 from server.rpc.questions import shared
@@ -24,11 +22,8 @@ _Step = TypeVar("_Step")
 class AuditService(audit_service_pb2_grpc.AuditServiceServicer):
     """The service that proves and mends the figures of the caller's organization, and lists its audit trail."""
 
-    def __init__(
-        self, queries: Queries, tokens: PageTokens, verifications: Verifications, *, max_seconds: float
-    ) -> None:
-        self._queries = queries
-        self._tokens = tokens
+    def __init__(self, asking: Asking, verifications: Verifications, *, max_seconds: float) -> None:
+        self._asking = asking
         self._verifications = verifications
         self._max_seconds = max_seconds
         self._draining = Draining()
@@ -75,7 +70,4 @@ class AuditService(audit_service_pb2_grpc.AuditServiceServicer):
         self, request: audit_service_pb2.ListAuditEntriesRequest, context: _Context
     ) -> audit_service_pb2.ListAuditEntriesResponse:
         """Returns a page of the audit trail."""
-        question = messages.entries_question(request)
-        return messages.entries(
-            await audit_entries.answer(self._queries, self._tokens, gate.caller().principal, question)
-        )
+        return await self._asking.audit_entries(gate.caller().principal, request)

@@ -51,10 +51,13 @@ READS: Final[Mapping[str, ReadRows]] = {
     "/tallywire.v1.RealtimeService/WatchUpdates": ReadRows(only_with="include_events"),
 }
 _NOT_TOLD: Final = frozenset({"page_size", "page_token", "resume_after", "resume_token"})
-_PEOPLE: Final = frozenset({"user_id"})
-# Texts that may hold a name of somebody, or the beginning of one; and values of properties and of dimensions.
+# Ids of people and of what may be named after them, texts that may hold a name or the beginning of one, and values of
+# properties and of dimensions.
 _TEXTS: Final = frozenset(
-    {"prefix", "search", "conversation_id_prefix", "conversation_id", "lead_id", "value", "values", "rows_token"}
+    {
+        *("user_id", "conversation_id", "conversation_id_prefix", "lead_id", "event_id"),
+        *("prefix", "search", "value", "values", "rows_token"),
+    }
 )
 _shown: ContextVar[int] = ContextVar("shown")
 
@@ -86,9 +89,7 @@ class Noting:
         name, owner = method.rpartition("/")[2], principal.organization_id
         subject, about = name, dict[str, object]()
         if one.names:
-            subject, about["rpc"] = getattr(request, one.names), name
-            if one.names in _PEOPLE:
-                subject = _digest(self._secrets, owner, subject)
+            subject, about["rpc"] = self._secrets.told_id(owner, getattr(request, one.names)), name
         elif told := question(request, self._secrets, owner):
             about["filter"] = told
         self._notes.note(owner, actor, one.action, subject, about=about, rows=_rows(response, one.rows))
@@ -130,14 +131,9 @@ def _one(field: FieldDescriptor, value: Any, secrets: KeyedHashes, organization_
         if value.DESCRIPTOR.full_name == "google.protobuf.Timestamp":
             return value.ToJsonString()  # type: ignore[attr-defined]  # a well-known type
         return question(value, secrets, organization_id)
-    if field.name in _PEOPLE or field.name in _TEXTS:
-        return f"digest:{_digest(secrets, organization_id, value)}"
+    if field.name in _TEXTS:
+        return f"digest:{secrets.told_id(organization_id, value)}"
     if field.enum_type is not None:
         known = field.enum_type.values_by_number.get(value)
         return value if known is None else known.name
     return value
-
-
-def _digest(secrets: KeyedHashes, organization_id: int, value: str) -> str:
-    """Returns the digest of a person's id as erasures and exports of the person have it, whatever else it is of."""
-    return secrets.erased_user(organization_id, secrets.stored_user(organization_id, value)).hex()

@@ -103,6 +103,7 @@ async def before(
         actor_id=chosen.actor_id,
         actions=chosen.actions,
         subject=chosen.subject,
+        digest=chosen.digest,
         since=chosen.since,
         until=chosen.until,
         limit=limit,

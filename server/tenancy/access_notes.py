@@ -19,7 +19,9 @@ from server.store.database import Database
 from server.tenancy import audit_trail
 
 WRITE_SECONDS: Final = 60.0
-MOST, MOST_EACH = 20_000, 200  # of entries to come, in all and of an organization; what is beyond them counts together
+# Of entries to come, in all and of an organization. What is beyond them counts together for each actor, and beyond
+# twice as many for all.
+MOST, MOST_EACH = 20_000, 100
 OTHER: Final = "other"  # the subject of what counts together
 _OTHERS: Final = Actor(kind=ActorKind.SERVICE, id="other actors")
 _STOP_SECONDS = 5.0  # in which a server that stops writes what it has noted
@@ -86,7 +88,10 @@ class AccessNotes:
                 telemetry.AUDIT_NOTES_LOST.inc(noted.times)
                 return
             of = self._noted[organization_id] = {}
+        # First by who does it, so that nobody hides among others, and then all together.
         if act not in of and (len(of) >= MOST_EACH or self._size >= MOST):
+            act = _Act(act.actor, act.action, OTHER, "")
+        if act not in of and (len(of) >= 2 * MOST_EACH or self._size >= 2 * MOST):
             act = _Act(_OTHERS, act.action, OTHER, "")
         if act in of:
             of[act].add(noted)

@@ -103,6 +103,12 @@ class KeyedHashes:
         state.update(user_id.encode())
         return state.digest()
 
+    def told_id(self, organization_id: int, value: str) -> str:
+        """Returns the digest as which the audit trail tells the id of a person, or of what may be named after one: of a
+        person that by which erasures and exports recognize it, whatever form the id is given in.
+        """
+        return self.erased_user(organization_id, self.stored_user(organization_id, value)).hex()
+
     def kept(self, context: bytes, secret: bytes) -> bytes:
         """Returns a secret as it may be stored: only this deployment can read it. Like pseudonyms its key must stay the
         same.

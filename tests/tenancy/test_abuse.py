@@ -78,7 +78,7 @@ async def test_guesses_at_a_sign_in_are_counted_as_those_of_calls(
     accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bad_credentials, "BAD_PER_WINDOW", 5)
-    monkeypatch.setattr(authentication, "_WINDOW_SECONDS", 600.0)
+    monkeypatch.setattr(bad_credentials, "_WINDOW_SECONDS", 600.0)
     caller = await accounts.caller(scopes=READS)
     guess = {"api_key": f"{caller.key.secret[:-43]}{'x' * 43}"}
     seen = [await why(caller, SIGN_IN, **guess) for _ in range(8)]

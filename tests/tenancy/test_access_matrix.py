@@ -17,7 +17,7 @@ from server.errors import Reason
 from server.organizations.organization import OrganizationState
 from server.organizations.restriction import Restriction
 from server.rpc import embedding, restricting, services
-from server.tenancy import administration, api_keys, authentication
+from server.tenancy import administration, api_keys, bad_credentials
 from server.tenancy.principal import Scope
 from server.tenancy.roles import BUILT_IN
 from tests.support import serving
@@ -179,7 +179,7 @@ def test_the_matrix_has_every_rpc_of_the_contract() -> None:
 async def test_every_rpc_is_for_those_that_its_scope_names(
     accounts: Accounts, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(authentication, "_BAD_PER_WINDOW", 1_000)  # the same bad credential is shown to each RPC
+    monkeypatch.setattr(bad_credentials, "BAD_PER_WINDOW", 1_000)  # the same bad credential is shown to each RPC
     make, rights = KINDS[kind]
     caller = await make(accounts)
     methods = [one for one in (*services.SCOPES, *services.OPEN) if one != SIGN_OUT]

@@ -148,7 +148,8 @@ async def test_calls_at_once_take_turns(accounts: Accounts) -> None:
     second = holding(owner, (await asked(owner, "CreateKey", key={"scopes": ["admin"]})).secret)
     ends = [reason(one, "RevokeKey", key_id=other.key.key_id) for one, other in ((owner, second), (second, owner))]
     found = await asyncio.gather(*ends)
-    assert sorted(found) == ["", "LAST_ADMIN_KEY"], "one of the two stays"
+    # The call of the one that has just been revoked may not be let in at all.
+    assert sorted(found) in (["", "LAST_ADMIN_KEY"], ["", "CREDENTIALS_INVALID"]), "one of the two stays"
 
 
 @pytest.mark.parametrize(

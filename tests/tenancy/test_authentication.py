@@ -20,7 +20,7 @@ from server.rpc import realtime_service, subscription
 from server.settings import Settings
 from server.store import organizations
 from server.store.database import Database
-from server.tenancy import administration, api_keys, authentication
+from server.tenancy import administration, api_keys, authentication, bad_credentials
 from server.tenancy.authentication import Authenticator
 from server.tenancy.bad_credentials import BadCredentials
 from tallywire.v1 import realtime_service_pb2, realtime_service_pb2_grpc
@@ -66,7 +66,7 @@ async def link(
     settings: Settings, database: Database, lookups: Lookups, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Link]:
     """A proxy in front of a server of its own, which is never too slow for it: all its callers have one address."""
-    monkeypatch.setattr(authentication, "_BAD_PER_WINDOW", 20)
+    monkeypatch.setattr(bad_credentials, "BAD_PER_WINDOW", 20)
     async with serving.running(settings, max_lag_seconds=60, max_queue_seconds=60, max_memory_mib=0) as server:
         host, _, port = server.address.rpartition(":")
         async with Link.opened("server", host, int(port), random.Random(1)) as link:
@@ -271,7 +271,7 @@ async def test_so_many_unknown_keys_wait_for_a_look_up(
 
 
 def test_bad_credentials_of_so_many_senders_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(authentication, "_MOST_WINDOWS", 30)
+    monkeypatch.setattr(bad_credentials, "_MOST_WINDOWS", 30)
     bad = BadCredentials()
     for number in range(60):
         bad.refusal("10.0.0.1", str(number))

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from server import errors, log_throttle
 from server.clock import Clock
 from server.settings import Settings
-from server.tenancy import authentication, key_sets
+from server.tenancy import bad_credentials, key_sets
 from server.tenancy.api_keys import NewKey
 from tallywire.v1 import account_service_pb2, audit_service_pb2, realtime_service_pb2
 from tests.support import identity_provider, serving
@@ -151,7 +151,7 @@ async def test_the_audit_trail_tells_who_it_was(signed: Signed) -> None:
 
 
 async def test_bad_tokens_cost_their_sender_only(signed: Signed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(authentication, "_BAD_PER_WINDOW", 20)
+    monkeypatch.setattr(bad_credentials, "BAD_PER_WINDOW", 20)
     rpc = "AccountService/GetSession"
     reasons = [await signed.reason(rpc, signed.token(aud=f"{number}")) for number in range(30)]
     assert reasons == ["CREDENTIALS_INVALID"] * 20 + ["AUTH_RATE_LIMIT"] * 10

@@ -1023,7 +1023,8 @@ type ListAuditEntriesRequest struct {
 	ActorId string `protobuf:"bytes,2,opt,name=actor_id,json=actorId,proto3" json:"actor_id,omitempty"`
 	// action_prefix keeps the entries whose action begins like this: "key." or "key.revoked".
 	ActionPrefix string `protobuf:"bytes,3,opt,name=action_prefix,json=actionPrefix,proto3" json:"action_prefix,omitempty"`
-	// subject keeps the entries about one subject.
+	// subject keeps the entries about one subject. The trail tells ids of users, and of conversations, leads and events that
+	// were read, as keyed digests: both the id and the digest find them.
 	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
 	// since keeps the entries made at this time or later.
 	Since *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`

@@ -1,6 +1,7 @@
 """AuditService: conversion between messages and values."""
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 
 from google.protobuf import struct_pb2, timestamp_pb2
@@ -101,8 +102,10 @@ def repair(answer: Repaired) -> audit_service_pb2.RepairMetricsResponse:
     return audit_service_pb2.RepairMetricsResponse(result=result)
 
 
-def entries_question(request: audit_service_pb2.ListAuditEntriesRequest) -> AuditEntriesQuestion:
-    """Returns the question for entries of the audit trail."""
+def entries_question(
+    request: audit_service_pb2.ListAuditEntriesRequest, told_id: Callable[[str], str]
+) -> AuditEntriesQuestion:
+    """Returns the question for entries of the audit trail. told_id gives the digest as which ids are told."""
     kinds = {number: kind for kind, number in _ACTOR_KINDS.items()}
     if request.actor_kind and request.actor_kind not in kinds:
         raise Refused(Reason.INVALID_ENUM, "not a known kind of actor", field="actor_kind")
@@ -116,7 +119,8 @@ def entries_question(request: audit_service_pb2.ListAuditEntriesRequest) -> Audi
             actor_kind=None if kind is None else kind.value,
             actor_id=_text("actor_id", request.actor_id),
             actions=_text("action_prefix", request.action_prefix),
-            subject=_text("subject", request.subject),
+            subject=(subject := _text("subject", request.subject)),
+            digest=told_id(subject) if subject else None,
             since=since,
             until=until,
         ),

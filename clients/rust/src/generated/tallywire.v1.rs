@@ -8897,7 +8897,8 @@ pub struct ListAuditEntriesRequest {
     /// action_prefix keeps the entries whose action begins like this: "key." or "key.revoked".
     #[prost(string, tag = "3")]
     pub action_prefix: ::prost::alloc::string::String,
-    /// subject keeps the entries about one subject.
+    /// subject keeps the entries about one subject. The trail tells ids of users, and of conversations, leads and events that
+    /// were read, as keyed digests: both the id and the digest find them.
     #[prost(string, tag = "4")]
     pub subject: ::prost::alloc::string::String,
     /// since keeps the entries made at this time or later.

@@ -6314,7 +6314,10 @@ export interface ListAuditEntriesRequest {
   actorId?: string | undefined;
   /** action_prefix keeps the entries whose action begins like this: "key." or "key.revoked". */
   actionPrefix?: string | undefined;
-  /** subject keeps the entries about one subject. */
+  /**
+   * subject keeps the entries about one subject. The trail tells ids of users, and of conversations, leads and events that
+   * were read, as keyed digests: both the id and the digest find them.
+   */
   subject?: string | undefined;
   /** since keeps the entries made at this time or later. */
   since?: InstantInit | undefined;

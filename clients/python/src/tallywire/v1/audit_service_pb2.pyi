@@ -530,7 +530,9 @@ class ListAuditEntriesRequest(google.protobuf.message.Message):
     action_prefix: builtins.str
     """action_prefix keeps the entries whose action begins like this: "key." or "key.revoked"."""
     subject: builtins.str
-    """subject keeps the entries about one subject."""
+    """subject keeps the entries about one subject. The trail tells ids of users, and of conversations, leads and events that
+    were read, as keyed digests: both the id and the digest find them.
+    """
     page_size: builtins.int
     """page_size is the most entries to return: 1 to 1,000, more are taken as 1,000. Unset: 100."""
     page_token: builtins.str

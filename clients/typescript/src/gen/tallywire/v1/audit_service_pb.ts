@@ -492,7 +492,8 @@ export type ListAuditEntriesRequest = Message<"tallywire.v1.ListAuditEntriesRequ
   actionPrefix: string;
 
   /**
-   * subject keeps the entries about one subject.
+   * subject keeps the entries about one subject. The trail tells ids of users, and of conversations, leads and events that
+   * were read, as keyed digests: both the id and the digest find them.
    *
    * @generated from field: string subject = 4;
    */
