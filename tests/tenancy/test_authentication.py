@@ -297,5 +297,5 @@ def test_bad_credentials_are_counted_by_peer_and_key(monkeypatch: pytest.MonkeyP
     assert limited.retry_after is not None
     assert 0 < limited.retry_after <= 10
     later = time.monotonic() + limited.retry_after
-    monkeypatch.setattr(authentication, "time", SimpleNamespace(monotonic=lambda: later))
+    monkeypatch.setattr(bad_credentials, "time", SimpleNamespace(monotonic=lambda: later))
     assert bad.refusal("10.0.0.1", "one").reason.name == "CREDENTIALS_INVALID"
