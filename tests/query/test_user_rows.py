@@ -18,6 +18,7 @@ from server.timerange import Interval
 from tallywire import AsyncClient
 from tallywire.v1 import answer_pb2, event_pb2, metrics_service_pb2, rows_pb2, user_pb2
 from tests.projections import test_users
+from tests.query import real_data
 from tests.query import test_user_directory as directory
 from tests.query.test_event_lists import retract
 from tests.support import commands, serving, worlds
@@ -138,6 +139,9 @@ async def activities(caller: Caller, user_id: str, **fields: Any) -> user_pb2.Li
     return answer
 
 
+@pytest.mark.skipif(
+    not real_data.DATA.exists(), reason="published records are not part of this repository and do not lie beside it"
+)
 async def test_what_a_user_did_in_a_real_log(accounts: Accounts, database: Database, server: Running) -> None:
     caller = await accounts.caller(settings=directory.WITH_NAMES, scopes=directory.SCOPES)
     other = await accounts.caller(scopes=directory.SCOPES)

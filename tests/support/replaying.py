@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 
 from tallywire import AsyncClient
-from tallywire.errors import DeadlineExceeded
+from tallywire.errors import DeadlineExceeded, Unavailable
 from tallywire.v1 import event_pb2, event_service_pb2
 from tests.support.waiting import PATIENCE
 
@@ -36,6 +36,6 @@ async def until_followed(client: AsyncClient, start: datetime, end: datetime) ->
     """Asks until projections have followed, which a slow machine may need more than one call for: their steps stay."""
     async with asyncio.timeout(5 * PATIENCE):
         while True:
-            with contextlib.suppress(DeadlineExceeded):
+            with contextlib.suppress(DeadlineExceeded, Unavailable):
                 await client.overview(start, end)
                 return

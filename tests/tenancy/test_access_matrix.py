@@ -6,7 +6,6 @@ then it may answer whatever it likes, but no refusal of authorization.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -69,31 +68,31 @@ def expected(method: str, rights: Rights) -> tuple[str, str]:
 
 
 async def found(caller: Caller, method: str) -> tuple[str, str]:
-    """How an empty request is answered, in the same words. The call's kind does not matter to a server: a request, and
-    no more requests.
-    """
-    call = caller.channel.stream_stream(method)(metadata=caller.metadata, timeout=60)
+    """How an empty request is answered, in the same words."""
     try:
-        with contextlib.suppress(grpc.aio.AioRpcError):  # a call that is refused ends before its request is read
-            await call.write(b"")
-            await call.done_writing()
-        if await call.read() is grpc.aio.EOF:
-            await raise_status(call)
+        await first_answer(caller, method)
     except grpc.aio.AioRpcError as error:
-        reason = serving.refusal(error).reason
-        if reason in {one.name for one in REASONS}:
-            return reason, serving.info(error).get("scope", "")
-        assert reason != Reason.INTERNAL.name, method
+        refused = error
+    else:
+        return LET_THROUGH
+    reason = serving.refusal(refused).reason
+    assert reason not in ("", Reason.INTERNAL.name), (method, refused)
+    return (reason, serving.info(refused).get("scope", "")) if reason in {one.name for one in REASONS} else LET_THROUGH
+
+
+async def first_answer(caller: Caller, method: str) -> None:
+    """Sends an empty request, and waits for the first message of the answer or for its end."""
+    kind, options = STREAMING.get(method, (False, False)), {"metadata": caller.metadata, "timeout": 60}
+    if kind == (False, False):
+        await caller.channel.unary_unary(method)(b"", **options)
+        return
+    streams = caller.channel.stream_stream(method) if kind[0] else caller.channel.unary_stream(method)
+    call = streams(iter([b""]) if kind[0] else b"", **options)
+    try:
+        async for _ in call:
+            return
     finally:
         call.cancel()
-    return LET_THROUGH
-
-
-async def raise_status(call: Any) -> None:
-    code = await call.code()
-    if code is not grpc.StatusCode.OK:
-        trailing = await call.trailing_metadata()
-        raise grpc.aio.AioRpcError(code, trailing, trailing, await call.details())
 
 
 # Kinds of callers
@@ -167,6 +166,10 @@ KINDS: Mapping[str, tuple[Make, Rights]] = {
 
 def path(rpc: str) -> str:
     return f"/{METHODS[rpc].containing_service.full_name}/{METHODS[rpc].name}"
+
+
+# Whether requests are streams, and whether answers are.
+STREAMING = {path(rpc): (method.client_streaming, method.server_streaming) for rpc, method in METHODS.items()}
 
 
 def test_the_matrix_has_every_rpc_of_the_contract() -> None:
