@@ -6,6 +6,8 @@ then it may answer whatever it likes, but no refusal of authorization.
 """
 
 import asyncio
+import json
+import pathlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +19,11 @@ from server.errors import Reason
 from server.organizations.organization import OrganizationState
 from server.organizations.restriction import Restriction
 from server.rpc import embedding, restricting, services
+from server.settings import Settings
 from server.tenancy import administration, api_keys, bad_credentials
 from server.tenancy.principal import Scope
 from server.tenancy.roles import BUILT_IN
-from tests.support import serving
+from tests.support import administering, identity_provider, serving
 from tests.support.rpcs import METHODS, answers
 from tests.support.serving import Accounts, Caller
 
@@ -37,8 +40,12 @@ REASONS = {
     Reason.RESTRICTED,
     Reason.NETWORK_NOT_ALLOWED,
     Reason.EMBED_NOT_ALLOWED,
+    Reason.NOT_FOR_OPERATORS,
+    Reason.NO_ROLE,
 }
 LET_THROUGH = ("", "")
+ADMINISTRATION = "/tallywire.v1.AdminService/"
+ROLES_OF_CLAIMS = 'role_claim = "role"\nroles = {viewer = "viewer", editor = "editor", admin = "admin"}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +55,7 @@ class Rights:
     scopes: Collection[Scope] = ()
     is_restricted: bool = False
     is_embedded: bool = False
+    is_operator: bool = False
     refused: Reason | None = None
 
 
@@ -57,6 +65,8 @@ def expected(method: str, rights: Rights) -> tuple[str, str]:
         return LET_THROUGH
     if rights.refused is not None:
         return rights.refused.name, ""
+    if rights.is_operator:
+        return LET_THROUGH if method.startswith(ADMINISTRATION) else (Reason.NOT_FOR_OPERATORS.name, "")
     needs = services.SCOPES[method]
     if needs not in rights.scopes and Scope.ADMIN not in rights.scopes:
         return Reason.SCOPE_MISSING.name, needs.value
@@ -160,6 +170,7 @@ KINDS: Mapping[str, tuple[Make, Rights]] = {
         lambda accounts: in_a_session(accounts, "analyst", restriction=SALES),
         Rights(scopes=BUILT_IN["analyst"], is_restricted=True),
     ),
+    "operator": (administering.operator, Rights(is_operator=True)),
     "embed token": (embedded, Rights(scopes=(Scope.READ,), is_embedded=True)),
 }
 
@@ -185,13 +196,42 @@ async def test_every_rpc_is_for_those_that_its_scope_names(
 ) -> None:
     monkeypatch.setattr(bad_credentials, "BAD_PER_WINDOW", 1_000)  # the same bad credential is shown to each RPC
     make, rights = KINDS[kind]
-    caller = await make(accounts)
+    assert not await wrong(await make(accounts), rights)
+
+
+async def wrong(caller: Caller, rights: Rights) -> Mapping[str, str]:
+    """The RPCs that a caller is let into or refused against its rights."""
     methods = [one for one in (*services.SCOPES, *services.OPEN) if one != SIGN_OUT]
     outcomes = dict(zip(methods, await asyncio.gather(*(found(caller, one) for one in methods)), strict=True))
     outcomes[SIGN_OUT] = await found(caller, SIGN_OUT)
-    wrong = {
+    return {
         method: f"{outcome}, not {expected(method, rights)}"
         for method, outcome in outcomes.items()
         if outcome != expected(method, rights)
     }
-    assert not wrong
+
+
+async def test_identity_tokens_may_do_what_their_roles_may(
+    settings: Settings, accounts: Accounts, tmp_path: pathlib.Path
+) -> None:
+    """Each role, and a suspended organization, at a server that trusts their provider."""
+    own, other = await accounts.caller(), await accounts.caller()
+    async with identity_provider.running() as provider:
+        table = {**provider.table, "organization_claim": "tenant", "organizations": [own.name, other.name]}
+        lines = [f"{name} = {json.dumps(value)}" for name, value in table.items()]
+        path = tmp_path / "providers.toml"
+        path.write_text("\n".join(["[providers.ours]", *lines, ROLES_OF_CLAIMS]))
+        async with (
+            serving.running(settings, identity_providers=path) as server,
+            grpc.aio.insecure_channel(server.address) as channel,
+        ):
+            caller = serving.through(own, channel)
+
+            async def by(role: str, name: str, rights: Rights) -> Mapping[str, str]:
+                return await wrong(serving.holding(caller, provider.token(role=role, tenant=name)), rights)
+
+            for role in ("viewer", "editor", "admin"):
+                assert not await by(role, own.name, Rights(scopes=BUILT_IN[role])), role
+            assert not await by("nothing", own.name, Rights(refused=Reason.NO_ROLE))
+            await administration.set_state(accounts.database, other.name, OrganizationState.SUSPENDED)
+            assert not await by("admin", other.name, Rights(refused=Reason.TENANT_SUSPENDED))

@@ -206,7 +206,7 @@ function About({
           {t.conversations.hasGap}
         </Link>
       </p>
-      {may("admin") && (
+      {may("edit") && (
         <>
           <Edit gap={gap} changed={changed} />
           {gap.mergedTopics.length === 0 ? (
