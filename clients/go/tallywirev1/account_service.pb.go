@@ -246,7 +246,7 @@ type SignInRequest_Code struct {
 
 type SignInRequest_IdentityToken struct {
 	// identity_token is a token (JWT) of the organization's identity provider.
-	IdentityToken string `protobuf:"bytes,3,opt,name=identity_token,json=identityToken,proto3,oneof"`
+	IdentityToken string `protobuf:"bytes,5,opt,name=identity_token,json=identityToken,proto3,oneof"`
 }
 
 func (*SignInRequest_ApiKey) isSignInRequest_Credential() {}
@@ -1318,14 +1318,14 @@ var File_tallywire_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_account_service_proto_rawDesc = "" +
 	"\n" +
-	"\"tallywire/v1/account_service.proto\x12\ftallywire.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tallywire/v1/answer.proto\x1a\x17tallywire/v1/time.proto\"\x8f\x01\n" +
+	"\"tallywire/v1/account_service.proto\x12\ftallywire.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tallywire/v1/answer.proto\x1a\x17tallywire/v1/time.proto\"\x95\x01\n" +
 	"\rSignInRequest\x12\x19\n" +
 	"\aapi_key\x18\x01 \x01(\tH\x00R\x06apiKey\x12\x14\n" +
 	"\x04code\x18\x02 \x01(\tH\x00R\x04code\x12'\n" +
-	"\x0eidentity_token\x18\x03 \x01(\tH\x00R\ridentityToken\x12\x16\n" +
+	"\x0eidentity_token\x18\x05 \x01(\tH\x00R\ridentityToken\x12\x16\n" +
 	"\x06scopes\x18\x04 \x03(\tR\x06scopesB\f\n" +
 	"\n" +
-	"credential\"a\n" +
+	"credentialJ\x04\b\x03\x10\x04\"a\n" +
 	"\x0eSignInResponse\x12\x1e\n" +
 	"\n" +
 	"credential\x18\x01 \x01(\tR\n" +

@@ -467,7 +467,7 @@ pub struct SignInRequest {
     #[prost(string, repeated, tag = "4")]
     pub scopes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// credential is what the session comes from. Required.
-    #[prost(oneof = "sign_in_request::Credential", tags = "1, 2, 3")]
+    #[prost(oneof = "sign_in_request::Credential", tags = "1, 2, 5")]
     pub credential: ::core::option::Option<sign_in_request::Credential>,
 }
 /// Nested message and enum types in `SignInRequest`.
@@ -482,7 +482,7 @@ pub mod sign_in_request {
         #[prost(string, tag = "2")]
         Code(::prost::alloc::string::String),
         /// identity_token is a token (JWT) of the organization's identity provider.
-        #[prost(string, tag = "3")]
+        #[prost(string, tag = "5")]
         IdentityToken(::prost::alloc::string::String),
     }
 }

@@ -28,7 +28,7 @@ from tallywire.v1 import answer_pb2 as tallywire_dot_v1_dot_answer__pb2
 from tallywire.v1 import time_pb2 as tallywire_dot_v1_dot_time__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"tallywire/v1/account_service.proto\x12\x0ctallywire.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tallywire/v1/answer.proto\x1a\x17tallywire/v1/time.proto\"j\n\rSignInRequest\x12\x11\n\x07\x61pi_key\x18\x01 \x01(\tH\x00\x12\x0e\n\x04\x63ode\x18\x02 \x01(\tH\x00\x12\x18\n\x0eidentity_token\x18\x03 \x01(\tH\x00\x12\x0e\n\x06scopes\x18\x04 \x03(\tB\x0c\n\ncredential\"L\n\x0eSignInResponse\x12\x12\n\ncredential\x18\x01 \x01(\t\x12&\n\x07session\x18\x02 \x01(\x0b\x32\x15.tallywire.v1.Session\"\x10\n\x0eSignOutRequest\"\x11\n\x0fSignOutResponse\"\x13\n\x11GetSessionRequest\"<\n\x12GetSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.tallywire.v1.Session\"\xea\x02\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12*\n\x04kind\x18\x02 \x01(\x0e\x32\x1c.tallywire.v1.CredentialKind\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nidle_until\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x0corganization\x18\x07 \x01(\x0b\x32!.tallywire.v1.SessionOrganization\x12\'\n\x05\x65mbed\x18\x08 \x01(\x0b\x32\x18.tallywire.v1.EmbedScope\x12\x0c\n\x04role\x18\t \x01(\t\x12.\n\x0brestriction\x18\n \x01(\x0b\x32\x19.tallywire.v1.Restriction\"\xb7\x03\n\x13SessionOrganization\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\ttime_zone\x18\x02 \x01(\t\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12)\n\nweek_start\x18\x04 \x01(\x0e\x32\x15.tallywire.v1.Weekday\x12\x32\n\x0e\x66irst_event_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03now\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x0cmonth_events\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\x1b\n\x0emonthly_events\x18\x08 \x01(\x03H\x01\x88\x01\x01\x12\x1e\n\x11\x65vents_per_second\x18\t \x01(\x03H\x02\x88\x01\x01\x12\x1b\n\x13organization_handle\x18\x0b \x01(\t\x12\x1f\n\x12raw_retention_days\x18\n \x01(\x05H\x03\x88\x01\x01\x42\x0f\n\r_month_eventsB\x11\n\x0f_monthly_eventsB\x14\n\x12_events_per_secondB\x15\n\x13_raw_retention_days\":\n\x17\x43reateSignInCodeRequest\x12\x0e\n\x06scopes\x18\x01 \x03(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\"X\n\x18\x43reateSignInCodeResponse\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"x\n\x17\x43reateEmbedTokenRequest\x12$\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x14.tallywire.v1.Filter\x12\x0c\n\x04rpcs\x18\x02 \x03(\t\x12\x0f\n\x07origins\x18\x03 \x03(\t\x12\x18\n\x10lifetime_seconds\x18\x04 \x01(\x05\"Y\n\x18\x43reateEmbedTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Q\n\nEmbedScope\x12$\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x14.tallywire.v1.Filter\x12\x0c\n\x04rpcs\x18\x02 \x03(\t\x12\x0f\n\x07origins\x18\x03 \x03(\t\"\x88\x01\n\x0bPreferences\x12\x11\n\ttime_zone\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\"\n\x05theme\x18\x03 \x01(\x0e\x32\x13.tallywire.v1.Theme\x12\x15\n\rshortcuts_off\x18\x04 \x01(\x08\x12\x19\n\x11home_dashboard_id\x18\x05 \x01(\t\"\x17\n\x15GetPreferencesRequest\"H\n\x16GetPreferencesResponse\x12.\n\x0bpreferences\x18\x01 \x01(\x0b\x32\x19.tallywire.v1.Preferences\"{\n\x18UpdatePreferencesRequest\x12.\n\x0bpreferences\x18\x01 \x01(\x0b\x32\x19.tallywire.v1.Preferences\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"K\n\x19UpdatePreferencesResponse\x12.\n\x0bpreferences\x18\x01 \x01(\x0b\x32\x19.tallywire.v1.Preferences*\xd1\x01\n\x0e\x43redentialKind\x12\x1f\n\x1b\x43REDENTIAL_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43REDENTIAL_KIND_API_KEY\x10\x01\x12\x1b\n\x17\x43REDENTIAL_KIND_SESSION\x10\x02\x12\x1f\n\x1b\x43REDENTIAL_KIND_EMBED_TOKEN\x10\x03\x12\"\n\x1e\x43REDENTIAL_KIND_IDENTITY_TOKEN\x10\x04\x12\x1f\n\x1b\x43REDENTIAL_KIND_CERTIFICATE\x10\x05*?\n\x05Theme\x12\x15\n\x11THEME_UNSPECIFIED\x10\x00\x12\x0f\n\x0bTHEME_LIGHT\x10\x01\x12\x0e\n\nTHEME_DARK\x10\x02\x32\xf7\x04\n\x0e\x41\x63\x63ountService\x12\x43\n\x06SignIn\x12\x1b.tallywire.v1.SignInRequest\x1a\x1c.tallywire.v1.SignInResponse\x12\x46\n\x07SignOut\x12\x1c.tallywire.v1.SignOutRequest\x1a\x1d.tallywire.v1.SignOutResponse\x12O\n\nGetSession\x12\x1f.tallywire.v1.GetSessionRequest\x1a .tallywire.v1.GetSessionResponse\x12\x61\n\x10\x43reateSignInCode\x12%.tallywire.v1.CreateSignInCodeRequest\x1a&.tallywire.v1.CreateSignInCodeResponse\x12\x61\n\x10\x43reateEmbedToken\x12%.tallywire.v1.CreateEmbedTokenRequest\x1a&.tallywire.v1.CreateEmbedTokenResponse\x12[\n\x0eGetPreferences\x12#.tallywire.v1.GetPreferencesRequest\x1a$.tallywire.v1.GetPreferencesResponse\x12\x64\n\x11UpdatePreferences\x12&.tallywire.v1.UpdatePreferencesRequest\x1a\'.tallywire.v1.UpdatePreferencesResponseBr\n\x16io.github.tallywire.v1B\x13\x41\x63\x63ountServiceProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"tallywire/v1/account_service.proto\x12\x0ctallywire.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tallywire/v1/answer.proto\x1a\x17tallywire/v1/time.proto\"p\n\rSignInRequest\x12\x11\n\x07\x61pi_key\x18\x01 \x01(\tH\x00\x12\x0e\n\x04\x63ode\x18\x02 \x01(\tH\x00\x12\x18\n\x0eidentity_token\x18\x05 \x01(\tH\x00\x12\x0e\n\x06scopes\x18\x04 \x03(\tB\x0c\n\ncredentialJ\x04\x08\x03\x10\x04\"L\n\x0eSignInResponse\x12\x12\n\ncredential\x18\x01 \x01(\t\x12&\n\x07session\x18\x02 \x01(\x0b\x32\x15.tallywire.v1.Session\"\x10\n\x0eSignOutRequest\"\x11\n\x0fSignOutResponse\"\x13\n\x11GetSessionRequest\"<\n\x12GetSessionResponse\x12&\n\x07session\x18\x01 \x01(\x0b\x32\x15.tallywire.v1.Session\"\xea\x02\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12*\n\x04kind\x18\x02 \x01(\x0e\x32\x1c.tallywire.v1.CredentialKind\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nidle_until\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x0corganization\x18\x07 \x01(\x0b\x32!.tallywire.v1.SessionOrganization\x12\'\n\x05\x65mbed\x18\x08 \x01(\x0b\x32\x18.tallywire.v1.EmbedScope\x12\x0c\n\x04role\x18\t \x01(\t\x12.\n\x0brestriction\x18\n \x01(\x0b\x32\x19.tallywire.v1.Restriction\"\xb7\x03\n\x13SessionOrganization\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\ttime_zone\x18\x02 \x01(\t\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12)\n\nweek_start\x18\x04 \x01(\x0e\x32\x15.tallywire.v1.Weekday\x12\x32\n\x0e\x66irst_event_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03now\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x0cmonth_events\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\x1b\n\x0emonthly_events\x18\x08 \x01(\x03H\x01\x88\x01\x01\x12\x1e\n\x11\x65vents_per_second\x18\t \x01(\x03H\x02\x88\x01\x01\x12\x1b\n\x13organization_handle\x18\x0b \x01(\t\x12\x1f\n\x12raw_retention_days\x18\n \x01(\x05H\x03\x88\x01\x01\x42\x0f\n\r_month_eventsB\x11\n\x0f_monthly_eventsB\x14\n\x12_events_per_secondB\x15\n\x13_raw_retention_days\":\n\x17\x43reateSignInCodeRequest\x12\x0e\n\x06scopes\x18\x01 \x03(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\"X\n\x18\x43reateSignInCodeResponse\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"x\n\x17\x43reateEmbedTokenRequest\x12$\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x14.tallywire.v1.Filter\x12\x0c\n\x04rpcs\x18\x02 \x03(\t\x12\x0f\n\x07origins\x18\x03 \x03(\t\x12\x18\n\x10lifetime_seconds\x18\x04 \x01(\x05\"Y\n\x18\x43reateEmbedTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Q\n\nEmbedScope\x12$\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x14.tallywire.v1.Filter\x12\x0c\n\x04rpcs\x18\x02 \x03(\t\x12\x0f\n\x07origins\x18\x03 \x03(\t\"\x88\x01\n\x0bPreferences\x12\x11\n\ttime_zone\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\"\n\x05theme\x18\x03 \x01(\x0e\x32\x13.tallywire.v1.Theme\x12\x15\n\rshortcuts_off\x18\x04 \x01(\x08\x12\x19\n\x11home_dashboard_id\x18\x05 \x01(\t\"\x17\n\x15GetPreferencesRequest\"H\n\x16GetPreferencesResponse\x12.\n\x0bpreferences\x18\x01 \x01(\x0b\x32\x19.tallywire.v1.Preferences\"{\n\x18UpdatePreferencesRequest\x12.\n\x0bpreferences\x18\x01 \x01(\x0b\x32\x19.tallywire.v1.Preferences\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"K\n\x19UpdatePreferencesResponse\x12.\n\x0bpreferences\x18\x01 \x01(\x0b\x32\x19.tallywire.v1.Preferences*\xd1\x01\n\x0e\x43redentialKind\x12\x1f\n\x1b\x43REDENTIAL_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43REDENTIAL_KIND_API_KEY\x10\x01\x12\x1b\n\x17\x43REDENTIAL_KIND_SESSION\x10\x02\x12\x1f\n\x1b\x43REDENTIAL_KIND_EMBED_TOKEN\x10\x03\x12\"\n\x1e\x43REDENTIAL_KIND_IDENTITY_TOKEN\x10\x04\x12\x1f\n\x1b\x43REDENTIAL_KIND_CERTIFICATE\x10\x05*?\n\x05Theme\x12\x15\n\x11THEME_UNSPECIFIED\x10\x00\x12\x0f\n\x0bTHEME_LIGHT\x10\x01\x12\x0e\n\nTHEME_DARK\x10\x02\x32\xf7\x04\n\x0e\x41\x63\x63ountService\x12\x43\n\x06SignIn\x12\x1b.tallywire.v1.SignInRequest\x1a\x1c.tallywire.v1.SignInResponse\x12\x46\n\x07SignOut\x12\x1c.tallywire.v1.SignOutRequest\x1a\x1d.tallywire.v1.SignOutResponse\x12O\n\nGetSession\x12\x1f.tallywire.v1.GetSessionRequest\x1a .tallywire.v1.GetSessionResponse\x12\x61\n\x10\x43reateSignInCode\x12%.tallywire.v1.CreateSignInCodeRequest\x1a&.tallywire.v1.CreateSignInCodeResponse\x12\x61\n\x10\x43reateEmbedToken\x12%.tallywire.v1.CreateEmbedTokenRequest\x1a&.tallywire.v1.CreateEmbedTokenResponse\x12[\n\x0eGetPreferences\x12#.tallywire.v1.GetPreferencesRequest\x1a$.tallywire.v1.GetPreferencesResponse\x12\x64\n\x11UpdatePreferences\x12&.tallywire.v1.UpdatePreferencesRequest\x1a\'.tallywire.v1.UpdatePreferencesResponseBr\n\x16io.github.tallywire.v1B\x13\x41\x63\x63ountServiceProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,46 +36,46 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tallywire.v1.account_servic
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\026io.github.tallywire.v1B\023AccountServiceProtoP\001ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1'
-  _globals['_CREDENTIALKIND']._serialized_start=2171
-  _globals['_CREDENTIALKIND']._serialized_end=2380
-  _globals['_THEME']._serialized_start=2382
-  _globals['_THEME']._serialized_end=2445
+  _globals['_CREDENTIALKIND']._serialized_start=2177
+  _globals['_CREDENTIALKIND']._serialized_end=2386
+  _globals['_THEME']._serialized_start=2388
+  _globals['_THEME']._serialized_end=2451
   _globals['_SIGNINREQUEST']._serialized_start=171
-  _globals['_SIGNINREQUEST']._serialized_end=277
-  _globals['_SIGNINRESPONSE']._serialized_start=279
-  _globals['_SIGNINRESPONSE']._serialized_end=355
-  _globals['_SIGNOUTREQUEST']._serialized_start=357
-  _globals['_SIGNOUTREQUEST']._serialized_end=373
-  _globals['_SIGNOUTRESPONSE']._serialized_start=375
-  _globals['_SIGNOUTRESPONSE']._serialized_end=392
-  _globals['_GETSESSIONREQUEST']._serialized_start=394
-  _globals['_GETSESSIONREQUEST']._serialized_end=413
-  _globals['_GETSESSIONRESPONSE']._serialized_start=415
-  _globals['_GETSESSIONRESPONSE']._serialized_end=475
-  _globals['_SESSION']._serialized_start=478
-  _globals['_SESSION']._serialized_end=840
-  _globals['_SESSIONORGANIZATION']._serialized_start=843
-  _globals['_SESSIONORGANIZATION']._serialized_end=1282
-  _globals['_CREATESIGNINCODEREQUEST']._serialized_start=1284
-  _globals['_CREATESIGNINCODEREQUEST']._serialized_end=1342
-  _globals['_CREATESIGNINCODERESPONSE']._serialized_start=1344
-  _globals['_CREATESIGNINCODERESPONSE']._serialized_end=1432
-  _globals['_CREATEEMBEDTOKENREQUEST']._serialized_start=1434
-  _globals['_CREATEEMBEDTOKENREQUEST']._serialized_end=1554
-  _globals['_CREATEEMBEDTOKENRESPONSE']._serialized_start=1556
-  _globals['_CREATEEMBEDTOKENRESPONSE']._serialized_end=1645
-  _globals['_EMBEDSCOPE']._serialized_start=1647
-  _globals['_EMBEDSCOPE']._serialized_end=1728
-  _globals['_PREFERENCES']._serialized_start=1731
-  _globals['_PREFERENCES']._serialized_end=1867
-  _globals['_GETPREFERENCESREQUEST']._serialized_start=1869
-  _globals['_GETPREFERENCESREQUEST']._serialized_end=1892
-  _globals['_GETPREFERENCESRESPONSE']._serialized_start=1894
-  _globals['_GETPREFERENCESRESPONSE']._serialized_end=1966
-  _globals['_UPDATEPREFERENCESREQUEST']._serialized_start=1968
-  _globals['_UPDATEPREFERENCESREQUEST']._serialized_end=2091
-  _globals['_UPDATEPREFERENCESRESPONSE']._serialized_start=2093
-  _globals['_UPDATEPREFERENCESRESPONSE']._serialized_end=2168
-  _globals['_ACCOUNTSERVICE']._serialized_start=2448
-  _globals['_ACCOUNTSERVICE']._serialized_end=3079
+  _globals['_SIGNINREQUEST']._serialized_end=283
+  _globals['_SIGNINRESPONSE']._serialized_start=285
+  _globals['_SIGNINRESPONSE']._serialized_end=361
+  _globals['_SIGNOUTREQUEST']._serialized_start=363
+  _globals['_SIGNOUTREQUEST']._serialized_end=379
+  _globals['_SIGNOUTRESPONSE']._serialized_start=381
+  _globals['_SIGNOUTRESPONSE']._serialized_end=398
+  _globals['_GETSESSIONREQUEST']._serialized_start=400
+  _globals['_GETSESSIONREQUEST']._serialized_end=419
+  _globals['_GETSESSIONRESPONSE']._serialized_start=421
+  _globals['_GETSESSIONRESPONSE']._serialized_end=481
+  _globals['_SESSION']._serialized_start=484
+  _globals['_SESSION']._serialized_end=846
+  _globals['_SESSIONORGANIZATION']._serialized_start=849
+  _globals['_SESSIONORGANIZATION']._serialized_end=1288
+  _globals['_CREATESIGNINCODEREQUEST']._serialized_start=1290
+  _globals['_CREATESIGNINCODEREQUEST']._serialized_end=1348
+  _globals['_CREATESIGNINCODERESPONSE']._serialized_start=1350
+  _globals['_CREATESIGNINCODERESPONSE']._serialized_end=1438
+  _globals['_CREATEEMBEDTOKENREQUEST']._serialized_start=1440
+  _globals['_CREATEEMBEDTOKENREQUEST']._serialized_end=1560
+  _globals['_CREATEEMBEDTOKENRESPONSE']._serialized_start=1562
+  _globals['_CREATEEMBEDTOKENRESPONSE']._serialized_end=1651
+  _globals['_EMBEDSCOPE']._serialized_start=1653
+  _globals['_EMBEDSCOPE']._serialized_end=1734
+  _globals['_PREFERENCES']._serialized_start=1737
+  _globals['_PREFERENCES']._serialized_end=1873
+  _globals['_GETPREFERENCESREQUEST']._serialized_start=1875
+  _globals['_GETPREFERENCESREQUEST']._serialized_end=1898
+  _globals['_GETPREFERENCESRESPONSE']._serialized_start=1900
+  _globals['_GETPREFERENCESRESPONSE']._serialized_end=1972
+  _globals['_UPDATEPREFERENCESREQUEST']._serialized_start=1974
+  _globals['_UPDATEPREFERENCESREQUEST']._serialized_end=2097
+  _globals['_UPDATEPREFERENCESRESPONSE']._serialized_start=2099
+  _globals['_UPDATEPREFERENCESRESPONSE']._serialized_end=2174
+  _globals['_ACCOUNTSERVICE']._serialized_start=2454
+  _globals['_ACCOUNTSERVICE']._serialized_end=3085
 # @@protoc_insertion_point(module_scope)
