@@ -69,8 +69,9 @@ class _Shown(NamedTuple):
 
     async def authenticate(self) -> Principal:
         """Returns whom the certificate stands for now."""
-        principal = await self.certificates.confirm(self.certificate, caller().principal)
-        self.gate.check_scope(self.method, principal)
+        last = caller().principal
+        principal = await self.certificates.confirm(self.certificate, last)
+        self.gate.check_going_on(self.method, last, principal)
         return principal
 
 
@@ -86,6 +87,8 @@ class Caller:
 _caller: ContextVar[Caller] = ContextVar("caller")
 _identified: ContextVar[Principal] = ContextVar("identified")
 _by_certificate: ContextVar[bool] = ContextVar("by_certificate", default=False)
+# What the current call needs on top of its method's scope, for as long as it lasts.
+_needed: ContextVar[frozenset[Scope]] = ContextVar("needed", default=frozenset())
 
 
 def caller() -> Caller:
@@ -107,6 +110,7 @@ def require(scope: Scope, what: str) -> None:
     """Refuses the current call if its key does not have a scope that something in it needs."""
     if not caller().principal.may(scope):
         raise sign_ins.missing(scope, what)
+    _needed.set(_needed.get() | {scope})
 
 
 class Gate(grpc.aio.ServerInterceptor):
@@ -319,8 +323,18 @@ class Gate(grpc.aio.ServerInterceptor):
     async def confirm(self, credential: _Credential, last: Principal) -> Principal:
         """Returns the principal of a call in progress; refuses one that may not go on."""
         principal = await self._authenticator.confirm(credential.text, last)
-        self.check_scope(credential.method, principal)
+        self.check_going_on(credential.method, last, principal)
         return principal
+
+    def check_going_on(self, method: str, last: Principal, now: Principal) -> None:
+        """Refuses to go on with a call whose caller may not see any more what it has asked for: roles and restrictions
+        of people change while their streams last.
+        """
+        self.check_scope(method, now)
+        for scope in _needed.get():
+            if not now.may(scope):
+                raise sign_ins.missing(scope)
+        restricting.check_going_on(method, last.restriction, now.restriction)
 
     def check_scope(self, method: str, principal: Principal) -> None:
         """Refuses a caller who may not call a method."""
@@ -338,8 +352,8 @@ class Gate(grpc.aio.ServerInterceptor):
         message, principal = request.parse(), caller().principal
         unknown_fields.refuse(message)
         for name, scope in self._field_scopes.get(method, {}).items():
-            if getattr(message, name) and not principal.may(scope):
-                raise sign_ins.missing(scope, name)
+            if getattr(message, name):
+                require(scope, name)
         if principal.embed is not None:
             embedding.narrow(message, principal.embed)
         if principal.restriction is not None:

@@ -103,6 +103,12 @@ def check(method: str, restriction: Restriction) -> None:
         raise _refused(restriction, f"{method.rpartition('/')[2]} is about the whole organization")
 
 
+def check_going_on(method: str, narrowed: Restriction | None, now: Restriction | None) -> None:
+    """Refuses to go on with a call that was narrowed to another part than its caller may see now, or to none."""
+    if method in NARROWED and now is not None and now != narrowed:
+        raise _refused(now, "that has changed since the call began: ask again")
+
+
 def narrow(method: str, request: Any, restriction: Restriction) -> None:
     """Narrows a request to a restriction; refuses one about something else."""
     if method not in NARROWED:

@@ -32,6 +32,13 @@ def draining() -> CallError:
     )
 
 
+def _changed() -> CallError:
+    """Returns the end of a stream whose reader may see something else now."""
+    return connect.own_error(
+        grpc.StatusCode.UNAVAILABLE, "what you may see has changed; connect again", "STREAM_AGE", retry_after=0.1
+    )
+
+
 @dataclass(slots=True, eq=False)
 class _Place:
     """One reader: the newest message that it has not got, and its end."""
@@ -173,7 +180,7 @@ class FanOut:
             telemetry.WEB_UPSTREAMS.set(len(self._shared))
         place = _Place(credential)
         shared.enter(place)
-        watch = asyncio.create_task(self._look_again(place))
+        watch = asyncio.create_task(self._look_again(place, reader.shares))
         telemetry.WEB_READERS.inc()
         try:
             while True:
@@ -186,12 +193,17 @@ class FanOut:
             watch.cancel()
             shared.leave(place)
 
-    async def _look_again(self, place: _Place) -> None:
-        """Ends a reader whose credential is refused. While the service is away, the last look stands."""
+    async def _look_again(self, place: _Place, shares: bytes) -> None:
+        """Ends a reader whose credential is refused, or is good for something else than it was. While the service is
+        away, the last look stands.
+        """
         while place.ended is None:
             await asyncio.sleep(sessions.FRESH_SECONDS)
             try:
-                await self._readers.reader(place.credential)
+                found = await self._readers.reader(place.credential)
             except grpc.aio.AioRpcError as failure:
                 if failure.code() in _REFUSED:
                     place.end(connect.error_of(failure))
+            else:
+                if found.shares != shares:  # others read on here, who may see more, or less
+                    place.end(_changed())

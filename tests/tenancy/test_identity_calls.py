@@ -9,17 +9,21 @@ from typing import Any, NamedTuple
 
 import grpc
 import pytest
+from google.protobuf import message_factory
 from structlog.testing import capture_logs
 
 from server import errors, log_throttle
 from server.clock import Clock
+from server.organizations.restriction import Restriction
 from server.settings import Settings
-from server.tenancy import bad_credentials, key_sets
+from server.store import memberships
+from server.store.database import Database
+from server.tenancy import authentication, bad_credentials, identities, key_sets
 from server.tenancy.api_keys import NewKey
 from tallywire.v1 import account_service_pb2, audit_service_pb2, realtime_service_pb2
 from tests.support import identity_provider, serving
 from tests.support.identity_provider import Provider
-from tests.support.rpcs import answers
+from tests.support.rpcs import METHODS, answers
 from tests.support.serving import Accounts, Caller
 
 ROLES = 'role_claim = "role"\nroles = {admin = "admin", editor = "editor", viewer = "viewer"}'
@@ -191,6 +195,75 @@ async def test_a_stream_ends_with_its_token(signed: Signed, monkeypatch: pytest.
     assert serving.refusal(ended).reason == "CREDENTIALS_INVALID"
     assert "has expired" in (ended.details() or "")
     assert got > 0
+
+
+def stream(caller: Caller, rpc: str, fields: dict[str, Any]) -> Any:
+    """A stream of answers, which the test reads."""
+    method = METHODS[rpc]
+    make, read = (message_factory.GetMessageClass(one) for one in (method.input_type, method.output_type))
+    path = f"/{method.containing_service.full_name}/{method.name}"
+    call = caller.channel.unary_stream(path, make.SerializeToString, read.FromString)
+    return call(make(**fields), metadata=caller.metadata, timeout=60)
+
+
+async def rest(call: Any) -> None:
+    """Reads a stream to its end."""
+    while await call.read() is not grpc.aio.EOF:
+        pass
+
+
+async def put(caller: Caller, database: Database, role: str, restriction: Restriction | None = None) -> None:
+    async with database.transaction(of=caller.organization_id) as driver:
+        await memberships.put_member(driver, caller.organization_id, "ada", "Ada", role, restriction)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is remembered of people."""
+    monkeypatch.setattr(identities, "_FRESH_SECONDS", -1.0)
+    monkeypatch.setattr(authentication, "_FRESH_SECONDS", -1.0)
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(
+    ("rpc", "fields", "role", "restriction", "reason"),
+    [
+        ("WatchMetrics", {}, "analyst", Restriction(dimension="team", values=("sales",)), "RESTRICTED"),
+        ("WatchUpdates", {}, "analyst", Restriction(dimension="team", values=("sales",)), "RESTRICTED"),
+        ("WatchUpdates", {"include_events": True}, "viewer", None, "SCOPE_MISSING"),
+    ],
+)
+async def test_a_stream_ends_where_its_holder_may_see_less(
+    signed: Signed,
+    database: Database,
+    rpc: str,
+    fields: dict[str, Any],
+    role: str,
+    restriction: Restriction | None,
+    reason: str,
+) -> None:
+    await put(signed.caller, database, "analyst")
+    session = await signed.answer("AccountService/SignIn", signed.token(), identity_token=signed.token(sub="ada"))
+    for credential in (signed.token(sub="ada"), session.credential):
+        await put(signed.caller, database, "analyst")
+        call = stream(signed.by(credential), f"RealtimeService/{rpc}", fields)
+        await call.read()
+        await put(signed.caller, database, role, restriction)
+        ended = await serving.refused(rest(call))
+        assert serving.refusal(ended).reason == reason
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_stream_goes_on_where_its_holder_may_see_what_it_shows(signed: Signed, database: Database) -> None:
+    await put(signed.caller, database, "analyst", Restriction(dimension="team", values=("sales",)))
+    call = stream(signed.by(signed.token(sub="ada")), "RealtimeService/WatchMetrics", {})
+    await call.read()
+    await put(signed.caller, database, "viewer")
+    for number in range(2):
+        await signed.caller.track(serving.event("message.received", team_id="sales"))
+        while (await call.read()).state.metrics.messages_today <= number:
+            pass
+    call.cancel()
 
 
 async def test_nothing_of_a_token_is_logged(signed: Signed, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -381,6 +381,20 @@ async def test_a_session_that_ends_takes_its_streams_with_it_and_no_others(
     assert (await end(streams[1]))["error"]["code"] == "unauthenticated"
 
 
+async def test_a_reader_who_may_see_something_else_now_leaves_what_others_read(
+    accounts: Accounts, web: RunningWeb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "FRESH_SECONDS", 0.2)
+    browser = await signed_in(web, await accounts.caller(scopes=READS))
+    stream = await browser.watch(WATCH, every())
+    await state(stream)
+    monkeypatch.setattr(sessions, "_shared", lambda session: b"a part of " + session.SerializeToString())
+    error = (await end(stream))["error"]
+    assert (error["code"], error["message"]) == ("unavailable", "what you may see has changed; connect again")
+    await state(again := await browser.watch(WATCH, every()))
+    again.close()
+
+
 async def test_a_stream_without_a_session_ends_with_its_error(browser: Browser) -> None:
     stream = await browser.watch(WATCH, every())
     assert (await end(stream))["error"]["code"] == "unauthenticated"

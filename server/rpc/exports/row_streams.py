@@ -19,6 +19,7 @@ from server.exports.making import FileInTheMaking
 from server.exports.spool import ByteSpool
 from server.exports.tables import Heading
 from server.organizations.audit_trail import Actor
+from server.rpc import gate
 from server.rpc.asking import Asking
 from server.rpc.exports import answer_tables, estimates, messages, places
 from server.rpc.exports.answering import in_large_pages, rows_of
@@ -27,7 +28,6 @@ from server.rpc.exports.messages import Part
 from server.rpc.exports.places import FilePlace, FilePlaces
 from server.rpc.exports.row_tables import RowTable
 from server.rpc.exports.telling import ToldExport
-from server.tenancy import sign_ins
 from server.tenancy.principal import Principal, Scope
 from tallywire.v1 import answer_pb2, export_service_pb2
 
@@ -76,8 +76,7 @@ class RowStreams:
         name = request.WhichOneof("rows")
         if name is None:
             raise Refused(Reason.REQUIRED_FIELD, "say which rows", field="rows")
-        if not principal.may(SCOPES[name]):
-            raise sign_ins.missing(SCOPES[name], name)
+        gate.require(SCOPES[name], name)
         asked, one = getattr(request, name), messages.format_of(request.format)
         if asked.page_token:
             raise Refused(Reason.INVALID_VALUE, "an export begins with the first page", field=f"{name}.page_token")
