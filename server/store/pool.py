@@ -34,7 +34,8 @@ class Driver(asyncpg.Connection):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self._named = self._wanted = isolation.NOBODY
+        self._wanted = isolation.NOBODY
+        self._named: str | None = isolation.NOBODY
 
     def name(self, of: Of) -> None:
         """Says which organizations everything that follows is about."""
@@ -44,7 +45,7 @@ class Driver(asyncpg.Connection):
         """Executes a statement. That which begins a transaction says for which organizations it is."""
         if not self.is_in_transaction():
             if query.startswith("BEGIN"):
-                query = f"{query} SET LOCAL {isolation.SETTING} = '{self._wanted}'"
+                query = f"{query.rstrip('; ')}; SET LOCAL {isolation.SETTING} = '{self._wanted}'"
             else:
                 await self._say()
         return await super().execute(query, *args, timeout=timeout)
@@ -56,8 +57,9 @@ class Driver(asyncpg.Connection):
 
     async def _say(self) -> None:
         if self._named != self._wanted and not self.is_in_transaction():
-            await super().execute(f"SET {isolation.SETTING} = '{self._wanted}'")
-            self._named = self._wanted
+            wanted, self._named = self._wanted, None  # until it is sure: PostgreSQL may hear what fails here
+            await super().execute(f"SET {isolation.SETTING} = '{wanted}'")
+            self._named = wanted
 
 
 class Pool:

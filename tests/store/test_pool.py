@@ -103,7 +103,7 @@ async def test_what_is_cancelled_in_a_transaction_is_undone_and_its_session_gone
 
 @pytest.mark.parametrize("way", [Database.query, Database.snapshot, Database.transaction])
 async def test_nothing_is_left_on_a_connection_whose_user_was_cancelled(
-    engines: embedded.Engines, way: Callable[[Database], AbstractAsyncContextManager[Driver]]
+    engines: embedded.Engines, way: Callable[..., AbstractAsyncContextManager[Driver]]
 ) -> None:
     mine, begun, cancelled = (
         Database(engines.database_url, query_connections=1, other_connections=1),
@@ -112,7 +112,7 @@ async def test_nothing_is_left_on_a_connection_whose_user_was_cancelled(
     )
 
     async def work() -> None:
-        async with way(mine) as driver:
+        async with way(mine, of=EVERY) as driver:
             cancelled.append(await number(driver))
             begun.set()
             await driver.execute("SELECT pg_sleep(300)")
@@ -123,7 +123,7 @@ async def test_nothing_is_left_on_a_connection_whose_user_was_cancelled(
     working.cancel()
     with pytest.raises(asyncio.CancelledError):
         await working
-    async with asyncio.timeout(PATIENCE), way(mine) as driver:
+    async with asyncio.timeout(PATIENCE), way(mine, of=EVERY) as driver:
         assert await number(driver) not in cancelled
         while await driver.fetchval(  # noqa: ASYNC110 - it is another process
             "SELECT count(*) FROM pg_stat_activity, pg_stat_clear_snapshot() WHERE pid = $1", cancelled[0]
@@ -134,16 +134,16 @@ async def test_nothing_is_left_on_a_connection_whose_user_was_cancelled(
 
 @pytest.mark.parametrize("way", [Database.ingest, Database.query, Database.snapshot])
 async def test_a_connection_that_is_not_free_in_a_second_is_refused(
-    engines: embedded.Engines, way: Callable[[Database], AbstractAsyncContextManager[Driver]]
+    engines: embedded.Engines, way: Callable[..., AbstractAsyncContextManager[Driver]]
 ) -> None:
     mine = Database(engines.database_url, ingest_connections=1, query_connections=1)
-    async with way(mine):
+    async with way(mine, of=EVERY):
         with pytest.raises(errors.StorageBusy):
-            async with way(mine):
+            async with way(mine, of=EVERY):
                 pass
         async with mine.snapshot(Purpose.REALTIME, of=EVERY), mine.transaction(of=EVERY):  # other purposes do not wait
             pass
-    async with way(mine):
+    async with way(mine, of=EVERY):
         pass
     await mine.close()
 

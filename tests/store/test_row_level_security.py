@@ -209,6 +209,26 @@ async def test_what_a_statement_fails_on_outside_of_a_transaction_names_nobody_e
         assert await seen(driver, "events") == {BOB}
 
 
+async def test_a_session_whose_setting_is_not_known_is_told_again(
+    filled: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL may have heard what its caller does not know to have arrived."""
+    execute = asyncpg.Connection.execute
+
+    async def cut_short(driver: Driver, query: str, *given: Any, **named: Any) -> str:
+        await execute(driver, query, *given, **named)
+        raise TimeoutError
+
+    async with filled.query(of=ADA) as driver:
+        assert await seen(driver, "events") == {ADA}
+        driver.name(EVERY)
+        with monkeypatch.context() as patched, pytest.raises(TimeoutError):
+            patched.setattr(asyncpg.Connection, "execute", cut_short)
+            await seen(driver, "events")
+        driver.name(ADA)
+        assert await seen(driver, "events") == {ADA}
+
+
 def test_partitions_are_named_where_rows_are_copied_alone() -> None:
     """Nothing keeps rows apart in a partition itself."""
     naming = {
