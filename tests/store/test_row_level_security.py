@@ -222,9 +222,10 @@ async def test_a_session_whose_setting_is_not_known_is_told_again(
     async with filled.query(of=ADA) as driver:
         assert await seen(driver, "events") == {ADA}
         driver.name(EVERY)
-        with monkeypatch.context() as patched, pytest.raises(TimeoutError):
-            patched.setattr(asyncpg.Connection, "execute", cut_short)
+        monkeypatch.setattr(asyncpg.Connection, "execute", cut_short)
+        with pytest.raises(TimeoutError):
             await seen(driver, "events")
+        monkeypatch.undo()
         driver.name(ADA)
         assert await seen(driver, "events") == {ADA}
 
