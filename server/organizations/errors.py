@@ -43,10 +43,12 @@ class OrganizationExists(OrganizationError):
 
 
 class InvalidOrganizationName(OrganizationError):
-    """The name is empty, too long or not printable."""
+    """The name is empty, too long or not printable, or looks like another one."""
 
     def __init__(self) -> None:
-        super().__init__("an organization's name has 1 to 100 printable characters")
+        super().__init__(
+            "an organization's name has 1 to 100 printable characters, in Unicode's form C, and no blanks around them"
+        )
 
 
 class InvalidSetting(OrganizationError):

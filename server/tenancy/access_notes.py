@@ -22,6 +22,8 @@ WRITE_SECONDS: Final = 60.0
 # Of entries to come, in all and of an organization. What is beyond them counts together for each actor, and beyond
 # twice as many for all.
 MOST, MOST_EACH = 20_000, 100
+# Of these, of those who are not known: whoever shows bad credentials leaves the others their places.
+MOST_UNKNOWN: Final = 20
 OTHER: Final = "other"  # the subject of what counts together
 _OTHERS: Final = Actor(kind=ActorKind.SERVICE, id="other actors")
 _STOP_SECONDS = 5.0  # in which a server that stops writes what it has noted
@@ -88,6 +90,8 @@ class AccessNotes:
                 telemetry.AUDIT_NOTES_LOST.inc(noted.times)
                 return
             of = self._noted[organization_id] = {}
+        if act.actor.kind is ActorKind.SERVICE and act not in of and _unknown(of) >= MOST_UNKNOWN:
+            act = _Act(_OTHERS, act.action, OTHER, "")
         # First by who does it, so that nobody hides among others, and then all together.
         if act not in of and (len(of) >= MOST_EACH or self._size >= MOST):
             act = _Act(act.actor, act.action, OTHER, "")
@@ -144,6 +148,10 @@ class AccessNotes:
     async def _record(self, organization_id: int, of: Mapping[_Act, _Noted]) -> None:
         async with self._database.transaction(of=organization_id) as driver:
             await audit_trail.record_all(driver, organization_id, [_entry(act, one) for act, one in of.items()])
+
+
+def _unknown(of: Mapping[_Act, _Noted]) -> int:
+    return sum(act.actor.kind is ActorKind.SERVICE for act in of)
 
 
 def _entry(act: _Act, noted: _Noted) -> Entry:

@@ -4,6 +4,7 @@ What is changed is in the audit trail, under whoever is named as by.
 """
 
 import dataclasses
+import unicodedata
 from collections.abc import Callable, Mapping
 
 from server.catalog import pairs
@@ -40,7 +41,8 @@ async def create_organization(
     Raises InvalidOrganizationName, InvalidSetting, and OrganizationExists if the name, or the id of the request, is
     taken.
     """
-    if not name or len(name) > 100 or not name.isprintable():
+    # Two names that look the same would be taken for each other, where an operator or a file names one of them.
+    if not name or len(name) > 100 or not name.isprintable() or name != unicodedata.normalize("NFC", name.strip()):
         raise InvalidOrganizationName
     chosen = settings.checked()
     async with database.transaction(of=EVERY) as driver:

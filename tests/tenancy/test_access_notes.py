@@ -240,6 +240,20 @@ async def test_a_burst_of_distinct_actors_counts_together(
     assert [(one.subject, told(one)["times"]) for one in found if one.actor.id == "other actors"] == [("other", 80)]
 
 
+async def test_whoever_is_not_known_leaves_callers_their_places(
+    notes: AccessNotes, own_database: Database, own_organization: int
+) -> None:
+    for number in range(1_000):
+        guesser = Actor(kind=ActorKind.SERVICE, id="authentication", peer=f"2001:db8::{number:x}")
+        notes.note(own_organization, guesser, "credential.refused", "key")
+    notes.note(own_organization, ADA, "user.read", "somebody", rows=1)
+    await notes.write()
+    found = await entries(own_database, own_organization)
+    assert [one.subject for one in found if one.actor == ADA] == ["somebody"]
+    assert sum(told(one)["times"] for one in found) == 1_001
+    assert len(found) <= access_notes.MOST_UNKNOWN + 2
+
+
 async def test_memory_is_bounded_over_all_organizations_and_what_is_lost_is_counted(
     notes: AccessNotes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -308,6 +308,8 @@ async def test_an_organization_is_made_once_for_a_request(accounts: Accounts) ->
         ({}, "organization.name"),
         ({"name": "a\nb"}, "organization.name"),
         ({"name": "x" * 101}, "organization.name"),
+        ({"name": "acme "}, "organization.name"),
+        ({"name": "A\u030angstrom"}, "organization.name"),
         ({"name": "x", "settings": {"time_zone": "Mars/Olympus"}}, "organization.settings.time_zone"),
         ({"name": "x", "settings": {"weight": 0}}, "organization.settings.weight"),
         ({"name": "x", "settings": {"currency": "???"}}, "organization.settings.currency"),
