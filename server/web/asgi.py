@@ -232,11 +232,15 @@ class App:
             raise _Gone from None
 
     def _credential(self, request: _Request) -> str | None:
-        """Returns what a call is made with: the token of a panel, which is told in a header, or else the session."""
+        """Returns what a call is made with: the token of a panel, which is told in a header, or else the session. None
+        also for what no metadata of gRPC can hold, and so is no credential.
+        """
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme:
-            return token if scheme.lower() == "bearer" and token.startswith(_TOKEN_PREFIX) else None
-        return self._site.credential(request.headers)
+            found = token if scheme.lower() == "bearer" and token.startswith(_TOKEN_PREFIX) else None
+        else:
+            found = self._site.credential(request.headers)
+        return found if found is not None and found.isascii() and found.isprintable() else None
 
     async def _unary(self, request: _Request, body: bytes, seconds: float) -> None:
         credential = None if request.path == methods.SIGN_IN else self._credential(request)

@@ -395,6 +395,18 @@ async def test_a_reader_who_may_see_something_else_now_leaves_what_others_read(
     again.close()
 
 
+@pytest.mark.parametrize("credential", ["tw_\xe9", "x" * 8_000, "a.b.c", "two_", "twe_"])
+async def test_what_is_no_credential_is_refused_as_a_wrong_one_is(browser: Browser, credential: str) -> None:
+    browser.cookies["tallywire-" + browser.address.rpartition(":")[2]] = credential
+    answer = await browser.call(SESSION)
+    assert (answer.status, answer.error["code"]) == (401, "unauthenticated")
+    del browser.cookies["tallywire-" + browser.address.rpartition(":")[2]]
+    answer = await browser.call(SESSION, headers={"authorization": f"Bearer twe_{credential}"})
+    assert (answer.status, answer.error["code"]) == (401, "unauthenticated")
+    stream = await browser.watch(WATCH, every(), {"authorization": f"Bearer twe_{credential}"})
+    assert (await end(stream))["error"]["code"] == "unauthenticated"
+
+
 async def test_a_stream_without_a_session_ends_with_its_error(browser: Browser) -> None:
     stream = await browser.watch(WATCH, every())
     assert (await end(stream))["error"]["code"] == "unauthenticated"
