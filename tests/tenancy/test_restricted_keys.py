@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.json_format import MessageToDict
 
 from server.organizations.restriction import Restriction
 from server.organizations.settings import OrganizationSettings
@@ -122,6 +123,39 @@ async def test_an_answer_is_that_about_the_part(rpc: str, owner: Caller, account
     asked_for = shown(await answers(owner, rpc, make("sales")))
     assert shown(await answers(manager, rpc, make(""))) == asked_for
     assert shown(await answers(manager, rpc, make("sales"))) == asked_for
+
+
+# What differs between two organizations, or two calls.
+_OF_A_CALL = {
+    "context",
+    "nextPageToken",
+    "resumeToken",
+    "receivedAt",
+    "revision",
+    "fileName",
+    "data",
+    "sha256",
+    "bytes",
+}
+
+
+def without_marks(value: Any) -> Any:
+    """A message as JSON, without what tells two organizations with the same events apart."""
+    if isinstance(value, dict):
+        return {name: without_marks(one) for name, one in value.items() if name not in _OF_A_CALL}
+    return [without_marks(one) for one in value] if isinstance(value, list) else value
+
+
+async def test_an_answer_tells_nothing_that_other_parts_have_an_influence_on(owner: Caller, accounts: Accounts) -> None:
+    settings = OrganizationSettings(time_zone="UTC", pairs=("agent,team", "team,rubric"))
+    alone = await accounts.caller(settings=settings.checked(), scopes=RIGHTS)
+    await alone.track_all([event("sales", n) for n in range(3)])
+    managers = [await accounts.another(one, scopes=RIGHTS, restriction=SALES) for one in (owner, alone)]
+    more = [("LeaderboardService/GetLeaderboard", in_team(time_range=PERIOD, subject=one)) for one in (1, 2)]
+    for rpc, make in [*NARROWED.items(), *more]:
+        if not rpc.startswith(("RealtimeService", "AccountService")):
+            found = [[MessageToDict(one) for one in await answers(manager, rpc, make(""))] for manager in managers]
+            assert without_marks(found[0]) == without_marks(found[1]), rpc
 
 
 @pytest.mark.parametrize("rpc", NARROWED)
