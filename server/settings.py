@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     web_origin: str | None = None  # the address that people type; unset: http:// and TALLYWIRE_WEB_LISTEN
     web_embed_origins: str | None = None  # pages that may hold the panel, with commas between
     web_proxies: str = "127.0.0.1"  # whose X-Forwarded-For is believed, with commas between
+    web_sign_in_key: SecretStr | None = None  # seals a sign-in under way; unset: the web process makes its own
     web_caught_mail: Path | None = None  # mail that `up` and `demo` have caught, which pages show; they set it
 
     ingest_connections: int = Field(default=6, ge=1, le=200)
@@ -107,6 +108,7 @@ class Settings(BaseSettings):
         "pseudonym_key",
         "identity_providers",
         "web_service_ca",
+        "web_sign_in_key",
         "smtp",
         "webhook_allow",
         "delivery_stores",
@@ -116,11 +118,16 @@ class Settings(BaseSettings):
     def _or_unset(cls, value: object) -> object:
         return value or None  # compose files pass on what is unset as nothing
 
-    @field_validator("key_pepper", "pseudonym_key")
+    @field_validator("key_pepper", "pseudonym_key", "web_sign_in_key")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < _SECRET_LENGTH:
             raise ValueError(f"must have at least {_SECRET_LENGTH} characters; `openssl rand -hex 32` makes one")
+        return value
+
+    @field_validator("key_pepper", "pseudonym_key")
+    @classmethod
+    def _without_comma(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and "," in value.get_secret_value():
             raise ValueError("must not hold a comma, which separates TALLYWIRE_KEY_PEPPERS_ACCEPTED")
         return value

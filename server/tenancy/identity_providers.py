@@ -2,9 +2,6 @@
 also say whom client certificates stand for.
 """
 
-import re
-import tomllib
-import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +9,9 @@ from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from server import errors
+from server import errors, identity_file
+from server.identity_file import ProviderClient, Text
 from server.organizations import memberships
-from server.settings import is_loopback_host
 from server.tenancy import certificate_holders
 from server.tenancy.certificate_holders import CertificateHolder
 
@@ -23,28 +20,20 @@ ALGORITHMS: Final = (
     *(f"{family}{bits}" for family in ("RS", "PS", "ES") for bits in (256, 384, 512)),
     "EdDSA",
 )
-_VARIABLE = "TALLYWIRE_IDENTITY_PROVIDERS"
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-_MOST_BYTES = 1024 * 1024  # of the file
-_MOST_TABLES = 100  # of providers, and of certificates
 _Table = TypeVar("_Table", bound=BaseModel)
-_Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=256)]
 ClaimPath: TypeAlias = tuple[str, ...]  # the name of a claim, and of what is within it
 
 
-class IdentityProvider(BaseModel):
+class IdentityProvider(ProviderClient):
     """A provider of identity tokens, by its table in the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    name: str
-    issuer: Annotated[str, Field(max_length=200)]
-    audiences: Annotated[tuple[_Text, ...], Field(min_length=1, max_length=20)]
     jwks_url: str | None = None  # None: as the issuer's discovery document says
     algorithms: Annotated[tuple[str, ...], Field(min_length=1)] = ("RS256", "ES256")
-    organization: _Text | None = None  # of all tokens
+    organization: Text | None = None  # of all tokens
     organization_claim: ClaimPath = ()
-    organizations: Mapping[str, _Text] = {}  # by the value of that claim
+    organizations: Mapping[str, Text] = {}  # by the value of that claim
     subject_claim: ClaimPath = ("sub",)
     subject_prefix: Annotated[str, Field(max_length=32)] = ""  # in front of subjects, as members are known by
     require_membership: bool = False
@@ -65,7 +54,7 @@ class IdentityProvider(BaseModel):
             raise ValueError("must be the name of a claim, or a list of names that lead to a claim within claims")
         return path
 
-    @field_validator("audiences", "algorithms", "unrestricted_roles", mode="before")
+    @field_validator("algorithms", "unrestricted_roles", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
@@ -82,12 +71,10 @@ class IdentityProvider(BaseModel):
             raise ValueError(f"{wrong[0][:32]!r} is not allowed; these are: {', '.join(ALGORITHMS)}")
         return value
 
-    @field_validator("issuer", "jwks_url")
+    @field_validator("jwks_url")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
-        if value is not None and not is_safe(value):
-            raise ValueError("must be an https:// address; http:// is for loopback alone")
-        return value
+        return None if value is None else identity_file.safe(value)
 
     @field_validator("roles", "default_role", "unrestricted_roles")
     @classmethod
@@ -118,18 +105,6 @@ class IdentityProvider(BaseModel):
         return frozenset(self.organizations.values() if self.organization is None else (self.organization,))
 
 
-def is_safe(url: str) -> bool:
-    """Returns whether keys may be fetched from a URL: nobody can change them on their way."""
-    try:
-        parts = urllib.parse.urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return False
-    if not host or parts.fragment or "@" in parts.netloc or not url.isascii() or not url.isprintable() or " " in url:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback_host(host))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityFile:
     """What the file says."""
@@ -143,19 +118,9 @@ def read(path: Path | None) -> IdentityFile:
     if path is None:
         return IdentityFile()
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise errors.SetupError(f"{_VARIABLE}={path}: is larger than {_MOST_BYTES:,} bytes")
-        content = tomllib.loads(data.decode())
-    except OSError as error:
-        raise errors.SetupError(f"{_VARIABLE}={path}: {error.strerror or type(error).__name__}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise errors.SetupError(f"{_VARIABLE}={path}: is no TOML: {error}") from None
-    try:
-        return parse(content)
+        return parse(identity_file.content(path))
     except ValueError as error:
-        raise errors.SetupError(f"{_VARIABLE}={path}: {error}") from None
+        raise errors.SetupError(f"{identity_file.VARIABLE}={path}: {error}") from None
 
 
 def parse(content: Mapping[str, object]) -> IdentityFile:
@@ -172,23 +137,15 @@ def parse(content: Mapping[str, object]) -> IdentityFile:
 
 
 def _tables(content: Mapping[str, object], group: str, kind: type[_Table]) -> Sequence[_Table]:
-    tables = content.get(group, {})
-    if not isinstance(tables, dict) or (group in content and not 1 <= len(tables) <= _MOST_TABLES):
-        raise ValueError(f"needs 1 to {_MOST_TABLES} tables [{group}.NAME]")
-    return tuple(_table(f"{group}.{name[:64]}", name, table, kind) for name, table in tables.items())
+    found = identity_file.tables(content, group).items()
+    return tuple(_table(f"{group}.{name}", name, table, kind) for name, table in found)
 
 
-def _table(where: str, name: str, table: object, kind: type[_Table]) -> _Table:
-    if _NAME.fullmatch(name) is None or not isinstance(table, dict) or "name" in table:
-        raise ValueError(f"[{where}] is no table with a name of [a-z0-9_-]")
+def _table(where: str, name: str, table: Mapping[str, object], kind: type[_Table]) -> _Table:
     try:
         return kind.model_validate({**table, "name": name})
     except ValidationError as error:
-        problems = (
-            " ".join([*[".".join(map(str, one["loc"]))], one["msg"].removeprefix("Value error, ")]).strip()
-            for one in error.errors(include_input=False, include_url=False)
-        )
-        raise ValueError(f"[{where}]: {'; '.join(problems)}") from None
+        raise ValueError(f"[{where}]: {identity_file.problem(error)}") from None
 
 
 def _check_apart(found: Sequence[IdentityProvider]) -> None:

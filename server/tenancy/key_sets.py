@@ -14,9 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from server import errors, log_throttle
+from server import errors, identity_file, log_throttle
 from server.errors import Reason, Refused
-from server.tenancy import identity_providers
 from server.tenancy.identity_providers import IdentityProvider
 
 _MOST_BYTES: Final = 256 * 1024  # of a document
@@ -161,7 +160,7 @@ class ProviderKeys:
         if found.get("issuer") != issuer:
             raise _Unusable("the discovery document is of another issuer")
         url = found.get("jwks_uri")
-        if not isinstance(url, str) or not identity_providers.is_safe(url):
+        if not isinstance(url, str) or not identity_file.is_safe(url):
             raise _Unusable("the discovery document names no https:// address of keys")
         if url.startswith("http:") and not issuer.startswith("http:"):
             raise _Unusable("the discovery document leads from https to http")

@@ -11,10 +11,12 @@ from typing import Any, Final, TypeAlias
 import grpc
 
 from server import telemetry
-from server.web import caught_mail, connect, fanout, links, methods, pages, sessions
+from server.web import caught_mail, connect, fanout, links, methods, openid, pages, sessions
 from server.web.connect import CallError
 from server.web.fanout import FanOut
 from server.web.headers import PublicSite
+from server.web.openid import AuthVisit, OpenIdPages
+from server.web.openid_clients import OpenIdClient
 from server.web.pages import Asset, Pages
 from server.web.sessions import Guesses, Readers
 from server.web.upstream import Upstream
@@ -43,6 +45,7 @@ class _Request:
 
     method: str
     path: str
+    query: str
     headers: Mapping[str, str]
     address: str
     receive: Receive
@@ -61,13 +64,22 @@ class _Gone(Exception):
 class App:
     """The ASGI application."""
 
-    def __init__(self, upstream: Upstream, site: PublicSite, built: Pages, mail: Path | None = None) -> None:
+    def __init__(
+        self,
+        upstream: Upstream,
+        site: PublicSite,
+        built: Pages,
+        mail: Path | None = None,
+        clients: Sequence[OpenIdClient] = (),
+        sign_in_key: str | None = None,
+    ) -> None:
         self._upstream = upstream
         self._site = site
         self._pages = built
         self._mail = mail
         self._guesses = Guesses()
         self._links = links.LinkPages(upstream, site)
+        self._openid = OpenIdPages(upstream, site, clients, sign_in_key, self._guesses)
         self.fan_out = FanOut(upstream, Readers(upstream))
         self._is_draining = False
 
@@ -83,6 +95,7 @@ class App:
         request = _Request(
             method=scope["method"],
             path=scope["path"],
+            query=scope.get("query_string", b"").decode("latin-1"),
             headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
             address=(scope.get("client") or ("",))[0],
             receive=receive,
@@ -93,6 +106,8 @@ class App:
                 await self._call(request)
             elif links.takes(request.path):
                 await self._links.answer(request.method, request.path, request.receive, request.send)
+            elif openid.takes(request.path):
+                await self._openid.answer(_visit(request))
             elif request.method in ("GET", "HEAD"):
                 await self._page(request)
             else:
@@ -349,6 +364,17 @@ class App:
         except TimeoutError:
             raise _Gone from None
         telemetry.WEB_SENT_BYTES.inc(len(part))
+
+
+def _visit(request: _Request) -> AuthVisit:
+    return AuthVisit(
+        method=request.method,
+        path=request.path,
+        query=request.query,
+        headers=request.headers,
+        address=request.address,
+        send=request.send,
+    )
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -13,10 +13,11 @@ import grpc
 import structlog
 import uvicorn
 
-from server import errors, prometheus, settings
+from server import errors, identity_file, prometheus, settings
 from server.lifecycle.stop import Stop
-from server.web import headers, pages
+from server.web import headers, openid, pages
 from server.web.asgi import App
+from server.web.openid_clients import OpenIdClient
 from server.web.upstream import Upstream
 
 _MOST_CONNECTIONS = 4_000
@@ -55,7 +56,10 @@ class RunningWeb:
         self.site = headers.site(known, self.address)
         self._pages = pages.read(folder)
         self._upstream = Upstream(_targets(known), _credentials(known))
-        self.app = App(self._upstream, self.site, self._pages, known.web_caught_mail)
+        callback = f"{self.site.origin}{openid.CALLBACK}"
+        clients = [OpenIdClient(one, callback) for one in identity_file.clients(known.identity_providers)]
+        key = None if known.web_sign_in_key is None else known.web_sign_in_key.get_secret_value()
+        self.app = App(self._upstream, self.site, self._pages, known.web_caught_mail, clients, key)
         self._server = _Server(_config(self.app, known))
         self._serving: asyncio.Task[None] | None = None
 

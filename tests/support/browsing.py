@@ -89,6 +89,7 @@ class Browser:
 
     address: str
     cookies: dict[str, str] = field(default_factory=dict)
+    set_cookies: list[str] = field(default_factory=list)  # all headers that have set one
 
     async def send(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str | None] | None = None
@@ -112,9 +113,10 @@ class Browser:
         for line in head[1:-2]:
             name, _, value = line.partition(": ")
             found[name.lower()] = value
-        if "set-cookie" in found:
-            name, _, value = found["set-cookie"].partition(";")[0].partition("=")
-            self.cookies[name] = value
+            if name.lower() == "set-cookie":
+                cookie, _, content = value.partition(";")[0].partition("=")
+                self.cookies[cookie] = content
+                self.set_cookies.append(value)
         return int(head[0].split()[1]), found, reader, writer
 
     async def ask(
