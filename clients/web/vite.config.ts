@@ -45,7 +45,7 @@ export default defineConfig({
     },
   },
   server: {
-    proxy: { "/tallywire.v1": SERVER, "/session": SERVER },
+    proxy: { "/tallywire.v1": SERVER, "/session": SERVER, "/auth": SERVER },
   },
   test: { include: ["test/**/*.test.{ts,tsx}"], environment: "node", testTimeout: 60_000 },
 });

@@ -1,8 +1,9 @@
-/** Sign-in by a key, above the page where one was open. */
+/** Sign-in by a key or at an identity provider, above the page where one was open. */
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { CallError } from "../api/errors";
-import { signIn } from "../state/session";
+import { providers, signIn } from "../state/session";
+import type { Provider } from "../state/session";
 import { count } from "../format";
 import { t } from "../text";
 
@@ -13,6 +14,30 @@ export function refusalText(error: unknown): string {
   if (error.code === "resource_exhausted")
     return t.signIn.tooMany(count(Math.ceil((error.retryAfterMs ?? 60_000) / 1000)));
   return `${t.state.errors[error.code] ?? t.state.failed} ${error.message}`;
+}
+
+/** Where a provider signs in, and then leads back to the page that is open. */
+function startAddress({ name }: Provider): string {
+  const here = `${location.pathname}${location.search}`;
+  return `/auth/start?${new URLSearchParams({ provider: name, to: here }).toString()}`;
+}
+
+/** A button for each provider. They come when they are known: the key can be typed before. */
+function Providers(): JSX.Element | null {
+  const [known, setKnown] = useState<readonly Provider[]>([]);
+  useEffect(() => {
+    void providers().then(setKnown);
+  }, []);
+  if (known.length === 0) return null;
+  return (
+    <div class="providers">
+      {known.map((one) => (
+        <a key={one.name} class="control" href={startAddress(one)}>
+          {t.signIn.at(one.label)}
+        </a>
+      ))}
+    </div>
+  );
 }
 
 /** The form. */
@@ -63,6 +88,7 @@ export function SignIn({ again, refused }: { again: boolean; refused?: string })
         <button type="submit" class="primary" disabled={busy}>
           {busy ? t.signIn.working : t.signIn.title}
         </button>
+        <Providers />
         <p class="muted small">{t.signIn.command}</p>
         <pre class="code">python -m server keys link ORGANIZATION</pre>
       </form>

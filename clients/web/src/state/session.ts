@@ -47,6 +47,22 @@ export async function loadSession(): Promise<void> {
   }
 }
 
+/** An identity provider at which people may sign in. */
+export interface Provider {
+  readonly name: string;
+  readonly label: string;
+}
+
+/** Asks which providers there are; none where that cannot be had, since a key signs in without. */
+export async function providers(): Promise<readonly Provider[]> {
+  try {
+    const answer = await fetch("/auth/providers");
+    return answer.ok ? ((await answer.json()) as { providers: Provider[] }).providers : [];
+  } catch {
+    return [];
+  }
+}
+
 /** Exchanges a key or a one-time code for a session, which the browser keeps where scripts cannot read it. */
 export async function signIn(credential: { case: "apiKey" | "code"; value: string }): Promise<void> {
   await call(AccountService.method.signIn, { credential });

@@ -271,6 +271,7 @@ export const de: Texts = {
     again: "Ihre Sitzung ist zu Ende. Melden Sie sich an, um dort weiterzumachen.",
     wrong: "Dieser Schlüssel oder Code gilt nicht. Codes gelten einmal, zehn Minuten lang.",
     tooMany: (s) => `Zu viele Versuche. Versuchen Sie es in ${s} Sekunden noch einmal.`,
+    at: (provider) => `Mit ${provider} anmelden`,
     working: "Meldet an …",
     out: "Abmelden",
     code: "Meldet mit dem Link an …",

@@ -269,6 +269,7 @@ export const en = {
     again: "Your session has ended. Sign in to go on where you were.",
     wrong: "This key or code is not good. Codes work once, for ten minutes.",
     tooMany: (s: string) => `Too many tries. Try again in ${s} seconds.`,
+    at: (provider: string) => `Sign in with ${provider}`,
     working: "Signing in …",
     out: "Sign out",
     code: "Signing in with the link …",

@@ -1,1 +1,1 @@
-import{En as e,Nn as t}from"./contract.js";function n({value:n,finish:r,...i}){let[a,o]=t(void 0);return e(`input`,{...i,type:`text`,value:a??n,onInput:e=>{o(e.currentTarget.value)},onChange:e=>{o(void 0),r(e.currentTarget.value)}})}export{n as t};
+import{Dn as e,Pn as t}from"./contract.js";function n({value:n,finish:r,...i}){let[a,o]=t(void 0);return e(`input`,{...i,type:`text`,value:a??n,onInput:e=>{o(e.currentTarget.value)},onChange:e=>{o(void 0),r(e.currentTarget.value)}})}export{n as t};
