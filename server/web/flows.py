@@ -8,6 +8,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import re
 import secrets
 import time
 import urllib.parse
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from server.web.headers import PublicSite
 
 SECONDS: Final = 600  # for which somebody may take at the provider
+ERROR: Final = re.compile(r"[a-z_]{1,40}")  # a word, as standards name errors of providers
 _LONGEST_PATH = 1_200  # a cookie holds 4 KiB
 _SEALED_FOR = b"tallywire sign-in at a provider, 1"
 _NONCE_BYTES = 12  # of AES-GCM

@@ -6,7 +6,6 @@ from a provider is nothing but the sign-in that this browser has begun: its cook
 
 import html
 import json
-import re
 import urllib.parse
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +34,6 @@ _CALL_SECONDS: Final = 30.0
 _MOST_EXCHANGES: Final = 50  # at once
 _MOST_PARAMETERS: Final = 20
 _LONGEST_CODE: Final = 4_096
-_ERROR = re.compile(r"[a-z_]{1,40}")  # of those that standards name
 _NEVER: Final = (b"cache-control", b"no-store")
 
 
@@ -179,7 +177,7 @@ class OpenIdPages:
         if not await client.is_its_answer(told.get("iss")):
             raise BadExchange("the answer names another issuer, or none")
         if "error" in told:
-            code = told["error"] if _ERROR.fullmatch(told["error"]) else "an error"
+            code = told["error"] if flows.ERROR.fullmatch(told["error"]) else "an error"
             _note_failure(client, f"it answers with {code}")
             text = f"{client.label} says {code}. Sign in again, or ask whoever sees to your account there."
             raise _NotSignedIn(403, f"{client.label} has not signed you in", text)

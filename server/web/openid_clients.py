@@ -94,7 +94,7 @@ class OpenIdClient:
         if status >= 500 or status == 429:
             raise ProviderAway(f"the token endpoint answers with status {status}")
         if status != 200:
-            raise BadExchange(f"the token endpoint refuses the code with status {status}")
+            raise BadExchange(f"the token endpoint refuses the code with status {status}, {_error(body)}")
         token = _object(body).get("id_token")
         if not isinstance(token, str) or len(token) > _LONGEST_TOKEN:
             raise BadExchange("the token endpoint gives no identity token")
@@ -164,6 +164,15 @@ def _object(body: bytes) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise BadExchange("the provider's answer is no JSON object")
     return found
+
+
+def _error(body: bytes) -> str:
+    """Returns the error that a provider names, where it is one that standards could name: a word."""
+    try:
+        found = str(_object(body).get("error"))
+    except BadExchange:
+        found = ""
+    return found if flows.ERROR.fullmatch(found) else "without a reason"
 
 
 def _claims(token: str) -> Mapping[str, Any]:

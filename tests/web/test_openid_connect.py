@@ -369,6 +369,17 @@ async def test_a_confidential_client_shows_its_secret(hall: Hall, tmp_path: Path
         assert (await hall.subject()).endswith(":ada")
 
 
+async def test_operators_are_told_what_a_provider_has_against_us(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_throttle, "write", log_throttle.Lines().write)
+    hall.ours.secret = SECRET  # which the file does not name
+    with capture_logs() as logs:
+        answer = await hall.signed_in()
+    assert (answer.status, b"invalid_client" in answer.body) == (401, False)
+    assert [one["why"] for one in logs if "why" in one] == [
+        "the token endpoint refuses the code with status 401, invalid_client"
+    ]
+
+
 async def test_an_alias_of_the_origin_begins_at_the_origin(hall: Hall) -> None:
     port = hall.web.address.rpartition(":")[2]
     answer = await hall.browser.ask(
