@@ -67,7 +67,7 @@ def own_path(text: str) -> str:
 
 def is_equal(one: str, other: str) -> bool:
     """Returns whether two secrets are equal, in a time that does not tell where they differ."""
-    return hmac.compare_digest(one.encode(), other.encode())
+    return hmac.compare_digest(one.encode(errors="surrogatepass"), other.encode(errors="surrogatepass"))
 
 
 class FlowCookie:
@@ -100,10 +100,9 @@ class FlowCookie:
         """Returns the sign-in of a request; None where there is none, it is not ours, or it took too long."""
         try:
             data = base64.b64decode(self._value(headers) or "", altchars=b"-_", validate=True)
-            opened = self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], _SEALED_FOR)
-        except (binascii.Error, InvalidTag, ValueError):
+            found = Flow(**json.loads(self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], _SEALED_FOR)))
+        except (binascii.Error, InvalidTag, ValueError, TypeError):  # TypeError: of another version
             return None
-        found = Flow(**json.loads(opened))
         return found if found.until > time.time() else None
 
     def _value(self, headers: Mapping[str, str]) -> str | None:

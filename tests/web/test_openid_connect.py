@@ -203,6 +203,7 @@ async def test_an_answer_that_is_replayed_signs_nobody_in(hall: Hall) -> None:
         {"nonce": "of another sign-in"},
         {"nonce": None},
         {"nonce": 7},
+        {"nonce": "\ud800"},
         {"aud": "another client"},
         {"aud": ["another client", CLIENT_ID], "azp": "another client"},
         {"iss": "https://login.example.org"},

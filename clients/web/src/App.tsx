@@ -83,16 +83,18 @@ export function App(): JSX.Element {
   const first = session.value !== undefined && session.value.organization?.firstEventAt === undefined;
   return (
     <>
-      <a
-        class="skip"
-        href="#content"
-        onClick={(event) => {
-          event.preventDefault();
-          document.querySelector<HTMLElement>("h1")?.focus();
-        }}
-      >
-        {t.skip}
-      </a>
+      {session.value !== undefined && (
+        <a
+          class="skip"
+          href="#content"
+          onClick={(event) => {
+            event.preventDefault();
+            document.querySelector<HTMLElement>("h1")?.focus();
+          }}
+        >
+          {t.skip}
+        </a>
+      )}
       {session.value !== undefined && (
         <div class="app" inert={out}>
           <Navigation />
