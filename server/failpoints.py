@@ -25,6 +25,8 @@ Name = Literal[
     "task_after_work",
     "erasure_before_commit",
     "erasure_after_commit",
+    "deletion_before_commit",
+    "deletion_after_commit",
     "report_before_upload",
     "report_after_upload",
     "report_before_commit",

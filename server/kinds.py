@@ -10,8 +10,9 @@ from server.delivery import failed_tasks, thresholds
 from server.delivery.courier import Courier
 from server.delivery.thresholds import QuotaThresholds
 from server.ingest.idle import IdleConversations
-from server.privacy import erasing
+from server.privacy import erasing, organization_removal
 from server.privacy.erasing import Erasing
+from server.privacy.organization_removal import OrganizationRemoval
 from server.projections.projector import Projector
 from server.reports import housekeeping, runs
 from server.reports.housekeeping import ReportRetention
@@ -49,8 +50,17 @@ def known(
     read_file = None if reports is None else reports.store.read
     people = erasing.kinds(Erasing(on_commit=on_commit, projector=projector, read_file=read_file))
     sent = (*deliveries.kinds(courier), thresholds.kind(QuotaThresholds(default_quota=monthly_events)))
-    every = (*_housekeeping(update_window), *_checks(give_way), *own, *people, *sent, *_reports(reports))
+    removal = _organization_removal(reports)
+    every = (*_housekeeping(update_window), *_checks(give_way), *own, *people, removal, *sent, *_reports(reports))
     return Kinds(every, (*_SCHEDULES, *deliveries.SCHEDULES, *thresholds.SCHEDULES), failed_tasks.tell)
+
+
+def _organization_removal(making: MakingReports | None) -> Kind:
+    if making is None:
+        return organization_removal.KIND
+    files_of = functools.partial(housekeeping.files_of, making.store)
+    removal = OrganizationRemoval(files_of=files_of, delete_files=making.store.delete)
+    return dataclasses.replace(organization_removal.KIND, run=removal.run)
 
 
 def _reports(making: MakingReports | None) -> tuple[Kind, ...]:
@@ -184,6 +194,7 @@ _SCHEDULES = (
     Schedule(name="custom_metric_history", kind="custom_metric_history", cron="* * * * *"),
     Schedule(name="report_outcomes", kind="report_outcomes", cron="* * * * *"),
     Schedule(name="report_retention", kind="report_retention", cron="35 * * * *"),
+    organization_removal.SCHEDULE,
     Schedule(name="unfinished_erasures", kind="unfinished_erasures", cron="50 * * * *"),
     Schedule(name=audit.SCHEDULE, kind="audit", cron="*/10 * * * *"),
     Schedule(name="hourly_rollups", kind="hourly_rollups", cron="5 * * * *", per_organization=True),

@@ -134,7 +134,7 @@ func (c *Client) UpdateOrganization(ctx context.Context, request *tallywirev1.Up
 
 // SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is resumed. Its
 // data stays. For operators. An organization that is revoked, which is for good, is refused
-// (ORGANIZATION_REVOKED).
+// (ORGANIZATION_REVOKED), and so is one that is to be deleted (ORGANIZATION_DELETING).
 func (c *Client) SuspendOrganization(ctx context.Context, request *tallywirev1.SuspendOrganizationRequest) (answer.SuspendOrganizationResponse, error) {
 	response := new(tallywirev1.SuspendOrganizationResponse)
 	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/SuspendOrganization", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
@@ -143,7 +143,8 @@ func (c *Client) SuspendOrganization(ctx context.Context, request *tallywirev1.S
 	return answer.NewSuspendOrganizationResponse(response), nil
 }
 
-// ResumeOrganization lets a suspended organization call again. For operators. It fails as SuspendOrganization
+// ResumeOrganization lets a suspended organization call again, and takes a deletion back until it begins; what
+// was revoked before is revoked again. For operators. It fails for a revoked organization as SuspendOrganization
 // does.
 func (c *Client) ResumeOrganization(ctx context.Context, request *tallywirev1.ResumeOrganizationRequest) (answer.ResumeOrganizationResponse, error) {
 	response := new(tallywirev1.ResumeOrganizationResponse)
@@ -151,6 +152,29 @@ func (c *Client) ResumeOrganization(ctx context.Context, request *tallywirev1.Re
 		return answer.ResumeOrganizationResponse{}, err
 	}
 	return answer.NewResumeOrganizationResponse(response), nil
+}
+
+// DeleteOrganization has an organization deleted after a grace, until which ResumeOrganization takes it back.
+// Its calls are refused at once as those of a suspended one (TENANT_SUSPENDED), and workers do nothing more for
+// it. Then all that is kept of it is removed for good, and its name may be given to another organization. For
+// operators. If the etag is not that of now, the call fails with FAILED_PRECONDITION (ETAG_MISMATCH). For an
+// organization that is to be deleted already it changes nothing, not even the time.
+func (c *Client) DeleteOrganization(ctx context.Context, request *tallywirev1.DeleteOrganizationRequest) (answer.DeleteOrganizationResponse, error) {
+	response := new(tallywirev1.DeleteOrganizationResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/DeleteOrganization", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.DeleteOrganizationResponse{}, err
+	}
+	return answer.NewDeleteOrganizationResponse(response), nil
+}
+
+// GetOrganizationDeletion returns how a deletion stands and, once it is done, its receipt. For operators. A
+// deletion that there is not, or that was taken back, is NOT_FOUND (ORGANIZATION_NOT_FOUND).
+func (c *Client) GetOrganizationDeletion(ctx context.Context, request *tallywirev1.GetOrganizationDeletionRequest) (answer.GetOrganizationDeletionResponse, error) {
+	response := new(tallywirev1.GetOrganizationDeletionResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/GetOrganizationDeletion", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.GetOrganizationDeletionResponse{}, err
+	}
+	return answer.NewGetOrganizationDeletionResponse(response), nil
 }
 
 // CreateKey makes an API key and returns its secret, which is not kept and never shown again. Nobody gives more

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from server.admin.deletions import DeletionAdmin
 from server.admin.keys import KeyAdmin
 from server.admin.members import MemberAdmin
 from server.admin.organizations import OrganizationAdmin
@@ -25,6 +26,7 @@ class Administration:
     """What AdminService answers from."""
 
     organizations: OrganizationAdmin
+    deletions: DeletionAdmin
     keys: KeyAdmin
     roles: RoleAdmin
     members: MemberAdmin
@@ -47,6 +49,7 @@ def of_servers(
     pages = AdminPages(PageTokens(hashes))
     return Administration(
         organizations=OrganizationAdmin(database, slots, pages),
+        deletions=DeletionAdmin(database, slots, hashes),
         keys=KeyAdmin(database, slots, hashes, clock, pages),
         roles=RoleAdmin(database, slots),
         members=MemberAdmin(database, slots, pages),

@@ -103,6 +103,7 @@ def check_etag(known: str, now: str, field: str, what: str) -> None:
 _REASONS = {
     errors.OrganizationExists: (Reason.ORGANIZATION_EXISTS, "organization.name"),
     errors.InvalidOrganizationName: (Reason.INVALID_VALUE, "organization.name"),
+    errors.DeletionOfAnother: (Reason.INVALID_VALUE, "request_id"),
     errors.ScopesMissing: (Reason.REQUIRED_FIELD, "key.scopes"),
     errors.InvalidKey: (Reason.INVALID_VALUE, "key"),
 }
@@ -118,6 +119,8 @@ def refusing(name: str = "") -> Iterator[None]:
         raise not_found(name) from None
     except errors.OrganizationRevoked as error:
         raise Refused(Reason.ORGANIZATION_REVOKED, str(error), field="organization", metadata=about) from None
+    except errors.OrganizationDeleting as error:
+        raise Refused(Reason.ORGANIZATION_DELETING, str(error), field="organization", metadata=about) from None
     except errors.InvalidSetting as error:
         field = f"organization.settings.{error.setting}"
         raise Refused(Reason.INVALID_VALUE, f"{error.setting}: {error}", field=field) from None

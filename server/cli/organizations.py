@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from server.cli import connected, place, setting_options, tables
+from server.cli import connected, organization_deletions, place, setting_options, tables
 from server.cli.options import APP_OPTIONS, AsJson, DataDir
 from server.organizations.organization import Organization, OrganizationState
 from server.organizations.settings import SETTINGS, OrganizationSettings
@@ -32,7 +32,7 @@ _ALL = tuple(SETTINGS.values())
 _CHANGEABLE = tuple(one for one in _ALL if one.changeable)
 _LISTED = tuple((one, one.heading) for one in _ALL if one.heading is not None)
 
-app = typer.Typer(help="Make, list, limit, suspend, resume and revoke organizations.", **APP_OPTIONS)
+app = typer.Typer(help="Make, list, limit, suspend, revoke and delete organizations.", **APP_OPTIONS)
 
 
 @app.command("create")
@@ -182,6 +182,11 @@ def revoke_organization(name: Name, data_dir: DataDir = None) -> None:
     _set_state(name, OrganizationState.REVOKED, data_dir)
 
 
+app.command("delete")(organization_deletions.delete)
+app.command("restore")(organization_deletions.restore)
+app.command("receipt")(organization_deletions.receipt)
+
+
 def _set_state(name: str, state: OrganizationState, data_dir: Path | None) -> None:
     async def work(database: Database, _place: place.Place) -> None:
         await administration.set_state(database, name, state, by=operators.operator())
@@ -197,4 +202,5 @@ def _organization(one: Organization) -> dict[str, object]:
         "state": one.state.value,
         **dataclasses.asdict(one.settings),
         "created_at": tables.iso(one.created_at),
+        "delete_after": tables.iso(one.delete_after),
     }

@@ -33,6 +33,31 @@ class OrganizationRevoked(OrganizationError):
         super().__init__(f"there is no organization named {name!r} that is not revoked")
 
 
+class OrganizationDeleting(OrganizationError):
+    """The organization is to be deleted, which has to be taken back first."""
+
+    status = Status.FAILED_PRECONDITION
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the organization {name!r} is to be deleted: take that back first")
+
+
+class OrganizationNotDeleting(OrganizationError):
+    """There is no deletion to take back."""
+
+    status = Status.FAILED_PRECONDITION
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the organization {name!r} is not to be deleted")
+
+
+class DeletionOfAnother(OrganizationError):
+    """The id of the request is that of the deletion of an organization of another name."""
+
+    def __init__(self) -> None:
+        super().__init__("request_id was used to delete another organization: make a new id")
+
+
 class OrganizationExists(OrganizationError):
     """The name is taken."""
 

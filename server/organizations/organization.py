@@ -14,11 +14,25 @@ class OrganizationState(enum.StrEnum):
     ACTIVE = "active"
     SUSPENDED = "suspended"
     REVOKED = "revoked"
+    DELETING = "deleting"
+    DELETED = "deleted"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its credentials are none any more, for good."""
+        return self in (OrganizationState.REVOKED, OrganizationState.DELETED)
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether calls with its credentials are refused for now. Those of one that is to be deleted learn no more."""
+        return self in (OrganizationState.SUSPENDED, OrganizationState.DELETING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """A tenant. raw_from_bucket: raw events that occurred before this quarter hour may be gone."""
+    """A tenant. raw_from_bucket: raw events that occurred before this quarter hour may be gone. delete_after: when it
+    is deleted unless that is taken back; None where it is not to be deleted.
+    """
 
     organization_id: int
     name: str
@@ -26,6 +40,7 @@ class Organization:
     settings: OrganizationSettings
     raw_from_bucket: int
     created_at: datetime
+    delete_after: datetime | None = None
 
     @property
     def etag(self) -> str:

@@ -75,6 +75,18 @@ class ReportRetention:
         return removed
 
 
+async def files_of(store: ObjectStore, database: Database, organization_id: int) -> list[str]:
+    """Returns the files that an organization has, whichever runs they are of."""
+    async with database.transaction(of=EVERY) as driver:
+        here = await deployment.look(driver)
+    if here is None:
+        return []
+    try:
+        return [one.key async for page in store.listed(here.deployment_id, organization_id) for one in page]
+    except Refused:
+        return []  # an installation without the extra has written nothing
+
+
 async def _strays(database: Database, found: list[FoundFile]) -> list[FoundFile]:
     if not found:
         return []

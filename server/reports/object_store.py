@@ -104,10 +104,12 @@ class ObjectStore:
             except FileNotFoundError:
                 continue
 
-    async def listed(self, deployment: str, of: RunAttempt | None = None) -> AsyncIterator[list[FoundFile]]:
-        """Yields the files of an attempt, or all, some at a time. What does not look like one is passed over."""
+    async def listed(self, deployment: str, of: RunAttempt | int | None = None) -> AsyncIterator[list[FoundFile]]:
+        """Yields the files of an attempt, of an organization by its id, or all, some at a time. What does not look like
+        one is passed over.
+        """
         module, store = _obstore(), await self._open()
-        prefix = deployment if of is None else _path(deployment, of)
+        prefix = deployment if of is None else f"{deployment}/{of}" if isinstance(of, int) else _path(deployment, of)
         pages = aiter(module.list(store, prefix=prefix, chunk_size=_LISTED))
         while True:
             async with self._answering():

@@ -123,6 +123,7 @@ def organization(one: Organization, *, for_operator: bool) -> pb.Organization:
         created_at=shared.instant(one.created_at),
         etag=one.etag,
         organization_id=one.organization_id if for_operator else None,
+        delete_after=instant(one.delete_after),
     )
 
 

@@ -9,6 +9,7 @@ from server.admin.setup import Administration
 from server.organizations.api_key import ApiKey
 from server.organizations.organization import Organization, OrganizationState
 from server.rpc import admin_conversion as conversion
+from server.rpc import admin_deletion_conversion as deletions
 from server.rpc import admin_key_conversion as keys
 from server.rpc import admin_work_conversion as work
 from server.rpc import gate
@@ -24,6 +25,7 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
 
     def __init__(self, parts: Administration) -> None:
         self._organizations = parts.organizations
+        self._deletions = parts.deletions
         self._keys = parts.keys
         self._roles = parts.roles
         self._members = parts.members
@@ -81,6 +83,25 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
         """Lets a suspended organization go on."""
         changed = await self._set_state(request.organization, OrganizationState.ACTIVE, context)
         return pb.ResumeOrganizationResponse(organization=changed)
+
+    async def DeleteOrganization(  # noqa: N802 - the name in the contract
+        self, request: pb.DeleteOrganizationRequest, context: _Context
+    ) -> pb.DeleteOrganizationResponse:
+        """Has an organization deleted after a grace."""
+        principal, by = gate.caller().principal, gate.actor(context)
+        whose.check_operator(principal)
+        name, request_id = conversion.required_name(request.organization), conversion.request_id(request.request_id)
+        marked = await self._deletions.begin(principal, name, deletions.grace(request), request_id, request.etag, by)
+        return pb.DeleteOrganizationResponse(organization=_organization(principal, marked))
+
+    async def GetOrganizationDeletion(  # noqa: N802 - the name in the contract
+        self, request: pb.GetOrganizationDeletionRequest, context: _Context
+    ) -> pb.GetOrganizationDeletionResponse:
+        """Returns how a deletion stands."""
+        principal = gate.caller().principal
+        whose.check_operator(principal)
+        found = await self._deletions.get(principal, *deletions.whose(request))
+        return pb.GetOrganizationDeletionResponse(deletion=deletions.deletion(found))
 
     async def CreateKey(  # noqa: N802 - the name in the contract
         self, request: pb.CreateKeyRequest, context: _Context

@@ -16,8 +16,10 @@ from server.store.database import Driver
 
 _SETTINGS = setting_columns.names(OrganizationSettings)
 _ORGANIZATION = (
-    f"o.organization_id, o.name, o.state, {', '.join(f'o.{one}' for one in _SETTINGS)}, o.raw_from_bucket, o.created_at"
+    f"o.organization_id, o.name, o.state, {', '.join(f'o.{one}' for one in _SETTINGS)}, o.raw_from_bucket,"
+    " o.created_at, o.delete_after"
 )
+_THERE = "o.state <> 'deleted'"  # what is left of a deleted one is not found by anybody
 KEY_COLUMNS = (
     "k.key_id, k.organization_id, k.name AS key_name, k.secret_hmac, k.pepper_id, k.scopes,"
     " k.created_at AS key_created_at, k.expires_at, k.revoked_at, k.kind, k.parent_key_id, k.subject, k.idle_until,"
@@ -35,6 +37,7 @@ def organization_of(row: asyncpg.Record) -> Organization:
         settings=setting_columns.read(OrganizationSettings, row),
         raw_from_bucket=row["raw_from_bucket"],
         created_at=row["created_at"],
+        delete_after=row["delete_after"],
     )
 
 
@@ -155,22 +158,23 @@ async def minutes_until_idle(driver: Driver) -> dict[int, int]:
     """Returns the minutes after which conversations end as idle, of those organizations that have chosen it."""
     rows = await driver.fetch(
         "SELECT organization_id, close_idle_after FROM organizations"
-        " WHERE close_idle_after IS NOT NULL AND state <> 'revoked'"
+        " WHERE close_idle_after IS NOT NULL AND state IN ('active', 'suspended')"
     )
     return {row["organization_id"]: row["close_idle_after"] for row in rows}
 
 
 async def by_name(driver: Driver, name: str) -> Organization | None:
     """Returns the organization of that name; None where there is none."""
-    row = await driver.fetchrow(f"SELECT {_ORGANIZATION} FROM organizations o WHERE o.name = $1", name)  # noqa: S608
+    row = await driver.fetchrow(f"SELECT {_ORGANIZATION} FROM organizations o WHERE o.name = $1 AND {_THERE}", name)  # noqa: S608
     return organization_of(row) if row else None
 
 
-async def by_id(driver: Driver, organization_id: int) -> Organization | None:
-    """Returns the organization of that id; None where there is none."""
+async def by_id(driver: Driver, organization_id: int, *, even_deleted: bool = False) -> Organization | None:
+    """Returns the organization of that id; None where there is none, or where it is deleted unless that is wanted."""
     row = await driver.fetchrow(
-        f"SELECT {_ORGANIZATION} FROM organizations o WHERE o.organization_id = $1",  # noqa: S608
+        f"SELECT {_ORGANIZATION} FROM organizations o WHERE o.organization_id = $1 AND ($2 OR {_THERE})",  # noqa: S608
         organization_id,
+        even_deleted,
     )
     return organization_of(row) if row else None
 
@@ -178,23 +182,25 @@ async def by_id(driver: Driver, organization_id: int) -> Organization | None:
 async def held_by_name(driver: Driver, name: str) -> Organization | None:
     """Returns the organization of that name, which nobody else changes until COMMIT; None where there is none."""
     row = await driver.fetchrow(
-        f"SELECT {_ORGANIZATION} FROM organizations o WHERE o.name = $1 FOR NO KEY UPDATE",  # noqa: S608
+        f"SELECT {_ORGANIZATION} FROM organizations o WHERE o.name = $1 AND {_THERE} FOR NO KEY UPDATE",  # noqa: S608
         name,
     )
     return organization_of(row) if row else None
 
 
 async def listed(driver: Driver) -> list[Organization]:
-    """Returns every organization, by id."""
-    rows = await driver.fetch(f"SELECT {_ORGANIZATION} FROM organizations o ORDER BY o.organization_id")  # noqa: S608
+    """Returns every organization that is not deleted, by id."""
+    rows = await driver.fetch(
+        f"SELECT {_ORGANIZATION} FROM organizations o WHERE {_THERE} ORDER BY o.organization_id"  # noqa: S608
+    )
     return [organization_of(row) for row in rows]
 
 
 async def page(driver: Driver, state: OrganizationState | None, after: int, limit: int) -> list[Organization]:
-    """Returns organizations after an id, by id. None: in whatever state."""
+    """Returns organizations after an id, by id. None: in whatever state but that of deleted ones."""
     rows = await driver.fetch(
         f"SELECT {_ORGANIZATION} FROM organizations o WHERE o.organization_id > $1"  # noqa: S608
-        " AND ($2::text IS NULL OR o.state = $2) ORDER BY o.organization_id LIMIT $3",
+        f" AND CASE WHEN $2::text IS NULL THEN {_THERE} ELSE o.state = $2 END ORDER BY o.organization_id LIMIT $3",
         after,
         state and state.value,
         limit,
@@ -205,7 +211,7 @@ async def page(driver: Driver, state: OrganizationState | None, after: int, limi
 async def set_state(driver: Driver, name: str, state: OrganizationState) -> bool:
     """Changes whether an organization may use the service; False where there is none of that name."""
     changed = await driver.execute(
-        "UPDATE organizations SET state = $2 WHERE name = $1 AND state <> 'revoked'", name, state.value
+        "UPDATE organizations SET state = $2 WHERE name = $1 AND state IN ('active', 'suspended')", name, state.value
     )
     return statements.rows(changed) > 0
 
@@ -266,9 +272,9 @@ async def time_zone(driver: Driver, organization_id: int) -> str | None:
 
 
 async def is_revoked(driver: Driver, organization_id: int) -> bool:
-    """Returns whether an organization is revoked, or not there."""
+    """Returns whether an organization is revoked or deleted, or not there."""
     found: bool | None = await driver.fetchval(
-        "SELECT state = 'revoked' FROM organizations WHERE organization_id = $1", organization_id
+        "SELECT state IN ('revoked', 'deleted') FROM organizations WHERE organization_id = $1", organization_id
     )
     return found is not False
 
@@ -390,7 +396,8 @@ async def keys_by_pepper(driver: Driver) -> dict[str, int]:
     rows = await driver.fetch(
         "SELECT pepper_id, count(*) AS keys FROM ("
         " SELECT k.pepper_id FROM api_keys k JOIN organizations o USING (organization_id)"
-        " WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AND o.state <> 'revoked'"
+        " WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())"
+        " AND o.state NOT IN ('revoked', 'deleted')"
         " UNION ALL SELECT pepper_id FROM operator_keys WHERE revoked_at IS NULL"
         " AND (expires_at IS NULL OR expires_at > now())) AS good GROUP BY pepper_id ORDER BY pepper_id"
     )

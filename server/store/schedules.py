@@ -118,6 +118,8 @@ _SUMMARIES = statements.load("summarize_schedules")
 _DUE = """
     SELECT name, organization_id, kind, cron, time_zone, catch_up, next_run_at, clock_timestamp(), payload::text
     FROM schedules WHERE next_run_at <= clock_timestamp() AND NOT (paused OR held)
+        AND organization_id <> ALL (ARRAY(
+            SELECT o.organization_id FROM organizations AS o WHERE o.state IN ('deleting', 'deleted')))
         AND (name = ANY($1::text[]) OR kind = ANY($7::text[]))
         AND kind = ANY($2::text[]) AND (next_run_at, name, organization_id) > ($3, $4, $5)
     ORDER BY next_run_at, name, organization_id LIMIT $6 FOR UPDATE SKIP LOCKED

@@ -12,6 +12,7 @@ from server.organizations import settings as organization_settings
 from server.organizations.audit_trail import UNNAMED_OPERATOR, Actor, Entry
 from server.organizations.errors import (
     InvalidOrganizationName,
+    OrganizationDeleting,
     OrganizationExists,
     OrganizationNotFound,
     OrganizationRevoked,
@@ -25,7 +26,7 @@ from server.store.bi import logins
 from server.store.database import Database
 from server.store.isolation import EVERY
 from server.store.organizations import AskedFor
-from server.tenancy import audit_trail
+from server.tenancy import audit_trail, organization_deletions
 
 
 async def create_organization(
@@ -67,12 +68,18 @@ async def organization(database: Database, name: str) -> Organization:
 
 async def set_state(database: Database, name: str, state: OrganizationState, *, by: Actor = UNNAMED_OPERATOR) -> None:
     """Suspends, resumes or revokes an organization; servers follow within 10 seconds. Revoking is final, and takes the
-    login for BI away.
+    login for BI away. Resuming takes a deletion back.
 
-    Raises OrganizationRevoked if the organization was revoked before.
+    Raises OrganizationRevoked if the organization was revoked before, and OrganizationDeleting if it is to be deleted
+    and not to be resumed.
     """
     async with database.transaction(of=EVERY) as driver:
         before = await organizations.held_by_name(driver, name)
+        if before is not None and before.state is OrganizationState.DELETING:
+            if state is not OrganizationState.ACTIVE:
+                raise OrganizationDeleting(name)
+            await organization_deletions.take_back(driver, before, by=by)
+            return
         if before is None or not await organizations.set_state(driver, name, state):
             raise OrganizationRevoked(name)
         if before.state is not state:

@@ -199,7 +199,7 @@ class Authenticator:
         if known is None or (grant is None and not self._hashes.opens(credential, known.key)):
             return None
         state, now = known.organization.state, self._clock.now()
-        if known.key.revoked_at is not None or state is OrganizationState.REVOKED:
+        if known.key.revoked_at is not None or state.is_over:
             return None
         if _is_past(known.key.ends_at, now):
             return None
@@ -207,7 +207,7 @@ class Authenticator:
             _is_past(grant.expires_at, now) or grant.organization_id != known.organization.organization_id
         ):
             return None
-        if state is OrganizationState.SUSPENDED:
+        if state.is_shut:
             raise Refused(Reason.TENANT_SUSPENDED, "the organization is suspended; ask the operator")
         return known.principal if grant is None else _embedded(known.principal, grant)
 

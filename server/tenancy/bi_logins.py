@@ -4,7 +4,7 @@ Both are in the audit trail, under whoever is named as by.
 """
 
 from server.organizations.audit_trail import UNNAMED_OPERATOR, Actor, Entry
-from server.organizations.errors import OrganizationNotFound, OrganizationRevoked
+from server.organizations.errors import OrganizationDeleting, OrganizationNotFound, OrganizationRevoked
 from server.organizations.organization import OrganizationState
 from server.store import organizations
 from server.store.bi import logins, schema
@@ -17,7 +17,8 @@ from server.tenancy import audit_trail
 async def give(database: Database, name: str, *, by: Actor = UNNAMED_OPERATOR) -> BiLogin:
     """Gives an organization a login, or another password if it has one: then whoever uses the old one is cut off.
 
-    Raises OrganizationNotFound, OrganizationRevoked, and SetupError if the service's role may not make logins.
+    Raises OrganizationNotFound, OrganizationRevoked, OrganizationDeleting, and SetupError if the service's role may
+    not make logins.
     """
     await schema.in_turns(database, logins.prepare)
     async with database.transaction(of=EVERY) as driver:
@@ -26,6 +27,8 @@ async def give(database: Database, name: str, *, by: Actor = UNNAMED_OPERATOR) -
             raise OrganizationNotFound(name)
         if found.state is OrganizationState.REVOKED:
             raise OrganizationRevoked(name)
+        if found.state is OrganizationState.DELETING:
+            raise OrganizationDeleting(name)
         made = await logins.give(driver, found.organization_id, found.settings.time_zone)
         action = "bi_login.created" if made.is_new else "bi_login.rotated"
         await audit_trail.record(driver, found.organization_id, Entry(actor=by, action=action, subject=made.role))

@@ -13,7 +13,6 @@ from typing import Final
 
 from server import errors
 from server.errors import Reason, Refused
-from server.organizations.organization import OrganizationState
 from server.store.identities import StandingAsked
 from server.tenancy import identities
 from server.tenancy.certificate_holders import CertificateHolder
@@ -73,9 +72,9 @@ class Certificates:
     async def _looked_up(self, holder: CertificateHolder) -> tuple[float, Principal]:
         asked = StandingAsked(organization=holder.organization, member="", role=holder.role)
         until, standing = await self._known.standing(asked)
-        if standing is None or standing.organization.state is OrganizationState.REVOKED:
+        if standing is None or standing.organization.state.is_over:
             raise Refused(Reason.CREDENTIALS_INVALID, "the organization of the client's certificate is revoked")
-        if standing.organization.state is OrganizationState.SUSPENDED:
+        if standing.organization.state.is_shut:
             raise Refused(Reason.TENANT_SUSPENDED, "the organization is suspended; ask the operator")
         scopes = identities.scopes_of(standing)
         if not scopes:

@@ -13,7 +13,7 @@ from server import errors, log_throttle
 from server.clock import Clock
 from server.errors import Reason, Refused
 from server.organizations.api_key import ApiKey
-from server.organizations.organization import Organization, OrganizationState
+from server.organizations.organization import Organization
 from server.organizations.restriction import Restriction
 from server.store import identities as stored
 from server.store.database import Database, Driver
@@ -172,9 +172,9 @@ class Identities:
         identity = await self._tokens.verified(token, self._clock.now())
         asked = StandingAsked(organization=identity.organization, member=identity.member, role=identity.role)
         until, standing = await self.standing(asked)
-        if standing is None or standing.organization.state is OrganizationState.REVOKED:
+        if standing is None or standing.organization.state.is_over:
             raise BadToken(TokenFault.ORGANIZATION, identity.provider.name)
-        if standing.organization.state is OrganizationState.SUSPENDED:
+        if standing.organization.state.is_shut:
             raise Refused(Reason.TENANT_SUSPENDED, "the organization is suspended; ask the operator")
         principal = _principal(identity, standing)
         seen = _Seen(fresh_until=until, ends_at=identity.ends_at, principal=principal)

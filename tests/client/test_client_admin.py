@@ -64,6 +64,11 @@ async def test_an_operator_sets_an_organization_up(server: Running, accounts: Ac
     assert (changed.settings.HasField("monthly_events"), changed.settings.currency) == (False, "EUR")
     with pytest.raises(errors.FailedPrecondition):
         await made.one("update_organization", name, etag=created.etag, currency="USD")
+    marked = await made.one("delete_organization", name, grace=timedelta(days=2), request_id=uuid.uuid4().hex)
+    deletion = await made.one("organization_deletion", name)
+    assert deletion == await made.one("organization_deletion", organization_id=marked.organization_id)
+    assert (deletion.delete_after, deletion.HasField("receipt")) == (marked.delete_after, False)
+    assert not (await made.one("resume_organization", name)).HasField("delete_after")
     await made.one("suspend_organization", name)
     assert name in [one.name for one in await made.every("organizations", state_name="suspended")]
     assert (await made.one("resume_organization", name)).settings == changed.settings

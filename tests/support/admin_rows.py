@@ -46,6 +46,11 @@ TABLE: Mapping[str, Sequence[Case] | str] = {
     ],
     "AdminService/SuspendOrganization": [case("organization", lambda name: {"organization": name}, is_told=False)],
     "AdminService/ResumeOrganization": [case("organization", lambda name: {"organization": name}, is_told=False)],
+    "AdminService/DeleteOrganization": [
+        case("organization", lambda name: {"organization": name}, is_told=False),
+        case("request of an organization", lambda name: {"organization": "none", "request_id": name}, is_told=False),
+    ],
+    "AdminService/GetOrganizationDeletion": [case("organization", lambda name: {"organization": name}, is_told=False)],
     "AdminService/CreateKey": [
         _about(key=READS),
         case("request of a key", lambda name: {"key": READS, "request_id": name}),

@@ -17,7 +17,7 @@ from server.organizations.settings import SETTINGS, OrganizationSettings
 from server.rpc import services
 from server.store import operator_keys as stored_operators
 from server.store.isolation import EVERY
-from server.tenancy import administration, api_keys, operator_keys
+from server.tenancy import administration, api_keys, operator_keys, organization_deletions
 from server.tenancy.principal import Scope
 from tallywire.v1 import admin_service_pb2 as pb
 from tests.support import administering, serving, waiting
@@ -31,6 +31,8 @@ OPERATORS: Final = {
     "ListOrganizations",
     "SuspendOrganization",
     "ResumeOrganization",
+    "DeleteOrganization",
+    "GetOrganizationDeletion",
     "ListUsage",
 }
 # Without a name an operator means the service itself, or everybody.
@@ -44,10 +46,11 @@ Fields = dict[str, Any]
 class World:
     """An organization with one of everything, which requests of the table name."""
 
-    def __init__(self, owner: Caller, key_id: str, tasks: Mapping[str, str]) -> None:
+    def __init__(self, owner: Caller, key_id: str, tasks: Mapping[str, str], doomed: str) -> None:
         self.owner = owner
         self.key_id = key_id
         self.tasks = tasks
+        self.doomed = doomed  # another organization, which is to be deleted
 
 
 REQUESTS: Mapping[str, Callable[[World], Fields]] = {
@@ -60,6 +63,8 @@ REQUESTS: Mapping[str, Callable[[World], Fields]] = {
     },
     "SuspendOrganization": lambda _: {},
     "ResumeOrganization": lambda _: {},
+    "DeleteOrganization": lambda _: {},
+    "GetOrganizationDeletion": lambda world: {"organization": world.doomed},
     "CreateKey": lambda _: {"key": {"scopes": ["read"]}},
     "ListKeys": lambda _: {},
     "RotateKey": lambda world: {"key_id": world.key_id},
@@ -107,7 +112,10 @@ async def world(accounts: Accounts) -> World:
     await administering.schedule(accounts.database, NIGHTLY, 0)
     of = owner.organization_id
     tasks = {one: await administering.task(accounts.database, of, state=one) for one in ("dead", "queued")}
-    return World(owner, made.key.key_id, tasks)
+    doomed = f"doomed {uuid.uuid4().hex}"
+    await administration.create_organization(accounts.database, doomed, OrganizationSettings(time_zone="UTC"))
+    await organization_deletions.begin(accounts.database, doomed, timedelta(days=7))
+    return World(owner, made.key.key_id, tasks, doomed)
 
 
 async def test_every_rpc_is_in_the_table() -> None:

@@ -47,6 +47,12 @@ func (v Organization) OrganizationID() Optional[int32] {
 	return optional(v.message != nil && v.message.OrganizationId != nil, v.message.GetOrganizationId())
 }
 
+// DeleteAfter is when it is deleted unless that is taken back. Unset where it is not to be deleted. Set by the
+// service.
+func (v Organization) DeleteAfter() time.Time {
+	return instant(v.message.GetDeleteAfter())
+}
+
 // OrganizationSettings are what was chosen for an organization. Answers hold every setting that has a value. In
 // requests what is unset has its default.
 type OrganizationSettings struct {
@@ -287,6 +293,121 @@ func NewResumeOrganizationResponse(message *tallywirev1.ResumeOrganizationRespon
 // Organization is the organization as it is now.
 func (v ResumeOrganizationResponse) Organization() Organization {
 	return NewOrganization(v.message.GetOrganization())
+}
+
+// DeleteOrganizationResponse holds the organization.
+type DeleteOrganizationResponse struct {
+	view[tallywirev1.DeleteOrganizationResponse]
+}
+
+// NewDeleteOrganizationResponse returns the view of a message; nil makes one that is not present.
+func NewDeleteOrganizationResponse(message *tallywirev1.DeleteOrganizationResponse) DeleteOrganizationResponse {
+	return DeleteOrganizationResponse{of(message)}
+}
+
+// Organization is the organization as it is now.
+func (v DeleteOrganizationResponse) Organization() Organization {
+	return NewOrganization(v.message.GetOrganization())
+}
+
+// GetOrganizationDeletionResponse holds a deletion.
+type GetOrganizationDeletionResponse struct {
+	view[tallywirev1.GetOrganizationDeletionResponse]
+}
+
+// NewGetOrganizationDeletionResponse returns the view of a message; nil makes one that is not present.
+func NewGetOrganizationDeletionResponse(message *tallywirev1.GetOrganizationDeletionResponse) GetOrganizationDeletionResponse {
+	return GetOrganizationDeletionResponse{of(message)}
+}
+
+// Deletion is the deletion.
+func (v GetOrganizationDeletionResponse) Deletion() OrganizationDeletion {
+	return NewOrganizationDeletion(v.message.GetDeletion())
+}
+
+// OrganizationDeletion is the deletion of an organization.
+type OrganizationDeletion struct {
+	view[tallywirev1.OrganizationDeletion]
+}
+
+// NewOrganizationDeletion returns the view of a message; nil makes one that is not present.
+func NewOrganizationDeletion(message *tallywirev1.OrganizationDeletion) OrganizationDeletion {
+	return OrganizationDeletion{of(message)}
+}
+
+// OrganizationID is the number of the organization, which no other one ever gets.
+func (v OrganizationDeletion) OrganizationID() int32 {
+	return v.message.GetOrganizationId()
+}
+
+// NameDigest is the SHA-256 of its name in UTF-8: 64 hexadecimal digits.
+func (v OrganizationDeletion) NameDigest() string {
+	return v.message.GetNameDigest()
+}
+
+// AskedAt is when DeleteOrganization was called.
+func (v OrganizationDeletion) AskedAt() time.Time {
+	return instant(v.message.GetAskedAt())
+}
+
+// DeleteAfter is when its grace ends, or has ended.
+func (v OrganizationDeletion) DeleteAfter() time.Time {
+	return instant(v.message.GetDeleteAfter())
+}
+
+// Receipt says what was removed. Unset until all of it is.
+func (v OrganizationDeletion) Receipt() DeletionReceipt {
+	return NewDeletionReceipt(v.message.GetReceipt())
+}
+
+// DeletionReceipt says what was removed of an organization.
+type DeletionReceipt struct {
+	view[tallywirev1.DeletionReceipt]
+}
+
+// NewDeletionReceipt returns the view of a message; nil makes one that is not present.
+func NewDeletionReceipt(message *tallywirev1.DeletionReceipt) DeletionReceipt {
+	return DeletionReceipt{of(message)}
+}
+
+// Rows are how many rows of which tables were removed, by table.
+func (v DeletionReceipt) Rows() []RemovedRows {
+	return list(v.message.GetRows(), NewRemovedRows)
+}
+
+// Files is how many files of reports were removed.
+func (v DeletionReceipt) Files() int64 {
+	return v.message.GetFiles()
+}
+
+// DeletedAt is when nothing was left.
+func (v DeletionReceipt) DeletedAt() time.Time {
+	return instant(v.message.GetDeletedAt())
+}
+
+// Signature proves that this deployment made the receipt: 64 hexadecimal digits, an HMAC-SHA256 over all of the
+// above and organization_id, name_digest, asked_at and delete_after. GetOrganizationDeletion makes it anew each
+// time.
+func (v DeletionReceipt) Signature() string {
+	return v.message.GetSignature()
+}
+
+// RemovedRows are rows of a table.
+type RemovedRows struct{ view[tallywirev1.RemovedRows] }
+
+// NewRemovedRows returns the view of a message; nil makes one that is not present.
+func NewRemovedRows(message *tallywirev1.RemovedRows) RemovedRows {
+	return RemovedRows{of(message)}
+}
+
+// Table is the name of a table, such as "events".
+func (v RemovedRows) Table() string {
+	return v.message.GetTable()
+}
+
+// Rows is how many of its rows were removed.
+func (v RemovedRows) Rows() int64 {
+	return v.message.GetRows()
 }
 
 // ApiKey is an API key, without its secret.

@@ -36,6 +36,11 @@ const (
 	OrganizationState_ORGANIZATION_STATE_SUSPENDED OrganizationState = 2
 	// Its calls are refused for good.
 	OrganizationState_ORGANIZATION_STATE_REVOKED OrganizationState = 3
+	// Its calls are refused, and after delete_after it is deleted unless it is resumed before.
+	OrganizationState_ORGANIZATION_STATE_DELETING OrganizationState = 4
+	// It is deleted: what was kept of it is gone, or is being removed. Its name is made up; GetOrganizationDeletion knows it
+	// by the one that it had. Lists have it only where this state is asked for.
+	OrganizationState_ORGANIZATION_STATE_DELETED OrganizationState = 5
 )
 
 // Enum value maps for OrganizationState.
@@ -45,12 +50,16 @@ var (
 		1: "ORGANIZATION_STATE_ACTIVE",
 		2: "ORGANIZATION_STATE_SUSPENDED",
 		3: "ORGANIZATION_STATE_REVOKED",
+		4: "ORGANIZATION_STATE_DELETING",
+		5: "ORGANIZATION_STATE_DELETED",
 	}
 	OrganizationState_value = map[string]int32{
 		"ORGANIZATION_STATE_UNSPECIFIED": 0,
 		"ORGANIZATION_STATE_ACTIVE":      1,
 		"ORGANIZATION_STATE_SUSPENDED":   2,
 		"ORGANIZATION_STATE_REVOKED":     3,
+		"ORGANIZATION_STATE_DELETING":    4,
+		"ORGANIZATION_STATE_DELETED":     5,
 	}
 )
 
@@ -271,8 +280,10 @@ type Organization struct {
 	Etag string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
 	// organization_id is the number under which logs and the command line name it. Unset for callers who are no operators.
 	OrganizationId *int32 `protobuf:"varint,6,opt,name=organization_id,json=organizationId,proto3,oneof" json:"organization_id,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// delete_after is when it is deleted unless that is taken back. Unset where it is not to be deleted. Set by the service.
+	DeleteAfter   *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=delete_after,json=deleteAfter,proto3" json:"delete_after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Organization) Reset() {
@@ -345,6 +356,13 @@ func (x *Organization) GetOrganizationId() int32 {
 		return *x.OrganizationId
 	}
 	return 0
+}
+
+func (x *Organization) GetDeleteAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DeleteAfter
+	}
+	return nil
 }
 
 // OrganizationSettings are what was chosen for an organization. Answers hold every setting that has a value. In requests
@@ -1215,6 +1233,441 @@ func (x *ResumeOrganizationResponse) GetOrganization() *Organization {
 	return nil
 }
 
+// DeleteOrganizationRequest names an organization that is to be deleted.
+type DeleteOrganizationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// organization is its name. Required.
+	Organization string `protobuf:"bytes,1,opt,name=organization,proto3" json:"organization,omitempty"`
+	// grace is for how long the deletion can be taken back: 0 seconds to 90 days. Unset: 7 days.
+	Grace *durationpb.Duration `protobuf:"bytes,2,opt,name=grace,proto3" json:"grace,omitempty"`
+	// request_id makes it safe to send the request again, also where another organization has the name by then: with the
+	// same id it returns the organization that the first one was about. With the id of the deletion of an organization of
+	// another name it fails (INVALID_VALUE). At most 128 visible ASCII characters. Unset: the request is about the
+	// organization that has the name now.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// etag is that of the organization as the caller knows it (ETAG_MISMATCH). Unset: however it is.
+	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteOrganizationRequest) Reset() {
+	*x = DeleteOrganizationRequest{}
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteOrganizationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteOrganizationRequest) ProtoMessage() {}
+
+func (x *DeleteOrganizationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteOrganizationRequest.ProtoReflect.Descriptor instead.
+func (*DeleteOrganizationRequest) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *DeleteOrganizationRequest) GetOrganization() string {
+	if x != nil {
+		return x.Organization
+	}
+	return ""
+}
+
+func (x *DeleteOrganizationRequest) GetGrace() *durationpb.Duration {
+	if x != nil {
+		return x.Grace
+	}
+	return nil
+}
+
+func (x *DeleteOrganizationRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *DeleteOrganizationRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// DeleteOrganizationResponse holds the organization.
+type DeleteOrganizationResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// organization is the organization as it is now.
+	Organization  *Organization `protobuf:"bytes,1,opt,name=organization,proto3" json:"organization,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteOrganizationResponse) Reset() {
+	*x = DeleteOrganizationResponse{}
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteOrganizationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteOrganizationResponse) ProtoMessage() {}
+
+func (x *DeleteOrganizationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteOrganizationResponse.ProtoReflect.Descriptor instead.
+func (*DeleteOrganizationResponse) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *DeleteOrganizationResponse) GetOrganization() *Organization {
+	if x != nil {
+		return x.Organization
+	}
+	return nil
+}
+
+// GetOrganizationDeletionRequest names an organization that is to be deleted, or is.
+type GetOrganizationDeletionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// organization is the name that it has or had; of several that had it, it means the one that was deleted last. Required
+	// unless there is an organization_id.
+	Organization string `protobuf:"bytes,1,opt,name=organization,proto3" json:"organization,omitempty"`
+	// organization_id is its number, in place of the name (INVALID_VALUE beside one). Unset: the name says which one.
+	OrganizationId *int32 `protobuf:"varint,2,opt,name=organization_id,json=organizationId,proto3,oneof" json:"organization_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *GetOrganizationDeletionRequest) Reset() {
+	*x = GetOrganizationDeletionRequest{}
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetOrganizationDeletionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetOrganizationDeletionRequest) ProtoMessage() {}
+
+func (x *GetOrganizationDeletionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetOrganizationDeletionRequest.ProtoReflect.Descriptor instead.
+func (*GetOrganizationDeletionRequest) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *GetOrganizationDeletionRequest) GetOrganization() string {
+	if x != nil {
+		return x.Organization
+	}
+	return ""
+}
+
+func (x *GetOrganizationDeletionRequest) GetOrganizationId() int32 {
+	if x != nil && x.OrganizationId != nil {
+		return *x.OrganizationId
+	}
+	return 0
+}
+
+// GetOrganizationDeletionResponse holds a deletion.
+type GetOrganizationDeletionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// deletion is the deletion.
+	Deletion      *OrganizationDeletion `protobuf:"bytes,1,opt,name=deletion,proto3" json:"deletion,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetOrganizationDeletionResponse) Reset() {
+	*x = GetOrganizationDeletionResponse{}
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetOrganizationDeletionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetOrganizationDeletionResponse) ProtoMessage() {}
+
+func (x *GetOrganizationDeletionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetOrganizationDeletionResponse.ProtoReflect.Descriptor instead.
+func (*GetOrganizationDeletionResponse) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *GetOrganizationDeletionResponse) GetDeletion() *OrganizationDeletion {
+	if x != nil {
+		return x.Deletion
+	}
+	return nil
+}
+
+// OrganizationDeletion is the deletion of an organization.
+type OrganizationDeletion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// organization_id is the number of the organization, which no other one ever gets.
+	OrganizationId int32 `protobuf:"varint,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// name_digest is the SHA-256 of its name in UTF-8: 64 hexadecimal digits.
+	NameDigest string `protobuf:"bytes,2,opt,name=name_digest,json=nameDigest,proto3" json:"name_digest,omitempty"`
+	// asked_at is when DeleteOrganization was called.
+	AskedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=asked_at,json=askedAt,proto3" json:"asked_at,omitempty"`
+	// delete_after is when its grace ends, or has ended.
+	DeleteAfter *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=delete_after,json=deleteAfter,proto3" json:"delete_after,omitempty"`
+	// receipt says what was removed. Unset until all of it is.
+	Receipt       *DeletionReceipt `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrganizationDeletion) Reset() {
+	*x = OrganizationDeletion{}
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrganizationDeletion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrganizationDeletion) ProtoMessage() {}
+
+func (x *OrganizationDeletion) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrganizationDeletion.ProtoReflect.Descriptor instead.
+func (*OrganizationDeletion) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *OrganizationDeletion) GetOrganizationId() int32 {
+	if x != nil {
+		return x.OrganizationId
+	}
+	return 0
+}
+
+func (x *OrganizationDeletion) GetNameDigest() string {
+	if x != nil {
+		return x.NameDigest
+	}
+	return ""
+}
+
+func (x *OrganizationDeletion) GetAskedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AskedAt
+	}
+	return nil
+}
+
+func (x *OrganizationDeletion) GetDeleteAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DeleteAfter
+	}
+	return nil
+}
+
+func (x *OrganizationDeletion) GetReceipt() *DeletionReceipt {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+// DeletionReceipt says what was removed of an organization.
+type DeletionReceipt struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// rows are how many rows of which tables were removed, by table.
+	Rows []*RemovedRows `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
+	// files is how many files of reports were removed.
+	Files int64 `protobuf:"varint,2,opt,name=files,proto3" json:"files,omitempty"`
+	// deleted_at is when nothing was left.
+	DeletedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=deleted_at,json=deletedAt,proto3" json:"deleted_at,omitempty"`
+	// signature proves that this deployment made the receipt: 64 hexadecimal digits, an HMAC-SHA256 over all of the above
+	// and organization_id, name_digest, asked_at and delete_after. GetOrganizationDeletion makes it anew each time.
+	Signature     string `protobuf:"bytes,4,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeletionReceipt) Reset() {
+	*x = DeletionReceipt{}
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeletionReceipt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeletionReceipt) ProtoMessage() {}
+
+func (x *DeletionReceipt) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeletionReceipt.ProtoReflect.Descriptor instead.
+func (*DeletionReceipt) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *DeletionReceipt) GetRows() []*RemovedRows {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+func (x *DeletionReceipt) GetFiles() int64 {
+	if x != nil {
+		return x.Files
+	}
+	return 0
+}
+
+func (x *DeletionReceipt) GetDeletedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DeletedAt
+	}
+	return nil
+}
+
+func (x *DeletionReceipt) GetSignature() string {
+	if x != nil {
+		return x.Signature
+	}
+	return ""
+}
+
+// RemovedRows are rows of a table.
+type RemovedRows struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// table is the name of a table, such as "events".
+	Table string `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	// rows is how many of its rows were removed.
+	Rows          int64 `protobuf:"varint,2,opt,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemovedRows) Reset() {
+	*x = RemovedRows{}
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemovedRows) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemovedRows) ProtoMessage() {}
+
+func (x *RemovedRows) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemovedRows.ProtoReflect.Descriptor instead.
+func (*RemovedRows) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *RemovedRows) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *RemovedRows) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
 // ApiKey is an API key, without its secret.
 type ApiKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1247,7 +1700,7 @@ type ApiKey struct {
 
 func (x *ApiKey) Reset() {
 	*x = ApiKey{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[14]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1259,7 +1712,7 @@ func (x *ApiKey) String() string {
 func (*ApiKey) ProtoMessage() {}
 
 func (x *ApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[14]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1272,7 +1725,7 @@ func (x *ApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKey.ProtoReflect.Descriptor instead.
 func (*ApiKey) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{14}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ApiKey) GetKeyId() string {
@@ -1370,7 +1823,7 @@ type CreateKeyRequest struct {
 
 func (x *CreateKeyRequest) Reset() {
 	*x = CreateKeyRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[15]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1382,7 +1835,7 @@ func (x *CreateKeyRequest) String() string {
 func (*CreateKeyRequest) ProtoMessage() {}
 
 func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[15]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1395,7 +1848,7 @@ func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyRequest.ProtoReflect.Descriptor instead.
 func (*CreateKeyRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{15}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CreateKeyRequest) GetOrganization() string {
@@ -1432,7 +1885,7 @@ type CreateKeyResponse struct {
 
 func (x *CreateKeyResponse) Reset() {
 	*x = CreateKeyResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[16]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1444,7 +1897,7 @@ func (x *CreateKeyResponse) String() string {
 func (*CreateKeyResponse) ProtoMessage() {}
 
 func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[16]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1457,7 +1910,7 @@ func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyResponse.ProtoReflect.Descriptor instead.
 func (*CreateKeyResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{16}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CreateKeyResponse) GetKey() *ApiKey {
@@ -1492,7 +1945,7 @@ type ListKeysRequest struct {
 
 func (x *ListKeysRequest) Reset() {
 	*x = ListKeysRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[17]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1504,7 +1957,7 @@ func (x *ListKeysRequest) String() string {
 func (*ListKeysRequest) ProtoMessage() {}
 
 func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[17]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1517,7 +1970,7 @@ func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysRequest.ProtoReflect.Descriptor instead.
 func (*ListKeysRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{17}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListKeysRequest) GetOrganization() string {
@@ -1561,7 +2014,7 @@ type ListKeysResponse struct {
 
 func (x *ListKeysResponse) Reset() {
 	*x = ListKeysResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[18]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1573,7 +2026,7 @@ func (x *ListKeysResponse) String() string {
 func (*ListKeysResponse) ProtoMessage() {}
 
 func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[18]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1586,7 +2039,7 @@ func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysResponse.ProtoReflect.Descriptor instead.
 func (*ListKeysResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{18}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListKeysResponse) GetKeys() []*ApiKey {
@@ -1620,7 +2073,7 @@ type RotateKeyRequest struct {
 
 func (x *RotateKeyRequest) Reset() {
 	*x = RotateKeyRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[19]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1632,7 +2085,7 @@ func (x *RotateKeyRequest) String() string {
 func (*RotateKeyRequest) ProtoMessage() {}
 
 func (x *RotateKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[19]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1645,7 +2098,7 @@ func (x *RotateKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateKeyRequest.ProtoReflect.Descriptor instead.
 func (*RotateKeyRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{19}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RotateKeyRequest) GetOrganization() string {
@@ -1691,7 +2144,7 @@ type RotateKeyResponse struct {
 
 func (x *RotateKeyResponse) Reset() {
 	*x = RotateKeyResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[20]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1703,7 +2156,7 @@ func (x *RotateKeyResponse) String() string {
 func (*RotateKeyResponse) ProtoMessage() {}
 
 func (x *RotateKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[20]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1716,7 +2169,7 @@ func (x *RotateKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateKeyResponse.ProtoReflect.Descriptor instead.
 func (*RotateKeyResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{20}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RotateKeyResponse) GetKey() *ApiKey {
@@ -1753,7 +2206,7 @@ type RevokeKeyRequest struct {
 
 func (x *RevokeKeyRequest) Reset() {
 	*x = RevokeKeyRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[21]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1765,7 +2218,7 @@ func (x *RevokeKeyRequest) String() string {
 func (*RevokeKeyRequest) ProtoMessage() {}
 
 func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[21]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1778,7 +2231,7 @@ func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyRequest.ProtoReflect.Descriptor instead.
 func (*RevokeKeyRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{21}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RevokeKeyRequest) GetOrganization() string {
@@ -1806,7 +2259,7 @@ type RevokeKeyResponse struct {
 
 func (x *RevokeKeyResponse) Reset() {
 	*x = RevokeKeyResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[22]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1818,7 +2271,7 @@ func (x *RevokeKeyResponse) String() string {
 func (*RevokeKeyResponse) ProtoMessage() {}
 
 func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[22]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1831,7 +2284,7 @@ func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyResponse.ProtoReflect.Descriptor instead.
 func (*RevokeKeyResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{22}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RevokeKeyResponse) GetKey() *ApiKey {
@@ -1864,7 +2317,7 @@ type Role struct {
 
 func (x *Role) Reset() {
 	*x = Role{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[23]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1876,7 +2329,7 @@ func (x *Role) String() string {
 func (*Role) ProtoMessage() {}
 
 func (x *Role) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[23]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1889,7 +2342,7 @@ func (x *Role) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Role.ProtoReflect.Descriptor instead.
 func (*Role) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{23}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Role) GetName() string {
@@ -1952,7 +2405,7 @@ type ListRolesRequest struct {
 
 func (x *ListRolesRequest) Reset() {
 	*x = ListRolesRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[24]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1964,7 +2417,7 @@ func (x *ListRolesRequest) String() string {
 func (*ListRolesRequest) ProtoMessage() {}
 
 func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[24]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1977,7 +2430,7 @@ func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesRequest.ProtoReflect.Descriptor instead.
 func (*ListRolesRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{24}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListRolesRequest) GetOrganization() string {
@@ -1998,7 +2451,7 @@ type ListRolesResponse struct {
 
 func (x *ListRolesResponse) Reset() {
 	*x = ListRolesResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[25]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2010,7 +2463,7 @@ func (x *ListRolesResponse) String() string {
 func (*ListRolesResponse) ProtoMessage() {}
 
 func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[25]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2023,7 +2476,7 @@ func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesResponse.ProtoReflect.Descriptor instead.
 func (*ListRolesResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{25}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListRolesResponse) GetRoles() []*Role {
@@ -2047,7 +2500,7 @@ type PutRoleRequest struct {
 
 func (x *PutRoleRequest) Reset() {
 	*x = PutRoleRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[26]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2059,7 +2512,7 @@ func (x *PutRoleRequest) String() string {
 func (*PutRoleRequest) ProtoMessage() {}
 
 func (x *PutRoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[26]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2072,7 +2525,7 @@ func (x *PutRoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutRoleRequest.ProtoReflect.Descriptor instead.
 func (*PutRoleRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{26}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *PutRoleRequest) GetOrganization() string {
@@ -2100,7 +2553,7 @@ type PutRoleResponse struct {
 
 func (x *PutRoleResponse) Reset() {
 	*x = PutRoleResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[27]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2112,7 +2565,7 @@ func (x *PutRoleResponse) String() string {
 func (*PutRoleResponse) ProtoMessage() {}
 
 func (x *PutRoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[27]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2125,7 +2578,7 @@ func (x *PutRoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutRoleResponse.ProtoReflect.Descriptor instead.
 func (*PutRoleResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{27}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *PutRoleResponse) GetRole() *Role {
@@ -2150,7 +2603,7 @@ type DeleteRoleRequest struct {
 
 func (x *DeleteRoleRequest) Reset() {
 	*x = DeleteRoleRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[28]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2162,7 +2615,7 @@ func (x *DeleteRoleRequest) String() string {
 func (*DeleteRoleRequest) ProtoMessage() {}
 
 func (x *DeleteRoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[28]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2175,7 +2628,7 @@ func (x *DeleteRoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRoleRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRoleRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{28}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *DeleteRoleRequest) GetOrganization() string {
@@ -2208,7 +2661,7 @@ type DeleteRoleResponse struct {
 
 func (x *DeleteRoleResponse) Reset() {
 	*x = DeleteRoleResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[29]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2220,7 +2673,7 @@ func (x *DeleteRoleResponse) String() string {
 func (*DeleteRoleResponse) ProtoMessage() {}
 
 func (x *DeleteRoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[29]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2233,7 +2686,7 @@ func (x *DeleteRoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRoleResponse.ProtoReflect.Descriptor instead.
 func (*DeleteRoleResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{29}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{36}
 }
 
 // Member is a person of an organization.
@@ -2261,7 +2714,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[30]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2273,7 +2726,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[30]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2286,7 +2739,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{30}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Member) GetSubject() string {
@@ -2354,7 +2807,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[31]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2366,7 +2819,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[31]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2379,7 +2832,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{31}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListMembersRequest) GetOrganization() string {
@@ -2416,7 +2869,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[32]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2428,7 +2881,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[32]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2441,7 +2894,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{32}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListMembersResponse) GetMembers() []*Member {
@@ -2471,7 +2924,7 @@ type GetMemberRequest struct {
 
 func (x *GetMemberRequest) Reset() {
 	*x = GetMemberRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[33]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2483,7 +2936,7 @@ func (x *GetMemberRequest) String() string {
 func (*GetMemberRequest) ProtoMessage() {}
 
 func (x *GetMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[33]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2496,7 +2949,7 @@ func (x *GetMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMemberRequest.ProtoReflect.Descriptor instead.
 func (*GetMemberRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{33}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GetMemberRequest) GetOrganization() string {
@@ -2524,7 +2977,7 @@ type GetMemberResponse struct {
 
 func (x *GetMemberResponse) Reset() {
 	*x = GetMemberResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[34]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2536,7 +2989,7 @@ func (x *GetMemberResponse) String() string {
 func (*GetMemberResponse) ProtoMessage() {}
 
 func (x *GetMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[34]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2549,7 +3002,7 @@ func (x *GetMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMemberResponse.ProtoReflect.Descriptor instead.
 func (*GetMemberResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{34}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *GetMemberResponse) GetMember() *Member {
@@ -2573,7 +3026,7 @@ type PutMemberRequest struct {
 
 func (x *PutMemberRequest) Reset() {
 	*x = PutMemberRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[35]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2585,7 +3038,7 @@ func (x *PutMemberRequest) String() string {
 func (*PutMemberRequest) ProtoMessage() {}
 
 func (x *PutMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[35]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2598,7 +3051,7 @@ func (x *PutMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutMemberRequest.ProtoReflect.Descriptor instead.
 func (*PutMemberRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{35}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PutMemberRequest) GetOrganization() string {
@@ -2626,7 +3079,7 @@ type PutMemberResponse struct {
 
 func (x *PutMemberResponse) Reset() {
 	*x = PutMemberResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[36]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2638,7 +3091,7 @@ func (x *PutMemberResponse) String() string {
 func (*PutMemberResponse) ProtoMessage() {}
 
 func (x *PutMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[36]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2651,7 +3104,7 @@ func (x *PutMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutMemberResponse.ProtoReflect.Descriptor instead.
 func (*PutMemberResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{36}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *PutMemberResponse) GetMember() *Member {
@@ -2676,7 +3129,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[37]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2688,7 +3141,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[37]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2701,7 +3154,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{37}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *RemoveMemberRequest) GetOrganization() string {
@@ -2734,7 +3187,7 @@ type RemoveMemberResponse struct {
 
 func (x *RemoveMemberResponse) Reset() {
 	*x = RemoveMemberResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[38]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2746,7 +3199,7 @@ func (x *RemoveMemberResponse) String() string {
 func (*RemoveMemberResponse) ProtoMessage() {}
 
 func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[38]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2759,7 +3212,7 @@ func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberResponse.ProtoReflect.Descriptor instead.
 func (*RemoveMemberResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{38}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{45}
 }
 
 // WorkTask is something that workers do once.
@@ -2801,7 +3254,7 @@ type WorkTask struct {
 
 func (x *WorkTask) Reset() {
 	*x = WorkTask{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[39]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2813,7 +3266,7 @@ func (x *WorkTask) String() string {
 func (*WorkTask) ProtoMessage() {}
 
 func (x *WorkTask) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[39]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2826,7 +3279,7 @@ func (x *WorkTask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkTask.ProtoReflect.Descriptor instead.
 func (*WorkTask) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{39}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *WorkTask) GetTaskId() string {
@@ -2954,7 +3407,7 @@ type ListTasksRequest struct {
 
 func (x *ListTasksRequest) Reset() {
 	*x = ListTasksRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[40]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2966,7 +3419,7 @@ func (x *ListTasksRequest) String() string {
 func (*ListTasksRequest) ProtoMessage() {}
 
 func (x *ListTasksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[40]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2979,7 +3432,7 @@ func (x *ListTasksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTasksRequest.ProtoReflect.Descriptor instead.
 func (*ListTasksRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{40}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ListTasksRequest) GetOrganization() string {
@@ -3030,7 +3483,7 @@ type ListTasksResponse struct {
 
 func (x *ListTasksResponse) Reset() {
 	*x = ListTasksResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[41]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3042,7 +3495,7 @@ func (x *ListTasksResponse) String() string {
 func (*ListTasksResponse) ProtoMessage() {}
 
 func (x *ListTasksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[41]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3055,7 +3508,7 @@ func (x *ListTasksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTasksResponse.ProtoReflect.Descriptor instead.
 func (*ListTasksResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{41}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ListTasksResponse) GetTasks() []*WorkTask {
@@ -3085,7 +3538,7 @@ type RetryTaskRequest struct {
 
 func (x *RetryTaskRequest) Reset() {
 	*x = RetryTaskRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[42]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3097,7 +3550,7 @@ func (x *RetryTaskRequest) String() string {
 func (*RetryTaskRequest) ProtoMessage() {}
 
 func (x *RetryTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[42]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3110,7 +3563,7 @@ func (x *RetryTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryTaskRequest.ProtoReflect.Descriptor instead.
 func (*RetryTaskRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{42}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *RetryTaskRequest) GetOrganization() string {
@@ -3138,7 +3591,7 @@ type RetryTaskResponse struct {
 
 func (x *RetryTaskResponse) Reset() {
 	*x = RetryTaskResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[43]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3150,7 +3603,7 @@ func (x *RetryTaskResponse) String() string {
 func (*RetryTaskResponse) ProtoMessage() {}
 
 func (x *RetryTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[43]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3163,7 +3616,7 @@ func (x *RetryTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryTaskResponse.ProtoReflect.Descriptor instead.
 func (*RetryTaskResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{43}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *RetryTaskResponse) GetTask() *WorkTask {
@@ -3186,7 +3639,7 @@ type CancelTaskRequest struct {
 
 func (x *CancelTaskRequest) Reset() {
 	*x = CancelTaskRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[44]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3198,7 +3651,7 @@ func (x *CancelTaskRequest) String() string {
 func (*CancelTaskRequest) ProtoMessage() {}
 
 func (x *CancelTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[44]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3211,7 +3664,7 @@ func (x *CancelTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelTaskRequest.ProtoReflect.Descriptor instead.
 func (*CancelTaskRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{44}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *CancelTaskRequest) GetOrganization() string {
@@ -3239,7 +3692,7 @@ type CancelTaskResponse struct {
 
 func (x *CancelTaskResponse) Reset() {
 	*x = CancelTaskResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[45]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3251,7 +3704,7 @@ func (x *CancelTaskResponse) String() string {
 func (*CancelTaskResponse) ProtoMessage() {}
 
 func (x *CancelTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[45]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3264,7 +3717,7 @@ func (x *CancelTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelTaskResponse.ProtoReflect.Descriptor instead.
 func (*CancelTaskResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{45}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *CancelTaskResponse) GetTask() *WorkTask {
@@ -3313,7 +3766,7 @@ type WorkSchedule struct {
 
 func (x *WorkSchedule) Reset() {
 	*x = WorkSchedule{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[46]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3325,7 +3778,7 @@ func (x *WorkSchedule) String() string {
 func (*WorkSchedule) ProtoMessage() {}
 
 func (x *WorkSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[46]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3338,7 +3791,7 @@ func (x *WorkSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkSchedule.ProtoReflect.Descriptor instead.
 func (*WorkSchedule) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{46}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *WorkSchedule) GetName() string {
@@ -3462,7 +3915,7 @@ type ListSchedulesRequest struct {
 
 func (x *ListSchedulesRequest) Reset() {
 	*x = ListSchedulesRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[47]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3474,7 +3927,7 @@ func (x *ListSchedulesRequest) String() string {
 func (*ListSchedulesRequest) ProtoMessage() {}
 
 func (x *ListSchedulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[47]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3487,7 +3940,7 @@ func (x *ListSchedulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSchedulesRequest.ProtoReflect.Descriptor instead.
 func (*ListSchedulesRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{47}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ListSchedulesRequest) GetOrganization() string {
@@ -3524,7 +3977,7 @@ type ListSchedulesResponse struct {
 
 func (x *ListSchedulesResponse) Reset() {
 	*x = ListSchedulesResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[48]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3536,7 +3989,7 @@ func (x *ListSchedulesResponse) String() string {
 func (*ListSchedulesResponse) ProtoMessage() {}
 
 func (x *ListSchedulesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[48]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3549,7 +4002,7 @@ func (x *ListSchedulesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSchedulesResponse.ProtoReflect.Descriptor instead.
 func (*ListSchedulesResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{48}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ListSchedulesResponse) GetSchedules() []*WorkSchedule {
@@ -3579,7 +4032,7 @@ type RunScheduleRequest struct {
 
 func (x *RunScheduleRequest) Reset() {
 	*x = RunScheduleRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[49]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3591,7 +4044,7 @@ func (x *RunScheduleRequest) String() string {
 func (*RunScheduleRequest) ProtoMessage() {}
 
 func (x *RunScheduleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[49]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3604,7 +4057,7 @@ func (x *RunScheduleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunScheduleRequest.ProtoReflect.Descriptor instead.
 func (*RunScheduleRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{49}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *RunScheduleRequest) GetOrganization() string {
@@ -3632,7 +4085,7 @@ type RunScheduleResponse struct {
 
 func (x *RunScheduleResponse) Reset() {
 	*x = RunScheduleResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[50]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3644,7 +4097,7 @@ func (x *RunScheduleResponse) String() string {
 func (*RunScheduleResponse) ProtoMessage() {}
 
 func (x *RunScheduleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[50]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3657,7 +4110,7 @@ func (x *RunScheduleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunScheduleResponse.ProtoReflect.Descriptor instead.
 func (*RunScheduleResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{50}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *RunScheduleResponse) GetTask() *WorkTask {
@@ -3680,7 +4133,7 @@ type PauseScheduleRequest struct {
 
 func (x *PauseScheduleRequest) Reset() {
 	*x = PauseScheduleRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[51]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3692,7 +4145,7 @@ func (x *PauseScheduleRequest) String() string {
 func (*PauseScheduleRequest) ProtoMessage() {}
 
 func (x *PauseScheduleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[51]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3705,7 +4158,7 @@ func (x *PauseScheduleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseScheduleRequest.ProtoReflect.Descriptor instead.
 func (*PauseScheduleRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{51}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *PauseScheduleRequest) GetOrganization() string {
@@ -3733,7 +4186,7 @@ type PauseScheduleResponse struct {
 
 func (x *PauseScheduleResponse) Reset() {
 	*x = PauseScheduleResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[52]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3745,7 +4198,7 @@ func (x *PauseScheduleResponse) String() string {
 func (*PauseScheduleResponse) ProtoMessage() {}
 
 func (x *PauseScheduleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[52]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3758,7 +4211,7 @@ func (x *PauseScheduleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseScheduleResponse.ProtoReflect.Descriptor instead.
 func (*PauseScheduleResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{52}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *PauseScheduleResponse) GetSchedule() *WorkSchedule {
@@ -3781,7 +4234,7 @@ type ResumeScheduleRequest struct {
 
 func (x *ResumeScheduleRequest) Reset() {
 	*x = ResumeScheduleRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[53]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3793,7 +4246,7 @@ func (x *ResumeScheduleRequest) String() string {
 func (*ResumeScheduleRequest) ProtoMessage() {}
 
 func (x *ResumeScheduleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[53]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3806,7 +4259,7 @@ func (x *ResumeScheduleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeScheduleRequest.ProtoReflect.Descriptor instead.
 func (*ResumeScheduleRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{53}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ResumeScheduleRequest) GetOrganization() string {
@@ -3834,7 +4287,7 @@ type ResumeScheduleResponse struct {
 
 func (x *ResumeScheduleResponse) Reset() {
 	*x = ResumeScheduleResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[54]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3846,7 +4299,7 @@ func (x *ResumeScheduleResponse) String() string {
 func (*ResumeScheduleResponse) ProtoMessage() {}
 
 func (x *ResumeScheduleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[54]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3859,7 +4312,7 @@ func (x *ResumeScheduleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeScheduleResponse.ProtoReflect.Descriptor instead.
 func (*ResumeScheduleResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{54}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ResumeScheduleResponse) GetSchedule() *WorkSchedule {
@@ -3895,7 +4348,7 @@ type OrganizationUsage struct {
 
 func (x *OrganizationUsage) Reset() {
 	*x = OrganizationUsage{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[55]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3907,7 +4360,7 @@ func (x *OrganizationUsage) String() string {
 func (*OrganizationUsage) ProtoMessage() {}
 
 func (x *OrganizationUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[55]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3920,7 +4373,7 @@ func (x *OrganizationUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrganizationUsage.ProtoReflect.Descriptor instead.
 func (*OrganizationUsage) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{55}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *OrganizationUsage) GetOrganization() string {
@@ -3990,7 +4443,7 @@ type GetUsageRequest struct {
 
 func (x *GetUsageRequest) Reset() {
 	*x = GetUsageRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[56]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4002,7 +4455,7 @@ func (x *GetUsageRequest) String() string {
 func (*GetUsageRequest) ProtoMessage() {}
 
 func (x *GetUsageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[56]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4015,7 +4468,7 @@ func (x *GetUsageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUsageRequest.ProtoReflect.Descriptor instead.
 func (*GetUsageRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{56}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *GetUsageRequest) GetOrganization() string {
@@ -4036,7 +4489,7 @@ type GetUsageResponse struct {
 
 func (x *GetUsageResponse) Reset() {
 	*x = GetUsageResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[57]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4048,7 +4501,7 @@ func (x *GetUsageResponse) String() string {
 func (*GetUsageResponse) ProtoMessage() {}
 
 func (x *GetUsageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[57]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4061,7 +4514,7 @@ func (x *GetUsageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUsageResponse.ProtoReflect.Descriptor instead.
 func (*GetUsageResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{57}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *GetUsageResponse) GetUsage() *OrganizationUsage {
@@ -4084,7 +4537,7 @@ type ListUsageRequest struct {
 
 func (x *ListUsageRequest) Reset() {
 	*x = ListUsageRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[58]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4096,7 +4549,7 @@ func (x *ListUsageRequest) String() string {
 func (*ListUsageRequest) ProtoMessage() {}
 
 func (x *ListUsageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[58]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4109,7 +4562,7 @@ func (x *ListUsageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsageRequest.ProtoReflect.Descriptor instead.
 func (*ListUsageRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{58}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ListUsageRequest) GetPageSize() int32 {
@@ -4139,7 +4592,7 @@ type ListUsageResponse struct {
 
 func (x *ListUsageResponse) Reset() {
 	*x = ListUsageResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[59]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4151,7 +4604,7 @@ func (x *ListUsageResponse) String() string {
 func (*ListUsageResponse) ProtoMessage() {}
 
 func (x *ListUsageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[59]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4164,7 +4617,7 @@ func (x *ListUsageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsageResponse.ProtoReflect.Descriptor instead.
 func (*ListUsageResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{59}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *ListUsageResponse) GetUsages() []*OrganizationUsage {
@@ -4185,7 +4638,7 @@ var File_tallywire_v1_admin_service_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
-	" tallywire/v1/admin_service.proto\x12\ftallywire.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tallywire/v1/answer.proto\x1a\"tallywire/v1/metrics_service.proto\x1a\x17tallywire/v1/time.proto\"\xaa\x02\n" +
+	" tallywire/v1/admin_service.proto\x12\ftallywire.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tallywire/v1/answer.proto\x1a\"tallywire/v1/metrics_service.proto\x1a\x17tallywire/v1/time.proto\"\xe9\x02\n" +
 	"\fOrganization\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1f.tallywire.v1.OrganizationStateR\x05state\x12>\n" +
@@ -4193,7 +4646,8 @@ const file_tallywire_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x12\n" +
 	"\x04etag\x18\x05 \x01(\tR\x04etag\x12,\n" +
-	"\x0forganization_id\x18\x06 \x01(\x05H\x00R\x0eorganizationId\x88\x01\x01B\x12\n" +
+	"\x0forganization_id\x18\x06 \x01(\x05H\x00R\x0eorganizationId\x88\x01\x01\x12=\n" +
+	"\fdelete_after\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vdeleteAfterB\x12\n" +
 	"\x10_organization_id\"\xde\f\n" +
 	"\x14OrganizationSettings\x12 \n" +
 	"\ttime_zone\x18\x01 \x01(\tH\x00R\btimeZone\x88\x01\x01\x124\n" +
@@ -4277,7 +4731,37 @@ const file_tallywire_v1_admin_service_proto_rawDesc = "" +
 	"\x19ResumeOrganizationRequest\x12\"\n" +
 	"\forganization\x18\x01 \x01(\tR\forganization\"\\\n" +
 	"\x1aResumeOrganizationResponse\x12>\n" +
-	"\forganization\x18\x01 \x01(\v2\x1a.tallywire.v1.OrganizationR\forganization\"\xd8\x03\n" +
+	"\forganization\x18\x01 \x01(\v2\x1a.tallywire.v1.OrganizationR\forganization\"\xa3\x01\n" +
+	"\x19DeleteOrganizationRequest\x12\"\n" +
+	"\forganization\x18\x01 \x01(\tR\forganization\x12/\n" +
+	"\x05grace\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05grace\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\x12\x12\n" +
+	"\x04etag\x18\x04 \x01(\tR\x04etag\"\\\n" +
+	"\x1aDeleteOrganizationResponse\x12>\n" +
+	"\forganization\x18\x01 \x01(\v2\x1a.tallywire.v1.OrganizationR\forganization\"\x86\x01\n" +
+	"\x1eGetOrganizationDeletionRequest\x12\"\n" +
+	"\forganization\x18\x01 \x01(\tR\forganization\x12,\n" +
+	"\x0forganization_id\x18\x02 \x01(\x05H\x00R\x0eorganizationId\x88\x01\x01B\x12\n" +
+	"\x10_organization_id\"a\n" +
+	"\x1fGetOrganizationDeletionResponse\x12>\n" +
+	"\bdeletion\x18\x01 \x01(\v2\".tallywire.v1.OrganizationDeletionR\bdeletion\"\x8f\x02\n" +
+	"\x14OrganizationDeletion\x12'\n" +
+	"\x0forganization_id\x18\x01 \x01(\x05R\x0eorganizationId\x12\x1f\n" +
+	"\vname_digest\x18\x02 \x01(\tR\n" +
+	"nameDigest\x125\n" +
+	"\basked_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aaskedAt\x12=\n" +
+	"\fdelete_after\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vdeleteAfter\x127\n" +
+	"\areceipt\x18\x05 \x01(\v2\x1d.tallywire.v1.DeletionReceiptR\areceipt\"\xaf\x01\n" +
+	"\x0fDeletionReceipt\x12-\n" +
+	"\x04rows\x18\x01 \x03(\v2\x19.tallywire.v1.RemovedRowsR\x04rows\x12\x14\n" +
+	"\x05files\x18\x02 \x01(\x03R\x05files\x129\n" +
+	"\n" +
+	"deleted_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tdeletedAt\x12\x1c\n" +
+	"\tsignature\x18\x04 \x01(\tR\tsignature\"7\n" +
+	"\vRemovedRows\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x12\x12\n" +
+	"\x04rows\x18\x02 \x01(\x03R\x04rows\"\xd8\x03\n" +
 	"\x06ApiKey\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -4488,12 +4972,14 @@ const file_tallywire_v1_admin_service_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\"t\n" +
 	"\x11ListUsageResponse\x127\n" +
 	"\x06usages\x18\x01 \x03(\v2\x1f.tallywire.v1.OrganizationUsageR\x06usages\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\x98\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xd9\x01\n" +
 	"\x11OrganizationState\x12\"\n" +
 	"\x1eORGANIZATION_STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19ORGANIZATION_STATE_ACTIVE\x10\x01\x12 \n" +
 	"\x1cORGANIZATION_STATE_SUSPENDED\x10\x02\x12\x1e\n" +
-	"\x1aORGANIZATION_STATE_REVOKED\x10\x03*z\n" +
+	"\x1aORGANIZATION_STATE_REVOKED\x10\x03\x12\x1f\n" +
+	"\x1bORGANIZATION_STATE_DELETING\x10\x04\x12\x1e\n" +
+	"\x1aORGANIZATION_STATE_DELETED\x10\x05*z\n" +
 	"\x10ErasedUserEvents\x12\"\n" +
 	"\x1eERASED_USER_EVENTS_UNSPECIFIED\x10\x00\x12#\n" +
 	"\x1fERASED_USER_EVENTS_PSEUDONYMOUS\x10\x01\x12\x1d\n" +
@@ -4509,14 +4995,16 @@ const file_tallywire_v1_admin_service_proto_rawDesc = "" +
 	"\x17WORK_TASK_STATE_RUNNING\x10\x02\x12\x18\n" +
 	"\x14WORK_TASK_STATE_DONE\x10\x03\x12\x18\n" +
 	"\x14WORK_TASK_STATE_DEAD\x10\x04\x12\x1d\n" +
-	"\x19WORK_TASK_STATE_CANCELLED\x10\x052\xc9\x11\n" +
+	"\x19WORK_TASK_STATE_CANCELLED\x10\x052\xaa\x13\n" +
 	"\fAdminService\x12g\n" +
 	"\x12CreateOrganization\x12'.tallywire.v1.CreateOrganizationRequest\x1a(.tallywire.v1.CreateOrganizationResponse\x12^\n" +
 	"\x0fGetOrganization\x12$.tallywire.v1.GetOrganizationRequest\x1a%.tallywire.v1.GetOrganizationResponse\x12d\n" +
 	"\x11ListOrganizations\x12&.tallywire.v1.ListOrganizationsRequest\x1a'.tallywire.v1.ListOrganizationsResponse\x12g\n" +
 	"\x12UpdateOrganization\x12'.tallywire.v1.UpdateOrganizationRequest\x1a(.tallywire.v1.UpdateOrganizationResponse\x12j\n" +
 	"\x13SuspendOrganization\x12(.tallywire.v1.SuspendOrganizationRequest\x1a).tallywire.v1.SuspendOrganizationResponse\x12g\n" +
-	"\x12ResumeOrganization\x12'.tallywire.v1.ResumeOrganizationRequest\x1a(.tallywire.v1.ResumeOrganizationResponse\x12L\n" +
+	"\x12ResumeOrganization\x12'.tallywire.v1.ResumeOrganizationRequest\x1a(.tallywire.v1.ResumeOrganizationResponse\x12g\n" +
+	"\x12DeleteOrganization\x12'.tallywire.v1.DeleteOrganizationRequest\x1a(.tallywire.v1.DeleteOrganizationResponse\x12v\n" +
+	"\x17GetOrganizationDeletion\x12,.tallywire.v1.GetOrganizationDeletionRequest\x1a-.tallywire.v1.GetOrganizationDeletionResponse\x12L\n" +
 	"\tCreateKey\x12\x1e.tallywire.v1.CreateKeyRequest\x1a\x1f.tallywire.v1.CreateKeyResponse\x12I\n" +
 	"\bListKeys\x12\x1d.tallywire.v1.ListKeysRequest\x1a\x1e.tallywire.v1.ListKeysResponse\x12L\n" +
 	"\tRotateKey\x12\x1e.tallywire.v1.RotateKeyRequest\x1a\x1f.tallywire.v1.RotateKeyResponse\x12L\n" +
@@ -4554,199 +5042,219 @@ func file_tallywire_v1_admin_service_proto_rawDescGZIP() []byte {
 }
 
 var file_tallywire_v1_admin_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_tallywire_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
+var file_tallywire_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 67)
 var file_tallywire_v1_admin_service_proto_goTypes = []any{
-	(OrganizationState)(0),              // 0: tallywire.v1.OrganizationState
-	(ErasedUserEvents)(0),               // 1: tallywire.v1.ErasedUserEvents
-	(ApiKeyState)(0),                    // 2: tallywire.v1.ApiKeyState
-	(WorkTaskState)(0),                  // 3: tallywire.v1.WorkTaskState
-	(*Organization)(nil),                // 4: tallywire.v1.Organization
-	(*OrganizationSettings)(nil),        // 5: tallywire.v1.OrganizationSettings
-	(*CreateOrganizationRequest)(nil),   // 6: tallywire.v1.CreateOrganizationRequest
-	(*CreateOrganizationResponse)(nil),  // 7: tallywire.v1.CreateOrganizationResponse
-	(*GetOrganizationRequest)(nil),      // 8: tallywire.v1.GetOrganizationRequest
-	(*GetOrganizationResponse)(nil),     // 9: tallywire.v1.GetOrganizationResponse
-	(*ListOrganizationsRequest)(nil),    // 10: tallywire.v1.ListOrganizationsRequest
-	(*ListOrganizationsResponse)(nil),   // 11: tallywire.v1.ListOrganizationsResponse
-	(*UpdateOrganizationRequest)(nil),   // 12: tallywire.v1.UpdateOrganizationRequest
-	(*UpdateOrganizationResponse)(nil),  // 13: tallywire.v1.UpdateOrganizationResponse
-	(*SuspendOrganizationRequest)(nil),  // 14: tallywire.v1.SuspendOrganizationRequest
-	(*SuspendOrganizationResponse)(nil), // 15: tallywire.v1.SuspendOrganizationResponse
-	(*ResumeOrganizationRequest)(nil),   // 16: tallywire.v1.ResumeOrganizationRequest
-	(*ResumeOrganizationResponse)(nil),  // 17: tallywire.v1.ResumeOrganizationResponse
-	(*ApiKey)(nil),                      // 18: tallywire.v1.ApiKey
-	(*CreateKeyRequest)(nil),            // 19: tallywire.v1.CreateKeyRequest
-	(*CreateKeyResponse)(nil),           // 20: tallywire.v1.CreateKeyResponse
-	(*ListKeysRequest)(nil),             // 21: tallywire.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),            // 22: tallywire.v1.ListKeysResponse
-	(*RotateKeyRequest)(nil),            // 23: tallywire.v1.RotateKeyRequest
-	(*RotateKeyResponse)(nil),           // 24: tallywire.v1.RotateKeyResponse
-	(*RevokeKeyRequest)(nil),            // 25: tallywire.v1.RevokeKeyRequest
-	(*RevokeKeyResponse)(nil),           // 26: tallywire.v1.RevokeKeyResponse
-	(*Role)(nil),                        // 27: tallywire.v1.Role
-	(*ListRolesRequest)(nil),            // 28: tallywire.v1.ListRolesRequest
-	(*ListRolesResponse)(nil),           // 29: tallywire.v1.ListRolesResponse
-	(*PutRoleRequest)(nil),              // 30: tallywire.v1.PutRoleRequest
-	(*PutRoleResponse)(nil),             // 31: tallywire.v1.PutRoleResponse
-	(*DeleteRoleRequest)(nil),           // 32: tallywire.v1.DeleteRoleRequest
-	(*DeleteRoleResponse)(nil),          // 33: tallywire.v1.DeleteRoleResponse
-	(*Member)(nil),                      // 34: tallywire.v1.Member
-	(*ListMembersRequest)(nil),          // 35: tallywire.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),         // 36: tallywire.v1.ListMembersResponse
-	(*GetMemberRequest)(nil),            // 37: tallywire.v1.GetMemberRequest
-	(*GetMemberResponse)(nil),           // 38: tallywire.v1.GetMemberResponse
-	(*PutMemberRequest)(nil),            // 39: tallywire.v1.PutMemberRequest
-	(*PutMemberResponse)(nil),           // 40: tallywire.v1.PutMemberResponse
-	(*RemoveMemberRequest)(nil),         // 41: tallywire.v1.RemoveMemberRequest
-	(*RemoveMemberResponse)(nil),        // 42: tallywire.v1.RemoveMemberResponse
-	(*WorkTask)(nil),                    // 43: tallywire.v1.WorkTask
-	(*ListTasksRequest)(nil),            // 44: tallywire.v1.ListTasksRequest
-	(*ListTasksResponse)(nil),           // 45: tallywire.v1.ListTasksResponse
-	(*RetryTaskRequest)(nil),            // 46: tallywire.v1.RetryTaskRequest
-	(*RetryTaskResponse)(nil),           // 47: tallywire.v1.RetryTaskResponse
-	(*CancelTaskRequest)(nil),           // 48: tallywire.v1.CancelTaskRequest
-	(*CancelTaskResponse)(nil),          // 49: tallywire.v1.CancelTaskResponse
-	(*WorkSchedule)(nil),                // 50: tallywire.v1.WorkSchedule
-	(*ListSchedulesRequest)(nil),        // 51: tallywire.v1.ListSchedulesRequest
-	(*ListSchedulesResponse)(nil),       // 52: tallywire.v1.ListSchedulesResponse
-	(*RunScheduleRequest)(nil),          // 53: tallywire.v1.RunScheduleRequest
-	(*RunScheduleResponse)(nil),         // 54: tallywire.v1.RunScheduleResponse
-	(*PauseScheduleRequest)(nil),        // 55: tallywire.v1.PauseScheduleRequest
-	(*PauseScheduleResponse)(nil),       // 56: tallywire.v1.PauseScheduleResponse
-	(*ResumeScheduleRequest)(nil),       // 57: tallywire.v1.ResumeScheduleRequest
-	(*ResumeScheduleResponse)(nil),      // 58: tallywire.v1.ResumeScheduleResponse
-	(*OrganizationUsage)(nil),           // 59: tallywire.v1.OrganizationUsage
-	(*GetUsageRequest)(nil),             // 60: tallywire.v1.GetUsageRequest
-	(*GetUsageResponse)(nil),            // 61: tallywire.v1.GetUsageResponse
-	(*ListUsageRequest)(nil),            // 62: tallywire.v1.ListUsageRequest
-	(*ListUsageResponse)(nil),           // 63: tallywire.v1.ListUsageResponse
-	(*timestamppb.Timestamp)(nil),       // 64: google.protobuf.Timestamp
-	(Weekday)(0),                        // 65: tallywire.v1.Weekday
-	(*fieldmaskpb.FieldMask)(nil),       // 66: google.protobuf.FieldMask
-	(*Restriction)(nil),                 // 67: tallywire.v1.Restriction
-	(*durationpb.Duration)(nil),         // 68: google.protobuf.Duration
-	(*StorageUsage)(nil),                // 69: tallywire.v1.StorageUsage
+	(OrganizationState)(0),                  // 0: tallywire.v1.OrganizationState
+	(ErasedUserEvents)(0),                   // 1: tallywire.v1.ErasedUserEvents
+	(ApiKeyState)(0),                        // 2: tallywire.v1.ApiKeyState
+	(WorkTaskState)(0),                      // 3: tallywire.v1.WorkTaskState
+	(*Organization)(nil),                    // 4: tallywire.v1.Organization
+	(*OrganizationSettings)(nil),            // 5: tallywire.v1.OrganizationSettings
+	(*CreateOrganizationRequest)(nil),       // 6: tallywire.v1.CreateOrganizationRequest
+	(*CreateOrganizationResponse)(nil),      // 7: tallywire.v1.CreateOrganizationResponse
+	(*GetOrganizationRequest)(nil),          // 8: tallywire.v1.GetOrganizationRequest
+	(*GetOrganizationResponse)(nil),         // 9: tallywire.v1.GetOrganizationResponse
+	(*ListOrganizationsRequest)(nil),        // 10: tallywire.v1.ListOrganizationsRequest
+	(*ListOrganizationsResponse)(nil),       // 11: tallywire.v1.ListOrganizationsResponse
+	(*UpdateOrganizationRequest)(nil),       // 12: tallywire.v1.UpdateOrganizationRequest
+	(*UpdateOrganizationResponse)(nil),      // 13: tallywire.v1.UpdateOrganizationResponse
+	(*SuspendOrganizationRequest)(nil),      // 14: tallywire.v1.SuspendOrganizationRequest
+	(*SuspendOrganizationResponse)(nil),     // 15: tallywire.v1.SuspendOrganizationResponse
+	(*ResumeOrganizationRequest)(nil),       // 16: tallywire.v1.ResumeOrganizationRequest
+	(*ResumeOrganizationResponse)(nil),      // 17: tallywire.v1.ResumeOrganizationResponse
+	(*DeleteOrganizationRequest)(nil),       // 18: tallywire.v1.DeleteOrganizationRequest
+	(*DeleteOrganizationResponse)(nil),      // 19: tallywire.v1.DeleteOrganizationResponse
+	(*GetOrganizationDeletionRequest)(nil),  // 20: tallywire.v1.GetOrganizationDeletionRequest
+	(*GetOrganizationDeletionResponse)(nil), // 21: tallywire.v1.GetOrganizationDeletionResponse
+	(*OrganizationDeletion)(nil),            // 22: tallywire.v1.OrganizationDeletion
+	(*DeletionReceipt)(nil),                 // 23: tallywire.v1.DeletionReceipt
+	(*RemovedRows)(nil),                     // 24: tallywire.v1.RemovedRows
+	(*ApiKey)(nil),                          // 25: tallywire.v1.ApiKey
+	(*CreateKeyRequest)(nil),                // 26: tallywire.v1.CreateKeyRequest
+	(*CreateKeyResponse)(nil),               // 27: tallywire.v1.CreateKeyResponse
+	(*ListKeysRequest)(nil),                 // 28: tallywire.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),                // 29: tallywire.v1.ListKeysResponse
+	(*RotateKeyRequest)(nil),                // 30: tallywire.v1.RotateKeyRequest
+	(*RotateKeyResponse)(nil),               // 31: tallywire.v1.RotateKeyResponse
+	(*RevokeKeyRequest)(nil),                // 32: tallywire.v1.RevokeKeyRequest
+	(*RevokeKeyResponse)(nil),               // 33: tallywire.v1.RevokeKeyResponse
+	(*Role)(nil),                            // 34: tallywire.v1.Role
+	(*ListRolesRequest)(nil),                // 35: tallywire.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),               // 36: tallywire.v1.ListRolesResponse
+	(*PutRoleRequest)(nil),                  // 37: tallywire.v1.PutRoleRequest
+	(*PutRoleResponse)(nil),                 // 38: tallywire.v1.PutRoleResponse
+	(*DeleteRoleRequest)(nil),               // 39: tallywire.v1.DeleteRoleRequest
+	(*DeleteRoleResponse)(nil),              // 40: tallywire.v1.DeleteRoleResponse
+	(*Member)(nil),                          // 41: tallywire.v1.Member
+	(*ListMembersRequest)(nil),              // 42: tallywire.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),             // 43: tallywire.v1.ListMembersResponse
+	(*GetMemberRequest)(nil),                // 44: tallywire.v1.GetMemberRequest
+	(*GetMemberResponse)(nil),               // 45: tallywire.v1.GetMemberResponse
+	(*PutMemberRequest)(nil),                // 46: tallywire.v1.PutMemberRequest
+	(*PutMemberResponse)(nil),               // 47: tallywire.v1.PutMemberResponse
+	(*RemoveMemberRequest)(nil),             // 48: tallywire.v1.RemoveMemberRequest
+	(*RemoveMemberResponse)(nil),            // 49: tallywire.v1.RemoveMemberResponse
+	(*WorkTask)(nil),                        // 50: tallywire.v1.WorkTask
+	(*ListTasksRequest)(nil),                // 51: tallywire.v1.ListTasksRequest
+	(*ListTasksResponse)(nil),               // 52: tallywire.v1.ListTasksResponse
+	(*RetryTaskRequest)(nil),                // 53: tallywire.v1.RetryTaskRequest
+	(*RetryTaskResponse)(nil),               // 54: tallywire.v1.RetryTaskResponse
+	(*CancelTaskRequest)(nil),               // 55: tallywire.v1.CancelTaskRequest
+	(*CancelTaskResponse)(nil),              // 56: tallywire.v1.CancelTaskResponse
+	(*WorkSchedule)(nil),                    // 57: tallywire.v1.WorkSchedule
+	(*ListSchedulesRequest)(nil),            // 58: tallywire.v1.ListSchedulesRequest
+	(*ListSchedulesResponse)(nil),           // 59: tallywire.v1.ListSchedulesResponse
+	(*RunScheduleRequest)(nil),              // 60: tallywire.v1.RunScheduleRequest
+	(*RunScheduleResponse)(nil),             // 61: tallywire.v1.RunScheduleResponse
+	(*PauseScheduleRequest)(nil),            // 62: tallywire.v1.PauseScheduleRequest
+	(*PauseScheduleResponse)(nil),           // 63: tallywire.v1.PauseScheduleResponse
+	(*ResumeScheduleRequest)(nil),           // 64: tallywire.v1.ResumeScheduleRequest
+	(*ResumeScheduleResponse)(nil),          // 65: tallywire.v1.ResumeScheduleResponse
+	(*OrganizationUsage)(nil),               // 66: tallywire.v1.OrganizationUsage
+	(*GetUsageRequest)(nil),                 // 67: tallywire.v1.GetUsageRequest
+	(*GetUsageResponse)(nil),                // 68: tallywire.v1.GetUsageResponse
+	(*ListUsageRequest)(nil),                // 69: tallywire.v1.ListUsageRequest
+	(*ListUsageResponse)(nil),               // 70: tallywire.v1.ListUsageResponse
+	(*timestamppb.Timestamp)(nil),           // 71: google.protobuf.Timestamp
+	(Weekday)(0),                            // 72: tallywire.v1.Weekday
+	(*fieldmaskpb.FieldMask)(nil),           // 73: google.protobuf.FieldMask
+	(*durationpb.Duration)(nil),             // 74: google.protobuf.Duration
+	(*Restriction)(nil),                     // 75: tallywire.v1.Restriction
+	(*StorageUsage)(nil),                    // 76: tallywire.v1.StorageUsage
 }
 var file_tallywire_v1_admin_service_proto_depIdxs = []int32{
 	0,  // 0: tallywire.v1.Organization.state:type_name -> tallywire.v1.OrganizationState
 	5,  // 1: tallywire.v1.Organization.settings:type_name -> tallywire.v1.OrganizationSettings
-	64, // 2: tallywire.v1.Organization.created_at:type_name -> google.protobuf.Timestamp
-	65, // 3: tallywire.v1.OrganizationSettings.week_start:type_name -> tallywire.v1.Weekday
-	1,  // 4: tallywire.v1.OrganizationSettings.erased_user_events:type_name -> tallywire.v1.ErasedUserEvents
-	4,  // 5: tallywire.v1.CreateOrganizationRequest.organization:type_name -> tallywire.v1.Organization
-	4,  // 6: tallywire.v1.CreateOrganizationResponse.organization:type_name -> tallywire.v1.Organization
-	4,  // 7: tallywire.v1.GetOrganizationResponse.organization:type_name -> tallywire.v1.Organization
-	0,  // 8: tallywire.v1.ListOrganizationsRequest.state:type_name -> tallywire.v1.OrganizationState
-	4,  // 9: tallywire.v1.ListOrganizationsResponse.organizations:type_name -> tallywire.v1.Organization
-	4,  // 10: tallywire.v1.UpdateOrganizationRequest.organization:type_name -> tallywire.v1.Organization
-	66, // 11: tallywire.v1.UpdateOrganizationRequest.update_mask:type_name -> google.protobuf.FieldMask
-	4,  // 12: tallywire.v1.UpdateOrganizationResponse.organization:type_name -> tallywire.v1.Organization
-	4,  // 13: tallywire.v1.SuspendOrganizationResponse.organization:type_name -> tallywire.v1.Organization
-	4,  // 14: tallywire.v1.ResumeOrganizationResponse.organization:type_name -> tallywire.v1.Organization
-	67, // 15: tallywire.v1.ApiKey.restriction:type_name -> tallywire.v1.Restriction
-	64, // 16: tallywire.v1.ApiKey.expires_at:type_name -> google.protobuf.Timestamp
-	2,  // 17: tallywire.v1.ApiKey.state:type_name -> tallywire.v1.ApiKeyState
-	64, // 18: tallywire.v1.ApiKey.created_at:type_name -> google.protobuf.Timestamp
-	64, // 19: tallywire.v1.ApiKey.revoked_at:type_name -> google.protobuf.Timestamp
-	64, // 20: tallywire.v1.ApiKey.last_used_at:type_name -> google.protobuf.Timestamp
-	18, // 21: tallywire.v1.CreateKeyRequest.key:type_name -> tallywire.v1.ApiKey
-	18, // 22: tallywire.v1.CreateKeyResponse.key:type_name -> tallywire.v1.ApiKey
-	18, // 23: tallywire.v1.ListKeysResponse.keys:type_name -> tallywire.v1.ApiKey
-	68, // 24: tallywire.v1.RotateKeyRequest.overlap:type_name -> google.protobuf.Duration
-	18, // 25: tallywire.v1.RotateKeyResponse.key:type_name -> tallywire.v1.ApiKey
-	64, // 26: tallywire.v1.RotateKeyResponse.old_key_ends_at:type_name -> google.protobuf.Timestamp
-	18, // 27: tallywire.v1.RevokeKeyResponse.key:type_name -> tallywire.v1.ApiKey
-	64, // 28: tallywire.v1.Role.created_at:type_name -> google.protobuf.Timestamp
-	64, // 29: tallywire.v1.Role.updated_at:type_name -> google.protobuf.Timestamp
-	27, // 30: tallywire.v1.ListRolesResponse.roles:type_name -> tallywire.v1.Role
-	27, // 31: tallywire.v1.PutRoleRequest.role:type_name -> tallywire.v1.Role
-	27, // 32: tallywire.v1.PutRoleResponse.role:type_name -> tallywire.v1.Role
-	67, // 33: tallywire.v1.Member.restriction:type_name -> tallywire.v1.Restriction
-	64, // 34: tallywire.v1.Member.created_at:type_name -> google.protobuf.Timestamp
-	64, // 35: tallywire.v1.Member.updated_at:type_name -> google.protobuf.Timestamp
-	34, // 36: tallywire.v1.ListMembersResponse.members:type_name -> tallywire.v1.Member
-	34, // 37: tallywire.v1.GetMemberResponse.member:type_name -> tallywire.v1.Member
-	34, // 38: tallywire.v1.PutMemberRequest.member:type_name -> tallywire.v1.Member
-	34, // 39: tallywire.v1.PutMemberResponse.member:type_name -> tallywire.v1.Member
-	3,  // 40: tallywire.v1.WorkTask.state:type_name -> tallywire.v1.WorkTaskState
-	64, // 41: tallywire.v1.WorkTask.created_at:type_name -> google.protobuf.Timestamp
-	64, // 42: tallywire.v1.WorkTask.run_at:type_name -> google.protobuf.Timestamp
-	64, // 43: tallywire.v1.WorkTask.started_at:type_name -> google.protobuf.Timestamp
-	64, // 44: tallywire.v1.WorkTask.ended_at:type_name -> google.protobuf.Timestamp
-	3,  // 45: tallywire.v1.ListTasksRequest.state:type_name -> tallywire.v1.WorkTaskState
-	43, // 46: tallywire.v1.ListTasksResponse.tasks:type_name -> tallywire.v1.WorkTask
-	43, // 47: tallywire.v1.RetryTaskResponse.task:type_name -> tallywire.v1.WorkTask
-	43, // 48: tallywire.v1.CancelTaskResponse.task:type_name -> tallywire.v1.WorkTask
-	64, // 49: tallywire.v1.WorkSchedule.next_run_at:type_name -> google.protobuf.Timestamp
-	64, // 50: tallywire.v1.WorkSchedule.started_at:type_name -> google.protobuf.Timestamp
-	64, // 51: tallywire.v1.WorkSchedule.finished_at:type_name -> google.protobuf.Timestamp
-	64, // 52: tallywire.v1.WorkSchedule.failed_at:type_name -> google.protobuf.Timestamp
-	50, // 53: tallywire.v1.ListSchedulesResponse.schedules:type_name -> tallywire.v1.WorkSchedule
-	43, // 54: tallywire.v1.RunScheduleResponse.task:type_name -> tallywire.v1.WorkTask
-	50, // 55: tallywire.v1.PauseScheduleResponse.schedule:type_name -> tallywire.v1.WorkSchedule
-	50, // 56: tallywire.v1.ResumeScheduleResponse.schedule:type_name -> tallywire.v1.WorkSchedule
-	0,  // 57: tallywire.v1.OrganizationUsage.state:type_name -> tallywire.v1.OrganizationState
-	64, // 58: tallywire.v1.OrganizationUsage.resets_at:type_name -> google.protobuf.Timestamp
-	69, // 59: tallywire.v1.OrganizationUsage.storage:type_name -> tallywire.v1.StorageUsage
-	59, // 60: tallywire.v1.GetUsageResponse.usage:type_name -> tallywire.v1.OrganizationUsage
-	59, // 61: tallywire.v1.ListUsageResponse.usages:type_name -> tallywire.v1.OrganizationUsage
-	6,  // 62: tallywire.v1.AdminService.CreateOrganization:input_type -> tallywire.v1.CreateOrganizationRequest
-	8,  // 63: tallywire.v1.AdminService.GetOrganization:input_type -> tallywire.v1.GetOrganizationRequest
-	10, // 64: tallywire.v1.AdminService.ListOrganizations:input_type -> tallywire.v1.ListOrganizationsRequest
-	12, // 65: tallywire.v1.AdminService.UpdateOrganization:input_type -> tallywire.v1.UpdateOrganizationRequest
-	14, // 66: tallywire.v1.AdminService.SuspendOrganization:input_type -> tallywire.v1.SuspendOrganizationRequest
-	16, // 67: tallywire.v1.AdminService.ResumeOrganization:input_type -> tallywire.v1.ResumeOrganizationRequest
-	19, // 68: tallywire.v1.AdminService.CreateKey:input_type -> tallywire.v1.CreateKeyRequest
-	21, // 69: tallywire.v1.AdminService.ListKeys:input_type -> tallywire.v1.ListKeysRequest
-	23, // 70: tallywire.v1.AdminService.RotateKey:input_type -> tallywire.v1.RotateKeyRequest
-	25, // 71: tallywire.v1.AdminService.RevokeKey:input_type -> tallywire.v1.RevokeKeyRequest
-	28, // 72: tallywire.v1.AdminService.ListRoles:input_type -> tallywire.v1.ListRolesRequest
-	30, // 73: tallywire.v1.AdminService.PutRole:input_type -> tallywire.v1.PutRoleRequest
-	32, // 74: tallywire.v1.AdminService.DeleteRole:input_type -> tallywire.v1.DeleteRoleRequest
-	35, // 75: tallywire.v1.AdminService.ListMembers:input_type -> tallywire.v1.ListMembersRequest
-	37, // 76: tallywire.v1.AdminService.GetMember:input_type -> tallywire.v1.GetMemberRequest
-	39, // 77: tallywire.v1.AdminService.PutMember:input_type -> tallywire.v1.PutMemberRequest
-	41, // 78: tallywire.v1.AdminService.RemoveMember:input_type -> tallywire.v1.RemoveMemberRequest
-	44, // 79: tallywire.v1.AdminService.ListTasks:input_type -> tallywire.v1.ListTasksRequest
-	46, // 80: tallywire.v1.AdminService.RetryTask:input_type -> tallywire.v1.RetryTaskRequest
-	48, // 81: tallywire.v1.AdminService.CancelTask:input_type -> tallywire.v1.CancelTaskRequest
-	51, // 82: tallywire.v1.AdminService.ListSchedules:input_type -> tallywire.v1.ListSchedulesRequest
-	53, // 83: tallywire.v1.AdminService.RunSchedule:input_type -> tallywire.v1.RunScheduleRequest
-	55, // 84: tallywire.v1.AdminService.PauseSchedule:input_type -> tallywire.v1.PauseScheduleRequest
-	57, // 85: tallywire.v1.AdminService.ResumeSchedule:input_type -> tallywire.v1.ResumeScheduleRequest
-	60, // 86: tallywire.v1.AdminService.GetUsage:input_type -> tallywire.v1.GetUsageRequest
-	62, // 87: tallywire.v1.AdminService.ListUsage:input_type -> tallywire.v1.ListUsageRequest
-	7,  // 88: tallywire.v1.AdminService.CreateOrganization:output_type -> tallywire.v1.CreateOrganizationResponse
-	9,  // 89: tallywire.v1.AdminService.GetOrganization:output_type -> tallywire.v1.GetOrganizationResponse
-	11, // 90: tallywire.v1.AdminService.ListOrganizations:output_type -> tallywire.v1.ListOrganizationsResponse
-	13, // 91: tallywire.v1.AdminService.UpdateOrganization:output_type -> tallywire.v1.UpdateOrganizationResponse
-	15, // 92: tallywire.v1.AdminService.SuspendOrganization:output_type -> tallywire.v1.SuspendOrganizationResponse
-	17, // 93: tallywire.v1.AdminService.ResumeOrganization:output_type -> tallywire.v1.ResumeOrganizationResponse
-	20, // 94: tallywire.v1.AdminService.CreateKey:output_type -> tallywire.v1.CreateKeyResponse
-	22, // 95: tallywire.v1.AdminService.ListKeys:output_type -> tallywire.v1.ListKeysResponse
-	24, // 96: tallywire.v1.AdminService.RotateKey:output_type -> tallywire.v1.RotateKeyResponse
-	26, // 97: tallywire.v1.AdminService.RevokeKey:output_type -> tallywire.v1.RevokeKeyResponse
-	29, // 98: tallywire.v1.AdminService.ListRoles:output_type -> tallywire.v1.ListRolesResponse
-	31, // 99: tallywire.v1.AdminService.PutRole:output_type -> tallywire.v1.PutRoleResponse
-	33, // 100: tallywire.v1.AdminService.DeleteRole:output_type -> tallywire.v1.DeleteRoleResponse
-	36, // 101: tallywire.v1.AdminService.ListMembers:output_type -> tallywire.v1.ListMembersResponse
-	38, // 102: tallywire.v1.AdminService.GetMember:output_type -> tallywire.v1.GetMemberResponse
-	40, // 103: tallywire.v1.AdminService.PutMember:output_type -> tallywire.v1.PutMemberResponse
-	42, // 104: tallywire.v1.AdminService.RemoveMember:output_type -> tallywire.v1.RemoveMemberResponse
-	45, // 105: tallywire.v1.AdminService.ListTasks:output_type -> tallywire.v1.ListTasksResponse
-	47, // 106: tallywire.v1.AdminService.RetryTask:output_type -> tallywire.v1.RetryTaskResponse
-	49, // 107: tallywire.v1.AdminService.CancelTask:output_type -> tallywire.v1.CancelTaskResponse
-	52, // 108: tallywire.v1.AdminService.ListSchedules:output_type -> tallywire.v1.ListSchedulesResponse
-	54, // 109: tallywire.v1.AdminService.RunSchedule:output_type -> tallywire.v1.RunScheduleResponse
-	56, // 110: tallywire.v1.AdminService.PauseSchedule:output_type -> tallywire.v1.PauseScheduleResponse
-	58, // 111: tallywire.v1.AdminService.ResumeSchedule:output_type -> tallywire.v1.ResumeScheduleResponse
-	61, // 112: tallywire.v1.AdminService.GetUsage:output_type -> tallywire.v1.GetUsageResponse
-	63, // 113: tallywire.v1.AdminService.ListUsage:output_type -> tallywire.v1.ListUsageResponse
-	88, // [88:114] is the sub-list for method output_type
-	62, // [62:88] is the sub-list for method input_type
-	62, // [62:62] is the sub-list for extension type_name
-	62, // [62:62] is the sub-list for extension extendee
-	0,  // [0:62] is the sub-list for field type_name
+	71, // 2: tallywire.v1.Organization.created_at:type_name -> google.protobuf.Timestamp
+	71, // 3: tallywire.v1.Organization.delete_after:type_name -> google.protobuf.Timestamp
+	72, // 4: tallywire.v1.OrganizationSettings.week_start:type_name -> tallywire.v1.Weekday
+	1,  // 5: tallywire.v1.OrganizationSettings.erased_user_events:type_name -> tallywire.v1.ErasedUserEvents
+	4,  // 6: tallywire.v1.CreateOrganizationRequest.organization:type_name -> tallywire.v1.Organization
+	4,  // 7: tallywire.v1.CreateOrganizationResponse.organization:type_name -> tallywire.v1.Organization
+	4,  // 8: tallywire.v1.GetOrganizationResponse.organization:type_name -> tallywire.v1.Organization
+	0,  // 9: tallywire.v1.ListOrganizationsRequest.state:type_name -> tallywire.v1.OrganizationState
+	4,  // 10: tallywire.v1.ListOrganizationsResponse.organizations:type_name -> tallywire.v1.Organization
+	4,  // 11: tallywire.v1.UpdateOrganizationRequest.organization:type_name -> tallywire.v1.Organization
+	73, // 12: tallywire.v1.UpdateOrganizationRequest.update_mask:type_name -> google.protobuf.FieldMask
+	4,  // 13: tallywire.v1.UpdateOrganizationResponse.organization:type_name -> tallywire.v1.Organization
+	4,  // 14: tallywire.v1.SuspendOrganizationResponse.organization:type_name -> tallywire.v1.Organization
+	4,  // 15: tallywire.v1.ResumeOrganizationResponse.organization:type_name -> tallywire.v1.Organization
+	74, // 16: tallywire.v1.DeleteOrganizationRequest.grace:type_name -> google.protobuf.Duration
+	4,  // 17: tallywire.v1.DeleteOrganizationResponse.organization:type_name -> tallywire.v1.Organization
+	22, // 18: tallywire.v1.GetOrganizationDeletionResponse.deletion:type_name -> tallywire.v1.OrganizationDeletion
+	71, // 19: tallywire.v1.OrganizationDeletion.asked_at:type_name -> google.protobuf.Timestamp
+	71, // 20: tallywire.v1.OrganizationDeletion.delete_after:type_name -> google.protobuf.Timestamp
+	23, // 21: tallywire.v1.OrganizationDeletion.receipt:type_name -> tallywire.v1.DeletionReceipt
+	24, // 22: tallywire.v1.DeletionReceipt.rows:type_name -> tallywire.v1.RemovedRows
+	71, // 23: tallywire.v1.DeletionReceipt.deleted_at:type_name -> google.protobuf.Timestamp
+	75, // 24: tallywire.v1.ApiKey.restriction:type_name -> tallywire.v1.Restriction
+	71, // 25: tallywire.v1.ApiKey.expires_at:type_name -> google.protobuf.Timestamp
+	2,  // 26: tallywire.v1.ApiKey.state:type_name -> tallywire.v1.ApiKeyState
+	71, // 27: tallywire.v1.ApiKey.created_at:type_name -> google.protobuf.Timestamp
+	71, // 28: tallywire.v1.ApiKey.revoked_at:type_name -> google.protobuf.Timestamp
+	71, // 29: tallywire.v1.ApiKey.last_used_at:type_name -> google.protobuf.Timestamp
+	25, // 30: tallywire.v1.CreateKeyRequest.key:type_name -> tallywire.v1.ApiKey
+	25, // 31: tallywire.v1.CreateKeyResponse.key:type_name -> tallywire.v1.ApiKey
+	25, // 32: tallywire.v1.ListKeysResponse.keys:type_name -> tallywire.v1.ApiKey
+	74, // 33: tallywire.v1.RotateKeyRequest.overlap:type_name -> google.protobuf.Duration
+	25, // 34: tallywire.v1.RotateKeyResponse.key:type_name -> tallywire.v1.ApiKey
+	71, // 35: tallywire.v1.RotateKeyResponse.old_key_ends_at:type_name -> google.protobuf.Timestamp
+	25, // 36: tallywire.v1.RevokeKeyResponse.key:type_name -> tallywire.v1.ApiKey
+	71, // 37: tallywire.v1.Role.created_at:type_name -> google.protobuf.Timestamp
+	71, // 38: tallywire.v1.Role.updated_at:type_name -> google.protobuf.Timestamp
+	34, // 39: tallywire.v1.ListRolesResponse.roles:type_name -> tallywire.v1.Role
+	34, // 40: tallywire.v1.PutRoleRequest.role:type_name -> tallywire.v1.Role
+	34, // 41: tallywire.v1.PutRoleResponse.role:type_name -> tallywire.v1.Role
+	75, // 42: tallywire.v1.Member.restriction:type_name -> tallywire.v1.Restriction
+	71, // 43: tallywire.v1.Member.created_at:type_name -> google.protobuf.Timestamp
+	71, // 44: tallywire.v1.Member.updated_at:type_name -> google.protobuf.Timestamp
+	41, // 45: tallywire.v1.ListMembersResponse.members:type_name -> tallywire.v1.Member
+	41, // 46: tallywire.v1.GetMemberResponse.member:type_name -> tallywire.v1.Member
+	41, // 47: tallywire.v1.PutMemberRequest.member:type_name -> tallywire.v1.Member
+	41, // 48: tallywire.v1.PutMemberResponse.member:type_name -> tallywire.v1.Member
+	3,  // 49: tallywire.v1.WorkTask.state:type_name -> tallywire.v1.WorkTaskState
+	71, // 50: tallywire.v1.WorkTask.created_at:type_name -> google.protobuf.Timestamp
+	71, // 51: tallywire.v1.WorkTask.run_at:type_name -> google.protobuf.Timestamp
+	71, // 52: tallywire.v1.WorkTask.started_at:type_name -> google.protobuf.Timestamp
+	71, // 53: tallywire.v1.WorkTask.ended_at:type_name -> google.protobuf.Timestamp
+	3,  // 54: tallywire.v1.ListTasksRequest.state:type_name -> tallywire.v1.WorkTaskState
+	50, // 55: tallywire.v1.ListTasksResponse.tasks:type_name -> tallywire.v1.WorkTask
+	50, // 56: tallywire.v1.RetryTaskResponse.task:type_name -> tallywire.v1.WorkTask
+	50, // 57: tallywire.v1.CancelTaskResponse.task:type_name -> tallywire.v1.WorkTask
+	71, // 58: tallywire.v1.WorkSchedule.next_run_at:type_name -> google.protobuf.Timestamp
+	71, // 59: tallywire.v1.WorkSchedule.started_at:type_name -> google.protobuf.Timestamp
+	71, // 60: tallywire.v1.WorkSchedule.finished_at:type_name -> google.protobuf.Timestamp
+	71, // 61: tallywire.v1.WorkSchedule.failed_at:type_name -> google.protobuf.Timestamp
+	57, // 62: tallywire.v1.ListSchedulesResponse.schedules:type_name -> tallywire.v1.WorkSchedule
+	50, // 63: tallywire.v1.RunScheduleResponse.task:type_name -> tallywire.v1.WorkTask
+	57, // 64: tallywire.v1.PauseScheduleResponse.schedule:type_name -> tallywire.v1.WorkSchedule
+	57, // 65: tallywire.v1.ResumeScheduleResponse.schedule:type_name -> tallywire.v1.WorkSchedule
+	0,  // 66: tallywire.v1.OrganizationUsage.state:type_name -> tallywire.v1.OrganizationState
+	71, // 67: tallywire.v1.OrganizationUsage.resets_at:type_name -> google.protobuf.Timestamp
+	76, // 68: tallywire.v1.OrganizationUsage.storage:type_name -> tallywire.v1.StorageUsage
+	66, // 69: tallywire.v1.GetUsageResponse.usage:type_name -> tallywire.v1.OrganizationUsage
+	66, // 70: tallywire.v1.ListUsageResponse.usages:type_name -> tallywire.v1.OrganizationUsage
+	6,  // 71: tallywire.v1.AdminService.CreateOrganization:input_type -> tallywire.v1.CreateOrganizationRequest
+	8,  // 72: tallywire.v1.AdminService.GetOrganization:input_type -> tallywire.v1.GetOrganizationRequest
+	10, // 73: tallywire.v1.AdminService.ListOrganizations:input_type -> tallywire.v1.ListOrganizationsRequest
+	12, // 74: tallywire.v1.AdminService.UpdateOrganization:input_type -> tallywire.v1.UpdateOrganizationRequest
+	14, // 75: tallywire.v1.AdminService.SuspendOrganization:input_type -> tallywire.v1.SuspendOrganizationRequest
+	16, // 76: tallywire.v1.AdminService.ResumeOrganization:input_type -> tallywire.v1.ResumeOrganizationRequest
+	18, // 77: tallywire.v1.AdminService.DeleteOrganization:input_type -> tallywire.v1.DeleteOrganizationRequest
+	20, // 78: tallywire.v1.AdminService.GetOrganizationDeletion:input_type -> tallywire.v1.GetOrganizationDeletionRequest
+	26, // 79: tallywire.v1.AdminService.CreateKey:input_type -> tallywire.v1.CreateKeyRequest
+	28, // 80: tallywire.v1.AdminService.ListKeys:input_type -> tallywire.v1.ListKeysRequest
+	30, // 81: tallywire.v1.AdminService.RotateKey:input_type -> tallywire.v1.RotateKeyRequest
+	32, // 82: tallywire.v1.AdminService.RevokeKey:input_type -> tallywire.v1.RevokeKeyRequest
+	35, // 83: tallywire.v1.AdminService.ListRoles:input_type -> tallywire.v1.ListRolesRequest
+	37, // 84: tallywire.v1.AdminService.PutRole:input_type -> tallywire.v1.PutRoleRequest
+	39, // 85: tallywire.v1.AdminService.DeleteRole:input_type -> tallywire.v1.DeleteRoleRequest
+	42, // 86: tallywire.v1.AdminService.ListMembers:input_type -> tallywire.v1.ListMembersRequest
+	44, // 87: tallywire.v1.AdminService.GetMember:input_type -> tallywire.v1.GetMemberRequest
+	46, // 88: tallywire.v1.AdminService.PutMember:input_type -> tallywire.v1.PutMemberRequest
+	48, // 89: tallywire.v1.AdminService.RemoveMember:input_type -> tallywire.v1.RemoveMemberRequest
+	51, // 90: tallywire.v1.AdminService.ListTasks:input_type -> tallywire.v1.ListTasksRequest
+	53, // 91: tallywire.v1.AdminService.RetryTask:input_type -> tallywire.v1.RetryTaskRequest
+	55, // 92: tallywire.v1.AdminService.CancelTask:input_type -> tallywire.v1.CancelTaskRequest
+	58, // 93: tallywire.v1.AdminService.ListSchedules:input_type -> tallywire.v1.ListSchedulesRequest
+	60, // 94: tallywire.v1.AdminService.RunSchedule:input_type -> tallywire.v1.RunScheduleRequest
+	62, // 95: tallywire.v1.AdminService.PauseSchedule:input_type -> tallywire.v1.PauseScheduleRequest
+	64, // 96: tallywire.v1.AdminService.ResumeSchedule:input_type -> tallywire.v1.ResumeScheduleRequest
+	67, // 97: tallywire.v1.AdminService.GetUsage:input_type -> tallywire.v1.GetUsageRequest
+	69, // 98: tallywire.v1.AdminService.ListUsage:input_type -> tallywire.v1.ListUsageRequest
+	7,  // 99: tallywire.v1.AdminService.CreateOrganization:output_type -> tallywire.v1.CreateOrganizationResponse
+	9,  // 100: tallywire.v1.AdminService.GetOrganization:output_type -> tallywire.v1.GetOrganizationResponse
+	11, // 101: tallywire.v1.AdminService.ListOrganizations:output_type -> tallywire.v1.ListOrganizationsResponse
+	13, // 102: tallywire.v1.AdminService.UpdateOrganization:output_type -> tallywire.v1.UpdateOrganizationResponse
+	15, // 103: tallywire.v1.AdminService.SuspendOrganization:output_type -> tallywire.v1.SuspendOrganizationResponse
+	17, // 104: tallywire.v1.AdminService.ResumeOrganization:output_type -> tallywire.v1.ResumeOrganizationResponse
+	19, // 105: tallywire.v1.AdminService.DeleteOrganization:output_type -> tallywire.v1.DeleteOrganizationResponse
+	21, // 106: tallywire.v1.AdminService.GetOrganizationDeletion:output_type -> tallywire.v1.GetOrganizationDeletionResponse
+	27, // 107: tallywire.v1.AdminService.CreateKey:output_type -> tallywire.v1.CreateKeyResponse
+	29, // 108: tallywire.v1.AdminService.ListKeys:output_type -> tallywire.v1.ListKeysResponse
+	31, // 109: tallywire.v1.AdminService.RotateKey:output_type -> tallywire.v1.RotateKeyResponse
+	33, // 110: tallywire.v1.AdminService.RevokeKey:output_type -> tallywire.v1.RevokeKeyResponse
+	36, // 111: tallywire.v1.AdminService.ListRoles:output_type -> tallywire.v1.ListRolesResponse
+	38, // 112: tallywire.v1.AdminService.PutRole:output_type -> tallywire.v1.PutRoleResponse
+	40, // 113: tallywire.v1.AdminService.DeleteRole:output_type -> tallywire.v1.DeleteRoleResponse
+	43, // 114: tallywire.v1.AdminService.ListMembers:output_type -> tallywire.v1.ListMembersResponse
+	45, // 115: tallywire.v1.AdminService.GetMember:output_type -> tallywire.v1.GetMemberResponse
+	47, // 116: tallywire.v1.AdminService.PutMember:output_type -> tallywire.v1.PutMemberResponse
+	49, // 117: tallywire.v1.AdminService.RemoveMember:output_type -> tallywire.v1.RemoveMemberResponse
+	52, // 118: tallywire.v1.AdminService.ListTasks:output_type -> tallywire.v1.ListTasksResponse
+	54, // 119: tallywire.v1.AdminService.RetryTask:output_type -> tallywire.v1.RetryTaskResponse
+	56, // 120: tallywire.v1.AdminService.CancelTask:output_type -> tallywire.v1.CancelTaskResponse
+	59, // 121: tallywire.v1.AdminService.ListSchedules:output_type -> tallywire.v1.ListSchedulesResponse
+	61, // 122: tallywire.v1.AdminService.RunSchedule:output_type -> tallywire.v1.RunScheduleResponse
+	63, // 123: tallywire.v1.AdminService.PauseSchedule:output_type -> tallywire.v1.PauseScheduleResponse
+	65, // 124: tallywire.v1.AdminService.ResumeSchedule:output_type -> tallywire.v1.ResumeScheduleResponse
+	68, // 125: tallywire.v1.AdminService.GetUsage:output_type -> tallywire.v1.GetUsageResponse
+	70, // 126: tallywire.v1.AdminService.ListUsage:output_type -> tallywire.v1.ListUsageResponse
+	99, // [99:127] is the sub-list for method output_type
+	71, // [71:99] is the sub-list for method input_type
+	71, // [71:71] is the sub-list for extension type_name
+	71, // [71:71] is the sub-list for extension extendee
+	0,  // [0:71] is the sub-list for field type_name
 }
 
 func init() { file_tallywire_v1_admin_service_proto_init() }
@@ -4759,14 +5267,15 @@ func file_tallywire_v1_admin_service_proto_init() {
 	file_tallywire_v1_time_proto_init()
 	file_tallywire_v1_admin_service_proto_msgTypes[0].OneofWrappers = []any{}
 	file_tallywire_v1_admin_service_proto_msgTypes[1].OneofWrappers = []any{}
-	file_tallywire_v1_admin_service_proto_msgTypes[55].OneofWrappers = []any{}
+	file_tallywire_v1_admin_service_proto_msgTypes[16].OneofWrappers = []any{}
+	file_tallywire_v1_admin_service_proto_msgTypes[62].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tallywire_v1_admin_service_proto_rawDesc), len(file_tallywire_v1_admin_service_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   60,
+			NumMessages:   67,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,32 +19,34 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AdminService_CreateOrganization_FullMethodName  = "/tallywire.v1.AdminService/CreateOrganization"
-	AdminService_GetOrganization_FullMethodName     = "/tallywire.v1.AdminService/GetOrganization"
-	AdminService_ListOrganizations_FullMethodName   = "/tallywire.v1.AdminService/ListOrganizations"
-	AdminService_UpdateOrganization_FullMethodName  = "/tallywire.v1.AdminService/UpdateOrganization"
-	AdminService_SuspendOrganization_FullMethodName = "/tallywire.v1.AdminService/SuspendOrganization"
-	AdminService_ResumeOrganization_FullMethodName  = "/tallywire.v1.AdminService/ResumeOrganization"
-	AdminService_CreateKey_FullMethodName           = "/tallywire.v1.AdminService/CreateKey"
-	AdminService_ListKeys_FullMethodName            = "/tallywire.v1.AdminService/ListKeys"
-	AdminService_RotateKey_FullMethodName           = "/tallywire.v1.AdminService/RotateKey"
-	AdminService_RevokeKey_FullMethodName           = "/tallywire.v1.AdminService/RevokeKey"
-	AdminService_ListRoles_FullMethodName           = "/tallywire.v1.AdminService/ListRoles"
-	AdminService_PutRole_FullMethodName             = "/tallywire.v1.AdminService/PutRole"
-	AdminService_DeleteRole_FullMethodName          = "/tallywire.v1.AdminService/DeleteRole"
-	AdminService_ListMembers_FullMethodName         = "/tallywire.v1.AdminService/ListMembers"
-	AdminService_GetMember_FullMethodName           = "/tallywire.v1.AdminService/GetMember"
-	AdminService_PutMember_FullMethodName           = "/tallywire.v1.AdminService/PutMember"
-	AdminService_RemoveMember_FullMethodName        = "/tallywire.v1.AdminService/RemoveMember"
-	AdminService_ListTasks_FullMethodName           = "/tallywire.v1.AdminService/ListTasks"
-	AdminService_RetryTask_FullMethodName           = "/tallywire.v1.AdminService/RetryTask"
-	AdminService_CancelTask_FullMethodName          = "/tallywire.v1.AdminService/CancelTask"
-	AdminService_ListSchedules_FullMethodName       = "/tallywire.v1.AdminService/ListSchedules"
-	AdminService_RunSchedule_FullMethodName         = "/tallywire.v1.AdminService/RunSchedule"
-	AdminService_PauseSchedule_FullMethodName       = "/tallywire.v1.AdminService/PauseSchedule"
-	AdminService_ResumeSchedule_FullMethodName      = "/tallywire.v1.AdminService/ResumeSchedule"
-	AdminService_GetUsage_FullMethodName            = "/tallywire.v1.AdminService/GetUsage"
-	AdminService_ListUsage_FullMethodName           = "/tallywire.v1.AdminService/ListUsage"
+	AdminService_CreateOrganization_FullMethodName      = "/tallywire.v1.AdminService/CreateOrganization"
+	AdminService_GetOrganization_FullMethodName         = "/tallywire.v1.AdminService/GetOrganization"
+	AdminService_ListOrganizations_FullMethodName       = "/tallywire.v1.AdminService/ListOrganizations"
+	AdminService_UpdateOrganization_FullMethodName      = "/tallywire.v1.AdminService/UpdateOrganization"
+	AdminService_SuspendOrganization_FullMethodName     = "/tallywire.v1.AdminService/SuspendOrganization"
+	AdminService_ResumeOrganization_FullMethodName      = "/tallywire.v1.AdminService/ResumeOrganization"
+	AdminService_DeleteOrganization_FullMethodName      = "/tallywire.v1.AdminService/DeleteOrganization"
+	AdminService_GetOrganizationDeletion_FullMethodName = "/tallywire.v1.AdminService/GetOrganizationDeletion"
+	AdminService_CreateKey_FullMethodName               = "/tallywire.v1.AdminService/CreateKey"
+	AdminService_ListKeys_FullMethodName                = "/tallywire.v1.AdminService/ListKeys"
+	AdminService_RotateKey_FullMethodName               = "/tallywire.v1.AdminService/RotateKey"
+	AdminService_RevokeKey_FullMethodName               = "/tallywire.v1.AdminService/RevokeKey"
+	AdminService_ListRoles_FullMethodName               = "/tallywire.v1.AdminService/ListRoles"
+	AdminService_PutRole_FullMethodName                 = "/tallywire.v1.AdminService/PutRole"
+	AdminService_DeleteRole_FullMethodName              = "/tallywire.v1.AdminService/DeleteRole"
+	AdminService_ListMembers_FullMethodName             = "/tallywire.v1.AdminService/ListMembers"
+	AdminService_GetMember_FullMethodName               = "/tallywire.v1.AdminService/GetMember"
+	AdminService_PutMember_FullMethodName               = "/tallywire.v1.AdminService/PutMember"
+	AdminService_RemoveMember_FullMethodName            = "/tallywire.v1.AdminService/RemoveMember"
+	AdminService_ListTasks_FullMethodName               = "/tallywire.v1.AdminService/ListTasks"
+	AdminService_RetryTask_FullMethodName               = "/tallywire.v1.AdminService/RetryTask"
+	AdminService_CancelTask_FullMethodName              = "/tallywire.v1.AdminService/CancelTask"
+	AdminService_ListSchedules_FullMethodName           = "/tallywire.v1.AdminService/ListSchedules"
+	AdminService_RunSchedule_FullMethodName             = "/tallywire.v1.AdminService/RunSchedule"
+	AdminService_PauseSchedule_FullMethodName           = "/tallywire.v1.AdminService/PauseSchedule"
+	AdminService_ResumeSchedule_FullMethodName          = "/tallywire.v1.AdminService/ResumeSchedule"
+	AdminService_GetUsage_FullMethodName                = "/tallywire.v1.AdminService/GetUsage"
+	AdminService_ListUsage_FullMethodName               = "/tallywire.v1.AdminService/ListUsage"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -75,10 +77,21 @@ type AdminServiceClient interface {
 	// weight), and for how long its audit trail is kept, operators alone change (OPERATOR_REQUIRED).
 	UpdateOrganization(ctx context.Context, in *UpdateOrganizationRequest, opts ...grpc.CallOption) (*UpdateOrganizationResponse, error)
 	// SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is resumed. Its data
-	// stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED).
+	// stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED), and so
+	// is one that is to be deleted (ORGANIZATION_DELETING).
 	SuspendOrganization(ctx context.Context, in *SuspendOrganizationRequest, opts ...grpc.CallOption) (*SuspendOrganizationResponse, error)
-	// ResumeOrganization lets a suspended organization call again. For operators. It fails as SuspendOrganization does.
+	// ResumeOrganization lets a suspended organization call again, and takes a deletion back until it begins; what was
+	// revoked before is revoked again. For operators. It fails for a revoked organization as SuspendOrganization does.
 	ResumeOrganization(ctx context.Context, in *ResumeOrganizationRequest, opts ...grpc.CallOption) (*ResumeOrganizationResponse, error)
+	// DeleteOrganization has an organization deleted after a grace, until which ResumeOrganization takes it back. Its calls
+	// are refused at once as those of a suspended one (TENANT_SUSPENDED), and workers do nothing more for it. Then all that
+	// is kept of it is removed for good, and its name may be given to another organization. For operators. If the etag is
+	// not that of now, the call fails with FAILED_PRECONDITION (ETAG_MISMATCH). For an organization that is to be deleted
+	// already it changes nothing, not even the time.
+	DeleteOrganization(ctx context.Context, in *DeleteOrganizationRequest, opts ...grpc.CallOption) (*DeleteOrganizationResponse, error)
+	// GetOrganizationDeletion returns how a deletion stands and, once it is done, its receipt. For operators. A deletion
+	// that there is not, or that was taken back, is NOT_FOUND (ORGANIZATION_NOT_FOUND).
+	GetOrganizationDeletion(ctx context.Context, in *GetOrganizationDeletionRequest, opts ...grpc.CallOption) (*GetOrganizationDeletionResponse, error)
 	// CreateKey makes an API key and returns its secret, which is not kept and never shown again. Nobody gives more than
 	// they have: scopes that the caller lacks are refused (SCOPE_MISSING), and a caller who is tied to networks makes keys
 	// that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). When the key ends does not depend on the caller. An
@@ -203,6 +216,26 @@ func (c *adminServiceClient) ResumeOrganization(ctx context.Context, in *ResumeO
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ResumeOrganizationResponse)
 	err := c.cc.Invoke(ctx, AdminService_ResumeOrganization_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) DeleteOrganization(ctx context.Context, in *DeleteOrganizationRequest, opts ...grpc.CallOption) (*DeleteOrganizationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteOrganizationResponse)
+	err := c.cc.Invoke(ctx, AdminService_DeleteOrganization_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) GetOrganizationDeletion(ctx context.Context, in *GetOrganizationDeletionRequest, opts ...grpc.CallOption) (*GetOrganizationDeletionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetOrganizationDeletionResponse)
+	err := c.cc.Invoke(ctx, AdminService_GetOrganizationDeletion_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -437,10 +470,21 @@ type AdminServiceServer interface {
 	// weight), and for how long its audit trail is kept, operators alone change (OPERATOR_REQUIRED).
 	UpdateOrganization(context.Context, *UpdateOrganizationRequest) (*UpdateOrganizationResponse, error)
 	// SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is resumed. Its data
-	// stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED).
+	// stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED), and so
+	// is one that is to be deleted (ORGANIZATION_DELETING).
 	SuspendOrganization(context.Context, *SuspendOrganizationRequest) (*SuspendOrganizationResponse, error)
-	// ResumeOrganization lets a suspended organization call again. For operators. It fails as SuspendOrganization does.
+	// ResumeOrganization lets a suspended organization call again, and takes a deletion back until it begins; what was
+	// revoked before is revoked again. For operators. It fails for a revoked organization as SuspendOrganization does.
 	ResumeOrganization(context.Context, *ResumeOrganizationRequest) (*ResumeOrganizationResponse, error)
+	// DeleteOrganization has an organization deleted after a grace, until which ResumeOrganization takes it back. Its calls
+	// are refused at once as those of a suspended one (TENANT_SUSPENDED), and workers do nothing more for it. Then all that
+	// is kept of it is removed for good, and its name may be given to another organization. For operators. If the etag is
+	// not that of now, the call fails with FAILED_PRECONDITION (ETAG_MISMATCH). For an organization that is to be deleted
+	// already it changes nothing, not even the time.
+	DeleteOrganization(context.Context, *DeleteOrganizationRequest) (*DeleteOrganizationResponse, error)
+	// GetOrganizationDeletion returns how a deletion stands and, once it is done, its receipt. For operators. A deletion
+	// that there is not, or that was taken back, is NOT_FOUND (ORGANIZATION_NOT_FOUND).
+	GetOrganizationDeletion(context.Context, *GetOrganizationDeletionRequest) (*GetOrganizationDeletionResponse, error)
 	// CreateKey makes an API key and returns its secret, which is not kept and never shown again. Nobody gives more than
 	// they have: scopes that the caller lacks are refused (SCOPE_MISSING), and a caller who is tied to networks makes keys
 	// that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). When the key ends does not depend on the caller. An
@@ -528,6 +572,12 @@ func (UnimplementedAdminServiceServer) SuspendOrganization(context.Context, *Sus
 }
 func (UnimplementedAdminServiceServer) ResumeOrganization(context.Context, *ResumeOrganizationRequest) (*ResumeOrganizationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResumeOrganization not implemented")
+}
+func (UnimplementedAdminServiceServer) DeleteOrganization(context.Context, *DeleteOrganizationRequest) (*DeleteOrganizationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteOrganization not implemented")
+}
+func (UnimplementedAdminServiceServer) GetOrganizationDeletion(context.Context, *GetOrganizationDeletionRequest) (*GetOrganizationDeletionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetOrganizationDeletion not implemented")
 }
 func (UnimplementedAdminServiceServer) CreateKey(context.Context, *CreateKeyRequest) (*CreateKeyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateKey not implemented")
@@ -714,6 +764,42 @@ func _AdminService_ResumeOrganization_Handler(srv interface{}, ctx context.Conte
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(AdminServiceServer).ResumeOrganization(ctx, req.(*ResumeOrganizationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_DeleteOrganization_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteOrganizationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).DeleteOrganization(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_DeleteOrganization_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).DeleteOrganization(ctx, req.(*DeleteOrganizationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_GetOrganizationDeletion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetOrganizationDeletionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).GetOrganizationDeletion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_GetOrganizationDeletion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).GetOrganizationDeletion(ctx, req.(*GetOrganizationDeletionRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1108,6 +1194,14 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ResumeOrganization",
 			Handler:    _AdminService_ResumeOrganization_Handler,
+		},
+		{
+			MethodName: "DeleteOrganization",
+			Handler:    _AdminService_DeleteOrganization_Handler,
+		},
+		{
+			MethodName: "GetOrganizationDeletion",
+			Handler:    _AdminService_GetOrganizationDeletion_Handler,
 		},
 		{
 			MethodName: "CreateKey",

@@ -395,6 +395,8 @@ const (
 	ErrorReason_ERROR_REASON_TASK_STATE ErrorReason = 305
 	// NOT_FOUND. The organization, or the service, has no such schedule. Metadata: schedule.
 	ErrorReason_ERROR_REASON_SCHEDULE_NOT_FOUND ErrorReason = 306
+	// FAILED_PRECONDITION. The organization is to be deleted: resume it first. Metadata: organization.
+	ErrorReason_ERROR_REASON_ORGANIZATION_DELETING ErrorReason = 307
 )
 
 // Enum value maps for ErrorReason.
@@ -545,6 +547,7 @@ var (
 		304: "ERROR_REASON_TASK_NOT_FOUND",
 		305: "ERROR_REASON_TASK_STATE",
 		306: "ERROR_REASON_SCHEDULE_NOT_FOUND",
+		307: "ERROR_REASON_ORGANIZATION_DELETING",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                   0,
@@ -692,6 +695,7 @@ var (
 		"ERROR_REASON_TASK_NOT_FOUND":                304,
 		"ERROR_REASON_TASK_STATE":                    305,
 		"ERROR_REASON_SCHEDULE_NOT_FOUND":            306,
+		"ERROR_REASON_ORGANIZATION_DELETING":         307,
 	}
 )
 
@@ -726,7 +730,7 @@ var File_tallywire_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xfd'\n" +
+	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xa6(\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x1eERROR_REASON_MALFORMED_MESSAGE\x10\x01\x12\x1f\n" +
@@ -873,7 +877,8 @@ const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\x19ERROR_REASON_MEMBER_LIMIT\x10\xaf\x02\x12 \n" +
 	"\x1bERROR_REASON_TASK_NOT_FOUND\x10\xb0\x02\x12\x1c\n" +
 	"\x17ERROR_REASON_TASK_STATE\x10\xb1\x02\x12$\n" +
-	"\x1fERROR_REASON_SCHEDULE_NOT_FOUND\x10\xb2\x02Bo\n" +
+	"\x1fERROR_REASON_SCHEDULE_NOT_FOUND\x10\xb2\x02\x12'\n" +
+	"\"ERROR_REASON_ORGANIZATION_DELETING\x10\xb3\x02Bo\n" +
 	"\x16io.github.tallywire.v1B\x10ErrorReasonProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3"
 
 var (

@@ -11,7 +11,7 @@
 --
 -- A task with a higher priority comes first. Otherwise every organization gets one task before any gets a second one,
 -- those that it has running included. :ORGANIZATIONS organizations that have queued tasks are looked at. The service's
--- own tasks (organization 0) have no limit but the kind's.
+-- own tasks (organization 0) have no limit but the kind's. Tasks of organizations that are to be deleted wait.
 --
 -- Returns a row for each task, or one without a task. Each says behind which organization the next claim goes on: the
 -- last one that got a task where some of those looked at have to wait for room, else the last one looked at, or -1
@@ -35,7 +35,10 @@ WITH RECURSIVE busy AS MATERIALIZED (
         WHERE kind = :kind AND organization_id = turns.organization_id AND state = 'queued' AND run_at <= now()
         ORDER BY priority DESC, run_at, task_id LIMIT :wanted::bigint
     ) AS q
-    WHERE organization_id = 0 OR q.place + coalesce(busy.tasks, 0) <= :per_organization::bigint
+    WHERE organization_id = 0 OR q.place + coalesce(busy.tasks, 0) <= :per_organization::bigint AND NOT EXISTS (
+        SELECT FROM organizations AS o
+        WHERE o.organization_id = turns.organization_id AND o.state IN ('deleting', 'deleted')
+    )
 ), chosen AS (
     SELECT task_id, turn FROM candidates ORDER BY priority DESC, place, turn
     LIMIT least(:wanted::bigint, greatest(:concurrency::bigint - (SELECT count(*) FROM tasks

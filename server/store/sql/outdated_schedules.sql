@@ -10,7 +10,7 @@ FROM unnest(:names::text[], :kinds::text[], :crons::text[], :catch_ups::text[], 
 CROSS JOIN LATERAL (
     SELECT 0 AS organization_id, 'UTC' AS time_zone WHERE NOT w.per_organization
     UNION ALL
-    SELECT organization_id, time_zone FROM organizations WHERE w.per_organization AND state <> 'revoked'
+    SELECT organization_id, time_zone FROM organizations WHERE w.per_organization AND state IN ('active', 'suspended')
 ) AS o
 LEFT JOIN schedules AS s ON s.name = w.name AND s.organization_id = o.organization_id
 WHERE s.name IS NULL

@@ -26,7 +26,8 @@ from tests.harness.faults.world import World
 
 _SECONDS = 60.0
 _OF_ERASURES = ("erasure_before_commit", "erasure_after_commit")
-_ELSEWHERE = ("delivery_", "report_", "alert_")  # see tests/delivery, tests/reports and tests/alerts
+# See tests/delivery, tests/reports, tests/alerts and tests/tenancy.
+_ELSEWHERE = ("delivery_", "report_", "alert_", "deletion_")
 _OF_WORKERS = ("fold_before_commit", "task_after_work", *_OF_ERASURES)
 _OF_CORRECTIONS = ("correction_before_commit", "correction_after_commit")
 _OF_BOTH = ("projection_before_commit", "projection_after_commit")

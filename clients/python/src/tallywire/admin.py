@@ -48,6 +48,23 @@ def chosen(settings: Mapping[str, Any]) -> admin_service_pb2.OrganizationSetting
     )
 
 
+def deletion(
+    name: str, grace: timedelta | None, etag: str, request_id: str
+) -> admin_service_pb2.DeleteOrganizationRequest:
+    """Returns the request to delete an organization."""
+    request = admin_service_pb2.DeleteOrganizationRequest(organization=name, etag=etag, request_id=request_id)
+    if grace is not None:
+        waits = duration_pb2.Duration()
+        waits.FromTimedelta(grace)
+        request.grace.CopyFrom(waits)
+    return request
+
+
+def of_deletion(name: str, organization_id: int | None) -> admin_service_pb2.GetOrganizationDeletionRequest:
+    """Returns the request for a deletion."""
+    return admin_service_pb2.GetOrganizationDeletionRequest(organization=name, organization_id=organization_id)
+
+
 def new_key(
     organization: str,
     name: str,
@@ -152,9 +169,35 @@ class AdminCalls:
         return found
 
     def resume_organization(self, name: str, *, timeout: float | None = None) -> Organization:
-        """Lets a suspended organization call again. For operators."""
+        """Lets a suspended organization call again, or takes its deletion back. For operators."""
         request = admin_service_pb2.ResumeOrganizationRequest(organization=name)
         found: Organization = self._change("ResumeOrganization", request, timeout).organization
+        return found
+
+    def delete_organization(
+        self,
+        name: str,
+        *,
+        grace: timedelta | None = None,
+        etag: str = "",
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> Organization:
+        """Has an organization deleted after a grace, without one after 7 days; until then it can be resumed. Raises
+        FailedPrecondition if it was changed since the etag was read. For operators.
+        """
+        request = deletion(name, grace, etag, request_id)
+        found: Organization = self._change("DeleteOrganization", request, timeout).organization
+        return found
+
+    def organization_deletion(
+        self, name: str = "", *, organization_id: int | None = None, timeout: float | None = None
+    ) -> admin_service_pb2.OrganizationDeletion:
+        """Returns how the deletion of the organization stands that has or had a name, or of that of an id, with its
+        receipt once it is done. For operators.
+        """
+        request = of_deletion(name, organization_id)
+        found: admin_service_pb2.OrganizationDeletion = self._ask("GetOrganizationDeletion", request, timeout).deletion
         return found
 
     def create_key(

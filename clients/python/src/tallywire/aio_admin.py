@@ -56,9 +56,37 @@ class AsyncAdminCalls:
         return found
 
     async def resume_organization(self, name: str, *, timeout: float | None = None) -> Organization:
-        """Lets a suspended organization call again. For operators."""
+        """Lets a suspended organization call again, or takes its deletion back. For operators."""
         request = admin_service_pb2.ResumeOrganizationRequest(organization=name)
         found: Organization = (await self._change("ResumeOrganization", request, timeout)).organization
+        return found
+
+    async def delete_organization(
+        self,
+        name: str,
+        *,
+        grace: timedelta | None = None,
+        etag: str = "",
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> Organization:
+        """Has an organization deleted after a grace, without one after 7 days; until then it can be resumed. Raises
+        FailedPrecondition if it was changed since the etag was read. For operators.
+        """
+        request = admin.deletion(name, grace, etag, request_id)
+        found: Organization = (await self._change("DeleteOrganization", request, timeout)).organization
+        return found
+
+    async def organization_deletion(
+        self, name: str = "", *, organization_id: int | None = None, timeout: float | None = None
+    ) -> admin_service_pb2.OrganizationDeletion:
+        """Returns how the deletion of the organization stands that has or had a name, or of that of an id, with its
+        receipt once it is done. For operators.
+        """
+        request = admin.of_deletion(name, organization_id)
+        found: admin_service_pb2.OrganizationDeletion = (
+            await self._ask("GetOrganizationDeletion", request, timeout)
+        ).deletion
         return found
 
     async def create_key(

@@ -352,7 +352,8 @@ impl Client {
             .await
     }
     /// SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is resumed. Its data
-    /// stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED).
+    /// stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED), and so
+    /// is one that is to be deleted (ORGANIZATION_DELETING).
     pub async fn suspend_organization(
         &self,
         request: impl Into<v1::SuspendOrganizationRequest>,
@@ -363,13 +364,41 @@ impl Client {
             )
             .await
     }
-    /// ResumeOrganization lets a suspended organization call again. For operators. It fails as SuspendOrganization does.
+    /// ResumeOrganization lets a suspended organization call again, and takes a deletion back until it begins; what was
+    /// revoked before is revoked again. For operators. It fails for a revoked organization as SuspendOrganization does.
     pub async fn resume_organization(
         &self,
         request: impl Into<v1::ResumeOrganizationRequest>,
     ) -> Result<v1::ResumeOrganizationResponse, Error> {
         self.unary(
                 &Rpc::change("/tallywire.v1.AdminService/ResumeOrganization"),
+                &request.into(),
+            )
+            .await
+    }
+    /// DeleteOrganization has an organization deleted after a grace, until which ResumeOrganization takes it back. Its calls
+    /// are refused at once as those of a suspended one (TENANT_SUSPENDED), and workers do nothing more for it. Then all that
+    /// is kept of it is removed for good, and its name may be given to another organization. For operators. If the etag is
+    /// not that of now, the call fails with FAILED_PRECONDITION (ETAG_MISMATCH). For an organization that is to be deleted
+    /// already it changes nothing, not even the time.
+    pub async fn delete_organization(
+        &self,
+        request: impl Into<v1::DeleteOrganizationRequest>,
+    ) -> Result<v1::DeleteOrganizationResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AdminService/DeleteOrganization"),
+                &request.into(),
+            )
+            .await
+    }
+    /// GetOrganizationDeletion returns how a deletion stands and, once it is done, its receipt. For operators. A deletion
+    /// that there is not, or that was taken back, is NOT_FOUND (ORGANIZATION_NOT_FOUND).
+    pub async fn get_organization_deletion(
+        &self,
+        request: impl Into<v1::GetOrganizationDeletionRequest>,
+    ) -> Result<v1::GetOrganizationDeletionResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AdminService/GetOrganizationDeletion"),
                 &request.into(),
             )
             .await

@@ -4860,6 +4860,9 @@ pub struct Organization {
     /// organization_id is the number under which logs and the command line name it. Unset for callers who are no operators.
     #[prost(int32, optional, tag = "6")]
     pub organization_id: ::core::option::Option<i32>,
+    /// delete_after is when it is deleted unless that is taken back. Unset where it is not to be deleted. Set by the service.
+    #[prost(message, optional, tag = "7")]
+    pub delete_after: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// OrganizationSettings are what was chosen for an organization. Answers hold every setting that has a value. In requests
 /// what is unset has its default.
@@ -5053,6 +5056,96 @@ pub struct ResumeOrganizationResponse {
     /// organization is the organization as it is now.
     #[prost(message, optional, tag = "1")]
     pub organization: ::core::option::Option<Organization>,
+}
+/// DeleteOrganizationRequest names an organization that is to be deleted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteOrganizationRequest {
+    /// organization is its name. Required.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// grace is for how long the deletion can be taken back: 0 seconds to 90 days. Unset: 7 days.
+    #[prost(message, optional, tag = "2")]
+    pub grace: ::core::option::Option<::prost_types::Duration>,
+    /// request_id makes it safe to send the request again, also where another organization has the name by then: with the
+    /// same id it returns the organization that the first one was about. With the id of the deletion of an organization of
+    /// another name it fails (INVALID_VALUE). At most 128 visible ASCII characters. Unset: the request is about the
+    /// organization that has the name now.
+    #[prost(string, tag = "3")]
+    pub request_id: ::prost::alloc::string::String,
+    /// etag is that of the organization as the caller knows it (ETAG_MISMATCH). Unset: however it is.
+    #[prost(string, tag = "4")]
+    pub etag: ::prost::alloc::string::String,
+}
+/// DeleteOrganizationResponse holds the organization.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteOrganizationResponse {
+    /// organization is the organization as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub organization: ::core::option::Option<Organization>,
+}
+/// GetOrganizationDeletionRequest names an organization that is to be deleted, or is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetOrganizationDeletionRequest {
+    /// organization is the name that it has or had; of several that had it, it means the one that was deleted last. Required
+    /// unless there is an organization_id.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// organization_id is its number, in place of the name (INVALID_VALUE beside one). Unset: the name says which one.
+    #[prost(int32, optional, tag = "2")]
+    pub organization_id: ::core::option::Option<i32>,
+}
+/// GetOrganizationDeletionResponse holds a deletion.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetOrganizationDeletionResponse {
+    /// deletion is the deletion.
+    #[prost(message, optional, tag = "1")]
+    pub deletion: ::core::option::Option<OrganizationDeletion>,
+}
+/// OrganizationDeletion is the deletion of an organization.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OrganizationDeletion {
+    /// organization_id is the number of the organization, which no other one ever gets.
+    #[prost(int32, tag = "1")]
+    pub organization_id: i32,
+    /// name_digest is the SHA-256 of its name in UTF-8: 64 hexadecimal digits.
+    #[prost(string, tag = "2")]
+    pub name_digest: ::prost::alloc::string::String,
+    /// asked_at is when DeleteOrganization was called.
+    #[prost(message, optional, tag = "3")]
+    pub asked_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// delete_after is when its grace ends, or has ended.
+    #[prost(message, optional, tag = "4")]
+    pub delete_after: ::core::option::Option<::prost_types::Timestamp>,
+    /// receipt says what was removed. Unset until all of it is.
+    #[prost(message, optional, tag = "5")]
+    pub receipt: ::core::option::Option<DeletionReceipt>,
+}
+/// DeletionReceipt says what was removed of an organization.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeletionReceipt {
+    /// rows are how many rows of which tables were removed, by table.
+    #[prost(message, repeated, tag = "1")]
+    pub rows: ::prost::alloc::vec::Vec<RemovedRows>,
+    /// files is how many files of reports were removed.
+    #[prost(int64, tag = "2")]
+    pub files: i64,
+    /// deleted_at is when nothing was left.
+    #[prost(message, optional, tag = "3")]
+    pub deleted_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// signature proves that this deployment made the receipt: 64 hexadecimal digits, an HMAC-SHA256 over all of the above
+    /// and organization_id, name_digest, asked_at and delete_after. GetOrganizationDeletion makes it anew each time.
+    #[prost(string, tag = "4")]
+    pub signature: ::prost::alloc::string::String,
+}
+/// RemovedRows are rows of a table.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemovedRows {
+    /// table is the name of a table, such as "events".
+    #[prost(string, tag = "1")]
+    pub table: ::prost::alloc::string::String,
+    /// rows is how many of its rows were removed.
+    #[prost(int64, tag = "2")]
+    pub rows: i64,
 }
 /// ApiKey is an API key, without its secret.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5678,6 +5771,11 @@ pub enum OrganizationState {
     Suspended = 2,
     /// Its calls are refused for good.
     Revoked = 3,
+    /// Its calls are refused, and after delete_after it is deleted unless it is resumed before.
+    Deleting = 4,
+    /// It is deleted: what was kept of it is gone, or is being removed. Its name is made up; GetOrganizationDeletion knows it
+    /// by the one that it had. Lists have it only where this state is asked for.
+    Deleted = 5,
 }
 impl OrganizationState {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -5690,6 +5788,8 @@ impl OrganizationState {
             Self::Active => "ORGANIZATION_STATE_ACTIVE",
             Self::Suspended => "ORGANIZATION_STATE_SUSPENDED",
             Self::Revoked => "ORGANIZATION_STATE_REVOKED",
+            Self::Deleting => "ORGANIZATION_STATE_DELETING",
+            Self::Deleted => "ORGANIZATION_STATE_DELETED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -5699,6 +5799,8 @@ impl OrganizationState {
             "ORGANIZATION_STATE_ACTIVE" => Some(Self::Active),
             "ORGANIZATION_STATE_SUSPENDED" => Some(Self::Suspended),
             "ORGANIZATION_STATE_REVOKED" => Some(Self::Revoked),
+            "ORGANIZATION_STATE_DELETING" => Some(Self::Deleting),
+            "ORGANIZATION_STATE_DELETED" => Some(Self::Deleted),
             _ => None,
         }
     }
@@ -6019,7 +6121,8 @@ pub mod admin_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is resumed. Its data
-        /// stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED).
+        /// stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED), and so
+        /// is one that is to be deleted (ORGANIZATION_DELETING).
         pub async fn suspend_organization(
             &mut self,
             request: impl tonic::IntoRequest<super::SuspendOrganizationRequest>,
@@ -6046,7 +6149,8 @@ pub mod admin_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// ResumeOrganization lets a suspended organization call again. For operators. It fails as SuspendOrganization does.
+        /// ResumeOrganization lets a suspended organization call again, and takes a deletion back until it begins; what was
+        /// revoked before is revoked again. For operators. It fails for a revoked organization as SuspendOrganization does.
         pub async fn resume_organization(
             &mut self,
             request: impl tonic::IntoRequest<super::ResumeOrganizationRequest>,
@@ -6070,6 +6174,68 @@ pub mod admin_service_client {
             req.extensions_mut()
                 .insert(
                     GrpcMethod::new("tallywire.v1.AdminService", "ResumeOrganization"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// DeleteOrganization has an organization deleted after a grace, until which ResumeOrganization takes it back. Its calls
+        /// are refused at once as those of a suspended one (TENANT_SUSPENDED), and workers do nothing more for it. Then all that
+        /// is kept of it is removed for good, and its name may be given to another organization. For operators. If the etag is
+        /// not that of now, the call fails with FAILED_PRECONDITION (ETAG_MISMATCH). For an organization that is to be deleted
+        /// already it changes nothing, not even the time.
+        pub async fn delete_organization(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteOrganizationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteOrganizationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/DeleteOrganization",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.AdminService", "DeleteOrganization"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetOrganizationDeletion returns how a deletion stands and, once it is done, its receipt. For operators. A deletion
+        /// that there is not, or that was taken back, is NOT_FOUND (ORGANIZATION_NOT_FOUND).
+        pub async fn get_organization_deletion(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetOrganizationDeletionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetOrganizationDeletionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/GetOrganizationDeletion",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "tallywire.v1.AdminService",
+                        "GetOrganizationDeletion",
+                    ),
                 );
             self.inner.unary(req, path, codec).await
         }
@@ -15503,6 +15669,8 @@ pub enum ErrorReason {
     TaskState = 305,
     /// NOT_FOUND. The organization, or the service, has no such schedule. Metadata: schedule.
     ScheduleNotFound = 306,
+    /// FAILED_PRECONDITION. The organization is to be deleted: resume it first. Metadata: organization.
+    OrganizationDeleting = 307,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -15658,6 +15826,7 @@ impl ErrorReason {
             Self::TaskNotFound => "ERROR_REASON_TASK_NOT_FOUND",
             Self::TaskState => "ERROR_REASON_TASK_STATE",
             Self::ScheduleNotFound => "ERROR_REASON_SCHEDULE_NOT_FOUND",
+            Self::OrganizationDeleting => "ERROR_REASON_ORGANIZATION_DELETING",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -15812,6 +15981,7 @@ impl ErrorReason {
             "ERROR_REASON_TASK_NOT_FOUND" => Some(Self::TaskNotFound),
             "ERROR_REASON_TASK_STATE" => Some(Self::TaskState),
             "ERROR_REASON_SCHEDULE_NOT_FOUND" => Some(Self::ScheduleNotFound),
+            "ERROR_REASON_ORGANIZATION_DELETING" => Some(Self::OrganizationDeleting),
             _ => None,
         }
     }

@@ -55,6 +55,8 @@ import type {
   DeleteDestinationResponse,
   DeleteFunnelRequest,
   DeleteFunnelResponse,
+  DeleteOrganizationRequest,
+  DeleteOrganizationResponse,
   DeleteReportRequest,
   DeleteReportResponse,
   DeleteReportScheduleRequest,
@@ -123,6 +125,8 @@ import type {
   GetLeaderboardResponse,
   GetMemberRequest,
   GetMemberResponse,
+  GetOrganizationDeletionRequest,
+  GetOrganizationDeletionResponse,
   GetOrganizationRequest,
   GetOrganizationResponse,
   GetOverviewRequest,
@@ -549,17 +553,38 @@ export class Calls {
 
   /**
    * SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is resumed. Its data
-   * stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED).
+   * stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED), and so
+   * is one that is to be deleted (ORGANIZATION_DELETING).
    */
   suspendOrganization(request: SuspendOrganizationRequest = {}, options?: CallOptions): Promise<SuspendOrganizationResponse> {
     return this.#caller.unary<SuspendOrganizationResponse>({ method: AdminService.method.suspendOrganization, kind: "change", attemptMs: 30_000 }, request, options);
   }
 
   /**
-   * ResumeOrganization lets a suspended organization call again. For operators. It fails as SuspendOrganization does.
+   * ResumeOrganization lets a suspended organization call again, and takes a deletion back until it begins; what was
+   * revoked before is revoked again. For operators. It fails for a revoked organization as SuspendOrganization does.
    */
   resumeOrganization(request: ResumeOrganizationRequest = {}, options?: CallOptions): Promise<ResumeOrganizationResponse> {
     return this.#caller.unary<ResumeOrganizationResponse>({ method: AdminService.method.resumeOrganization, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * DeleteOrganization has an organization deleted after a grace, until which ResumeOrganization takes it back. Its calls
+   * are refused at once as those of a suspended one (TENANT_SUSPENDED), and workers do nothing more for it. Then all that
+   * is kept of it is removed for good, and its name may be given to another organization. For operators. If the etag is
+   * not that of now, the call fails with FAILED_PRECONDITION (ETAG_MISMATCH). For an organization that is to be deleted
+   * already it changes nothing, not even the time.
+   */
+  deleteOrganization(request: DeleteOrganizationRequest = {}, options?: CallOptions): Promise<DeleteOrganizationResponse> {
+    return this.#caller.unary<DeleteOrganizationResponse>({ method: AdminService.method.deleteOrganization, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * GetOrganizationDeletion returns how a deletion stands and, once it is done, its receipt. For operators. A deletion
+   * that there is not, or that was taken back, is NOT_FOUND (ORGANIZATION_NOT_FOUND).
+   */
+  getOrganizationDeletion(request: GetOrganizationDeletionRequest = {}, options?: CallOptions): Promise<GetOrganizationDeletionResponse> {
+    return this.#caller.unary<GetOrganizationDeletionResponse>({ method: AdminService.method.getOrganizationDeletion, kind: "question", attemptMs: 30_000 }, request, options);
   }
 
   /**

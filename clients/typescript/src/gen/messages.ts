@@ -3885,11 +3885,15 @@ export interface MetricDescriptor {
  * - `ACTIVE`: It may.
  * - `SUSPENDED`: Its calls are refused until it is resumed.
  * - `REVOKED`: Its calls are refused for good.
+ * - `DELETING`: Its calls are refused, and after delete_after it is deleted unless it is resumed before.
+ * - `DELETED`: It is deleted: what was kept of it is gone, or is being removed. Its name is made up; GetOrganizationDeletion knows it by the one that it had. Lists have it only where this state is asked for.
  */
 export type OrganizationState =
   | "ACTIVE"
   | "SUSPENDED"
   | "REVOKED"
+  | "DELETING"
+  | "DELETED"
   | `UNKNOWN_${number}`;
 
 /**
@@ -3949,6 +3953,10 @@ export interface Organization {
    * organization_id is the number under which logs and the command line name it. Unset for callers who are no operators.
    */
   organizationId?: number;
+  /**
+   * delete_after is when it is deleted unless that is taken back. Unset where it is not to be deleted. Set by the service.
+   */
+  deleteAfter?: Instant;
 }
 
 /** Organization is a tenant. */
@@ -3967,6 +3975,10 @@ export interface OrganizationInit {
    * organization_id is the number under which logs and the command line name it. Unset for callers who are no operators.
    */
   organizationId?: number | undefined;
+  /**
+   * delete_after is when it is deleted unless that is taken back. Unset where it is not to be deleted. Set by the service.
+   */
+  deleteAfter?: InstantInit | undefined;
 }
 
 /**
@@ -4256,6 +4268,83 @@ export interface ResumeOrganizationRequest {
 export interface ResumeOrganizationResponse {
   /** organization is the organization as it is now. */
   organization?: Organization;
+}
+
+/** DeleteOrganizationRequest names an organization that is to be deleted. */
+export interface DeleteOrganizationRequest {
+  /** organization is its name. Required. */
+  organization?: string | undefined;
+  /** grace is for how long the deletion can be taken back: 0 seconds to 90 days. Unset: 7 days. */
+  grace?: Milliseconds | undefined;
+  /**
+   * request_id makes it safe to send the request again, also where another organization has the name by then: with the
+   * same id it returns the organization that the first one was about. With the id of the deletion of an organization of
+   * another name it fails (INVALID_VALUE). At most 128 visible ASCII characters. Unset: the request is about the
+   * organization that has the name now.
+   */
+  requestId?: string | undefined;
+  /** etag is that of the organization as the caller knows it (ETAG_MISMATCH). Unset: however it is. */
+  etag?: string | undefined;
+}
+
+/** DeleteOrganizationResponse holds the organization. */
+export interface DeleteOrganizationResponse {
+  /** organization is the organization as it is now. */
+  organization?: Organization;
+}
+
+/** GetOrganizationDeletionRequest names an organization that is to be deleted, or is. */
+export interface GetOrganizationDeletionRequest {
+  /**
+   * organization is the name that it has or had; of several that had it, it means the one that was deleted last. Required
+   * unless there is an organization_id.
+   */
+  organization?: string | undefined;
+  /** organization_id is its number, in place of the name (INVALID_VALUE beside one). Unset: the name says which one. */
+  organizationId?: number | undefined;
+}
+
+/** GetOrganizationDeletionResponse holds a deletion. */
+export interface GetOrganizationDeletionResponse {
+  /** deletion is the deletion. */
+  deletion?: OrganizationDeletion;
+}
+
+/** OrganizationDeletion is the deletion of an organization. */
+export interface OrganizationDeletion {
+  /** organization_id is the number of the organization, which no other one ever gets. */
+  organizationId: number;
+  /** name_digest is the SHA-256 of its name in UTF-8: 64 hexadecimal digits. */
+  nameDigest: string;
+  /** asked_at is when DeleteOrganization was called. */
+  askedAt?: Instant;
+  /** delete_after is when its grace ends, or has ended. */
+  deleteAfter?: Instant;
+  /** receipt says what was removed. Unset until all of it is. */
+  receipt?: DeletionReceipt;
+}
+
+/** DeletionReceipt says what was removed of an organization. */
+export interface DeletionReceipt {
+  /** rows are how many rows of which tables were removed, by table. */
+  rows: RemovedRows[];
+  /** files is how many files of reports were removed. */
+  files: number;
+  /** deleted_at is when nothing was left. */
+  deletedAt?: Instant;
+  /**
+   * signature proves that this deployment made the receipt: 64 hexadecimal digits, an HMAC-SHA256 over all of the above
+   * and organization_id, name_digest, asked_at and delete_after. GetOrganizationDeletion makes it anew each time.
+   */
+  signature: string;
+}
+
+/** RemovedRows are rows of a table. */
+export interface RemovedRows {
+  /** table is the name of a table, such as "events". */
+  table: string;
+  /** rows is how many of its rows were removed. */
+  rows: number;
 }
 
 /** ApiKey is an API key, without its secret. */
@@ -9750,6 +9839,7 @@ export interface GetLeadResponse {
  * - `TASK_NOT_FOUND`: NOT_FOUND. There is no such task (any more) that the caller may see. Metadata: task.
  * - `TASK_STATE`: FAILED_PRECONDITION. The task cannot be retried or cancelled in the state that it has, or one of its like is under way. Metadata: task, state.
  * - `SCHEDULE_NOT_FOUND`: NOT_FOUND. The organization, or the service, has no such schedule. Metadata: schedule.
+ * - `ORGANIZATION_DELETING`: FAILED_PRECONDITION. The organization is to be deleted: resume it first. Metadata: organization.
  */
 export type ErrorReason =
   | "MALFORMED_MESSAGE"
@@ -9896,6 +9986,7 @@ export type ErrorReason =
   | "TASK_NOT_FOUND"
   | "TASK_STATE"
   | "SCHEDULE_NOT_FOUND"
+  | "ORGANIZATION_DELETING"
   | `UNKNOWN_${number}`;
 
 /** ListEventsRequest asks for raw events. */

@@ -49,7 +49,8 @@ _STATEMENTS = (
         time_zone text NOT NULL,
         week_start text NOT NULL DEFAULT 'monday',
         currency text NOT NULL DEFAULT 'USD',
-        state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'suspended', 'revoked')),
+        state text NOT NULL DEFAULT 'active'
+            CHECK (state IN ('active', 'suspended', 'revoked', 'deleting', 'deleted')),
         event_retention_days integer CHECK (event_retention_days > 0),
         key_retention_days integer CHECK (key_retention_days > 0),
         audit_retention_days integer NOT NULL DEFAULT 400 CHECK (audit_retention_days BETWEEN 1 AND 36500),
@@ -73,12 +74,33 @@ _STATEMENTS = (
         report_retention_days integer NOT NULL DEFAULT 90 CHECK (report_retention_days BETWEEN 1 AND 36500),
         raw_from_bucket integer NOT NULL DEFAULT 0,
         created_at timestamptz NOT NULL DEFAULT now(),
+        delete_after timestamptz,
         request_id text COLLATE "C",
         request_digest bytea
     )
     """,
     # What an operator's program asks for twice is made once.
     "CREATE UNIQUE INDEX organizations_of_requests ON organizations (request_id) WHERE request_id IS NOT NULL",
+    # Of policies, which look for those that are deleted.
+    "CREATE INDEX organizations_deleted ON organizations (organization_id) WHERE state = 'deleted'",
+    # Deletions of organizations. A row goes where one is taken back, and stays, as their organizations do, where it is
+    # done. state_before is what the organization is again if it is taken back. From removal_from on nobody can have
+    # begun to add a row without seeing that the organization is deleted. rows are how many were removed, by table.
+    """
+    CREATE TABLE organization_deletions (
+        deleted_organization_id integer PRIMARY KEY REFERENCES organizations,
+        name_digest bytea NOT NULL,
+        request_id text COLLATE "C",
+        state_before text NOT NULL,
+        asked_at timestamptz NOT NULL DEFAULT now(),
+        removal_from timestamptz,
+        rows jsonb NOT NULL DEFAULT '{}',
+        files bigint,
+        deleted_at timestamptz
+    )
+    """,
+    "CREATE UNIQUE INDEX deletions_of_requests ON organization_deletions (request_id) WHERE request_id IS NOT NULL",
+    "CREATE INDEX deletions_of_names ON organization_deletions (name_digest)",
     # What the tokens of models cost, in millionths of the currency for a million tokens, from which day on.
     """
     CREATE TABLE model_prices (
@@ -1368,6 +1390,12 @@ _POLICY = f"""
         OR (SELECT {_SETTING} = '*')
     )
 """
+# Nothing is added of an organization that is deleted, whoever tries.
+_FENCE = """
+    CREATE POLICY of_none_that_is_deleted ON TABLE AS RESTRICTIVE FOR INSERT WITH CHECK (
+        organization_id <> ALL (ARRAY(SELECT o.organization_id FROM organizations AS o WHERE o.state = 'deleted'))
+    )
+"""
 # Partitions are made and dropped by whoever is let, in the owner's name: the service need not own its tables. Nothing
 # keeps rows apart in a partition itself, so others than the owner add rows to it and do nothing else.
 _PARTITIONS = (
@@ -1443,6 +1471,8 @@ def upgrade() -> None:
         connection.exec_driver_sql(statement.replace("SCHEMA, pg_temp", f"{schema}, pg_temp"))
     for table in connection.exec_driver_sql(_OF_TENANTS).scalars().all():
         op.execute(_POLICY.replace("TABLE", table))
+        if table != "organizations":
+            op.execute(_FENCE.replace("TABLE", table))
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         if table != "bi_logins":  # which the function looks at
             op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")

@@ -39,6 +39,12 @@ class _OrganizationStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapp
     """Its calls are refused until it is resumed."""
     ORGANIZATION_STATE_REVOKED: _OrganizationState.ValueType  # 3
     """Its calls are refused for good."""
+    ORGANIZATION_STATE_DELETING: _OrganizationState.ValueType  # 4
+    """Its calls are refused, and after delete_after it is deleted unless it is resumed before."""
+    ORGANIZATION_STATE_DELETED: _OrganizationState.ValueType  # 5
+    """It is deleted: what was kept of it is gone, or is being removed. Its name is made up; GetOrganizationDeletion knows it
+    by the one that it had. Lists have it only where this state is asked for.
+    """
 
 class OrganizationState(_OrganizationState, metaclass=_OrganizationStateEnumTypeWrapper):
     """OrganizationState says whether an organization may use the service."""
@@ -51,6 +57,12 @@ ORGANIZATION_STATE_SUSPENDED: OrganizationState.ValueType  # 2
 """Its calls are refused until it is resumed."""
 ORGANIZATION_STATE_REVOKED: OrganizationState.ValueType  # 3
 """Its calls are refused for good."""
+ORGANIZATION_STATE_DELETING: OrganizationState.ValueType  # 4
+"""Its calls are refused, and after delete_after it is deleted unless it is resumed before."""
+ORGANIZATION_STATE_DELETED: OrganizationState.ValueType  # 5
+"""It is deleted: what was kept of it is gone, or is being removed. Its name is made up; GetOrganizationDeletion knows it
+by the one that it had. Lists have it only where this state is asked for.
+"""
 global___OrganizationState = OrganizationState
 
 class _ErasedUserEvents:
@@ -153,6 +165,7 @@ class Organization(google.protobuf.message.Message):
     CREATED_AT_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     ORGANIZATION_ID_FIELD_NUMBER: builtins.int
+    DELETE_AFTER_FIELD_NUMBER: builtins.int
     name: builtins.str
     """name is what it is called: 1 to 100 printable characters. It never changes."""
     state: global___OrganizationState.ValueType
@@ -169,6 +182,10 @@ class Organization(google.protobuf.message.Message):
     def created_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """created_at is when it was made. Set by the service."""
 
+    @property
+    def delete_after(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """delete_after is when it is deleted unless that is taken back. Unset where it is not to be deleted. Set by the service."""
+
     def __init__(
         self,
         *,
@@ -178,9 +195,10 @@ class Organization(google.protobuf.message.Message):
         created_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
         organization_id: builtins.int | None = ...,
+        delete_after: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_organization_id", b"_organization_id", "created_at", b"created_at", "organization_id", b"organization_id", "settings", b"settings"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_organization_id", b"_organization_id", "created_at", b"created_at", "etag", b"etag", "name", b"name", "organization_id", b"organization_id", "settings", b"settings", "state", b"state"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_organization_id", b"_organization_id", "created_at", b"created_at", "delete_after", b"delete_after", "organization_id", b"organization_id", "settings", b"settings"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_organization_id", b"_organization_id", "created_at", b"created_at", "delete_after", b"delete_after", "etag", b"etag", "name", b"name", "organization_id", b"organization_id", "settings", b"settings", "state", b"state"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_organization_id", b"_organization_id"]) -> typing.Literal["organization_id"] | None: ...
 
 global___Organization = Organization
@@ -635,6 +653,211 @@ class ResumeOrganizationResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["organization", b"organization"]) -> None: ...
 
 global___ResumeOrganizationResponse = ResumeOrganizationResponse
+
+@typing.final
+class DeleteOrganizationRequest(google.protobuf.message.Message):
+    """DeleteOrganizationRequest names an organization that is to be deleted."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ORGANIZATION_FIELD_NUMBER: builtins.int
+    GRACE_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    organization: builtins.str
+    """organization is its name. Required."""
+    request_id: builtins.str
+    """request_id makes it safe to send the request again, also where another organization has the name by then: with the
+    same id it returns the organization that the first one was about. With the id of the deletion of an organization of
+    another name it fails (INVALID_VALUE). At most 128 visible ASCII characters. Unset: the request is about the
+    organization that has the name now.
+    """
+    etag: builtins.str
+    """etag is that of the organization as the caller knows it (ETAG_MISMATCH). Unset: however it is."""
+    @property
+    def grace(self) -> google.protobuf.duration_pb2.Duration:
+        """grace is for how long the deletion can be taken back: 0 seconds to 90 days. Unset: 7 days."""
+
+    def __init__(
+        self,
+        *,
+        organization: builtins.str = ...,
+        grace: google.protobuf.duration_pb2.Duration | None = ...,
+        request_id: builtins.str = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["grace", b"grace"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "grace", b"grace", "organization", b"organization", "request_id", b"request_id"]) -> None: ...
+
+global___DeleteOrganizationRequest = DeleteOrganizationRequest
+
+@typing.final
+class DeleteOrganizationResponse(google.protobuf.message.Message):
+    """DeleteOrganizationResponse holds the organization."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ORGANIZATION_FIELD_NUMBER: builtins.int
+    @property
+    def organization(self) -> global___Organization:
+        """organization is the organization as it is now."""
+
+    def __init__(
+        self,
+        *,
+        organization: global___Organization | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["organization", b"organization"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["organization", b"organization"]) -> None: ...
+
+global___DeleteOrganizationResponse = DeleteOrganizationResponse
+
+@typing.final
+class GetOrganizationDeletionRequest(google.protobuf.message.Message):
+    """GetOrganizationDeletionRequest names an organization that is to be deleted, or is."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ORGANIZATION_FIELD_NUMBER: builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: builtins.int
+    organization: builtins.str
+    """organization is the name that it has or had; of several that had it, it means the one that was deleted last. Required
+    unless there is an organization_id.
+    """
+    organization_id: builtins.int
+    """organization_id is its number, in place of the name (INVALID_VALUE beside one). Unset: the name says which one."""
+    def __init__(
+        self,
+        *,
+        organization: builtins.str = ...,
+        organization_id: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_organization_id", b"_organization_id", "organization_id", b"organization_id"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_organization_id", b"_organization_id", "organization", b"organization", "organization_id", b"organization_id"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_organization_id", b"_organization_id"]) -> typing.Literal["organization_id"] | None: ...
+
+global___GetOrganizationDeletionRequest = GetOrganizationDeletionRequest
+
+@typing.final
+class GetOrganizationDeletionResponse(google.protobuf.message.Message):
+    """GetOrganizationDeletionResponse holds a deletion."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DELETION_FIELD_NUMBER: builtins.int
+    @property
+    def deletion(self) -> global___OrganizationDeletion:
+        """deletion is the deletion."""
+
+    def __init__(
+        self,
+        *,
+        deletion: global___OrganizationDeletion | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["deletion", b"deletion"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["deletion", b"deletion"]) -> None: ...
+
+global___GetOrganizationDeletionResponse = GetOrganizationDeletionResponse
+
+@typing.final
+class OrganizationDeletion(google.protobuf.message.Message):
+    """OrganizationDeletion is the deletion of an organization."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: builtins.int
+    NAME_DIGEST_FIELD_NUMBER: builtins.int
+    ASKED_AT_FIELD_NUMBER: builtins.int
+    DELETE_AFTER_FIELD_NUMBER: builtins.int
+    RECEIPT_FIELD_NUMBER: builtins.int
+    organization_id: builtins.int
+    """organization_id is the number of the organization, which no other one ever gets."""
+    name_digest: builtins.str
+    """name_digest is the SHA-256 of its name in UTF-8: 64 hexadecimal digits."""
+    @property
+    def asked_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """asked_at is when DeleteOrganization was called."""
+
+    @property
+    def delete_after(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """delete_after is when its grace ends, or has ended."""
+
+    @property
+    def receipt(self) -> global___DeletionReceipt:
+        """receipt says what was removed. Unset until all of it is."""
+
+    def __init__(
+        self,
+        *,
+        organization_id: builtins.int = ...,
+        name_digest: builtins.str = ...,
+        asked_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        delete_after: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        receipt: global___DeletionReceipt | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["asked_at", b"asked_at", "delete_after", b"delete_after", "receipt", b"receipt"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["asked_at", b"asked_at", "delete_after", b"delete_after", "name_digest", b"name_digest", "organization_id", b"organization_id", "receipt", b"receipt"]) -> None: ...
+
+global___OrganizationDeletion = OrganizationDeletion
+
+@typing.final
+class DeletionReceipt(google.protobuf.message.Message):
+    """DeletionReceipt says what was removed of an organization."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ROWS_FIELD_NUMBER: builtins.int
+    FILES_FIELD_NUMBER: builtins.int
+    DELETED_AT_FIELD_NUMBER: builtins.int
+    SIGNATURE_FIELD_NUMBER: builtins.int
+    files: builtins.int
+    """files is how many files of reports were removed."""
+    signature: builtins.str
+    """signature proves that this deployment made the receipt: 64 hexadecimal digits, an HMAC-SHA256 over all of the above
+    and organization_id, name_digest, asked_at and delete_after. GetOrganizationDeletion makes it anew each time.
+    """
+    @property
+    def rows(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___RemovedRows]:
+        """rows are how many rows of which tables were removed, by table."""
+
+    @property
+    def deleted_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """deleted_at is when nothing was left."""
+
+    def __init__(
+        self,
+        *,
+        rows: collections.abc.Iterable[global___RemovedRows] | None = ...,
+        files: builtins.int = ...,
+        deleted_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        signature: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["deleted_at", b"deleted_at"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["deleted_at", b"deleted_at", "files", b"files", "rows", b"rows", "signature", b"signature"]) -> None: ...
+
+global___DeletionReceipt = DeletionReceipt
+
+@typing.final
+class RemovedRows(google.protobuf.message.Message):
+    """RemovedRows are rows of a table."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    table: builtins.str
+    """table is the name of a table, such as "events"."""
+    rows: builtins.int
+    """rows is how many of its rows were removed."""
+    def __init__(
+        self,
+        *,
+        table: builtins.str = ...,
+        rows: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["rows", b"rows", "table", b"table"]) -> None: ...
+
+global___RemovedRows = RemovedRows
 
 @typing.final
 class ApiKey(google.protobuf.message.Message):

@@ -75,6 +75,16 @@ class AdminServiceStub(object):
                 request_serializer=tallywire_dot_v1_dot_admin__service__pb2.ResumeOrganizationRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_admin__service__pb2.ResumeOrganizationResponse.FromString,
                 _registered_method=True)
+        self.DeleteOrganization = channel.unary_unary(
+                '/tallywire.v1.AdminService/DeleteOrganization',
+                request_serializer=tallywire_dot_v1_dot_admin__service__pb2.DeleteOrganizationRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_admin__service__pb2.DeleteOrganizationResponse.FromString,
+                _registered_method=True)
+        self.GetOrganizationDeletion = channel.unary_unary(
+                '/tallywire.v1.AdminService/GetOrganizationDeletion',
+                request_serializer=tallywire_dot_v1_dot_admin__service__pb2.GetOrganizationDeletionRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_admin__service__pb2.GetOrganizationDeletionResponse.FromString,
+                _registered_method=True)
         self.CreateKey = channel.unary_unary(
                 '/tallywire.v1.AdminService/CreateKey',
                 request_serializer=tallywire_dot_v1_dot_admin__service__pb2.CreateKeyRequest.SerializeToString,
@@ -224,14 +234,35 @@ class AdminServiceServicer(object):
 
     def SuspendOrganization(self, request, context):
         """SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is resumed. Its data
-        stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED).
+        stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED), and so
+        is one that is to be deleted (ORGANIZATION_DELETING).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResumeOrganization(self, request, context):
-        """ResumeOrganization lets a suspended organization call again. For operators. It fails as SuspendOrganization does.
+        """ResumeOrganization lets a suspended organization call again, and takes a deletion back until it begins; what was
+        revoked before is revoked again. For operators. It fails for a revoked organization as SuspendOrganization does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteOrganization(self, request, context):
+        """DeleteOrganization has an organization deleted after a grace, until which ResumeOrganization takes it back. Its calls
+        are refused at once as those of a suspended one (TENANT_SUSPENDED), and workers do nothing more for it. Then all that
+        is kept of it is removed for good, and its name may be given to another organization. For operators. If the etag is
+        not that of now, the call fails with FAILED_PRECONDITION (ETAG_MISMATCH). For an organization that is to be deleted
+        already it changes nothing, not even the time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOrganizationDeletion(self, request, context):
+        """GetOrganizationDeletion returns how a deletion stands and, once it is done, its receipt. For operators. A deletion
+        that there is not, or that was taken back, is NOT_FOUND (ORGANIZATION_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -429,6 +460,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ResumeOrganization,
                     request_deserializer=tallywire_dot_v1_dot_admin__service__pb2.ResumeOrganizationRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_admin__service__pb2.ResumeOrganizationResponse.SerializeToString,
+            ),
+            'DeleteOrganization': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteOrganization,
+                    request_deserializer=tallywire_dot_v1_dot_admin__service__pb2.DeleteOrganizationRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_admin__service__pb2.DeleteOrganizationResponse.SerializeToString,
+            ),
+            'GetOrganizationDeletion': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOrganizationDeletion,
+                    request_deserializer=tallywire_dot_v1_dot_admin__service__pb2.GetOrganizationDeletionRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_admin__service__pb2.GetOrganizationDeletionResponse.SerializeToString,
             ),
             'CreateKey': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateKey,
@@ -704,6 +745,60 @@ class AdminService(object):
             '/tallywire.v1.AdminService/ResumeOrganization',
             tallywire_dot_v1_dot_admin__service__pb2.ResumeOrganizationRequest.SerializeToString,
             tallywire_dot_v1_dot_admin__service__pb2.ResumeOrganizationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteOrganization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.AdminService/DeleteOrganization',
+            tallywire_dot_v1_dot_admin__service__pb2.DeleteOrganizationRequest.SerializeToString,
+            tallywire_dot_v1_dot_admin__service__pb2.DeleteOrganizationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOrganizationDeletion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.AdminService/GetOrganizationDeletion',
+            tallywire_dot_v1_dot_admin__service__pb2.GetOrganizationDeletionRequest.SerializeToString,
+            tallywire_dot_v1_dot_admin__service__pb2.GetOrganizationDeletionResponse.FromString,
             options,
             channel_credentials,
             insecure,

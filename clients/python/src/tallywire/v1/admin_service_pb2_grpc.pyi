@@ -66,14 +66,36 @@ class AdminServiceStub:
         tallywire.v1.admin_service_pb2.SuspendOrganizationResponse,
     ]
     """SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is resumed. Its data
-    stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED).
+    stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED), and so
+    is one that is to be deleted (ORGANIZATION_DELETING).
     """
 
     ResumeOrganization: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.admin_service_pb2.ResumeOrganizationRequest,
         tallywire.v1.admin_service_pb2.ResumeOrganizationResponse,
     ]
-    """ResumeOrganization lets a suspended organization call again. For operators. It fails as SuspendOrganization does."""
+    """ResumeOrganization lets a suspended organization call again, and takes a deletion back until it begins; what was
+    revoked before is revoked again. For operators. It fails for a revoked organization as SuspendOrganization does.
+    """
+
+    DeleteOrganization: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.admin_service_pb2.DeleteOrganizationRequest,
+        tallywire.v1.admin_service_pb2.DeleteOrganizationResponse,
+    ]
+    """DeleteOrganization has an organization deleted after a grace, until which ResumeOrganization takes it back. Its calls
+    are refused at once as those of a suspended one (TENANT_SUSPENDED), and workers do nothing more for it. Then all that
+    is kept of it is removed for good, and its name may be given to another organization. For operators. If the etag is
+    not that of now, the call fails with FAILED_PRECONDITION (ETAG_MISMATCH). For an organization that is to be deleted
+    already it changes nothing, not even the time.
+    """
+
+    GetOrganizationDeletion: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.admin_service_pb2.GetOrganizationDeletionRequest,
+        tallywire.v1.admin_service_pb2.GetOrganizationDeletionResponse,
+    ]
+    """GetOrganizationDeletion returns how a deletion stands and, once it is done, its receipt. For operators. A deletion
+    that there is not, or that was taken back, is NOT_FOUND (ORGANIZATION_NOT_FOUND).
+    """
 
     CreateKey: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.admin_service_pb2.CreateKeyRequest,
@@ -276,14 +298,36 @@ class AdminServiceAsyncStub:
         tallywire.v1.admin_service_pb2.SuspendOrganizationResponse,
     ]
     """SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is resumed. Its data
-    stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED).
+    stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED), and so
+    is one that is to be deleted (ORGANIZATION_DELETING).
     """
 
     ResumeOrganization: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.admin_service_pb2.ResumeOrganizationRequest,
         tallywire.v1.admin_service_pb2.ResumeOrganizationResponse,
     ]
-    """ResumeOrganization lets a suspended organization call again. For operators. It fails as SuspendOrganization does."""
+    """ResumeOrganization lets a suspended organization call again, and takes a deletion back until it begins; what was
+    revoked before is revoked again. For operators. It fails for a revoked organization as SuspendOrganization does.
+    """
+
+    DeleteOrganization: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.admin_service_pb2.DeleteOrganizationRequest,
+        tallywire.v1.admin_service_pb2.DeleteOrganizationResponse,
+    ]
+    """DeleteOrganization has an organization deleted after a grace, until which ResumeOrganization takes it back. Its calls
+    are refused at once as those of a suspended one (TENANT_SUSPENDED), and workers do nothing more for it. Then all that
+    is kept of it is removed for good, and its name may be given to another organization. For operators. If the etag is
+    not that of now, the call fails with FAILED_PRECONDITION (ETAG_MISMATCH). For an organization that is to be deleted
+    already it changes nothing, not even the time.
+    """
+
+    GetOrganizationDeletion: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.admin_service_pb2.GetOrganizationDeletionRequest,
+        tallywire.v1.admin_service_pb2.GetOrganizationDeletionResponse,
+    ]
+    """GetOrganizationDeletion returns how a deletion stands and, once it is done, its receipt. For operators. A deletion
+    that there is not, or that was taken back, is NOT_FOUND (ORGANIZATION_NOT_FOUND).
+    """
 
     CreateKey: grpc.aio.UnaryUnaryMultiCallable[
         tallywire.v1.admin_service_pb2.CreateKeyRequest,
@@ -496,7 +540,8 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.admin_service_pb2.SuspendOrganizationResponse, collections.abc.Awaitable[tallywire.v1.admin_service_pb2.SuspendOrganizationResponse]]:
         """SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is resumed. Its data
-        stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED).
+        stays. For operators. An organization that is revoked, which is for good, is refused (ORGANIZATION_REVOKED), and so
+        is one that is to be deleted (ORGANIZATION_DELETING).
         """
 
     @abc.abstractmethod
@@ -505,7 +550,32 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
         request: tallywire.v1.admin_service_pb2.ResumeOrganizationRequest,
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.admin_service_pb2.ResumeOrganizationResponse, collections.abc.Awaitable[tallywire.v1.admin_service_pb2.ResumeOrganizationResponse]]:
-        """ResumeOrganization lets a suspended organization call again. For operators. It fails as SuspendOrganization does."""
+        """ResumeOrganization lets a suspended organization call again, and takes a deletion back until it begins; what was
+        revoked before is revoked again. For operators. It fails for a revoked organization as SuspendOrganization does.
+        """
+
+    @abc.abstractmethod
+    def DeleteOrganization(
+        self,
+        request: tallywire.v1.admin_service_pb2.DeleteOrganizationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.admin_service_pb2.DeleteOrganizationResponse, collections.abc.Awaitable[tallywire.v1.admin_service_pb2.DeleteOrganizationResponse]]:
+        """DeleteOrganization has an organization deleted after a grace, until which ResumeOrganization takes it back. Its calls
+        are refused at once as those of a suspended one (TENANT_SUSPENDED), and workers do nothing more for it. Then all that
+        is kept of it is removed for good, and its name may be given to another organization. For operators. If the etag is
+        not that of now, the call fails with FAILED_PRECONDITION (ETAG_MISMATCH). For an organization that is to be deleted
+        already it changes nothing, not even the time.
+        """
+
+    @abc.abstractmethod
+    def GetOrganizationDeletion(
+        self,
+        request: tallywire.v1.admin_service_pb2.GetOrganizationDeletionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.admin_service_pb2.GetOrganizationDeletionResponse, collections.abc.Awaitable[tallywire.v1.admin_service_pb2.GetOrganizationDeletionResponse]]:
+        """GetOrganizationDeletion returns how a deletion stands and, once it is done, its receipt. For operators. A deletion
+        that there is not, or that was taken back, is NOT_FOUND (ORGANIZATION_NOT_FOUND).
+        """
 
     @abc.abstractmethod
     def CreateKey(

@@ -452,6 +452,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """
     ERROR_REASON_SCHEDULE_NOT_FOUND: _ErrorReason.ValueType  # 306
     """NOT_FOUND. The organization, or the service, has no such schedule. Metadata: schedule."""
+    ERROR_REASON_ORGANIZATION_DELETING: _ErrorReason.ValueType  # 307
+    """FAILED_PRECONDITION. The organization is to be deleted: resume it first. Metadata: organization."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -890,4 +892,6 @@ way. Metadata: task, state.
 """
 ERROR_REASON_SCHEDULE_NOT_FOUND: ErrorReason.ValueType  # 306
 """NOT_FOUND. The organization, or the service, has no such schedule. Metadata: schedule."""
+ERROR_REASON_ORGANIZATION_DELETING: ErrorReason.ValueType  # 307
+"""FAILED_PRECONDITION. The organization is to be deleted: resume it first. Metadata: organization."""
 global___ErrorReason = ErrorReason

@@ -221,6 +221,26 @@ pub(crate) async fn call(
                     .await,
             )
         }
+        "tallywire.v1.AdminService/DeleteOrganization" => {
+            answered(
+                "DeleteOrganizationResponse",
+                client
+                    .delete_organization(
+                        decoded::<v1::DeleteOrganizationRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
+        "tallywire.v1.AdminService/GetOrganizationDeletion" => {
+            answered(
+                "GetOrganizationDeletionResponse",
+                client
+                    .get_organization_deletion(
+                        decoded::<v1::GetOrganizationDeletionRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
         "tallywire.v1.AdminService/CreateKey" => {
             answered(
                 "CreateKeyResponse",

@@ -31,6 +31,7 @@ import io.github.tallywire.answer.DeleteCustomMetricResponse;
 import io.github.tallywire.answer.DeleteDashboardResponse;
 import io.github.tallywire.answer.DeleteDestinationResponse;
 import io.github.tallywire.answer.DeleteFunnelResponse;
+import io.github.tallywire.answer.DeleteOrganizationResponse;
 import io.github.tallywire.answer.DeleteReportResponse;
 import io.github.tallywire.answer.DeleteReportScheduleResponse;
 import io.github.tallywire.answer.DeleteRoleResponse;
@@ -66,6 +67,7 @@ import io.github.tallywire.answer.GetIncidentResponse;
 import io.github.tallywire.answer.GetLeadResponse;
 import io.github.tallywire.answer.GetLeaderboardResponse;
 import io.github.tallywire.answer.GetMemberResponse;
+import io.github.tallywire.answer.GetOrganizationDeletionResponse;
 import io.github.tallywire.answer.GetOrganizationResponse;
 import io.github.tallywire.answer.GetOverviewResponse;
 import io.github.tallywire.answer.GetPreferencesResponse;
@@ -852,7 +854,7 @@ abstract class BlockingCalls {
   /**
    * SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is
    * resumed. Its data stays. For operators. An organization that is revoked, which is for good, is
-   * refused (ORGANIZATION_REVOKED).
+   * refused (ORGANIZATION_REVOKED), and so is one that is to be deleted (ORGANIZATION_DELETING).
    *
    * @param request the request
    * @return the answer
@@ -865,7 +867,7 @@ abstract class BlockingCalls {
   /**
    * SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is
    * resumed. Its data stays. For operators. An organization that is revoked, which is for good, is
-   * refused (ORGANIZATION_REVOKED).
+   * refused (ORGANIZATION_REVOKED), and so is one that is to be deleted (ORGANIZATION_DELETING).
    *
    * @param request fills the request in
    * @return the answer
@@ -876,8 +878,9 @@ abstract class BlockingCalls {
   }
 
   /**
-   * ResumeOrganization lets a suspended organization call again. For operators. It fails as
-   * SuspendOrganization does.
+   * ResumeOrganization lets a suspended organization call again, and takes a deletion back until it
+   * begins; what was revoked before is revoked again. For operators. It fails for a revoked
+   * organization as SuspendOrganization does.
    *
    * @param request the request
    * @return the answer
@@ -888,8 +891,9 @@ abstract class BlockingCalls {
   }
 
   /**
-   * ResumeOrganization lets a suspended organization call again. For operators. It fails as
-   * SuspendOrganization does.
+   * ResumeOrganization lets a suspended organization call again, and takes a deletion back until it
+   * begins; what was revoked before is revoked again. For operators. It fails for a revoked
+   * organization as SuspendOrganization does.
    *
    * @param request fills the request in
    * @return the answer
@@ -897,6 +901,64 @@ abstract class BlockingCalls {
    */
   public ResumeOrganizationResponse resumeOrganization(Consumer<io.github.tallywire.v1.ResumeOrganizationRequest.Builder> request) {
     return resumeOrganization(Requests.filled(io.github.tallywire.v1.ResumeOrganizationRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * DeleteOrganization has an organization deleted after a grace, until which ResumeOrganization
+   * takes it back. Its calls are refused at once as those of a suspended one (TENANT_SUSPENDED),
+   * and workers do nothing more for it. Then all that is kept of it is removed for good, and its
+   * name may be given to another organization. For operators. If the etag is not that of now, the
+   * call fails with FAILED_PRECONDITION (ETAG_MISMATCH). For an organization that is to be deleted
+   * already it changes nothing, not even the time.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public DeleteOrganizationResponse deleteOrganization(io.github.tallywire.v1.DeleteOrganizationRequest request) {
+    return DeleteOrganizationResponse.of(call(io.github.tallywire.v1.AdminServiceGrpc.getDeleteOrganizationMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * DeleteOrganization has an organization deleted after a grace, until which ResumeOrganization
+   * takes it back. Its calls are refused at once as those of a suspended one (TENANT_SUSPENDED),
+   * and workers do nothing more for it. Then all that is kept of it is removed for good, and its
+   * name may be given to another organization. For operators. If the etag is not that of now, the
+   * call fails with FAILED_PRECONDITION (ETAG_MISMATCH). For an organization that is to be deleted
+   * already it changes nothing, not even the time.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public DeleteOrganizationResponse deleteOrganization(Consumer<io.github.tallywire.v1.DeleteOrganizationRequest.Builder> request) {
+    return deleteOrganization(Requests.filled(io.github.tallywire.v1.DeleteOrganizationRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetOrganizationDeletion returns how a deletion stands and, once it is done, its receipt. For
+   * operators. A deletion that there is not, or that was taken back, is NOT_FOUND
+   * (ORGANIZATION_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetOrganizationDeletionResponse getOrganizationDeletion(io.github.tallywire.v1.GetOrganizationDeletionRequest request) {
+    return GetOrganizationDeletionResponse.of(call(io.github.tallywire.v1.AdminServiceGrpc.getGetOrganizationDeletionMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * GetOrganizationDeletion returns how a deletion stands and, once it is done, its receipt. For
+   * operators. A deletion that there is not, or that was taken back, is NOT_FOUND
+   * (ORGANIZATION_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public GetOrganizationDeletionResponse getOrganizationDeletion(Consumer<io.github.tallywire.v1.GetOrganizationDeletionRequest.Builder> request) {
+    return getOrganizationDeletion(Requests.filled(io.github.tallywire.v1.GetOrganizationDeletionRequest.newBuilder(), request).build());
   }
 
   /**

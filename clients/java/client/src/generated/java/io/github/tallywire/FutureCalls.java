@@ -25,6 +25,7 @@ import io.github.tallywire.answer.DeleteCustomMetricResponse;
 import io.github.tallywire.answer.DeleteDashboardResponse;
 import io.github.tallywire.answer.DeleteDestinationResponse;
 import io.github.tallywire.answer.DeleteFunnelResponse;
+import io.github.tallywire.answer.DeleteOrganizationResponse;
 import io.github.tallywire.answer.DeleteReportResponse;
 import io.github.tallywire.answer.DeleteReportScheduleResponse;
 import io.github.tallywire.answer.DeleteRoleResponse;
@@ -54,6 +55,7 @@ import io.github.tallywire.answer.GetIncidentResponse;
 import io.github.tallywire.answer.GetLeadResponse;
 import io.github.tallywire.answer.GetLeaderboardResponse;
 import io.github.tallywire.answer.GetMemberResponse;
+import io.github.tallywire.answer.GetOrganizationDeletionResponse;
 import io.github.tallywire.answer.GetOrganizationResponse;
 import io.github.tallywire.answer.GetOverviewResponse;
 import io.github.tallywire.answer.GetPreferencesResponse;
@@ -745,7 +747,7 @@ abstract class FutureCalls {
   /**
    * SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is
    * resumed. Its data stays. For operators. An organization that is revoked, which is for good, is
-   * refused (ORGANIZATION_REVOKED).
+   * refused (ORGANIZATION_REVOKED), and so is one that is to be deleted (ORGANIZATION_DELETING).
    *
    * @param request the request
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
@@ -757,7 +759,7 @@ abstract class FutureCalls {
   /**
    * SuspendOrganization lets all calls of an organization be refused (TENANT_SUSPENDED) until it is
    * resumed. Its data stays. For operators. An organization that is revoked, which is for good, is
-   * refused (ORGANIZATION_REVOKED).
+   * refused (ORGANIZATION_REVOKED), and so is one that is to be deleted (ORGANIZATION_DELETING).
    *
    * @param request fills the request in
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
@@ -767,8 +769,9 @@ abstract class FutureCalls {
   }
 
   /**
-   * ResumeOrganization lets a suspended organization call again. For operators. It fails as
-   * SuspendOrganization does.
+   * ResumeOrganization lets a suspended organization call again, and takes a deletion back until it
+   * begins; what was revoked before is revoked again. For operators. It fails for a revoked
+   * organization as SuspendOrganization does.
    *
    * @param request the request
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
@@ -778,14 +781,69 @@ abstract class FutureCalls {
   }
 
   /**
-   * ResumeOrganization lets a suspended organization call again. For operators. It fails as
-   * SuspendOrganization does.
+   * ResumeOrganization lets a suspended organization call again, and takes a deletion back until it
+   * begins; what was revoked before is revoked again. For operators. It fails for a revoked
+   * organization as SuspendOrganization does.
    *
    * @param request fills the request in
    * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
    */
   public CompletableFuture<ResumeOrganizationResponse> resumeOrganization(Consumer<io.github.tallywire.v1.ResumeOrganizationRequest.Builder> request) {
     return resumeOrganization(Requests.filled(io.github.tallywire.v1.ResumeOrganizationRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * DeleteOrganization has an organization deleted after a grace, until which ResumeOrganization
+   * takes it back. Its calls are refused at once as those of a suspended one (TENANT_SUSPENDED),
+   * and workers do nothing more for it. Then all that is kept of it is removed for good, and its
+   * name may be given to another organization. For operators. If the etag is not that of now, the
+   * call fails with FAILED_PRECONDITION (ETAG_MISMATCH). For an organization that is to be deleted
+   * already it changes nothing, not even the time.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<DeleteOrganizationResponse> deleteOrganization(io.github.tallywire.v1.DeleteOrganizationRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getDeleteOrganizationMethod(), request, CallKind.CHANGE, DeleteOrganizationResponse::of);
+  }
+
+  /**
+   * DeleteOrganization has an organization deleted after a grace, until which ResumeOrganization
+   * takes it back. Its calls are refused at once as those of a suspended one (TENANT_SUSPENDED),
+   * and workers do nothing more for it. Then all that is kept of it is removed for good, and its
+   * name may be given to another organization. For operators. If the etag is not that of now, the
+   * call fails with FAILED_PRECONDITION (ETAG_MISMATCH). For an organization that is to be deleted
+   * already it changes nothing, not even the time.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<DeleteOrganizationResponse> deleteOrganization(Consumer<io.github.tallywire.v1.DeleteOrganizationRequest.Builder> request) {
+    return deleteOrganization(Requests.filled(io.github.tallywire.v1.DeleteOrganizationRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * GetOrganizationDeletion returns how a deletion stands and, once it is done, its receipt. For
+   * operators. A deletion that there is not, or that was taken back, is NOT_FOUND
+   * (ORGANIZATION_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetOrganizationDeletionResponse> getOrganizationDeletion(io.github.tallywire.v1.GetOrganizationDeletionRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getGetOrganizationDeletionMethod(), request, CallKind.QUESTION, GetOrganizationDeletionResponse::of);
+  }
+
+  /**
+   * GetOrganizationDeletion returns how a deletion stands and, once it is done, its receipt. For
+   * operators. A deletion that there is not, or that was taken back, is NOT_FOUND
+   * (ORGANIZATION_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<GetOrganizationDeletionResponse> getOrganizationDeletion(Consumer<io.github.tallywire.v1.GetOrganizationDeletionRequest.Builder> request) {
+    return getOrganizationDeletion(Requests.filled(io.github.tallywire.v1.GetOrganizationDeletionRequest.newBuilder(), request).build());
   }
 
   /**

@@ -75,4 +75,14 @@ public final class Organization extends Answer<io.github.tallywire.v1.Organizati
   public OptionalInt organizationId() {
     return message.hasOrganizationId() ? OptionalInt.of(message.getOrganizationId()) : OptionalInt.empty();
   }
+
+  /**
+   * delete_after is when it is deleted unless that is taken back. Unset where it is not to be
+   * deleted. Set by the service.
+   *
+   * @return the value, empty if it is absent
+   */
+  public Optional<Instant> deleteAfter() {
+    return message.hasDeleteAfter() ? Optional.of(Values.instant(message.getDeleteAfter())) : Optional.empty();
+  }
 }
