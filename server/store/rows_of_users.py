@@ -261,10 +261,12 @@ async def renew_statistics(driver: Driver, days: Iterable[str]) -> None:
     tables = ["members", "users", "user_days", "user_conversations", "conversations", "custom_values"]
     tables += ["deltas", "rollups", "replaced_events", "content_gaps"]
     for table in (*tables, *(f"events_{day}" for day in days)):
-        if await driver.fetchval("SELECT to_regclass($1) IS NOT NULL", table):
-            await driver.execute(f"ANALYZE {table}")
-    if await driver.fetchval("SELECT count(*) FROM pg_stats WHERE tablename = 'events' AND inherited"):
-        await driver.execute("ANALYZE events")  # of all partitions together, once somebody has made those
+        await driver.execute("SELECT tallywire_analyze(to_regclass($1))", table)
+    # Those of all partitions together, once somebody has made them. The view of statistics shows none of tables with
+    # policies.
+    await driver.execute(
+        "SELECT tallywire_analyze(oid) FROM pg_class WHERE oid = 'events'::regclass AND reltuples >= 0"
+    )
 
 
 async def forget_notes(driver: Driver, organization_id: int, user_id: str) -> None:

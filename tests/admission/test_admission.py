@@ -344,7 +344,7 @@ async def test_waiting_for_a_pool_ends_after_a_second(settings: Settings) -> Non
     database = Database(settings.required("database_url"), ingest_connections=1, query_connections=1)
     try:
         for borrowed in (database.ingest, database.snapshot):
-            async with borrowed():
+            async with borrowed(of=EVERY):
                 begun = time.monotonic()
                 assert isinstance(await _failure(borrowed), errors.StorageBusy)
                 assert time.monotonic() - begun > 0.9
@@ -354,7 +354,7 @@ async def test_waiting_for_a_pool_ends_after_a_second(settings: Settings) -> Non
 
 async def _failure(borrowed: Callable[[], contextlib.AbstractAsyncContextManager[Any]]) -> Exception | None:
     try:
-        async with borrowed():
+        async with borrowed(of=EVERY):
             return None
     except errors.StorageUnavailable as error:
         return error

@@ -10,6 +10,7 @@ import tallywire
 from tallywire import connection
 from tallywire.v1 import (
     account_service_pb2,
+    admin_service_pb2,
     audit_service_pb2,
     campaign_service_pb2,
     custom_metric_service_pb2,
@@ -97,6 +98,7 @@ def test_the_service_config_names_methods_that_exist_and_retries_what_passes() -
         service.full_name: {method.name for method in service.methods}
         for file in (
             account_service_pb2,
+            admin_service_pb2,
             audit_service_pb2,
             campaign_service_pb2,
             custom_metric_service_pb2,

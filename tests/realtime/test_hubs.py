@@ -24,7 +24,7 @@ from server.rpc.subscription import Stream
 from server.settings import Settings
 from server.store import updates
 from server.store.database import Database, Purpose
-from server.store.isolation import EVERY
+from server.store.isolation import EVERY, Of
 from tallywire import AsyncClient, event
 from tallywire.v1 import realtime_service_pb2 as messages
 from tallywire.v1 import realtime_service_pb2_grpc
@@ -164,10 +164,10 @@ async def test_organizations_in_which_nothing_happens_cost_one_statement_a_secon
     tenants = [await make_tenant() for _ in range(4)]
     snapshot, taken = database.snapshot, 0
 
-    def counted(purpose: Purpose) -> object:
+    def counted(purpose: Purpose, *, of: Of) -> object:
         nonlocal taken
         taken += 1
-        return snapshot(purpose)
+        return snapshot(purpose, of=of)
 
     async with contextlib.AsyncExitStack() as stack:
         watched = []

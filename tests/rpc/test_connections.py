@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
+from typing import Any
 
 import grpc
 import pytest
@@ -91,9 +92,9 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> Connections:
     """The connections to all servers of the process during the test."""
     seen, original = Connections(), answering.CallEnd
 
-    def noted(method: str, context: grpc.aio.ServicerContext) -> answering.CallEnd:
+    def noted(method: str, context: grpc.aio.ServicerContext, *rest: Any) -> answering.CallEnd:
         seen.note(context.peer())
-        return original(method, context)
+        return original(method, context, *rest)
 
     monkeypatch.setattr(answering, "CallEnd", noted)
     return seen

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from server import errors
 from server.events.event import ID_FIELDS, Event, key_of
-from server.store import binary, events
+from server.store import binary, events, partitions
 from server.store.database import Database
 from server.store.isolation import EVERY
 
@@ -72,10 +72,12 @@ async def test_events_come_back_as_they_were_stored(database: Database) -> None:
 
     collect()
     async with database.transaction(of=EVERY) as driver:
-        await driver.execute("CREATE TEMPORARY TABLE events (LIKE public.events) ON COMMIT DROP")
-        revision = events.Revision(number=1, at=datetime(2026, 1, 1, tzinfo=UTC), month_events=0)
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        name = partitions.name_of(at.date())
+        await driver.execute(f"CREATE TEMPORARY TABLE {name} (LIKE public.events) ON COMMIT DROP")
+        revision = events.Revision(number=1, at=at, month_events=0)
         await events.append(driver, [(1, revision, stored)])
-        rows = await driver.fetch(f"SELECT {events.SELECTED} FROM events")
+        rows = await driver.fetch(f"SELECT {events.SELECTED} FROM {name}")
     assert [events.read(tuple(row)) for row in rows] == stored
 
 

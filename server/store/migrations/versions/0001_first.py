@@ -1396,8 +1396,9 @@ _FENCE = """
         organization_id <> ALL (ARRAY(SELECT o.organization_id FROM organizations AS o WHERE o.state = 'deleted'))
     )
 """
-# Partitions are made and dropped by whoever is let, in the owner's name: the service need not own its tables. Nothing
-# keeps rows apart in a partition itself, so others than the owner add rows to it and do nothing else.
+# Partitions are made and dropped, and statistics renewed, by whoever is let, in the owner's name: the service need not
+# own its tables. Nothing keeps rows apart in a partition itself, so others than the owner add rows to it and do nothing
+# else.
 _PARTITIONS = (
     """
     CREATE FUNCTION tallywire_add_partition(day date) RETURNS void
@@ -1426,7 +1427,18 @@ _PARTITIONS = (
         EXECUTE format('DROP TABLE IF EXISTS %I', 'events_' || to_char(day, 'YYYYMMDD'));
     END $$
     """,
-    "REVOKE EXECUTE ON FUNCTION tallywire_add_partition(date), tallywire_drop_partition(date) FROM PUBLIC",
+    # Statistics keep values of rows, also of those of a person who is erased.
+    """
+    CREATE FUNCTION tallywire_analyze(target regclass) RETURNS void
+    LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = SCHEMA, pg_temp AS $$
+    BEGIN
+        EXECUTE format('ANALYZE %s', target);
+    END $$
+    """,
+    """
+    REVOKE EXECUTE ON FUNCTION tallywire_add_partition(date), tallywire_drop_partition(date),
+        tallywire_analyze(regclass) FROM PUBLIC
+    """,
 )
 # What the owner calls once for a role that serves and owns nothing (docs/operations/database.md).
 _ADMIT = """
@@ -1448,8 +1460,8 @@ _ADMIT = """
         LOOP
             EXECUTE format('GRANT %s ON %I TO %I', one.granted, one.relname, role);
         END LOOP;
-        EXECUTE format('GRANT EXECUTE ON FUNCTION tallywire_add_partition(date), tallywire_drop_partition(date) TO %I',
-            role);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION tallywire_add_partition(date), tallywire_drop_partition(date),'
+            ' tallywire_analyze(regclass) TO %I', role);
         EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT %s ON TABLES TO %I', current_schema, rights, role);
     END $$
 """
