@@ -95,6 +95,8 @@ def npm(file: str) -> Iterator[Component]:
 
 def cargo(file: str) -> Iterator[Component]:
     """Yields the crates of a Cargo.lock that are not the project's own."""
+    if not (ROOT / file).exists():  # git ignores it, since it is a library's
+        sys.exit(f"{file} is not there: cargo generate-lockfile --manifest-path {file.replace('.lock', '.toml')}")
     for one in tomllib.loads((ROOT / file).read_text(encoding="utf-8"))["package"]:
         if "source" in one:
             yield Component(

@@ -90,8 +90,9 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
         """Has an organization deleted after a grace."""
         principal, by = gate.caller().principal, gate.actor(context)
         whose.check_operator(principal)
+        grace = deletions.grace(request)
         name, request_id = conversion.required_name(request.organization), conversion.request_id(request.request_id)
-        marked = await self._deletions.begin(principal, name, deletions.grace(request), request_id, request.etag, by)
+        marked = await self._deletions.begin(principal, name, grace, request_id, request.etag, by)
         return pb.DeleteOrganizationResponse(organization=_organization(principal, marked))
 
     async def GetOrganizationDeletion(  # noqa: N802 - the name in the contract

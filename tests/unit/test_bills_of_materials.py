@@ -30,6 +30,12 @@ sbom: Any = program("sbom")
 advisories: Any = program("advisories")
 
 
+_BUILT = pytest.mark.skipif(
+    not (ROOT / "clients" / "rust" / "Cargo.lock").exists(),
+    reason="cargo makes clients/rust/Cargo.lock where the client is built",
+)
+
+
 def listed(product: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = sbom.document(product, "1.2.3", AT)["components"]
     return found
@@ -73,11 +79,15 @@ def test_every_package_of_npm_is_there(product: str) -> None:
     assert all(len(one["hashes"][0]["content"]) == 128 for one in found if one["hashes"][0]["alg"] == "SHA-512")
 
 
-def test_every_crate_is_there_and_every_module() -> None:
+@_BUILT
+def test_every_crate_is_there() -> None:
     crates = [one for one in tomllib.loads(text("clients/rust/Cargo.lock"))["package"] if "checksum" in one]
     assert {(one["name"], one["version"], one["hashes"][0]["content"]) for one in listed("client-rust")} == {
         (one["name"], one["version"], one["checksum"]) for one in crates
     }
+
+
+def test_every_module_of_go_is_there() -> None:
     modules = [line.split() for line in text("clients/go/go.sum").splitlines() if "/go.mod " not in line]
     assert {(one["name"], one["version"]) for one in listed("client-go")} == {(one[0], one[1]) for one in modules}
     assert all(len(one["hashes"][0]["content"]) == 64 for one in listed("client-go"))
@@ -91,7 +101,9 @@ def test_dependencies_of_poms_have_versions() -> None:
     assert not [name for name, version in found.items() if not re.fullmatch(r"[0-9][\w.-]*", version)]
 
 
-@pytest.mark.parametrize("product", sbom.PRODUCTS)
+@pytest.mark.parametrize(
+    "product", [pytest.param(one, marks=_BUILT if one == "client-rust" else ()) for one in sbom.PRODUCTS]
+)
 def test_the_form_is_that_of_cyclonedx(product: str) -> None:
     made = sbom.document(product, "1.2.3", AT)
     assert made == sbom.document(product, "1.2.3", AT)
