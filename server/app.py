@@ -9,6 +9,7 @@ from grpc_health.v1 import health
 
 from server import errors, kinds, prometheus, telemetry
 from server.admin import setup as administration
+from server.admission import query_slots
 from server.admission.admission import Admission, Bounds
 from server.admission.event_loop import Arrivals
 from server.admission.memory_shortage import Shortage
@@ -89,19 +90,8 @@ from server.workspace.dashboards import SavedDashboards
 from server.workspace.preferences import PreferenceChoices
 
 _PATIENCE_SECONDS = 5.0  # for looks at keys and at the database's condition
-# What computes keeps a thread or the event loop busy, and organizations take turns.
-_FORECASTS_AT_ONCE, _JUDGED_AT_ONCE = 2, 4
-_COMPUTED_WAITING, _COMPUTED_EACH, _COMPUTED_PATIENCE = 100, 10, 10.0
-# Of what people keep (preferences, dashboards) and of sign-ins: few ask at once, and they take no connections of
-# questions.
-_WORKSPACE_AT_ONCE, _WORKSPACE_WAITING, _WORKSPACE_EACH = 4, 200, 50
 _TAKE_IN_SECONDS = 1.0  # at most, of a server that stops, in which calls that have reached it are let in
 _log = structlog.get_logger(__name__)
-
-
-def _computing(at_once: int) -> QuerySlots:
-    """Returns turns for questions that compute for as long as a second."""
-    return QuerySlots(at_once, limit=_COMPUTED_WAITING, limit_each=_COMPUTED_EACH, patience=_COMPUTED_PATIENCE)
 
 
 async def serve(settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:
@@ -209,7 +199,7 @@ class Running:
         )
         limits_of, kept = (
             DefaultLimits.from_settings(settings),
-            QuerySlots(_WORKSPACE_AT_ONCE, limit=_WORKSPACE_WAITING, limit_each=_WORKSPACE_EACH),
+            query_slots.of_workspace(),
         )
         asking = self.asking = Asking(queries=queries, pages=tokens, rows=rows, limits=limits_of, secrets=self._secrets)
         return Services(
@@ -228,7 +218,7 @@ class Running:
             dashboards=DashboardService(SavedDashboards(self.database, kept)),
             deliveries=self._make_deliveries(kept),
             leaderboards=LeaderboardService(asking),
-            anomalies=AnomalyService(queries, _computing(_JUDGED_AT_ONCE)),
+            anomalies=AnomalyService(queries, query_slots.computing(query_slots.JUDGED_AT_ONCE)),
             campaigns=CampaignService(asking),
             directory=DirectoryService(asking, GapChanges(self.database, queries)),
             funnels=FunnelService(asking, FunnelDefinitions(self.database, queries)),
@@ -255,7 +245,7 @@ class Running:
         return AdminService(made)
 
     def _make_forecasts(self, queries: Queries, tokens: PageTokens) -> ForecastService:
-        turns = _computing(_FORECASTS_AT_ONCE)
+        turns = query_slots.computing(query_slots.FORECASTS_AT_ONCE)
         return ForecastService(Forecasts(queries, turns), ReturnForecasts(queries, turns, tokens))
 
     def _make_events(self, listing: EventListing, queries: Queries, limits: StreamLimits) -> EventService:
@@ -309,7 +299,7 @@ class Running:
         )
         rules = AlertRules(self.database, kept, self._clock, limits, on_task=self._wakeups.tasks)
         incidents = Incidents(self.database, kept)
-        turns = _computing(_JUDGED_AT_ONCE)
+        turns = query_slots.computing(query_slots.JUDGED_AT_ONCE)
         return AlertService(queries, rules, incidents, watch, limits, self._secrets, turns, max_seconds=max_seconds)
 
     def _make_server(self) -> grpc.aio.Server:

@@ -10,6 +10,12 @@ from server.tally import Tally
 from server.tenancy.principal import Principal
 
 PATIENCE = 1.0  # seconds for which a question waits for a database connection
+# What computes keeps a thread or the event loop busy for as long as a second, and organizations take turns.
+FORECASTS_AT_ONCE, JUDGED_AT_ONCE = 2, 4
+_COMPUTED_WAITING, _COMPUTED_EACH, _COMPUTED_PATIENCE = 100, 10, 10.0
+# Of what people keep (preferences, dashboards) and of sign-ins: few ask at once, and they take no connections of
+# questions.
+_WORKSPACE_AT_ONCE, _WORKSPACE_WAITING, _WORKSPACE_EACH = 4, 200, 50
 
 
 class QuerySlots:
@@ -45,3 +51,13 @@ class QuerySlots:
             raise errors.StorageBusy("too many questions before this one") from None
         finally:
             self._asked.add(organization_id, -1)
+
+
+def computing(at_once: int) -> QuerySlots:
+    """Returns turns for questions that compute."""
+    return QuerySlots(at_once, limit=_COMPUTED_WAITING, limit_each=_COMPUTED_EACH, patience=_COMPUTED_PATIENCE)
+
+
+def of_workspace() -> QuerySlots:
+    """Returns turns for what people keep."""
+    return QuerySlots(_WORKSPACE_AT_ONCE, limit=_WORKSPACE_WAITING, limit_each=_WORKSPACE_EACH)

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from server.catalog.cells import OTHER
 from server.projections.registry import PROJECTIONS
 from server.rollups import audit
-from server.store import members, organizations, projections, protection, rollups, schedules, schema, tasks
+from server.store import deployment, members, projections, protection, rollups, schedules, schema, tasks
 from server.store.database import Database
 from server.store.isolation import EVERY
 from server.store.members import OverflowCount
@@ -55,7 +55,7 @@ async def status(database: Database, redis_url: str | None) -> ServiceStatus:
         states = tuple(await projections.states(driver, list(PROJECTIONS)))
         stopped = await projections.stopped_count(driver)
         overflows = tuple(await members.overflows(driver))
-        peppers = await organizations.keys_by_pepper(driver)
+        peppers = await deployment.keys_by_pepper(driver)
         waiting = tuple(await tasks.backlog(driver))
         known = tuple(await schedules.summaries(driver))
         audits = await schedules.listed(driver, name=audit.SCHEDULE, organization_id=SERVICE)

@@ -48,3 +48,29 @@ _IS_MIGRATED = "SELECT to_regclass('alembic_version') IS NOT NULL AND to_regclas
 _LOOK = "SELECT deployment_id, version_num, oldest_code, epoch::text FROM deployment, alembic_version"
 _EPOCH = "SELECT epoch::text FROM deployment WHERE only_row"
 _BEGIN_EPOCH = "UPDATE deployment SET epoch = gen_random_uuid() RETURNING epoch::text"
+
+
+async def pin_pseudonyms(driver: Driver, check: bytes) -> bytes:
+    """Returns the check of the deployment's pseudonyms, which is this one where there was none."""
+    pinned: bytes = await driver.fetchval(
+        "UPDATE deployment SET pseudonym_check = coalesce(pseudonym_check, $1) RETURNING pseudonym_check", check
+    )
+    return pinned
+
+
+async def forget_pseudonyms(driver: Driver) -> None:
+    """Removes the check of the deployment's pseudonyms."""
+    await driver.execute("UPDATE deployment SET pseudonym_check = NULL")
+
+
+async def keys_by_pepper(driver: Driver) -> dict[str, int]:
+    """Returns how many usable credentials each pepper keys, by the id of the pepper."""
+    rows = await driver.fetch(
+        "SELECT pepper_id, count(*) AS keys FROM ("
+        " SELECT k.pepper_id FROM api_keys k JOIN organizations o USING (organization_id)"
+        " WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())"
+        " AND o.state NOT IN ('revoked', 'deleted')"
+        " UNION ALL SELECT pepper_id FROM operator_keys WHERE revoked_at IS NULL"
+        " AND (expires_at IS NULL OR expires_at > now())) AS good GROUP BY pepper_id ORDER BY pepper_id"
+    )
+    return {row["pepper_id"]: row["keys"] for row in rows}

@@ -2,7 +2,7 @@
 
 from server.organizations.audit_trail import UNNAMED_OPERATOR, Actor, Entry
 from server.organizations.errors import PseudonymKeyChanged
-from server.store import organizations
+from server.store import deployment
 from server.store.database import Database
 from server.store.isolation import EVERY
 from server.tenancy import audit_trail
@@ -15,7 +15,7 @@ async def pin_pseudonyms(database: Database, hashes: KeyedHashes) -> None:
     The first server of a deployment chooses the key. Raises PseudonymKeyChanged if this server has another one.
     """
     async with database.transaction(of=EVERY) as driver:
-        pinned = await organizations.pin_pseudonyms(driver, hashes.pseudonym_check)
+        pinned = await deployment.pin_pseudonyms(driver, hashes.pseudonym_check)
     if not hashes.keep_pseudonyms(pinned):
         raise PseudonymKeyChanged
 
@@ -23,6 +23,6 @@ async def pin_pseudonyms(database: Database, hashes: KeyedHashes) -> None:
 async def forget_pseudonyms(database: Database, *, by: Actor = UNNAMED_OPERATOR) -> None:
     """Lets the next server that starts choose a new key of pseudonyms."""
     async with database.transaction(of=EVERY) as driver:
-        await organizations.forget_pseudonyms(driver)
+        await deployment.forget_pseudonyms(driver)
         forgotten = Entry(actor=by, action="pseudonyms.forgotten", subject="")
         await audit_trail.record(driver, audit_trail.SERVICE, forgotten)

@@ -14,7 +14,8 @@ from server import settings as settings_module
 from server.local import embedded
 from server.organizations.audit_trail import UNNAMED_OPERATOR
 from server.settings import Settings
-from server.store import migrate, organizations
+from server.store import deployment as deployments
+from server.store import migrate
 from server.store.database import Database
 from server.store.isolation import EVERY
 from server.tenancy import operator_keys, pseudonyms
@@ -60,7 +61,7 @@ class Deployment:
     async def keys(self) -> dict[str, int]:
         """How many keys each pepper has."""
         async with self.database.transaction(of=EVERY) as driver:
-            return await organizations.keys_by_pepper(driver)
+            return await deployments.keys_by_pepper(driver)
 
 
 @pytest.fixture
