@@ -16,7 +16,8 @@ func NewOrganization(message *tallywirev1.Organization) Organization {
 	return Organization{of(message)}
 }
 
-// Name is what it is called: 1 to 100 printable characters. It never changes.
+// Name is what it is called: 1 to 100 printable characters in Unicode form C, without blanks around them. It
+// never changes.
 func (v Organization) Name() string {
 	return v.message.GetName()
 }

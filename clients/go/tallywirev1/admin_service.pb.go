@@ -268,7 +268,7 @@ func (WorkTaskState) EnumDescriptor() ([]byte, []int) {
 // Organization is a tenant.
 type Organization struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// name is what it is called: 1 to 100 printable characters. It never changes.
+	// name is what it is called: 1 to 100 printable characters in Unicode form C, without blanks around them. It never changes.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// state says whether it may use the service. Set by the service.
 	State OrganizationState `protobuf:"varint,2,opt,name=state,proto3,enum=tallywire.v1.OrganizationState" json:"state,omitempty"`

@@ -4842,7 +4842,7 @@ pub mod metrics_service_client {
 /// Organization is a tenant.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Organization {
-    /// name is what it is called: 1 to 100 printable characters. It never changes.
+    /// name is what it is called: 1 to 100 printable characters in Unicode form C, without blanks around them. It never changes.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     /// state says whether it may use the service. Set by the service.

@@ -3939,7 +3939,9 @@ export type WorkTaskState =
 
 /** Organization is a tenant. */
 export interface Organization {
-  /** name is what it is called: 1 to 100 printable characters. It never changes. */
+  /**
+   * name is what it is called: 1 to 100 printable characters in Unicode form C, without blanks around them. It never changes.
+   */
   name: string;
   /** state says whether it may use the service. Set by the service. */
   state?: OrganizationState;
@@ -3961,7 +3963,9 @@ export interface Organization {
 
 /** Organization is a tenant. */
 export interface OrganizationInit {
-  /** name is what it is called: 1 to 100 printable characters. It never changes. */
+  /**
+   * name is what it is called: 1 to 100 printable characters in Unicode form C, without blanks around them. It never changes.
+   */
   name?: string | undefined;
   /** state says whether it may use the service. Set by the service. */
   state?: OrganizationState | undefined;

@@ -167,7 +167,7 @@ class Organization(google.protobuf.message.Message):
     ORGANIZATION_ID_FIELD_NUMBER: builtins.int
     DELETE_AFTER_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """name is what it is called: 1 to 100 printable characters. It never changes."""
+    """name is what it is called: 1 to 100 printable characters in Unicode form C, without blanks around them. It never changes."""
     state: global___OrganizationState.ValueType
     """state says whether it may use the service. Set by the service."""
     etag: builtins.str

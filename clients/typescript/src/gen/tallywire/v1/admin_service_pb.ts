@@ -27,7 +27,7 @@ export const file_tallywire_v1_admin_service: GenFile = /*@__PURE__*/
  */
 export type Organization = Message<"tallywire.v1.Organization"> & {
   /**
-   * name is what it is called: 1 to 100 printable characters. It never changes.
+   * name is what it is called: 1 to 100 printable characters in Unicode form C, without blanks around them. It never changes.
    *
    * @generated from field: string name = 1;
    */

@@ -22,7 +22,8 @@ public final class Organization extends Answer<io.github.tallywire.v1.Organizati
   }
 
   /**
-   * name is what it is called: 1 to 100 printable characters. It never changes.
+   * name is what it is called: 1 to 100 printable characters in Unicode form C, without blanks
+   * around them. It never changes.
    *
    * @return the value
    */
