@@ -145,8 +145,8 @@ def _access_row(method: str) -> str:
         return f"| `{name}` | none |{' yes |' * len(BUILT_IN)} open |  |"
     scope = services.SCOPES[method]
     may = ("yes" if {scope, Scope.ADMIN} & scopes else "" for scopes in BUILT_IN.values())
-    restricted = "narrowed" if method in restricting.NARROWED else "open" if method in restricting.OPEN else ""
-    restricted = "" if scope is Scope.ADMIN else restricted
+    kinds = {"narrowed": restricting.NARROWED, "open": restricting.OPEN, "within": restricting.WITHIN}
+    restricted = next((word for word, methods in kinds.items() if method in methods and scope is not Scope.ADMIN), "")
     embedded = "yes" if method in embedding.METHODS.values() else "always" if method == embedding.ALWAYS else ""
     return f"| `{name}` | {scope} | {' | '.join((*may, restricted, embedded))} |"
 

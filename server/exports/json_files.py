@@ -97,6 +97,7 @@ def described_context(context: DataContext) -> dict[str, object]:
         "approximate": list(context.approximate),
         "max_relative_error": context.max_relative_error,
         "lagging": dict(context.lagging),
+        "restriction": {one: list(values) for one, values in context.restriction.items()},
     }
     return {name: value for name, value in about.items() if value or name == "as_of_revision"}
 

@@ -54,7 +54,8 @@ class DataContext:
 
     start and end are the first instant that was counted and the first that was not; None where it is about no period.
     approximate names the columns that are not exact, by at most max_relative_error; lagging has the projections that
-    have stopped before the revision, each with the revision of its figures.
+    have stopped before the revision, each with the revision of its figures. restriction has the values of the dimension
+    that whoever asked is restricted to.
     """
 
     zone: ZoneInfo
@@ -68,6 +69,7 @@ class DataContext:
     approximate: Sequence[str] = ()
     max_relative_error: float = 0.0
     lagging: Mapping[str, int] = field(default_factory=dict)
+    restriction: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

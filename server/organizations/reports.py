@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from server.organizations.restriction import Restriction
+
 MOST_OWNED: Final = 200  # reports of a subject
 MOST: Final = 1_000  # reports of an organization
 MOST_VERSIONS: Final = 50  # of a report
@@ -20,6 +22,14 @@ class ReportVisibility(enum.StrEnum):
     PERSONAL = "personal"
     ORGANIZATION = "organization"
     PEOPLE = "people"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportViewer:
+    """Somebody who looks for reports: their subject, and the part of the organization that they may see."""
+
+    subject: str
+    restriction: Restriction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +50,13 @@ class ReportDraft:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptReport:
     """A report with one of its versions. newest is the number of the newest, whichever this is; changed_at is when that
-    was stored. Visibility and people in the draft are those of now, whatever the version had.
+    was stored. Visibility and people in the draft are those of now, whatever the version had. restriction is the part
+    of the organization that all of its runs are about: that of who made it, for good.
     """
 
     report_id: str
     owner: str
+    restriction: Restriction | None
     created_at: datetime
     newest: int
     changed_at: datetime
@@ -110,11 +122,12 @@ class NewReportRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRun:
-    """A run as it is kept. progress is that of its task."""
+    """A run as it is kept. progress is that of its task; restriction is its report's."""
 
     organization_id: int
     run_id: int
     report_id: str
+    restriction: Restriction | None
     version: int
     title: str
     content: bytes

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 DIMENSIONS: Final = ("agent", "channel", "team")  # that there are restrictions by
 MOST_VALUES: Final = 50
@@ -15,6 +15,17 @@ class Restriction:
 
     dimension: str
     values: tuple[str, ...]
+
+    @classmethod
+    def stored(cls, dimension: str, values: Sequence[str]) -> Self | None:
+        """Returns a restriction as it is stored; None for what is about the whole organization, whose dimension is
+        empty.
+        """
+        return cls(dimension=dimension, values=tuple(values)) if dimension else None
+
+    def canonical(self) -> "Restriction":
+        """Returns the same restriction, always written in the same way."""
+        return Restriction(dimension=self.dimension, values=tuple(sorted(set(self.values))))
 
 
 def problem(dimension: str, values: Sequence[str]) -> str:

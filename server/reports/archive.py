@@ -15,6 +15,7 @@ from server.exports.csv_file import CsvWriter
 from server.exports.tables import DataColumn, DataTable, Value, ValueKind
 from server.reports import layout
 from server.reports.document import FigureDifference, ReportDocument
+from server.reports.formatting import Formatting
 
 _FORM: Final = 1  # of the JSON
 _MOST_NAME: Final = 60
@@ -23,11 +24,16 @@ _KEYS: Final = (ValueKind.TEXT, ValueKind.INSTANT, ValueKind.DATE, ValueKind.BOO
 
 
 def zipped(document: ReportDocument) -> bytes:
-    """Returns the archive of a document. Files have the number of their block in front."""
+    """Returns the archive of a document. Files have the number of their block in front. One about a part says so in a
+    text of its own, since tables hold nothing but their rows.
+    """
     file = io.BytesIO()
     taken = set[str]()
     made = document.made_at.astimezone(document.zone).timetuple()[:6]
+    about = Formatting(document.locale, document.zone).part(document.restriction)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        if about:
+            archive.writestr(zipfile.ZipInfo("00-about.txt", date_time=made), f"{about}\n")
         for place, block, table in document.tables():
             name = f"{place:02}-{_plain(block.title or table.title)}"
             if len(block.tables) > 1:
@@ -57,6 +63,7 @@ def written(document: ReportDocument) -> bytes:
         "title": document.title,
         "description": document.description,
         "organization": document.organization,
+        "restriction": _part(document),
         "range": document.range,
         "start": document.bounds.start.isoformat(),
         "end": document.bounds.end.isoformat(),
@@ -85,6 +92,11 @@ def written(document: ReportDocument) -> bytes:
         "definitions": {name: {"title": title, "text": text} for name, (title, text) in document.definitions.items()},
     }
     return json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _part(document: ReportDocument) -> Mapping[str, object] | None:
+    found = document.restriction
+    return None if found is None else {"dimension": found.dimension, "values": list(found.values)}
 
 
 def _bounds(document: ReportDocument) -> Mapping[str, str] | None:

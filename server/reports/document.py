@@ -10,6 +10,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from server.exports.tables import DataColumn, DataContext, DataTable, Row, Value, ValueKind
+from server.organizations.restriction import Restriction
 from server.timerange import Interval
 
 EARLIER = "earlier_"  # in front of the name of a column of the earlier period
@@ -118,7 +119,7 @@ class FigureDifference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportDocument:
-    """A report that was made."""
+    """A report that was made. restriction is the part of the organization that all of it is about; None: the whole."""
 
     title: str
     description: str
@@ -133,6 +134,7 @@ class ReportDocument:
     version: int
     run_id: int
     blocks: Sequence[ReportBlock]
+    restriction: Restriction | None = None
     is_scheduled: bool = False
     again_of: int | None = None
     differences: Sequence[FigureDifference] | None = None  # None: it is compared with no run

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from server import timerange
 from server.exports import labels
 from server.exports.tables import DataColumn, Value, ValueKind
+from server.organizations.restriction import Restriction
 from server.reports import texts
 from server.reports.document import EARLIER
 from server.reports.texts import ReportTexts
@@ -40,6 +41,13 @@ class Formatting:
         self.texts: ReportTexts = texts.of(locale)
         self.zone = zone
         self._is_german = locale == "de"
+
+    def part(self, restriction: Restriction | None) -> str:
+        """Returns the sentence that says which part of the organization figures are of; empty for the whole."""
+        if restriction is None:
+            return ""
+        dimension = self.texts.restricted_to[restriction.dimension]
+        return self.texts.restricted.format(dimension, ", ".join(restriction.values))
 
     def title(self, column: DataColumn) -> str:
         """Returns the title of a column, in the language where it has one in that."""

@@ -40,8 +40,9 @@ def laid_out(document: ReportDocument, *, most_rows: int) -> Laid:
         "description": document.description,
         "locale": document.locale,
         "organization": document.organization,
-        "period": _period(document, shown),
+        "period": shown.days(document.bounds),
         "facts": list(_facts(document, shown)),
+        "restricted": shown.part(document.restriction),
         "running": words.running if document.still_running else "",
         "page": words.page,
         "contents_title": words.contents,
@@ -57,10 +58,6 @@ def laid_out(document: ReportDocument, *, most_rows: int) -> Laid:
             )
         ],
     }
-
-
-def _period(document: ReportDocument, shown: Formatting) -> str:
-    return shown.days(document.bounds)
 
 
 def _facts(document: ReportDocument, shown: Formatting) -> Iterator[list[str]]:
@@ -396,4 +393,5 @@ def context_told(context: DataContext) -> Laid:
         "approximate": list(context.approximate),
         "max_relative_error": context.max_relative_error,
         "lagging": dict(context.lagging),
+        "restriction": {one: list(values) for one, values in context.restriction.items()},
     }

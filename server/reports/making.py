@@ -83,7 +83,7 @@ class MakingReports:
             await self._fail(work.database, run, "the organization is not active")
             return {"failed": "suspended"}
         extras.check(run.formats)
-        principal = principals.of_service(run.organization_id, tenant.settings, run.requested_by)
+        principal = principals.of_service(run.organization_id, tenant.settings, run.requested_by, run.restriction)
         plan = self.questions.plan(run.content)
         document = await self._document(work, run, tenant, principal, plan)
         if document.failed == len(document.blocks):
@@ -140,6 +140,7 @@ class MakingReports:
             earlier=asked.earlier,
             made_at=self.clock.now().astimezone(UTC),
             requested_by=run.requested_by,
+            restriction=run.restriction,
             is_scheduled=run.schedule_id is not None,
             version=run.version,
             run_id=run.run_id,

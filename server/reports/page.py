@@ -37,6 +37,8 @@ def _body(laid: Mapping[str, Any]) -> Iterator[str]:
     yield f'<div style="font-size:12px;font-weight:600;color:#1f4fc9">{escape(laid["kicker"].upper())}</div>'
     yield f'<h1 style="margin:2px 0 2px;font-size:24px;line-height:1.25">{escape(laid["title"])}</h1>'
     yield f'<div style="{_MUTED};margin-bottom:10px">{escape(laid["period"])}</div>'
+    if laid["restricted"]:
+        yield f'<p style="margin:0 0 10px;font-weight:600" dir="auto">{escape(laid["restricted"])}</p>'
     for text in filter(str.strip, laid["description"].split("\n")):
         yield _paragraph(text)
     if laid["running"]:

@@ -173,7 +173,7 @@ class ReportRuns:
             found = await stored.listed(
                 driver,
                 principal.organization_id,
-                principal.subject,
+                saved.viewer(principal),
                 report_id=report_id,
                 schedule_id=schedule_id,
                 before=before,
@@ -315,7 +315,7 @@ def formats(chosen: Sequence[str]) -> tuple[str, ...]:
 
 
 async def _seen(driver: Driver, principal: Principal, run_id: int) -> ReportRun:
-    found = await stored.seen(driver, principal.organization_id, principal.subject, run_id)
+    found = await stored.seen(driver, principal.organization_id, saved.viewer(principal), run_id)
     if found is None:
         raise not_found(str(run_id))
     return found

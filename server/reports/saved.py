@@ -1,4 +1,8 @@
-"""Saved reports: who sees, changes and deletes which. Changes of those that others see are in the audit trail."""
+"""Saved reports: who sees, changes and deletes which. Changes of those that others see are in the audit trail.
+
+A report that somebody makes who may see a part of the organization alone is about that part for good, whoever changes
+and runs it. Who is restricted sees those within their part, and for them no others exist.
+"""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -8,7 +12,7 @@ from server.delivery import queueing
 from server.errors import Reason, Refused
 from server.organizations.audit_trail import Actor, Entry
 from server.organizations.delivery import Topic
-from server.organizations.reports import MOST, MOST_OWNED, KeptReport, ReportDraft, ReportVisibility
+from server.organizations.reports import MOST, MOST_OWNED, KeptReport, ReportDraft, ReportViewer, ReportVisibility
 from server.store import report_runs
 from server.store import reports as stored
 from server.store.database import Database, Driver
@@ -26,7 +30,7 @@ class SavedReports:
     async def listed(self, principal: Principal) -> Sequence[KeptReport]:
         """Returns all reports that the caller may see, without their contents, by title."""
         async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
-            return await stored.listed(driver, principal.organization_id, principal.subject)
+            return await stored.listed(driver, principal.organization_id, viewer(principal))
 
     async def get(self, principal: Principal, report_id: str, version: int | None = None) -> KeptReport:
         """Returns a report, or an earlier version; refuses what the caller may not see."""
@@ -36,7 +40,7 @@ class SavedReports:
     async def versions(self, principal: Principal, report_id: str) -> Sequence[KeptReport]:
         """Returns the versions of a report that the caller may see, newest first; refuses where there are none."""
         async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
-            kept = await stored.versions(driver, principal.organization_id, principal.subject, report_id)
+            kept = await stored.versions(driver, principal.organization_id, viewer(principal), report_id)
         if not kept:
             raise _not_found(report_id)
         return kept
@@ -52,7 +56,7 @@ class SavedReports:
                 most = MOST_OWNED if owned >= MOST_OWNED else MOST
                 raise limit_reached(f"there are {most} reports already: delete one that nobody needs", most)
             report_id = secrets.token_hex(8)
-            await stored.add(driver, organization_id, principal.subject, report_id, draft)
+            await stored.add(driver, organization_id, viewer(principal), report_id, draft)
             if draft.visibility is not ReportVisibility.PERSONAL:
                 entry = Entry(actor=by, action="report.created", subject=report_id, after=_told(draft))
                 await audit_trail.record(driver, organization_id, entry)
@@ -105,6 +109,12 @@ class SavedReports:
                 await audit_trail.record(driver, organization_id, entry)
 
 
+def viewer(principal: Principal) -> ReportViewer:
+    """Returns the caller as one who looks for reports."""
+    restriction = principal.restriction
+    return ReportViewer(subject=principal.subject, restriction=None if restriction is None else restriction.canonical())
+
+
 def may_edit(principal: Principal, kept: KeptReport) -> bool:
     """Returns whether the caller may change and delete a report that it sees, and its schedules."""
     match kept.draft.visibility:
@@ -126,7 +136,7 @@ def check_may_edit(principal: Principal, kept: KeptReport) -> None:
 
 async def found(driver: Driver, principal: Principal, report_id: str, version: int | None = None) -> KeptReport:
     """Returns a report; refuses what the caller may not see."""
-    kept = await stored.report(driver, principal.organization_id, principal.subject, report_id, version)
+    kept = await stored.report(driver, principal.organization_id, viewer(principal), report_id, version)
     if kept is None:
         raise _not_found(report_id, version)
     return kept

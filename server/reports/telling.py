@@ -61,14 +61,16 @@ def _key(run: ReportRun) -> str:
 
 def message_of(run: ReportRun, document: ReportDocument, files: Sequence[ReportFile], shown: bytes) -> Message:
     """Returns the message that tells of a run: its page, where that is not too long for a mail, and its files."""
-    period = Formatting(document.locale, document.zone).days(document.bounds)
+    formatting = Formatting(document.locale, document.zone)
+    period = formatting.days(document.bounds)
+    about = "\n\n".join(filter(None, (formatting.part(document.restriction), document.description)))
     first, last = document.revisions
     return Message(
         topic=Topic.REPORT,
         kind="report.finished",
         subject_id=str(run.run_id),
         title=f"{document.title}: {period}",
-        text=f"{document.title}\n{period} ({document.zone.key})\n\n{document.description}".strip() + "\n",
+        text=f"{document.title}\n{period} ({document.zone.key})\n\n{about}".strip() + "\n",
         html=shown.decode() if len(shown) <= MOST_BYTES else "",
         attachments=[
             Attachment(name=one.name, media_type=one.media_type, key=one.path, size=one.size, sha256=one.sha256)

@@ -31,6 +31,8 @@ class ReportTexts:
     definitions: str
     definitions_lead: str
     running: str
+    restricted: str  # to the values {1} of a dimension {0}
+    restricted_to: Mapping[str, str]  # how dimensions are called there
     page: str  # {0} of {1}; typst and the workbook fill it
     absent: str
     days: str  # {0} days
@@ -96,6 +98,8 @@ _EN: Final = ReportTexts(
     definitions_lead="What the figures of this report mean. An absent figure (–) cannot be computed; 0 is a computed"
     " zero.",
     running="The period has not ended: figures are those so far.",
+    restricted="Restricted to {0} {1}: all figures are of this part alone.",
+    restricted_to={"agent": "agent", "channel": "channel", "team": "team"},
     page="Page {0} of {1}",
     absent="–",
     days="{0} days",
@@ -186,6 +190,8 @@ _DE: Final = ReportTexts(
     definitions_lead="Was die Zahlen dieses Berichts bedeuten. Eine fehlende Zahl (–) lässt sich nicht berechnen; 0 ist"
     " eine berechnete Null. Definitionen stehen auf Englisch.",
     running="Der Zeitraum ist nicht zu Ende: Es sind die Zahlen bis jetzt.",
+    restricted="Beschränkt auf {0} {1}: Alle Zahlen sind von diesem Teil allein.",
+    restricted_to={"agent": "Agent", "channel": "Kanal", "team": "Team"},
     page="Seite {0} von {1}",
     absent="–",
     days="{0} Tage",

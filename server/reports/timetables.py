@@ -48,7 +48,7 @@ class ReportTimetables:
         async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
             if report_id is not None:
                 await saved.found(driver, principal, report_id)
-            return await stored.listed(driver, principal.organization_id, principal.subject, report_id)
+            return await stored.listed(driver, principal.organization_id, saved.viewer(principal), report_id)
 
     async def create(self, principal: Principal, report_id: str, draft: ScheduleDraft, by: Actor) -> ReportSchedule:
         """Stores a schedule of a report, and returns it."""
@@ -202,7 +202,7 @@ async def _check_destinations(driver: Driver, principal: Principal, destination_
 
 
 async def _found(driver: Driver, principal: Principal, schedule_id: str) -> ReportSchedule:
-    found = await stored.seen(driver, principal.organization_id, principal.subject, schedule_id)
+    found = await stored.seen(driver, principal.organization_id, saved.viewer(principal), schedule_id)
     if found is None:
         raise Refused(
             Reason.REPORT_SCHEDULE_NOT_FOUND,

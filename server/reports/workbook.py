@@ -79,7 +79,7 @@ class _Writer:
         title = self._book.add_format({"bold": True, "font_size": 16})
         sheet.write_string(0, 0, _fitting(self._document.title), title)
         row = 2
-        for text in filter(None, (self._document.description, laid["running"])):
+        for text in filter(None, (laid["restricted"], self._document.description, laid["running"])):
             sheet.write_string(row, 0, _fitting(text))
             row += 1
         for name, text in laid["facts"]:

@@ -147,6 +147,8 @@ def report(principal: Principal, kept: KeptReport) -> pb.Report:
         message.people.extend(pb.ReportPerson(subject=one) for one in draft_of.readers)
         message.people.extend(pb.ReportPerson(subject=one, may_edit=True) for one in draft_of.editors)
     message.owner, message.updated_by = kept.owner, kept.updated_by
+    if (part := shared.restriction(kept.restriction)) is not None:
+        message.restriction.CopyFrom(part)
     message.version, message.etag = kept.version, kept.etag
     message.created_at.CopyFrom(shared.instant(kept.created_at))
     message.updated_at.CopyFrom(shared.instant(kept.updated_at))

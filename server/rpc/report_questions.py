@@ -8,6 +8,7 @@ from google.protobuf import json_format
 from server.errors import Refused
 from server.reports.blocks import BlockAnswer, RunPlan
 from server.reports.periods import RunPeriod
+from server.rpc import restricting
 from server.rpc.asking import Asking
 from server.rpc.exports import answer_tables
 from server.rpc.questions import shared
@@ -41,7 +42,9 @@ class ReportQuestions:
         )
 
     async def answer(self, principal: Principal, content: bytes, place: int, asked: RunPeriod) -> BlockAnswer:
-        """Answers the question of a block. A refusal of it is its answer: other blocks are none the worse."""
+        """Answers the question of a block, of the part that the principal may see. A refusal of it is its answer: other
+        blocks are none the worse.
+        """
         report = pb.Report.FromString(content)
         block = report.blocks[place]
         options: Mapping[str, Any] = json_format.MessageToDict(block.options)
@@ -60,7 +63,8 @@ class ReportQuestions:
         request = getattr(block, which)
         _ask_for(request, report, asked)
         try:
-            response = await self._asking.answer(principal, request)
+            with restricting.asking(principal, request):
+                response = await self._asking.answer(principal, request)
         except Refused as refusal:
             about = f" ({refusal.field})" if refusal.field else ""
             why = f"{refusal.reason.name}: {refusal.message}{about}"[:_LONGEST_REFUSAL]

@@ -93,6 +93,7 @@ def run(found: ReportRun) -> pb.ReportRun:
         error=found.error or "",
         failed_blocks=found.failed_blocks,
         changed_figures=found.changed_figures,
+        restriction=shared.restriction(found.restriction),
     )
     for name in ("scheduled_at", "started_at", "ended_at", "expires_at"):
         at: datetime | None = getattr(found, name)

@@ -15,6 +15,7 @@ from server.rpc import dashboard_conversion, gate, report_templates, writing
 from server.rpc import report_conversion as conversion
 from server.rpc import report_run_conversion as run_conversion
 from server.rpc.endings import Lifetime
+from server.rpc.subscription import Guard
 from tallywire.v1 import report_service_pb2 as pb
 from tallywire.v1 import report_service_pb2_grpc
 
@@ -128,7 +129,7 @@ class ReportService(report_service_pb2_grpc.ReportServiceServicer):
         self, request: pb.DownloadReportRequest, context: _Context
     ) -> None:
         """Sends a file of a run."""
-        lifetime = Lifetime(context, 0)
+        lifetime, guard = Lifetime(context, 0), Guard()
         wanted = run_conversion.wanted_format(request.format)
         run_id = run_conversion.run_id(request.run_id)
         parts_of = self._runs.download(gate.caller().principal, run_id, wanted, request.offset, gate.actor(context))
@@ -136,6 +137,7 @@ class ReportService(report_service_pb2_grpc.ReportServiceServicer):
         async with contextlib.aclosing(parts_of) as parts:
             async for part in parts:
                 lifetime.check()
+                await guard.check()
                 message = (
                     pb.DownloadReportResponse(file=run_conversion.file(part))
                     if isinstance(part, ReportFile)

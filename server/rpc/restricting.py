@@ -1,10 +1,12 @@
 """What principals may ask that are restricted to a part of their organization, which the gate sees to.
 
 A question that can be narrowed is narrowed to the part, so that its totals are the part's, and its context says so.
-What is about no events stays open. Everything else is refused: an RPC that is not named here is not for restricted
-callers.
+What is about no events stays open. What is kept with the part that it is about is seen by those whose part that lies
+within. Everything else is refused: an RPC that is not named here is not for restricted callers.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -19,6 +21,7 @@ _DIRECTORY = "/tallywire.v1.DirectoryService/"
 _ACCOUNTS = "/tallywire.v1.AccountService/"
 _DASHBOARDS = "/tallywire.v1.DashboardService/"
 _EXPORTS = "/tallywire.v1.ExportService/"
+_REPORTS = "/tallywire.v1.ReportService/"
 
 # RPCs whose request says which part it is about: in its field filter, or in fields of its own.
 NARROWED: Final = frozenset(
@@ -78,9 +81,40 @@ OPEN: Final = frozenset(
                 "ListDashboardTemplates",
             )
         ),
+        _REPORTS + "ListReportTemplates",
+    }
+)
+# RPCs about what is kept with its part, which the domain looks at.
+WITHIN: Final = frozenset(
+    {
+        *(
+            _REPORTS + name
+            for name in (
+                "CreateReport",
+                "GetReport",
+                "ListReports",
+                "UpdateReport",
+                "DeleteReport",
+                "ListReportVersions",
+                "RunReport",
+                "GetReportRun",
+                "ListReportRuns",
+                "CancelReportRun",
+                "DownloadReport",
+                "CreateReportSchedule",
+                "UpdateReportSchedule",
+                "DeleteReportSchedule",
+                "ListReportSchedules",
+                "PauseReportSchedule",
+                "ResumeReportSchedule",
+                "RunReportSchedule",
+            )
+        ),
     }
 )
 _FIELDS: Final = {"agent": "agent_id", "channel": "channel", "team": "team_id"}
+# The narrowed RPCs by their requests, which are called as they are.
+_METHODS: Final = {f"tallywire.v1.{method.rpartition('/')[2]}Request": method for method in NARROWED}
 _restriction: ContextVar[Restriction | None] = ContextVar("restriction", default=None)
 
 
@@ -97,15 +131,33 @@ def tell(context: answer_pb2.AnswerContext) -> None:
         context.restriction.values.extend(restriction.values)
 
 
+@contextmanager
+def asking(principal: Principal, question: Any) -> Iterator[None]:
+    """Has the service ask a question for a principal as that would ask it, and says so in the context of the answer;
+    refuses a question that the principal could not ask.
+    """
+    if principal.restriction is not None:
+        method = _METHODS.get(question.DESCRIPTOR.full_name)
+        if method is None:
+            name = question.DESCRIPTOR.name.removesuffix("Request")
+            raise _refused(principal.restriction, f"{name} is about the whole organization")
+        narrow(method, question, principal.restriction)
+    before = _restriction.set(principal.restriction)
+    try:
+        yield
+    finally:
+        _restriction.reset(before)
+
+
 def check(method: str, restriction: Restriction) -> None:
     """Refuses a method that is not for restricted callers."""
-    if method not in NARROWED and method not in OPEN:
+    if method not in NARROWED | OPEN | WITHIN:
         raise _refused(restriction, f"{method.rpartition('/')[2]} is about the whole organization")
 
 
 def check_going_on(method: str, narrowed: Restriction | None, now: Restriction | None) -> None:
-    """Refuses to go on with a call that was narrowed to another part than its caller may see now, or to none."""
-    if method in NARROWED and now is not None and now != narrowed:
+    """Refuses to go on with a call that was about another part than its caller may see now, or about the whole."""
+    if method in NARROWED | WITHIN and now is not None and now != narrowed:
         raise _refused(now, "that has changed since the call began: ask again")
 
 

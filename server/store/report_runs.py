@@ -11,13 +11,23 @@ from typing import Any
 
 import asyncpg
 
-from server.organizations.reports import NewReportRun, ReportFile, ReportRun, ReportRunState, RunAttempt, RunOutcome
+from server.organizations.reports import (
+    NewReportRun,
+    ReportFile,
+    ReportRun,
+    ReportRunState,
+    ReportViewer,
+    RunAttempt,
+    RunOutcome,
+)
+from server.organizations.restriction import Restriction
 from server.store import statements
 from server.store.database import Driver
-from server.store.reports import SEEN
+from server.store.reports import SEEN, of_viewer
 
 _COLUMNS = (
-    "u.organization_id, u.run_id, u.report_id, u.version, u.title, {content} AS content, u.state, u.requested_by,"
+    "u.organization_id, u.run_id, u.report_id, r.restricted_dimension, r.restricted_values,"
+    " u.version, u.title, {content} AS content, u.state, u.requested_by,"
     " u.schedule_id, u.scheduled_at, u.again_of, u.range, u.comparison, u.formats,"
     " u.period_start, u.period_end, u.time_zone, u.task_id,"
     " u.attempt, u.created_at, u.started_at, u.ended_at, u.first_revision, u.last_revision, u.rows, u.failed_blocks,"
@@ -28,7 +38,7 @@ _COLUMNS = (
 _RUN = _COLUMNS.format(content="u.content")
 _LISTED = _COLUMNS.format(content="''::bytea")
 _FROM = (
-    "FROM report_runs u JOIN organizations o USING (organization_id)"
+    "FROM report_runs u JOIN organizations o USING (organization_id) JOIN reports r USING (organization_id, report_id)"
     " LEFT JOIN tasks t ON t.task_id = u.task_id AND u.state IN ('pending', 'running')"
 )
 # A run has the content of its version: one from before the report was shared stays its owner's.
@@ -43,6 +53,7 @@ _SETTLE = statements.load("settle_report_runs")
 
 def _run(row: asyncpg.Record) -> ReportRun:
     values: dict[str, Any] = dict(row)
+    values["restriction"] = Restriction.stored(values.pop("restricted_dimension"), values.pop("restricted_values"))
     values["state"] = ReportRunState(values["state"])
     values["files"] = [ReportFile(**one) for one in json.loads(values["files"])]
     return ReportRun(**values)
@@ -116,13 +127,12 @@ async def of_instant(driver: Driver, organization_id: int, schedule_id: str, at:
     return found
 
 
-async def seen(driver: Driver, organization_id: int, subject: str, run_id: int) -> ReportRun | None:
+async def seen(driver: Driver, organization_id: int, viewer: ReportViewer, run_id: int) -> ReportRun | None:
     """Returns a run; None where somebody may not see its report, or not as it was then."""
     row = await driver.fetchrow(
-        f"SELECT {_RUN} {_FROM} JOIN reports r ON r.organization_id = u.organization_id AND r.report_id = u.report_id"
-        f" WHERE u.organization_id = $1 AND {_SEEN_RUN} AND u.run_id = $3",
+        f"SELECT {_RUN} {_FROM} WHERE u.organization_id = $1 AND {_SEEN_RUN} AND u.run_id = $5",
         organization_id,
-        subject,
+        *of_viewer(viewer),
         run_id,
     )
     return None if row is None else _run(row)
@@ -131,7 +141,7 @@ async def seen(driver: Driver, organization_id: int, subject: str, run_id: int) 
 async def listed(
     driver: Driver,
     organization_id: int,
-    subject: str,
+    viewer: ReportViewer,
     *,
     report_id: str | None,
     schedule_id: str | None,
@@ -140,12 +150,11 @@ async def listed(
 ) -> list[ReportRun]:
     """Returns runs of reports that somebody may see, without their contents, newest first; None: whatever it is."""
     rows = await driver.fetch(
-        f"SELECT {_LISTED} {_FROM} JOIN reports r ON r.organization_id = u.organization_id"
-        f" AND r.report_id = u.report_id WHERE u.organization_id = $1 AND {_SEEN_RUN}"
-        " AND ($3::text IS NULL OR u.report_id = $3) AND ($4::text IS NULL OR u.schedule_id = $4)"
-        " AND ($5::bigint IS NULL OR u.run_id < $5) ORDER BY u.run_id DESC LIMIT $6",
+        f"SELECT {_LISTED} {_FROM} WHERE u.organization_id = $1 AND {_SEEN_RUN}"
+        " AND ($5::text IS NULL OR u.report_id = $5) AND ($6::text IS NULL OR u.schedule_id = $6)"
+        " AND ($7::bigint IS NULL OR u.run_id < $7) ORDER BY u.run_id DESC LIMIT $8",
         organization_id,
-        subject,
+        *of_viewer(viewer),
         report_id,
         schedule_id,
         before,

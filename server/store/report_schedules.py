@@ -5,10 +5,10 @@ from typing import Final
 
 import asyncpg
 
-from server.organizations.reports import ReportSchedule, ScheduleDraft
+from server.organizations.reports import ReportSchedule, ReportViewer, ScheduleDraft
 from server.store import schedules
 from server.store.database import Driver
-from server.store.reports import SEEN
+from server.store.reports import SEEN, of_viewer
 from server.store.schedules import CatchUp, ScheduleKey
 
 KIND: Final = "scheduled_report"
@@ -54,24 +54,26 @@ def _kept(row: asyncpg.Record) -> ReportSchedule:
     )
 
 
-async def listed(driver: Driver, organization_id: int, subject: str, report_id: str | None) -> list[ReportSchedule]:
+async def listed(
+    driver: Driver, organization_id: int, viewer: ReportViewer, report_id: str | None
+) -> list[ReportSchedule]:
     """Returns the schedules of reports that somebody may see, by their next run, paused ones last. None: of all."""
     rows = await driver.fetch(
         f"SELECT {_COLUMNS} {_FROM} WHERE c.organization_id = $1 AND {SEEN}"
-        " AND ($3::text IS NULL OR c.report_id = $3) ORDER BY s.paused OR s.held, s.next_run_at, c.schedule_id",
+        " AND ($5::text IS NULL OR c.report_id = $5) ORDER BY s.paused OR s.held, s.next_run_at, c.schedule_id",
         organization_id,
-        subject,
+        *of_viewer(viewer),
         report_id,
     )
     return [_kept(row) for row in rows]
 
 
-async def seen(driver: Driver, organization_id: int, subject: str, schedule_id: str) -> ReportSchedule | None:
+async def seen(driver: Driver, organization_id: int, viewer: ReportViewer, schedule_id: str) -> ReportSchedule | None:
     """Returns a schedule; None where somebody may not see its report."""
     row = await driver.fetchrow(
-        f"SELECT {_COLUMNS} {_FROM} WHERE c.organization_id = $1 AND {SEEN} AND c.schedule_id = $3",
+        f"SELECT {_COLUMNS} {_FROM} WHERE c.organization_id = $1 AND {SEEN} AND c.schedule_id = $5",
         organization_id,
-        subject,
+        *of_viewer(viewer),
         schedule_id,
     )
     return None if row is None else _kept(row)

@@ -1,15 +1,18 @@
 """Reports, and every version of them that is kept."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
 
-from server.organizations.reports import MOST_VERSIONS, KeptReport, ReportDraft, ReportVisibility
+from server.organizations.reports import MOST_VERSIONS, KeptReport, ReportDraft, ReportViewer, ReportVisibility
+from server.organizations.restriction import Restriction
 from server.store.database import Driver
 
 _REPORT = (
     "r.report_id, r.owner, r.created_at, r.version AS newest, n.updated_at AS changed_at, r.visibility, r.readers,"
-    " r.editors, v.version, v.title, v.description, v.blocks, v.content, v.updated_at, v.updated_by"
+    " r.editors, r.restricted_dimension, r.restricted_values,"
+    " v.version, v.title, v.description, v.blocks, v.content, v.updated_at, v.updated_by"
 )
 # Without what a version holds, for lists: up to 64 KiB each.
 _LISTED = _REPORT.replace("v.content", "''::bytea AS content")
@@ -17,18 +20,30 @@ _FROM = (
     "FROM reports r JOIN report_versions n USING (organization_id, report_id, version)"
     " JOIN report_versions v ON v.organization_id = r.organization_id AND v.report_id = r.report_id"
 )
-# Whom a report r is for. A version from before it was shared stays its owner's.
+# Whom a report r is for: $2 is their subject, $3 and $4 the part that they may see, which the report's lies within; all
+# where $3 is empty. A version from before it was shared stays its owner's.
 SEEN: Final = (
     "(r.owner = $2 OR r.visibility = 'organization'"
     " OR (r.visibility = 'people' AND ($2 = ANY(r.readers) OR $2 = ANY(r.editors))))"
+    " AND ($3 = '' OR (r.restricted_dimension = $3 AND r.restricted_values <@ $4::text[]))"
 )
 _SEEN_VERSION = f"{SEEN} AND (r.owner = $2 OR v.visibility <> 'personal')"
+
+
+def of_viewer(viewer: ReportViewer) -> tuple[str, str, Sequence[str]]:
+    """Returns what SEEN takes as $2, $3 and $4."""
+    return viewer.subject, *_part(viewer.restriction)
+
+
+def _part(restriction: Restriction | None) -> tuple[str, Sequence[str]]:
+    return ("", ()) if restriction is None else (restriction.dimension, restriction.values)
 
 
 def _kept(row: asyncpg.Record) -> KeptReport:
     return KeptReport(
         report_id=row["report_id"],
         owner=row["owner"],
+        restriction=Restriction.stored(row["restricted_dimension"], row["restricted_values"]),
         created_at=row["created_at"],
         newest=row["newest"],
         changed_at=row["changed_at"],
@@ -53,11 +68,13 @@ async def lock(driver: Driver, organization_id: int) -> None:
 
 
 async def is_for_all(driver: Driver, organization_id: int, report_id: str, version: int) -> bool:
-    """Returns whether everybody in the organization may see a version of a report, and the report as it is now."""
+    """Returns whether everybody in the organization may see a version of a report, and the report as it is now. One
+    about a part is not for those who may see another part.
+    """
     found: bool = await driver.fetchval(
         "SELECT EXISTS (SELECT FROM reports r JOIN report_versions v USING (organization_id, report_id)"
         " WHERE r.organization_id = $1 AND r.report_id = $2 AND v.version = $3"
-        " AND r.visibility = 'organization' AND v.visibility = 'organization')",
+        " AND r.visibility = 'organization' AND v.visibility = 'organization' AND r.restricted_dimension = '')",
         organization_id,
         report_id,
         version,
@@ -65,26 +82,26 @@ async def is_for_all(driver: Driver, organization_id: int, report_id: str, versi
     return found
 
 
-async def listed(driver: Driver, organization_id: int, subject: str) -> list[KeptReport]:
+async def listed(driver: Driver, organization_id: int, viewer: ReportViewer) -> list[KeptReport]:
     """Returns the reports that somebody may see, without their contents, by title."""
     rows = await driver.fetch(
         f"SELECT {_LISTED} {_FROM} AND v.version = r.version"
         f" WHERE r.organization_id = $1 AND {SEEN} ORDER BY lower(v.title), v.title, r.report_id",
         organization_id,
-        subject,
+        *of_viewer(viewer),
     )
     return [_kept(row) for row in rows]
 
 
 async def report(
-    driver: Driver, organization_id: int, subject: str, report_id: str, version: int | None = None
+    driver: Driver, organization_id: int, viewer: ReportViewer, report_id: str, version: int | None = None
 ) -> KeptReport | None:
     """Returns a report, the newest version or another one; None where somebody may not see that."""
     row = await driver.fetchrow(
-        f"SELECT {_REPORT} {_FROM} AND v.version = coalesce($4, r.version)"
-        f" WHERE r.organization_id = $1 AND {_SEEN_VERSION} AND r.report_id = $3",
+        f"SELECT {_REPORT} {_FROM} AND v.version = coalesce($6, r.version)"
+        f" WHERE r.organization_id = $1 AND {_SEEN_VERSION} AND r.report_id = $5",
         organization_id,
-        subject,
+        *of_viewer(viewer),
         report_id,
         version,
     )
@@ -101,13 +118,13 @@ async def for_schedule(driver: Driver, organization_id: int, report_id: str) -> 
     return None if row is None else _kept(row)
 
 
-async def versions(driver: Driver, organization_id: int, subject: str, report_id: str) -> list[KeptReport]:
+async def versions(driver: Driver, organization_id: int, viewer: ReportViewer, report_id: str) -> list[KeptReport]:
     """Returns the versions of a report that somebody may see, without their contents, newest first."""
     rows = await driver.fetch(
         f"SELECT {_LISTED} {_FROM}"
-        f" WHERE r.organization_id = $1 AND {_SEEN_VERSION} AND r.report_id = $3 ORDER BY v.version DESC",
+        f" WHERE r.organization_id = $1 AND {_SEEN_VERSION} AND r.report_id = $5 ORDER BY v.version DESC",
         organization_id,
-        subject,
+        *of_viewer(viewer),
         report_id,
     )
     return [_kept(row) for row in rows]
@@ -123,19 +140,20 @@ async def counts(driver: Driver, organization_id: int, subject: str) -> tuple[in
     return (0, 0) if row is None else (row[0], row[1])
 
 
-async def add(driver: Driver, organization_id: int, subject: str, report_id: str, draft: ReportDraft) -> None:
-    """Stores a new report."""
+async def add(driver: Driver, organization_id: int, owner: ReportViewer, report_id: str, draft: ReportDraft) -> None:
+    """Stores a new report, which is about the part that its owner may see."""
     await driver.execute(
-        "INSERT INTO reports (organization_id, report_id, owner, created_at, version, visibility, readers, editors)"
-        " VALUES ($1, $2, $3, now(), 1, $4, $5, $6)",
+        "INSERT INTO reports (organization_id, report_id, owner, created_at, version, visibility, readers, editors,"
+        " restricted_dimension, restricted_values) VALUES ($1, $2, $3, now(), 1, $4, $5, $6, $7, $8)",
         organization_id,
         report_id,
-        subject,
+        owner.subject,
         draft.visibility,
         list(draft.readers),
         list(draft.editors),
+        *_part(owner.restriction),
     )
-    await _add_version(driver, organization_id, subject, report_id, 1, draft)
+    await _add_version(driver, organization_id, owner.subject, report_id, 1, draft)
 
 
 async def update(

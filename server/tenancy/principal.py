@@ -87,12 +87,20 @@ class Principal:
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
 
-def of_service(organization_id: int, settings: OrganizationSettings, subject: str = "") -> Principal:
-    """Returns whom the service asks questions for where nobody calls: they may read figures, and nothing else."""
+def of_service(
+    organization_id: int,
+    settings: OrganizationSettings,
+    subject: str = "",
+    restriction: Restriction | None = None,
+) -> Principal:
+    """Returns whom the service asks questions for where nobody calls: they may read figures, of a part alone if one is
+    given, and nothing else.
+    """
     return Principal(
         organization_id=organization_id,
         key_id="",
         scopes=frozenset({Scope.READ}),
         settings=settings,
         subject=subject,
+        restriction=restriction,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from server.organizations.delivery import Channel, DestinationDraft
-from server.organizations.reports import ReportDraft, ReportVisibility, ScheduleDraft
+from server.organizations.reports import ReportDraft, ReportViewer, ReportVisibility, ScheduleDraft
 from server.organizations.settings import OrganizationSettings
 from server.store import destinations, report_schedules, reports
 from server.store.database import Database
@@ -71,7 +71,7 @@ async def made(database: Database, start: datetime) -> list[Scheduled]:
                 blocks=1,
                 content=_CONTENT,
             )
-            await reports.add(driver, organization_id, _SUBJECT, "weekly", report)
+            await reports.add(driver, organization_id, ReportViewer(subject=_SUBJECT), "weekly", report)
             draft = ScheduleDraft(
                 said="sundays at 02:30",
                 cron="30 2 * * 7",

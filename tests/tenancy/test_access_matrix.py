@@ -72,7 +72,7 @@ def expected(method: str, rights: Rights) -> tuple[str, str]:
         return Reason.SCOPE_MISSING.name, needs.value
     if rights.is_embedded and method not in {*embedding.METHODS.values(), embedding.ALWAYS}:
         return Reason.EMBED_NOT_ALLOWED.name, ""
-    if rights.is_restricted and method not in restricting.NARROWED | restricting.OPEN:
+    if rights.is_restricted and method not in restricting.NARROWED | restricting.OPEN | restricting.WITHIN:
         return Reason.RESTRICTED.name, ""
     return LET_THROUGH
 

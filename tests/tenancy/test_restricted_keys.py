@@ -112,8 +112,9 @@ def test_every_narrowed_rpc_is_tried() -> None:
 
 
 def test_open_rpcs_are_those_of_the_contract() -> None:
-    assert services.SCOPES.keys() >= restricting.OPEN
+    assert services.SCOPES.keys() >= restricting.OPEN | restricting.WITHIN
     assert not restricting.OPEN & restricting.NARROWED
+    assert not restricting.WITHIN & (restricting.OPEN | restricting.NARROWED)
 
 
 @pytest.mark.parametrize("rpc", [rpc for rpc in NARROWED if not rpc.startswith(("RealtimeService", "AccountService"))])
@@ -188,14 +189,10 @@ async def test_totals_are_those_of_the_part_and_say_so(owner: Caller, accounts: 
     assert not answer.context.HasField("restriction")
 
 
-@pytest.mark.parametrize(
-    "rpc",
-    [
-        rpc
-        for rpc in METHODS
-        if path(rpc) in services.SCOPES and path(rpc) not in restricting.NARROWED | restricting.OPEN
-    ],
-)
+FOR_RESTRICTED = restricting.NARROWED | restricting.OPEN | restricting.WITHIN
+
+
+@pytest.mark.parametrize("rpc", [rpc for rpc in METHODS if path(rpc) in services.SCOPES.keys() - FOR_RESTRICTED])
 async def test_what_is_about_the_whole_is_refused(rpc: str, owner: Caller, accounts: Accounts) -> None:
     needs = services.SCOPES[path(rpc)]
     manager = await accounts.another(owner, scopes=RIGHTS, restriction=SALES)

@@ -96,8 +96,9 @@ func (v AnswerContext) Source() tallywirev1.AnswerSource {
 	return v.message.GetSource()
 }
 
-// Restriction is the part of the organization that the caller may see. All figures are of that part: of the
-// value that the question names where there are several. Unset: the caller may see all of it.
+// Restriction is the part of the organization that the caller may see, or that a report is about. All figures
+// are of that part: of the value that the question names where there are several. Unset: the caller may see all
+// of it.
 func (v AnswerContext) Restriction() Restriction {
 	return NewRestriction(v.message.GetRestriction())
 }
@@ -105,7 +106,8 @@ func (v AnswerContext) Restriction() Restriction {
 // Restriction is the part of an organization that somebody may see: what carries some values of one dimension.
 // Questions without a filter by the dimension are narrowed to its value; where there are several, a question has
 // to name one of them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused
-// (RESTRICTED). No tokens of rows are given out or taken.
+// (RESTRICTED). No tokens of rows are given out or taken. Reports are kept with the part that they are about:
+// who may see that part or more sees them.
 type Restriction struct{ view[tallywirev1.Restriction] }
 
 // NewRestriction returns the view of a message; nil makes one that is not present.

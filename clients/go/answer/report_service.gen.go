@@ -103,6 +103,12 @@ func (v Report) MayEdit() bool {
 	return v.message.GetMayEdit()
 }
 
+// Restriction is the part of the organization that all of its runs are about, whoever runs it: that of the
+// caller who created it. Unset: the whole organization. Set by the service.
+func (v Report) Restriction() Restriction {
+	return NewRestriction(v.message.GetRestriction())
+}
+
 // ReportPerson is somebody who sees a report.
 type ReportPerson struct{ view[tallywirev1.ReportPerson] }
 
@@ -394,6 +400,12 @@ func (v ReportRun) ChangedFigures() Optional[int64] {
 // Unset: it has not ended.
 func (v ReportRun) ExpiresAt() time.Time {
 	return instant(v.message.GetExpiresAt())
+}
+
+// Restriction is the part of the organization that it is about, which its files say: its report's. Unset: the
+// whole organization.
+func (v ReportRun) Restriction() Restriction {
+	return NewRestriction(v.message.GetRestriction())
 }
 
 // ReportFile is a file of a run.

@@ -188,7 +188,7 @@ type AnswerContext struct {
 	WeekStart Weekday `protobuf:"varint,12,opt,name=week_start,json=weekStart,proto3,enum=tallywire.v1.Weekday" json:"week_start,omitempty"`
 	// source is what the figures were read from. They are the same either way.
 	Source AnswerSource `protobuf:"varint,13,opt,name=source,proto3,enum=tallywire.v1.AnswerSource" json:"source,omitempty"`
-	// restriction is the part of the organization that the caller may see. All figures are of that part: of the value that
+	// restriction is the part of the organization that the caller may see, or that a report is about. All figures are of that part: of the value that
 	// the question names where there are several. Unset: the caller may see all of it.
 	Restriction   *Restriction `protobuf:"bytes,14,opt,name=restriction,proto3" json:"restriction,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -326,7 +326,8 @@ func (x *AnswerContext) GetRestriction() *Restriction {
 // Restriction is the part of an organization that somebody may see: what carries some values of one dimension. Questions
 // without a filter by the dimension are narrowed to its value; where there are several, a question has to name one of
 // them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused (RESTRICTED). No tokens of
-// rows are given out or taken.
+// rows are given out or taken. Reports are kept with the part that they are about: who may see that part or more sees
+// them.
 type Restriction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// dimension is "agent", "channel" or "team".

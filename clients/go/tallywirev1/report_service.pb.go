@@ -301,7 +301,10 @@ type Report struct {
 	// updated_by is the subject that stored this version. Set by the service.
 	UpdatedBy string `protobuf:"bytes,16,opt,name=updated_by,json=updatedBy,proto3" json:"updated_by,omitempty"`
 	// may_edit says whether the caller may change it and its schedules. Set by the service.
-	MayEdit       bool `protobuf:"varint,17,opt,name=may_edit,json=mayEdit,proto3" json:"may_edit,omitempty"`
+	MayEdit bool `protobuf:"varint,17,opt,name=may_edit,json=mayEdit,proto3" json:"may_edit,omitempty"`
+	// restriction is the part of the organization that all of its runs are about, whoever runs it: that of the caller who
+	// created it. Unset: the whole organization. Set by the service.
+	Restriction   *Restriction `protobuf:"bytes,18,opt,name=restriction,proto3" json:"restriction,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -453,6 +456,13 @@ func (x *Report) GetMayEdit() bool {
 		return x.MayEdit
 	}
 	return false
+}
+
+func (x *Report) GetRestriction() *Restriction {
+	if x != nil {
+		return x.Restriction
+	}
+	return nil
 }
 
 // ReportPerson is somebody who sees a report.
@@ -986,7 +996,10 @@ type ReportRun struct {
 	ChangedFigures *int64 `protobuf:"varint,25,opt,name=changed_figures,json=changedFigures,proto3,oneof" json:"changed_figures,omitempty"`
 	// expires_at is when the run is deleted with its files: the organization's report_retention_days after its end. Unset:
 	// it has not ended.
-	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// restriction is the part of the organization that it is about, which its files say: its report's. Unset: the whole
+	// organization.
+	Restriction   *Restriction `protobuf:"bytes,27,opt,name=restriction,proto3" json:"restriction,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1199,6 +1212,13 @@ func (x *ReportRun) GetChangedFigures() int64 {
 func (x *ReportRun) GetExpiresAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *ReportRun) GetRestriction() *Restriction {
+	if x != nil {
+		return x.Restriction
 	}
 	return nil
 }
@@ -3433,7 +3453,7 @@ var File_tallywire_v1_report_service_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_report_service_proto_rawDesc = "" +
 	"\n" +
-	"!tallywire/v1/report_service.proto\x12\ftallywire.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18tallywire/v1/agent.proto\x1a\x19tallywire/v1/answer.proto\x1a\x1ctallywire/v1/api_usage.proto\x1a\x1ftallywire/v1/call_metrics.proto\x1a#tallywire/v1/campaign_service.proto\x1a'tallywire/v1/conversation_metrics.proto\x1a!tallywire/v1/funnel_service.proto\x1a&tallywire/v1/leaderboard_service.proto\x1a\"tallywire/v1/metrics_service.proto\x1a\x1atallywire/v1/quality.proto\"\xa8\x05\n" +
+	"!tallywire/v1/report_service.proto\x12\ftallywire.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18tallywire/v1/agent.proto\x1a\x19tallywire/v1/answer.proto\x1a\x1ctallywire/v1/api_usage.proto\x1a\x1ftallywire/v1/call_metrics.proto\x1a#tallywire/v1/campaign_service.proto\x1a'tallywire/v1/conversation_metrics.proto\x1a!tallywire/v1/funnel_service.proto\x1a&tallywire/v1/leaderboard_service.proto\x1a\"tallywire/v1/metrics_service.proto\x1a\x1atallywire/v1/quality.proto\"\xe5\x05\n" +
 	"\x06Report\x12\x1b\n" +
 	"\treport_id\x18\x01 \x01(\tR\breportId\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12 \n" +
@@ -3457,7 +3477,8 @@ const file_tallywire_v1_report_service_proto_rawDesc = "" +
 	"updated_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12\x1d\n" +
 	"\n" +
 	"updated_by\x18\x10 \x01(\tR\tupdatedBy\x12\x19\n" +
-	"\bmay_edit\x18\x11 \x01(\bR\amayEdit\"C\n" +
+	"\bmay_edit\x18\x11 \x01(\bR\amayEdit\x12;\n" +
+	"\vrestriction\x18\x12 \x01(\v2\x19.tallywire.v1.RestrictionR\vrestriction\"C\n" +
 	"\fReportPerson\x12\x18\n" +
 	"\asubject\x18\x01 \x01(\tR\asubject\x12\x19\n" +
 	"\bmay_edit\x18\x02 \x01(\bR\amayEdit\"a\n" +
@@ -3490,7 +3511,7 @@ const file_tallywire_v1_report_service_proto_rawDesc = "" +
 	"\tcampaigns\x18\x18 \x01(\v2\".tallywire.v1.ListCampaignsRequestH\x00R\tcampaigns\x129\n" +
 	"\x06agents\x18\x1b \x01(\v2\x1f.tallywire.v1.ListAgentsRequestH\x00R\x06agentsB\n" +
 	"\n" +
-	"\bquestion\"\x97\b\n" +
+	"\bquestion\"\xd4\b\n" +
 	"\tReportRun\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1b\n" +
 	"\treport_id\x18\x02 \x01(\tR\breportId\x12%\n" +
@@ -3522,7 +3543,8 @@ const file_tallywire_v1_report_service_proto_rawDesc = "" +
 	"\rfailed_blocks\x18\x18 \x01(\x05R\ffailedBlocks\x12,\n" +
 	"\x0fchanged_figures\x18\x19 \x01(\x03H\x00R\x0echangedFigures\x88\x01\x01\x129\n" +
 	"\n" +
-	"expires_at\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAtB\x12\n" +
+	"expires_at\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12;\n" +
+	"\vrestriction\x18\x1b \x01(\v2\x19.tallywire.v1.RestrictionR\vrestrictionB\x12\n" +
 	"\x10_changed_figures\"\xa1\x01\n" +
 	"\n" +
 	"ReportFile\x122\n" +
@@ -3769,22 +3791,23 @@ var file_tallywire_v1_report_service_proto_goTypes = []any{
 	(*RunReportScheduleResponse)(nil),     // 49: tallywire.v1.RunReportScheduleResponse
 	(*Filter)(nil),                        // 50: tallywire.v1.Filter
 	(*timestamppb.Timestamp)(nil),         // 51: google.protobuf.Timestamp
-	(*structpb.Struct)(nil),               // 52: google.protobuf.Struct
-	(*GetOverviewRequest)(nil),            // 53: tallywire.v1.GetOverviewRequest
-	(*GetAgentMetricsRequest)(nil),        // 54: tallywire.v1.GetAgentMetricsRequest
-	(*GetUsageTrendsRequest)(nil),         // 55: tallywire.v1.GetUsageTrendsRequest
-	(*QueryMetricsRequest)(nil),           // 56: tallywire.v1.QueryMetricsRequest
-	(*GetDailyStatsRequest)(nil),          // 57: tallywire.v1.GetDailyStatsRequest
-	(*GetConversationMetricsRequest)(nil), // 58: tallywire.v1.GetConversationMetricsRequest
-	(*GetCostsRequest)(nil),               // 59: tallywire.v1.GetCostsRequest
-	(*GetRoiRequest)(nil),                 // 60: tallywire.v1.GetRoiRequest
-	(*GetApiUsageRequest)(nil),            // 61: tallywire.v1.GetApiUsageRequest
-	(*GetCallMetricsRequest)(nil),         // 62: tallywire.v1.GetCallMetricsRequest
-	(*GetQualityRequest)(nil),             // 63: tallywire.v1.GetQualityRequest
-	(*GetLeaderboardRequest)(nil),         // 64: tallywire.v1.GetLeaderboardRequest
-	(*QueryFunnelRequest)(nil),            // 65: tallywire.v1.QueryFunnelRequest
-	(*ListCampaignsRequest)(nil),          // 66: tallywire.v1.ListCampaignsRequest
-	(*ListAgentsRequest)(nil),             // 67: tallywire.v1.ListAgentsRequest
+	(*Restriction)(nil),                   // 52: tallywire.v1.Restriction
+	(*structpb.Struct)(nil),               // 53: google.protobuf.Struct
+	(*GetOverviewRequest)(nil),            // 54: tallywire.v1.GetOverviewRequest
+	(*GetAgentMetricsRequest)(nil),        // 55: tallywire.v1.GetAgentMetricsRequest
+	(*GetUsageTrendsRequest)(nil),         // 56: tallywire.v1.GetUsageTrendsRequest
+	(*QueryMetricsRequest)(nil),           // 57: tallywire.v1.QueryMetricsRequest
+	(*GetDailyStatsRequest)(nil),          // 58: tallywire.v1.GetDailyStatsRequest
+	(*GetConversationMetricsRequest)(nil), // 59: tallywire.v1.GetConversationMetricsRequest
+	(*GetCostsRequest)(nil),               // 60: tallywire.v1.GetCostsRequest
+	(*GetRoiRequest)(nil),                 // 61: tallywire.v1.GetRoiRequest
+	(*GetApiUsageRequest)(nil),            // 62: tallywire.v1.GetApiUsageRequest
+	(*GetCallMetricsRequest)(nil),         // 63: tallywire.v1.GetCallMetricsRequest
+	(*GetQualityRequest)(nil),             // 64: tallywire.v1.GetQualityRequest
+	(*GetLeaderboardRequest)(nil),         // 65: tallywire.v1.GetLeaderboardRequest
+	(*QueryFunnelRequest)(nil),            // 66: tallywire.v1.QueryFunnelRequest
+	(*ListCampaignsRequest)(nil),          // 67: tallywire.v1.ListCampaignsRequest
+	(*ListAgentsRequest)(nil),             // 68: tallywire.v1.ListAgentsRequest
 }
 var file_tallywire_v1_report_service_proto_depIdxs = []int32{
 	0,  // 0: tallywire.v1.Report.visibility:type_name -> tallywire.v1.ReportVisibility
@@ -3795,105 +3818,107 @@ var file_tallywire_v1_report_service_proto_depIdxs = []int32{
 	1,  // 5: tallywire.v1.Report.formats:type_name -> tallywire.v1.ReportFormat
 	51, // 6: tallywire.v1.Report.created_at:type_name -> google.protobuf.Timestamp
 	51, // 7: tallywire.v1.Report.updated_at:type_name -> google.protobuf.Timestamp
-	52, // 8: tallywire.v1.ReportBlock.options:type_name -> google.protobuf.Struct
-	53, // 9: tallywire.v1.ReportBlock.overview:type_name -> tallywire.v1.GetOverviewRequest
-	54, // 10: tallywire.v1.ReportBlock.agent_metrics:type_name -> tallywire.v1.GetAgentMetricsRequest
-	55, // 11: tallywire.v1.ReportBlock.usage_trends:type_name -> tallywire.v1.GetUsageTrendsRequest
-	56, // 12: tallywire.v1.ReportBlock.query:type_name -> tallywire.v1.QueryMetricsRequest
-	57, // 13: tallywire.v1.ReportBlock.daily_stats:type_name -> tallywire.v1.GetDailyStatsRequest
-	58, // 14: tallywire.v1.ReportBlock.conversation_metrics:type_name -> tallywire.v1.GetConversationMetricsRequest
-	59, // 15: tallywire.v1.ReportBlock.costs:type_name -> tallywire.v1.GetCostsRequest
-	60, // 16: tallywire.v1.ReportBlock.roi:type_name -> tallywire.v1.GetRoiRequest
-	61, // 17: tallywire.v1.ReportBlock.api_usage:type_name -> tallywire.v1.GetApiUsageRequest
-	62, // 18: tallywire.v1.ReportBlock.call_metrics:type_name -> tallywire.v1.GetCallMetricsRequest
-	63, // 19: tallywire.v1.ReportBlock.quality:type_name -> tallywire.v1.GetQualityRequest
-	64, // 20: tallywire.v1.ReportBlock.leaderboard:type_name -> tallywire.v1.GetLeaderboardRequest
-	65, // 21: tallywire.v1.ReportBlock.funnel:type_name -> tallywire.v1.QueryFunnelRequest
-	66, // 22: tallywire.v1.ReportBlock.campaigns:type_name -> tallywire.v1.ListCampaignsRequest
-	67, // 23: tallywire.v1.ReportBlock.agents:type_name -> tallywire.v1.ListAgentsRequest
-	2,  // 24: tallywire.v1.ReportRun.state:type_name -> tallywire.v1.ReportRunState
-	51, // 25: tallywire.v1.ReportRun.scheduled_at:type_name -> google.protobuf.Timestamp
-	51, // 26: tallywire.v1.ReportRun.start:type_name -> google.protobuf.Timestamp
-	51, // 27: tallywire.v1.ReportRun.end:type_name -> google.protobuf.Timestamp
-	51, // 28: tallywire.v1.ReportRun.created_at:type_name -> google.protobuf.Timestamp
-	51, // 29: tallywire.v1.ReportRun.started_at:type_name -> google.protobuf.Timestamp
-	51, // 30: tallywire.v1.ReportRun.ended_at:type_name -> google.protobuf.Timestamp
-	9,  // 31: tallywire.v1.ReportRun.files:type_name -> tallywire.v1.ReportFile
-	51, // 32: tallywire.v1.ReportRun.expires_at:type_name -> google.protobuf.Timestamp
-	1,  // 33: tallywire.v1.ReportFile.format:type_name -> tallywire.v1.ReportFormat
-	3,  // 34: tallywire.v1.ReportSchedule.catch_up:type_name -> tallywire.v1.ReportCatchUp
-	1,  // 35: tallywire.v1.ReportSchedule.formats:type_name -> tallywire.v1.ReportFormat
-	51, // 36: tallywire.v1.ReportSchedule.next_runs:type_name -> google.protobuf.Timestamp
-	51, // 37: tallywire.v1.ReportSchedule.created_at:type_name -> google.protobuf.Timestamp
-	51, // 38: tallywire.v1.ReportSchedule.updated_at:type_name -> google.protobuf.Timestamp
-	4,  // 39: tallywire.v1.CreateReportRequest.report:type_name -> tallywire.v1.Report
-	4,  // 40: tallywire.v1.CreateReportResponse.report:type_name -> tallywire.v1.Report
-	4,  // 41: tallywire.v1.GetReportResponse.report:type_name -> tallywire.v1.Report
-	4,  // 42: tallywire.v1.ListReportsResponse.reports:type_name -> tallywire.v1.Report
-	4,  // 43: tallywire.v1.UpdateReportRequest.report:type_name -> tallywire.v1.Report
-	4,  // 44: tallywire.v1.UpdateReportResponse.report:type_name -> tallywire.v1.Report
-	23, // 45: tallywire.v1.ListReportVersionsResponse.versions:type_name -> tallywire.v1.ReportVersion
-	51, // 46: tallywire.v1.ReportVersion.updated_at:type_name -> google.protobuf.Timestamp
-	4,  // 47: tallywire.v1.ListReportTemplatesResponse.templates:type_name -> tallywire.v1.Report
-	6,  // 48: tallywire.v1.RunReportRequest.period:type_name -> tallywire.v1.ReportPeriod
-	1,  // 49: tallywire.v1.RunReportRequest.formats:type_name -> tallywire.v1.ReportFormat
-	8,  // 50: tallywire.v1.RunReportResponse.run:type_name -> tallywire.v1.ReportRun
-	8,  // 51: tallywire.v1.GetReportRunResponse.run:type_name -> tallywire.v1.ReportRun
-	8,  // 52: tallywire.v1.ListReportRunsResponse.runs:type_name -> tallywire.v1.ReportRun
-	8,  // 53: tallywire.v1.CancelReportRunResponse.run:type_name -> tallywire.v1.ReportRun
-	1,  // 54: tallywire.v1.DownloadReportRequest.format:type_name -> tallywire.v1.ReportFormat
-	9,  // 55: tallywire.v1.DownloadReportResponse.file:type_name -> tallywire.v1.ReportFile
-	10, // 56: tallywire.v1.CreateReportScheduleRequest.schedule:type_name -> tallywire.v1.ReportSchedule
-	10, // 57: tallywire.v1.CreateReportScheduleResponse.schedule:type_name -> tallywire.v1.ReportSchedule
-	10, // 58: tallywire.v1.UpdateReportScheduleRequest.schedule:type_name -> tallywire.v1.ReportSchedule
-	10, // 59: tallywire.v1.UpdateReportScheduleResponse.schedule:type_name -> tallywire.v1.ReportSchedule
-	10, // 60: tallywire.v1.ListReportSchedulesResponse.schedules:type_name -> tallywire.v1.ReportSchedule
-	10, // 61: tallywire.v1.PauseReportScheduleResponse.schedule:type_name -> tallywire.v1.ReportSchedule
-	10, // 62: tallywire.v1.ResumeReportScheduleResponse.schedule:type_name -> tallywire.v1.ReportSchedule
-	8,  // 63: tallywire.v1.RunReportScheduleResponse.run:type_name -> tallywire.v1.ReportRun
-	11, // 64: tallywire.v1.ReportService.CreateReport:input_type -> tallywire.v1.CreateReportRequest
-	13, // 65: tallywire.v1.ReportService.GetReport:input_type -> tallywire.v1.GetReportRequest
-	15, // 66: tallywire.v1.ReportService.ListReports:input_type -> tallywire.v1.ListReportsRequest
-	17, // 67: tallywire.v1.ReportService.UpdateReport:input_type -> tallywire.v1.UpdateReportRequest
-	19, // 68: tallywire.v1.ReportService.DeleteReport:input_type -> tallywire.v1.DeleteReportRequest
-	21, // 69: tallywire.v1.ReportService.ListReportVersions:input_type -> tallywire.v1.ListReportVersionsRequest
-	24, // 70: tallywire.v1.ReportService.ListReportTemplates:input_type -> tallywire.v1.ListReportTemplatesRequest
-	26, // 71: tallywire.v1.ReportService.RunReport:input_type -> tallywire.v1.RunReportRequest
-	28, // 72: tallywire.v1.ReportService.GetReportRun:input_type -> tallywire.v1.GetReportRunRequest
-	30, // 73: tallywire.v1.ReportService.ListReportRuns:input_type -> tallywire.v1.ListReportRunsRequest
-	32, // 74: tallywire.v1.ReportService.CancelReportRun:input_type -> tallywire.v1.CancelReportRunRequest
-	34, // 75: tallywire.v1.ReportService.DownloadReport:input_type -> tallywire.v1.DownloadReportRequest
-	36, // 76: tallywire.v1.ReportService.CreateReportSchedule:input_type -> tallywire.v1.CreateReportScheduleRequest
-	38, // 77: tallywire.v1.ReportService.UpdateReportSchedule:input_type -> tallywire.v1.UpdateReportScheduleRequest
-	40, // 78: tallywire.v1.ReportService.DeleteReportSchedule:input_type -> tallywire.v1.DeleteReportScheduleRequest
-	42, // 79: tallywire.v1.ReportService.ListReportSchedules:input_type -> tallywire.v1.ListReportSchedulesRequest
-	44, // 80: tallywire.v1.ReportService.PauseReportSchedule:input_type -> tallywire.v1.PauseReportScheduleRequest
-	46, // 81: tallywire.v1.ReportService.ResumeReportSchedule:input_type -> tallywire.v1.ResumeReportScheduleRequest
-	48, // 82: tallywire.v1.ReportService.RunReportSchedule:input_type -> tallywire.v1.RunReportScheduleRequest
-	12, // 83: tallywire.v1.ReportService.CreateReport:output_type -> tallywire.v1.CreateReportResponse
-	14, // 84: tallywire.v1.ReportService.GetReport:output_type -> tallywire.v1.GetReportResponse
-	16, // 85: tallywire.v1.ReportService.ListReports:output_type -> tallywire.v1.ListReportsResponse
-	18, // 86: tallywire.v1.ReportService.UpdateReport:output_type -> tallywire.v1.UpdateReportResponse
-	20, // 87: tallywire.v1.ReportService.DeleteReport:output_type -> tallywire.v1.DeleteReportResponse
-	22, // 88: tallywire.v1.ReportService.ListReportVersions:output_type -> tallywire.v1.ListReportVersionsResponse
-	25, // 89: tallywire.v1.ReportService.ListReportTemplates:output_type -> tallywire.v1.ListReportTemplatesResponse
-	27, // 90: tallywire.v1.ReportService.RunReport:output_type -> tallywire.v1.RunReportResponse
-	29, // 91: tallywire.v1.ReportService.GetReportRun:output_type -> tallywire.v1.GetReportRunResponse
-	31, // 92: tallywire.v1.ReportService.ListReportRuns:output_type -> tallywire.v1.ListReportRunsResponse
-	33, // 93: tallywire.v1.ReportService.CancelReportRun:output_type -> tallywire.v1.CancelReportRunResponse
-	35, // 94: tallywire.v1.ReportService.DownloadReport:output_type -> tallywire.v1.DownloadReportResponse
-	37, // 95: tallywire.v1.ReportService.CreateReportSchedule:output_type -> tallywire.v1.CreateReportScheduleResponse
-	39, // 96: tallywire.v1.ReportService.UpdateReportSchedule:output_type -> tallywire.v1.UpdateReportScheduleResponse
-	41, // 97: tallywire.v1.ReportService.DeleteReportSchedule:output_type -> tallywire.v1.DeleteReportScheduleResponse
-	43, // 98: tallywire.v1.ReportService.ListReportSchedules:output_type -> tallywire.v1.ListReportSchedulesResponse
-	45, // 99: tallywire.v1.ReportService.PauseReportSchedule:output_type -> tallywire.v1.PauseReportScheduleResponse
-	47, // 100: tallywire.v1.ReportService.ResumeReportSchedule:output_type -> tallywire.v1.ResumeReportScheduleResponse
-	49, // 101: tallywire.v1.ReportService.RunReportSchedule:output_type -> tallywire.v1.RunReportScheduleResponse
-	83, // [83:102] is the sub-list for method output_type
-	64, // [64:83] is the sub-list for method input_type
-	64, // [64:64] is the sub-list for extension type_name
-	64, // [64:64] is the sub-list for extension extendee
-	0,  // [0:64] is the sub-list for field type_name
+	52, // 8: tallywire.v1.Report.restriction:type_name -> tallywire.v1.Restriction
+	53, // 9: tallywire.v1.ReportBlock.options:type_name -> google.protobuf.Struct
+	54, // 10: tallywire.v1.ReportBlock.overview:type_name -> tallywire.v1.GetOverviewRequest
+	55, // 11: tallywire.v1.ReportBlock.agent_metrics:type_name -> tallywire.v1.GetAgentMetricsRequest
+	56, // 12: tallywire.v1.ReportBlock.usage_trends:type_name -> tallywire.v1.GetUsageTrendsRequest
+	57, // 13: tallywire.v1.ReportBlock.query:type_name -> tallywire.v1.QueryMetricsRequest
+	58, // 14: tallywire.v1.ReportBlock.daily_stats:type_name -> tallywire.v1.GetDailyStatsRequest
+	59, // 15: tallywire.v1.ReportBlock.conversation_metrics:type_name -> tallywire.v1.GetConversationMetricsRequest
+	60, // 16: tallywire.v1.ReportBlock.costs:type_name -> tallywire.v1.GetCostsRequest
+	61, // 17: tallywire.v1.ReportBlock.roi:type_name -> tallywire.v1.GetRoiRequest
+	62, // 18: tallywire.v1.ReportBlock.api_usage:type_name -> tallywire.v1.GetApiUsageRequest
+	63, // 19: tallywire.v1.ReportBlock.call_metrics:type_name -> tallywire.v1.GetCallMetricsRequest
+	64, // 20: tallywire.v1.ReportBlock.quality:type_name -> tallywire.v1.GetQualityRequest
+	65, // 21: tallywire.v1.ReportBlock.leaderboard:type_name -> tallywire.v1.GetLeaderboardRequest
+	66, // 22: tallywire.v1.ReportBlock.funnel:type_name -> tallywire.v1.QueryFunnelRequest
+	67, // 23: tallywire.v1.ReportBlock.campaigns:type_name -> tallywire.v1.ListCampaignsRequest
+	68, // 24: tallywire.v1.ReportBlock.agents:type_name -> tallywire.v1.ListAgentsRequest
+	2,  // 25: tallywire.v1.ReportRun.state:type_name -> tallywire.v1.ReportRunState
+	51, // 26: tallywire.v1.ReportRun.scheduled_at:type_name -> google.protobuf.Timestamp
+	51, // 27: tallywire.v1.ReportRun.start:type_name -> google.protobuf.Timestamp
+	51, // 28: tallywire.v1.ReportRun.end:type_name -> google.protobuf.Timestamp
+	51, // 29: tallywire.v1.ReportRun.created_at:type_name -> google.protobuf.Timestamp
+	51, // 30: tallywire.v1.ReportRun.started_at:type_name -> google.protobuf.Timestamp
+	51, // 31: tallywire.v1.ReportRun.ended_at:type_name -> google.protobuf.Timestamp
+	9,  // 32: tallywire.v1.ReportRun.files:type_name -> tallywire.v1.ReportFile
+	51, // 33: tallywire.v1.ReportRun.expires_at:type_name -> google.protobuf.Timestamp
+	52, // 34: tallywire.v1.ReportRun.restriction:type_name -> tallywire.v1.Restriction
+	1,  // 35: tallywire.v1.ReportFile.format:type_name -> tallywire.v1.ReportFormat
+	3,  // 36: tallywire.v1.ReportSchedule.catch_up:type_name -> tallywire.v1.ReportCatchUp
+	1,  // 37: tallywire.v1.ReportSchedule.formats:type_name -> tallywire.v1.ReportFormat
+	51, // 38: tallywire.v1.ReportSchedule.next_runs:type_name -> google.protobuf.Timestamp
+	51, // 39: tallywire.v1.ReportSchedule.created_at:type_name -> google.protobuf.Timestamp
+	51, // 40: tallywire.v1.ReportSchedule.updated_at:type_name -> google.protobuf.Timestamp
+	4,  // 41: tallywire.v1.CreateReportRequest.report:type_name -> tallywire.v1.Report
+	4,  // 42: tallywire.v1.CreateReportResponse.report:type_name -> tallywire.v1.Report
+	4,  // 43: tallywire.v1.GetReportResponse.report:type_name -> tallywire.v1.Report
+	4,  // 44: tallywire.v1.ListReportsResponse.reports:type_name -> tallywire.v1.Report
+	4,  // 45: tallywire.v1.UpdateReportRequest.report:type_name -> tallywire.v1.Report
+	4,  // 46: tallywire.v1.UpdateReportResponse.report:type_name -> tallywire.v1.Report
+	23, // 47: tallywire.v1.ListReportVersionsResponse.versions:type_name -> tallywire.v1.ReportVersion
+	51, // 48: tallywire.v1.ReportVersion.updated_at:type_name -> google.protobuf.Timestamp
+	4,  // 49: tallywire.v1.ListReportTemplatesResponse.templates:type_name -> tallywire.v1.Report
+	6,  // 50: tallywire.v1.RunReportRequest.period:type_name -> tallywire.v1.ReportPeriod
+	1,  // 51: tallywire.v1.RunReportRequest.formats:type_name -> tallywire.v1.ReportFormat
+	8,  // 52: tallywire.v1.RunReportResponse.run:type_name -> tallywire.v1.ReportRun
+	8,  // 53: tallywire.v1.GetReportRunResponse.run:type_name -> tallywire.v1.ReportRun
+	8,  // 54: tallywire.v1.ListReportRunsResponse.runs:type_name -> tallywire.v1.ReportRun
+	8,  // 55: tallywire.v1.CancelReportRunResponse.run:type_name -> tallywire.v1.ReportRun
+	1,  // 56: tallywire.v1.DownloadReportRequest.format:type_name -> tallywire.v1.ReportFormat
+	9,  // 57: tallywire.v1.DownloadReportResponse.file:type_name -> tallywire.v1.ReportFile
+	10, // 58: tallywire.v1.CreateReportScheduleRequest.schedule:type_name -> tallywire.v1.ReportSchedule
+	10, // 59: tallywire.v1.CreateReportScheduleResponse.schedule:type_name -> tallywire.v1.ReportSchedule
+	10, // 60: tallywire.v1.UpdateReportScheduleRequest.schedule:type_name -> tallywire.v1.ReportSchedule
+	10, // 61: tallywire.v1.UpdateReportScheduleResponse.schedule:type_name -> tallywire.v1.ReportSchedule
+	10, // 62: tallywire.v1.ListReportSchedulesResponse.schedules:type_name -> tallywire.v1.ReportSchedule
+	10, // 63: tallywire.v1.PauseReportScheduleResponse.schedule:type_name -> tallywire.v1.ReportSchedule
+	10, // 64: tallywire.v1.ResumeReportScheduleResponse.schedule:type_name -> tallywire.v1.ReportSchedule
+	8,  // 65: tallywire.v1.RunReportScheduleResponse.run:type_name -> tallywire.v1.ReportRun
+	11, // 66: tallywire.v1.ReportService.CreateReport:input_type -> tallywire.v1.CreateReportRequest
+	13, // 67: tallywire.v1.ReportService.GetReport:input_type -> tallywire.v1.GetReportRequest
+	15, // 68: tallywire.v1.ReportService.ListReports:input_type -> tallywire.v1.ListReportsRequest
+	17, // 69: tallywire.v1.ReportService.UpdateReport:input_type -> tallywire.v1.UpdateReportRequest
+	19, // 70: tallywire.v1.ReportService.DeleteReport:input_type -> tallywire.v1.DeleteReportRequest
+	21, // 71: tallywire.v1.ReportService.ListReportVersions:input_type -> tallywire.v1.ListReportVersionsRequest
+	24, // 72: tallywire.v1.ReportService.ListReportTemplates:input_type -> tallywire.v1.ListReportTemplatesRequest
+	26, // 73: tallywire.v1.ReportService.RunReport:input_type -> tallywire.v1.RunReportRequest
+	28, // 74: tallywire.v1.ReportService.GetReportRun:input_type -> tallywire.v1.GetReportRunRequest
+	30, // 75: tallywire.v1.ReportService.ListReportRuns:input_type -> tallywire.v1.ListReportRunsRequest
+	32, // 76: tallywire.v1.ReportService.CancelReportRun:input_type -> tallywire.v1.CancelReportRunRequest
+	34, // 77: tallywire.v1.ReportService.DownloadReport:input_type -> tallywire.v1.DownloadReportRequest
+	36, // 78: tallywire.v1.ReportService.CreateReportSchedule:input_type -> tallywire.v1.CreateReportScheduleRequest
+	38, // 79: tallywire.v1.ReportService.UpdateReportSchedule:input_type -> tallywire.v1.UpdateReportScheduleRequest
+	40, // 80: tallywire.v1.ReportService.DeleteReportSchedule:input_type -> tallywire.v1.DeleteReportScheduleRequest
+	42, // 81: tallywire.v1.ReportService.ListReportSchedules:input_type -> tallywire.v1.ListReportSchedulesRequest
+	44, // 82: tallywire.v1.ReportService.PauseReportSchedule:input_type -> tallywire.v1.PauseReportScheduleRequest
+	46, // 83: tallywire.v1.ReportService.ResumeReportSchedule:input_type -> tallywire.v1.ResumeReportScheduleRequest
+	48, // 84: tallywire.v1.ReportService.RunReportSchedule:input_type -> tallywire.v1.RunReportScheduleRequest
+	12, // 85: tallywire.v1.ReportService.CreateReport:output_type -> tallywire.v1.CreateReportResponse
+	14, // 86: tallywire.v1.ReportService.GetReport:output_type -> tallywire.v1.GetReportResponse
+	16, // 87: tallywire.v1.ReportService.ListReports:output_type -> tallywire.v1.ListReportsResponse
+	18, // 88: tallywire.v1.ReportService.UpdateReport:output_type -> tallywire.v1.UpdateReportResponse
+	20, // 89: tallywire.v1.ReportService.DeleteReport:output_type -> tallywire.v1.DeleteReportResponse
+	22, // 90: tallywire.v1.ReportService.ListReportVersions:output_type -> tallywire.v1.ListReportVersionsResponse
+	25, // 91: tallywire.v1.ReportService.ListReportTemplates:output_type -> tallywire.v1.ListReportTemplatesResponse
+	27, // 92: tallywire.v1.ReportService.RunReport:output_type -> tallywire.v1.RunReportResponse
+	29, // 93: tallywire.v1.ReportService.GetReportRun:output_type -> tallywire.v1.GetReportRunResponse
+	31, // 94: tallywire.v1.ReportService.ListReportRuns:output_type -> tallywire.v1.ListReportRunsResponse
+	33, // 95: tallywire.v1.ReportService.CancelReportRun:output_type -> tallywire.v1.CancelReportRunResponse
+	35, // 96: tallywire.v1.ReportService.DownloadReport:output_type -> tallywire.v1.DownloadReportResponse
+	37, // 97: tallywire.v1.ReportService.CreateReportSchedule:output_type -> tallywire.v1.CreateReportScheduleResponse
+	39, // 98: tallywire.v1.ReportService.UpdateReportSchedule:output_type -> tallywire.v1.UpdateReportScheduleResponse
+	41, // 99: tallywire.v1.ReportService.DeleteReportSchedule:output_type -> tallywire.v1.DeleteReportScheduleResponse
+	43, // 100: tallywire.v1.ReportService.ListReportSchedules:output_type -> tallywire.v1.ListReportSchedulesResponse
+	45, // 101: tallywire.v1.ReportService.PauseReportSchedule:output_type -> tallywire.v1.PauseReportScheduleResponse
+	47, // 102: tallywire.v1.ReportService.ResumeReportSchedule:output_type -> tallywire.v1.ResumeReportScheduleResponse
+	49, // 103: tallywire.v1.ReportService.RunReportSchedule:output_type -> tallywire.v1.RunReportScheduleResponse
+	85, // [85:104] is the sub-list for method output_type
+	66, // [66:85] is the sub-list for method input_type
+	66, // [66:66] is the sub-list for extension type_name
+	66, // [66:66] is the sub-list for extension extendee
+	0,  // [0:66] is the sub-list for field type_name
 }
 
 func init() { file_tallywire_v1_report_service_proto_init() }

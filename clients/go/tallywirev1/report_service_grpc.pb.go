@@ -53,6 +53,10 @@ const (
 // all others it does not exist. A report for people is seen by those that it names, too, and changed by those of them who
 // may edit it. One of the organization is seen by everybody in it, and changed with the scope edit. Whoever sees a report
 // may run it. All RPCs need the scope read. A report has at most 64 KiB (REQUEST_TOO_LARGE).
+//
+// A caller that is restricted to a part of the organization makes reports about that part: all runs of them ask their
+// questions as that caller would, whoever runs them, and what cannot be narrowed is a block without an answer. It sees
+// reports, with their runs, files and schedules, that are about its part or less; for it no others exist.
 type ReportServiceClient interface {
 	// CreateReport stores a new report. The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if its owner has 200 reports,
 	// or the organization 1,000.
@@ -327,6 +331,10 @@ func (c *reportServiceClient) RunReportSchedule(ctx context.Context, in *RunRepo
 // all others it does not exist. A report for people is seen by those that it names, too, and changed by those of them who
 // may edit it. One of the organization is seen by everybody in it, and changed with the scope edit. Whoever sees a report
 // may run it. All RPCs need the scope read. A report has at most 64 KiB (REQUEST_TOO_LARGE).
+//
+// A caller that is restricted to a part of the organization makes reports about that part: all runs of them ask their
+// questions as that caller would, whoever runs them, and what cannot be narrowed is a block without an answer. It sees
+// reports, with their runs, files and schedules, that are about its part or less; for it no others exist.
 type ReportServiceServer interface {
 	// CreateReport stores a new report. The call fails with RESOURCE_EXHAUSTED (REPORT_LIMIT) if its owner has 200 reports,
 	// or the organization 1,000.

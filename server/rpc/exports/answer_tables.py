@@ -45,6 +45,7 @@ def context_of(message: answer_pb2.AnswerContext) -> DataContext:
         approximate=tuple(message.approximation.metrics),
         max_relative_error=message.approximation.max_relative_error,
         lagging={one.projection: one.as_of_revision for one in message.lagging},
+        restriction={part.dimension: tuple(part.values)} if (part := message.restriction).dimension else {},
     )
 
 

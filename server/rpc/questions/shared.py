@@ -18,6 +18,7 @@ from server.catalog.metrics import Metric
 from server.errors import Reason, Refused
 from server.events import rules
 from server.events.agent_profile import AgentKind
+from server.organizations.restriction import Restriction
 from server.query.answers import Context, Period, Source
 from server.query.buckets import Bucket, Partial
 from server.query.changes import Absence, Change
@@ -44,6 +45,11 @@ _FIELDS = {
     for name in answer_pb2.Filter.DESCRIPTOR.fields_by_name
     if name in dimensions.TABLE.by_field
 }
+
+
+def restriction(found: Restriction | None) -> answer_pb2.Restriction | None:
+    """Returns the message of a restriction; None where there is none."""
+    return None if found is None else answer_pb2.Restriction(dimension=found.dimension, values=found.values)
 
 
 def period(message: time_pb2.TimeRange) -> Period:

@@ -269,7 +269,7 @@ pub struct AnswerContext {
     /// source is what the figures were read from. They are the same either way.
     #[prost(enumeration = "AnswerSource", tag = "13")]
     pub source: i32,
-    /// restriction is the part of the organization that the caller may see. All figures are of that part: of the value that
+    /// restriction is the part of the organization that the caller may see, or that a report is about. All figures are of that part: of the value that
     /// the question names where there are several. Unset: the caller may see all of it.
     #[prost(message, optional, tag = "14")]
     pub restriction: ::core::option::Option<Restriction>,
@@ -277,7 +277,8 @@ pub struct AnswerContext {
 /// Restriction is the part of an organization that somebody may see: what carries some values of one dimension. Questions
 /// without a filter by the dimension are narrowed to its value; where there are several, a question has to name one of
 /// them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused (RESTRICTED). No tokens of
-/// rows are given out or taken.
+/// rows are given out or taken. Reports are kept with the part that they are about: who may see that part or more sees
+/// them.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Restriction {
     /// dimension is "agent", "channel" or "team".
@@ -18285,6 +18286,10 @@ pub struct Report {
     /// may_edit says whether the caller may change it and its schedules. Set by the service.
     #[prost(bool, tag = "17")]
     pub may_edit: bool,
+    /// restriction is the part of the organization that all of its runs are about, whoever runs it: that of the caller who
+    /// created it. Unset: the whole organization. Set by the service.
+    #[prost(message, optional, tag = "18")]
+    pub restriction: ::core::option::Option<Restriction>,
 }
 /// ReportPerson is somebody who sees a report.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -18481,6 +18486,10 @@ pub struct ReportRun {
     /// it has not ended.
     #[prost(message, optional, tag = "26")]
     pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// restriction is the part of the organization that it is about, which its files say: its report's. Unset: the whole
+    /// organization.
+    #[prost(message, optional, tag = "27")]
+    pub restriction: ::core::option::Option<Restriction>,
 }
 /// ReportFile is a file of a run.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -19065,6 +19074,10 @@ pub mod report_service_client {
     /// all others it does not exist. A report for people is seen by those that it names, too, and changed by those of them who
     /// may edit it. One of the organization is seen by everybody in it, and changed with the scope edit. Whoever sees a report
     /// may run it. All RPCs need the scope read. A report has at most 64 KiB (REQUEST_TOO_LARGE).
+    ///
+    /// A caller that is restricted to a part of the organization makes reports about that part: all runs of them ask their
+    /// questions as that caller would, whoever runs them, and what cannot be narrowed is a block without an answer. It sees
+    /// reports, with their runs, files and schedules, that are about its part or less; for it no others exist.
     #[derive(Debug, Clone)]
     pub struct ReportServiceClient<T> {
         inner: tonic::client::Grpc<T>,

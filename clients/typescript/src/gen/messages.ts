@@ -263,7 +263,7 @@ export interface AnswerContext {
   /** source is what the figures were read from. They are the same either way. */
   source?: AnswerSource;
   /**
-   * restriction is the part of the organization that the caller may see. All figures are of that part: of the value that
+   * restriction is the part of the organization that the caller may see, or that a report is about. All figures are of that part: of the value that
    * the question names where there are several. Unset: the caller may see all of it.
    */
   restriction?: Restriction;
@@ -273,7 +273,8 @@ export interface AnswerContext {
  * Restriction is the part of an organization that somebody may see: what carries some values of one dimension. Questions
  * without a filter by the dimension are narrowed to its value; where there are several, a question has to name one of
  * them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused (RESTRICTED). No tokens of
- * rows are given out or taken.
+ * rows are given out or taken. Reports are kept with the part that they are about: who may see that part or more sees
+ * them.
  */
 export interface Restriction {
   /** dimension is "agent", "channel" or "team". */
@@ -286,7 +287,8 @@ export interface Restriction {
  * Restriction is the part of an organization that somebody may see: what carries some values of one dimension. Questions
  * without a filter by the dimension are narrowed to its value; where there are several, a question has to name one of
  * them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused (RESTRICTED). No tokens of
- * rows are given out or taken.
+ * rows are given out or taken. Reports are kept with the part that they are about: who may see that part or more sees
+ * them.
  */
 export interface RestrictionInit {
   /** dimension is "agent", "channel" or "team". */
@@ -11146,6 +11148,11 @@ export interface Report {
   updatedBy: string;
   /** may_edit says whether the caller may change it and its schedules. Set by the service. */
   mayEdit: boolean;
+  /**
+   * restriction is the part of the organization that all of its runs are about, whoever runs it: that of the caller who
+   * created it. Unset: the whole organization. Set by the service.
+   */
+  restriction?: Restriction;
 }
 
 /** Report is a list of blocks, and a period. */
@@ -11190,6 +11197,11 @@ export interface ReportInit {
   updatedBy?: string | undefined;
   /** may_edit says whether the caller may change it and its schedules. Set by the service. */
   mayEdit?: boolean | undefined;
+  /**
+   * restriction is the part of the organization that all of its runs are about, whoever runs it: that of the caller who
+   * created it. Unset: the whole organization. Set by the service.
+   */
+  restriction?: RestrictionInit | undefined;
 }
 
 /** ReportPerson is somebody who sees a report. */
@@ -11425,6 +11437,11 @@ export interface ReportRun {
    * it has not ended.
    */
   expiresAt?: Instant;
+  /**
+   * restriction is the part of the organization that it is about, which its files say: its report's. Unset: the whole
+   * organization.
+   */
+  restriction?: Restriction;
 }
 
 /** ReportFile is a file of a run. */

@@ -452,7 +452,8 @@ _STATEMENTS = (
     )
     """,
     # Reports, and every version of them that is kept. content is what the contract's message holds of a version;
-    # readers and editors are the people whom a report for people names, besides its owner.
+    # readers and editors are the people whom a report for people names, besides its owner. restricted_values are
+    # the part of the organization that all runs of a report are about; with an empty dimension it is the whole.
     """
     CREATE TABLE reports (
         organization_id integer NOT NULL REFERENCES organizations,
@@ -463,7 +464,10 @@ _STATEMENTS = (
         visibility text COLLATE "C" NOT NULL CHECK (visibility IN ('personal', 'organization', 'people')),
         readers text[] COLLATE "C" NOT NULL,
         editors text[] COLLATE "C" NOT NULL,
-        PRIMARY KEY (organization_id, report_id)
+        restricted_dimension text COLLATE "C" NOT NULL,
+        restricted_values text[] COLLATE "C" NOT NULL,
+        PRIMARY KEY (organization_id, report_id),
+        CHECK ((restricted_dimension = '') = (restricted_values = '{}'))
     )
     """,
     """

@@ -168,7 +168,7 @@ class AnswerContext(google.protobuf.message.Message):
 
     @property
     def restriction(self) -> global___Restriction:
-        """restriction is the part of the organization that the caller may see. All figures are of that part: of the value that
+        """restriction is the part of the organization that the caller may see, or that a report is about. All figures are of that part: of the value that
         the question names where there are several. Unset: the caller may see all of it.
         """
 
@@ -200,7 +200,8 @@ class Restriction(google.protobuf.message.Message):
     """Restriction is the part of an organization that somebody may see: what carries some values of one dimension. Questions
     without a filter by the dimension are narrowed to its value; where there are several, a question has to name one of
     them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused (RESTRICTED). No tokens of
-    rows are given out or taken.
+    rows are given out or taken. Reports are kept with the part that they are about: who may see that part or more sees
+    them.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor

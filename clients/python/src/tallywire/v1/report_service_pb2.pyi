@@ -178,6 +178,7 @@ class Report(google.protobuf.message.Message):
     UPDATED_AT_FIELD_NUMBER: builtins.int
     UPDATED_BY_FIELD_NUMBER: builtins.int
     MAY_EDIT_FIELD_NUMBER: builtins.int
+    RESTRICTION_FIELD_NUMBER: builtins.int
     report_id: builtins.str
     """report_id names the report. Set by the service."""
     title: builtins.str
@@ -230,6 +231,12 @@ class Report(google.protobuf.message.Message):
     def updated_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """updated_at is when this version was stored. Set by the service."""
 
+    @property
+    def restriction(self) -> tallywire.v1.answer_pb2.Restriction:
+        """restriction is the part of the organization that all of its runs are about, whoever runs it: that of the caller who
+        created it. Unset: the whole organization. Set by the service.
+        """
+
     def __init__(
         self,
         *,
@@ -250,9 +257,10 @@ class Report(google.protobuf.message.Message):
         updated_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         updated_by: builtins.str = ...,
         may_edit: builtins.bool = ...,
+        restriction: tallywire.v1.answer_pb2.Restriction | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["created_at", b"created_at", "filter", b"filter", "period", b"period", "updated_at", b"updated_at"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["blocks", b"blocks", "created_at", b"created_at", "description", b"description", "etag", b"etag", "filter", b"filter", "formats", b"formats", "locale", b"locale", "may_edit", b"may_edit", "owner", b"owner", "people", b"people", "period", b"period", "report_id", b"report_id", "title", b"title", "updated_at", b"updated_at", "updated_by", b"updated_by", "version", b"version", "visibility", b"visibility"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["created_at", b"created_at", "filter", b"filter", "period", b"period", "restriction", b"restriction", "updated_at", b"updated_at"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["blocks", b"blocks", "created_at", b"created_at", "description", b"description", "etag", b"etag", "filter", b"filter", "formats", b"formats", "locale", b"locale", "may_edit", b"may_edit", "owner", b"owner", "people", b"people", "period", b"period", "report_id", b"report_id", "restriction", b"restriction", "title", b"title", "updated_at", b"updated_at", "updated_by", b"updated_by", "version", b"version", "visibility", b"visibility"]) -> None: ...
 
 global___Report = Report
 
@@ -474,6 +482,7 @@ class ReportRun(google.protobuf.message.Message):
     FAILED_BLOCKS_FIELD_NUMBER: builtins.int
     CHANGED_FIGURES_FIELD_NUMBER: builtins.int
     EXPIRES_AT_FIELD_NUMBER: builtins.int
+    RESTRICTION_FIELD_NUMBER: builtins.int
     run_id: builtins.str
     """run_id names the run."""
     report_id: builtins.str
@@ -546,6 +555,12 @@ class ReportRun(google.protobuf.message.Message):
         it has not ended.
         """
 
+    @property
+    def restriction(self) -> tallywire.v1.answer_pb2.Restriction:
+        """restriction is the part of the organization that it is about, which its files say: its report's. Unset: the whole
+        organization.
+        """
+
     def __init__(
         self,
         *,
@@ -575,9 +590,10 @@ class ReportRun(google.protobuf.message.Message):
         failed_blocks: builtins.int = ...,
         changed_figures: builtins.int | None = ...,
         expires_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        restriction: tallywire.v1.answer_pb2.Restriction | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_changed_figures", b"_changed_figures", "changed_figures", b"changed_figures", "created_at", b"created_at", "end", b"end", "ended_at", b"ended_at", "expires_at", b"expires_at", "scheduled_at", b"scheduled_at", "start", b"start", "started_at", b"started_at"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_changed_figures", b"_changed_figures", "again_of", b"again_of", "changed_figures", b"changed_figures", "created_at", b"created_at", "end", b"end", "ended_at", b"ended_at", "error", b"error", "expires_at", b"expires_at", "failed_blocks", b"failed_blocks", "files", b"files", "first_revision", b"first_revision", "last_revision", b"last_revision", "progress", b"progress", "progress_line", b"progress_line", "range", b"range", "report_id", b"report_id", "report_version", b"report_version", "requested_by", b"requested_by", "rows", b"rows", "run_id", b"run_id", "schedule_id", b"schedule_id", "scheduled_at", b"scheduled_at", "start", b"start", "started_at", b"started_at", "state", b"state", "time_zone", b"time_zone", "title", b"title"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_changed_figures", b"_changed_figures", "changed_figures", b"changed_figures", "created_at", b"created_at", "end", b"end", "ended_at", b"ended_at", "expires_at", b"expires_at", "restriction", b"restriction", "scheduled_at", b"scheduled_at", "start", b"start", "started_at", b"started_at"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_changed_figures", b"_changed_figures", "again_of", b"again_of", "changed_figures", b"changed_figures", "created_at", b"created_at", "end", b"end", "ended_at", b"ended_at", "error", b"error", "expires_at", b"expires_at", "failed_blocks", b"failed_blocks", "files", b"files", "first_revision", b"first_revision", "last_revision", b"last_revision", "progress", b"progress", "progress_line", b"progress_line", "range", b"range", "report_id", b"report_id", "report_version", b"report_version", "requested_by", b"requested_by", "restriction", b"restriction", "rows", b"rows", "run_id", b"run_id", "schedule_id", b"schedule_id", "scheduled_at", b"scheduled_at", "start", b"start", "started_at", b"started_at", "state", b"state", "time_zone", b"time_zone", "title", b"title"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_changed_figures", b"_changed_figures"]) -> typing.Literal["changed_figures"] | None: ...
 
 global___ReportRun = ReportRun

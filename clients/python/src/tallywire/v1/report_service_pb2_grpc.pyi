@@ -27,6 +27,10 @@ class ReportServiceStub:
     all others it does not exist. A report for people is seen by those that it names, too, and changed by those of them who
     may edit it. One of the organization is seen by everybody in it, and changed with the scope edit. Whoever sees a report
     may run it. All RPCs need the scope read. A report has at most 64 KiB (REQUEST_TOO_LARGE).
+
+    A caller that is restricted to a part of the organization makes reports about that part: all runs of them ask their
+    questions as that caller would, whoever runs them, and what cannot be narrowed is a block without an answer. It sees
+    reports, with their runs, files and schedules, that are about its part or less; for it no others exist.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -177,6 +181,10 @@ class ReportServiceAsyncStub:
     all others it does not exist. A report for people is seen by those that it names, too, and changed by those of them who
     may edit it. One of the organization is seen by everybody in it, and changed with the scope edit. Whoever sees a report
     may run it. All RPCs need the scope read. A report has at most 64 KiB (REQUEST_TOO_LARGE).
+
+    A caller that is restricted to a part of the organization makes reports about that part: all runs of them ask their
+    questions as that caller would, whoever runs them, and what cannot be narrowed is a block without an answer. It sees
+    reports, with their runs, files and schedules, that are about its part or less; for it no others exist.
     """
 
     CreateReport: grpc.aio.UnaryUnaryMultiCallable[
@@ -326,6 +334,10 @@ class ReportServiceServicer(metaclass=abc.ABCMeta):
     all others it does not exist. A report for people is seen by those that it names, too, and changed by those of them who
     may edit it. One of the organization is seen by everybody in it, and changed with the scope edit. Whoever sees a report
     may run it. All RPCs need the scope read. A report has at most 64 KiB (REQUEST_TOO_LARGE).
+
+    A caller that is restricted to a part of the organization makes reports about that part: all runs of them ask their
+    questions as that caller would, whoever runs them, and what cannot be narrowed is a block without an answer. It sees
+    reports, with their runs, files and schedules, that are about its part or less; for it no others exist.
     """
 
     @abc.abstractmethod

@@ -125,7 +125,7 @@ export type AnswerContext = Message<"tallywire.v1.AnswerContext"> & {
   source: AnswerSource;
 
   /**
-   * restriction is the part of the organization that the caller may see. All figures are of that part: of the value that
+   * restriction is the part of the organization that the caller may see, or that a report is about. All figures are of that part: of the value that
    * the question names where there are several. Unset: the caller may see all of it.
    *
    * @generated from field: tallywire.v1.Restriction restriction = 14;
@@ -144,7 +144,8 @@ export const AnswerContextSchema: GenMessage<AnswerContext> = /*@__PURE__*/
  * Restriction is the part of an organization that somebody may see: what carries some values of one dimension. Questions
  * without a filter by the dimension are narrowed to its value; where there are several, a question has to name one of
  * them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused (RESTRICTED). No tokens of
- * rows are given out or taken.
+ * rows are given out or taken. Reports are kept with the part that they are about: who may see that part or more sees
+ * them.
  *
  * @generated from message tallywire.v1.Restriction
  */

@@ -155,9 +155,9 @@ public final class AnswerContext extends Answer<io.github.tallywire.v1.AnswerCon
   }
 
   /**
-   * restriction is the part of the organization that the caller may see. All figures are of that
-   * part: of the value that the question names where there are several. Unset: the caller may see
-   * all of it.
+   * restriction is the part of the organization that the caller may see, or that a report is about.
+   * All figures are of that part: of the value that the question names where there are several.
+   * Unset: the caller may see all of it.
    *
    * @return the value, empty if it is absent
    */

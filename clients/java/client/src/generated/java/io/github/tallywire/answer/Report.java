@@ -176,4 +176,14 @@ public final class Report extends Answer<io.github.tallywire.v1.Report> {
   public boolean mayEdit() {
     return message.getMayEdit();
   }
+
+  /**
+   * restriction is the part of the organization that all of its runs are about, whoever runs it:
+   * that of the caller who created it. Unset: the whole organization. Set by the service.
+   *
+   * @return the value, empty if it is absent
+   */
+  public Optional<Restriction> restriction() {
+    return message.hasRestriction() ? Optional.of(Restriction.of(message.getRestriction())) : Optional.empty();
+  }
 }

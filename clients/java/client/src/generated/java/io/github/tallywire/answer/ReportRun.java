@@ -257,4 +257,14 @@ public final class ReportRun extends Answer<io.github.tallywire.v1.ReportRun> {
   public Optional<Instant> expiresAt() {
     return message.hasExpiresAt() ? Optional.of(Values.instant(message.getExpiresAt())) : Optional.empty();
   }
+
+  /**
+   * restriction is the part of the organization that it is about, which its files say: its
+   * report's. Unset: the whole organization.
+   *
+   * @return the value, empty if it is absent
+   */
+  public Optional<Restriction> restriction() {
+    return message.hasRestriction() ? Optional.of(Restriction.of(message.getRestriction())) : Optional.empty();
+  }
 }
