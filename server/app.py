@@ -197,24 +197,23 @@ class Running:
         verifications = Verifications(
             self.database, queries, slots, Limits.from_settings(settings), on_commit=self._after_commit
         )
-        limits_of, kept = (
-            DefaultLimits.from_settings(settings),
-            query_slots.of_workspace(),
-        )
+        limits_of, kept = DefaultLimits.from_settings(settings), query_slots.of_workspace()
         asking = self.asking = Asking(queries=queries, pages=tokens, rows=rows, limits=limits_of, secrets=self._secrets)
+        administered = self._administer(queries, limits_of, kept)
         return Services(
             events=self._make_events(EventListing(queries, tokens, rows), queries, limits),
             metrics=MetricsService(asking),
             accounts=AccountService(
                 self._authenticator,
                 SignIns(self.database, self._secrets),
+                administered.sessions,
                 PreferenceChoices(self.database, kept),
                 queries,
                 limits_of,
                 self._clock,
                 kept,
             ),
-            admin=self._make_admin(queries, limits_of, kept),
+            admin=AdminService(administered),
             dashboards=DashboardService(SavedDashboards(self.database, kept)),
             deliveries=self._make_deliveries(kept),
             leaderboards=LeaderboardService(asking),
@@ -237,12 +236,11 @@ class Running:
             health=health.aio.HealthServicer(),
         )
 
-    def _make_admin(self, queries: Queries, limits: DefaultLimits, kept: QuerySlots) -> AdminService:
+    def _administer(self, queries: Queries, limits: DefaultLimits, kept: QuerySlots) -> administration.Administration:
         known, wake = kinds.known(), self._wakeups.tasks
-        made = administration.of_servers(
+        return administration.of_servers(
             self.database, kept, self._secrets, self._clock, queries, limits=limits, kinds=known, on_task=wake
         )
-        return AdminService(made)
 
     def _make_forecasts(self, queries: Queries, tokens: PageTokens) -> ForecastService:
         turns = query_slots.computing(query_slots.FORECASTS_AT_ONCE)

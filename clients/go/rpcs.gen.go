@@ -87,6 +87,43 @@ func (c *Client) UpdatePreferences(ctx context.Context, request *tallywirev1.Upd
 	return answer.NewUpdatePreferencesResponse(response), nil
 }
 
+// ListOwnSessions returns a page of the sessions of the caller's subject that are good, the newest first:
+// wherever the same person, or somebody with the same key, is signed in.
+func (c *Client) ListOwnSessions(ctx context.Context, request *tallywirev1.ListOwnSessionsRequest) (answer.ListOwnSessionsResponse, error) {
+	response := new(tallywirev1.ListOwnSessionsResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AccountService/ListOwnSessions", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListOwnSessionsResponse{}, err
+	}
+	return answer.NewListOwnSessionsResponse(response), nil
+}
+
+// AllOwnSessions returns an iterator over the rows of all pages of [Client.ListOwnSessions]; request is that of
+// the first page. A page is asked for when the loop comes to it; an error is the last pair.
+func (c *Client) AllOwnSessions(ctx context.Context, request *tallywirev1.ListOwnSessionsRequest) iter.Seq2[answer.SignedInSession, error] {
+	return allRows(ctx, c.ListOwnSessions, request, answer.ListOwnSessionsResponse.Sessions)
+}
+
+// RevokeOwnSession ends a session of the caller's subject for good; servers refuse it within 10 seconds, and its
+// streams end. To revoke it again changes nothing. One that the subject does not have, or that ended over an
+// hour ago and is not kept any more, is NOT_FOUND (SESSION_NOT_FOUND).
+func (c *Client) RevokeOwnSession(ctx context.Context, request *tallywirev1.RevokeOwnSessionRequest) (answer.RevokeOwnSessionResponse, error) {
+	response := new(tallywirev1.RevokeOwnSessionResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AccountService/RevokeOwnSession", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.RevokeOwnSessionResponse{}, err
+	}
+	return answer.NewRevokeOwnSessionResponse(response), nil
+}
+
+// RevokeOtherSessions ends all sessions of the caller's subject but the one that makes the call, as
+// RevokeOwnSession does. A caller without a session ends all of them.
+func (c *Client) RevokeOtherSessions(ctx context.Context, request *tallywirev1.RevokeOtherSessionsRequest) (answer.RevokeOtherSessionsResponse, error) {
+	response := new(tallywirev1.RevokeOtherSessionsResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AccountService/RevokeOtherSessions", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.RevokeOtherSessionsResponse{}, err
+	}
+	return answer.NewRevokeOtherSessionsResponse(response), nil
+}
+
 // CreateOrganization makes an organization, without any key: CreateKey makes its first one. For operators. A
 // name that is taken is refused with ALREADY_EXISTS (ORGANIZATION_EXISTS).
 func (c *Client) CreateOrganization(ctx context.Context, request *tallywirev1.CreateOrganizationRequest) (answer.CreateOrganizationResponse, error) {
@@ -225,6 +262,34 @@ func (c *Client) RevokeKey(ctx context.Context, request *tallywirev1.RevokeKeyRe
 		return answer.RevokeKeyResponse{}, err
 	}
 	return answer.NewRevokeKeyResponse(response), nil
+}
+
+// ListSessions returns a page of an organization's sessions that are good, the newest first: of everybody, of
+// one subject, or of one key. A session whose member was removed is refused already, and listed until it ends.
+func (c *Client) ListSessions(ctx context.Context, request *tallywirev1.ListSessionsRequest) (answer.ListSessionsResponse, error) {
+	response := new(tallywirev1.ListSessionsResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/ListSessions", kind: question, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.ListSessionsResponse{}, err
+	}
+	return answer.NewListSessionsResponse(response), nil
+}
+
+// AllSessions returns an iterator over the rows of all pages of [Client.ListSessions]; request is that of the
+// first page. A page is asked for when the loop comes to it; an error is the last pair.
+func (c *Client) AllSessions(ctx context.Context, request *tallywirev1.ListSessionsRequest) iter.Seq2[answer.SignedInSession, error] {
+	return allRows(ctx, c.ListSessions, request, answer.ListSessionsResponse.Sessions)
+}
+
+// RevokeSession ends a session for good; servers refuse it within 10 seconds, and its streams end. To revoke it
+// again changes nothing. One that the organization does not have, or that ended over an hour ago and is not kept
+// any more, is NOT_FOUND (SESSION_NOT_FOUND). Whoever holds the key or an account at the identity provider may
+// sign in again: revoke the key, or remove the member.
+func (c *Client) RevokeSession(ctx context.Context, request *tallywirev1.RevokeSessionRequest) (answer.RevokeSessionResponse, error) {
+	response := new(tallywirev1.RevokeSessionResponse)
+	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/RevokeSession", kind: change, attempt: 30 * time.Second}, request, response); err != nil {
+		return answer.RevokeSessionResponse{}, err
+	}
+	return answer.NewRevokeSessionResponse(response), nil
 }
 
 // ListRoles returns all roles of an organization: those that every organization has, and its own by name.

@@ -9,6 +9,7 @@ from server.admin.members import MemberAdmin
 from server.admin.organizations import OrganizationAdmin
 from server.admin.pages import AdminPages
 from server.admin.roles import RoleAdmin
+from server.admin.sessions import SessionAdmin
 from server.admin.usage import UsageAdmin
 from server.admin.work import WorkAdmin
 from server.admission.query_slots import QuerySlots
@@ -28,6 +29,7 @@ class Administration:
     organizations: OrganizationAdmin
     deletions: DeletionAdmin
     keys: KeyAdmin
+    sessions: SessionAdmin
     roles: RoleAdmin
     members: MemberAdmin
     work: WorkAdmin
@@ -51,6 +53,7 @@ def of_servers(
         organizations=OrganizationAdmin(database, slots, pages),
         deletions=DeletionAdmin(database, slots, hashes),
         keys=KeyAdmin(database, slots, hashes, clock, pages),
+        sessions=SessionAdmin(database, slots, pages),
         roles=RoleAdmin(database, slots),
         members=MemberAdmin(database, slots, pages),
         work=WorkAdmin(database, slots, kinds, pages, on_task),

@@ -21,6 +21,7 @@ from server.cli import (
     pseudonyms,
     recounting,
     schedules,
+    sessions,
     tasks,
 )
 from server.cli.options import APP_OPTIONS, AsJson, DataDir
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(organizations.app, name="organizations")
 app.add_typer(keys.app, name="keys")
+app.add_typer(sessions.app, name="sessions")
 app.add_typer(operators.app, name="operators")
 app.add_typer(audit_trail.app, name="audit-trail")
 app.add_typer(caught_mail.app, name="mail")

@@ -117,6 +117,15 @@ class KeyNotFound(OrganizationError):
         super().__init__(f"there is no key with the id {key_id!r}")
 
 
+class SessionNotFound(OrganizationError):
+    """No session has that id."""
+
+    status = Status.NOT_FOUND
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"there is no session with the id {session_id!r}, or it ended long ago")
+
+
 class PseudonymKeyChanged(OrganizationError):
     """E-mail addresses would get other pseudonyms than they have in this database."""
 

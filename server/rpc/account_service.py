@@ -5,13 +5,14 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from server.admin.sessions import SessionAdmin
 from server.admission.query_slots import QuerySlots
 from server.clock import Clock
 from server.errors import Reason, Refused
 from server.organizations.organization import OrganizationFacts
 from server.query.queries import Queries
 from server.rpc import account_conversion as conversion
-from server.rpc import callers, gate
+from server.rpc import admin_conversion, callers, gate, session_conversion
 from server.rpc.questions import shared
 from server.tenancy.authentication import Authenticator
 from server.tenancy.limits import DefaultLimits
@@ -30,6 +31,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         self,
         authenticator: Authenticator,
         sign_ins: SignIns,
+        sessions: SessionAdmin,
         preferences: PreferenceChoices,
         queries: Queries,
         limits: DefaultLimits,
@@ -38,6 +40,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
     ) -> None:
         self._authenticator = authenticator
         self._sign_ins = sign_ins
+        self._sessions = sessions
         self._preferences = preferences
         self._queries = queries
         self._limits = limits
@@ -116,6 +119,29 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         changes = conversion.preference_changes(request)
         found = await self._preferences.change(gate.caller().principal, changes)
         return account_service_pb2.UpdatePreferencesResponse(preferences=conversion.preferences(found))
+
+    async def ListOwnSessions(  # noqa: N802 - the name in the contract
+        self, request: account_service_pb2.ListOwnSessionsRequest, context: _Context
+    ) -> account_service_pb2.ListOwnSessionsResponse:
+        """Returns a page of the sessions of the caller's subject."""
+        principal = gate.caller().principal
+        found = await self._sessions.own(principal, admin_conversion.page(request))
+        return session_conversion.own_page(found, principal)
+
+    async def RevokeOwnSession(  # noqa: N802 - the name in the contract
+        self, request: account_service_pb2.RevokeOwnSessionRequest, context: _Context
+    ) -> account_service_pb2.RevokeOwnSessionResponse:
+        """Ends a session of the caller's subject."""
+        principal, session_id = gate.caller().principal, session_conversion.session_id(request.session_id)
+        ended = await self._sessions.revoke_own(principal, session_id, gate.actor(context))
+        return account_service_pb2.RevokeOwnSessionResponse(session=session_conversion.session(ended, principal))
+
+    async def RevokeOtherSessions(  # noqa: N802 - the name in the contract
+        self, request: account_service_pb2.RevokeOtherSessionsRequest, context: _Context
+    ) -> account_service_pb2.RevokeOtherSessionsResponse:
+        """Ends the other sessions of the caller's subject."""
+        count = await self._sessions.revoke_others(gate.caller().principal, gate.actor(context))
+        return account_service_pb2.RevokeOtherSessionsResponse(revoked_count=count)
 
     async def _facts(self, principal: Principal) -> OrganizationFacts:
         async with self._queries.looking(principal) as driver:

@@ -13,6 +13,7 @@ from server.rpc import admin_deletion_conversion as deletions
 from server.rpc import admin_key_conversion as keys
 from server.rpc import admin_work_conversion as work
 from server.rpc import gate
+from server.rpc import session_conversion as sessions
 from server.tenancy.principal import Principal
 from tallywire.v1 import admin_service_pb2 as pb
 from tallywire.v1 import admin_service_pb2_grpc
@@ -27,6 +28,7 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
         self._organizations = parts.organizations
         self._deletions = parts.deletions
         self._keys = parts.keys
+        self._sessions = parts.sessions
         self._roles = parts.roles
         self._members = parts.members
         self._work = parts.work
@@ -138,6 +140,25 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
         principal, owner = gate.caller().principal, conversion.name(request.organization)
         ended = await self._keys.revoke(principal, owner, keys.key_id(request.key_id), gate.actor(context))
         return pb.RevokeKeyResponse(key=self._key(ended))
+
+    async def ListSessions(  # noqa: N802 - the name in the contract
+        self, request: pb.ListSessionsRequest, context: _Context
+    ) -> pb.ListSessionsResponse:
+        """Returns a page of sessions."""
+        principal, owner = gate.caller().principal, conversion.name(request.organization)
+        subject, key_id = sessions.filters(request)
+        asked = conversion.page(request)
+        found = await self._sessions.listed(principal, owner, asked, subject=subject, key_id=key_id)
+        return sessions.page(found, principal)
+
+    async def RevokeSession(  # noqa: N802 - the name in the contract
+        self, request: pb.RevokeSessionRequest, context: _Context
+    ) -> pb.RevokeSessionResponse:
+        """Ends a session for good."""
+        principal, owner = gate.caller().principal, conversion.name(request.organization)
+        session_id = sessions.session_id(request.session_id)
+        ended = await self._sessions.revoke(principal, owner, session_id, gate.actor(context))
+        return pb.RevokeSessionResponse(session=sessions.session(ended, principal))
 
     async def ListRoles(  # noqa: N802 - the name in the contract
         self, request: pb.ListRolesRequest, context: _Context

@@ -66,7 +66,16 @@ OPEN: Final = frozenset(
         "/tallywire.v1.FunnelService/ListFunnels",
         *(
             _ACCOUNTS + name
-            for name in ("SignOut", "GetSession", "CreateSignInCode", "GetPreferences", "UpdatePreferences")
+            for name in (
+                "SignOut",
+                "GetSession",
+                "CreateSignInCode",
+                "GetPreferences",
+                "UpdatePreferences",
+                "ListOwnSessions",
+                "RevokeOwnSession",
+                "RevokeOtherSessions",
+            )
         ),
         *(
             _DASHBOARDS + name

@@ -178,6 +178,9 @@ SCOPES = {
                 "CreateEmbedToken": Scope.READ,
                 "GetPreferences": Scope.READ,
                 "UpdatePreferences": Scope.READ,
+                "ListOwnSessions": Scope.READ,
+                "RevokeOwnSession": Scope.READ,
+                "RevokeOtherSessions": Scope.READ,
             },
         ),
         # Operators, who have no scopes, may call these, too (server/rpc/gate.py).

@@ -26,7 +26,8 @@ _UNARY: Mapping[str, str] = {
     "CustomMetricService": "GetCustomMetric ListCustomMetrics",
     "PrivacyService": "EraseUser GetErasure",
     "AuditService": "ListAuditEntries",
-    "AccountService": "SignIn SignOut GetSession CreateEmbedToken GetPreferences UpdatePreferences",
+    "AccountService": "SignIn SignOut GetSession CreateEmbedToken GetPreferences UpdatePreferences"
+    " ListOwnSessions RevokeOwnSession RevokeOtherSessions",
     "DashboardService": "CreateDashboard GetDashboard ListDashboards UpdateDashboard DeleteDashboard DuplicateDashboard"
     " ListDashboardVersions ListDashboardTemplates",
     "DeliveryService": "CreateDestination GetDestination ListDestinations UpdateDestination DeleteDestination"

@@ -13,6 +13,7 @@ from server.tenancy.principal import Scope
 from tallywire import accounts as client_accounts
 from tallywire import aio_accounts, aio_dashboards
 from tallywire import dashboards as client_dashboards
+from tests.support.rpcs import answers
 from tests.support.serving import Accounts
 
 HOST = "https://app.example.com"
@@ -26,6 +27,15 @@ async def _ordinary(client: tallywire.Client, path: str, *arguments: Any, **opti
 async def _on_asyncio(client: tallywire.AsyncClient, path: str, *arguments: Any, **options: Any) -> Any:
     group, _, name = path.partition(".")
     return await getattr(getattr(client, group), name)(*arguments, **options)
+
+
+async def every(client: Any, path: str) -> list[Any]:
+    """The rows of a list, of either kind of client."""
+    group, _, name = path.partition(".")
+    call = getattr(getattr(client, group), name)
+    if isinstance(client, tallywire.AsyncClient):
+        return [one async for one in call()]
+    return await asyncio.to_thread(lambda: list(call()))
 
 
 @pytest.mark.parametrize("kind", [tallywire.Client, tallywire.AsyncClient])
@@ -48,6 +58,14 @@ async def test_a_backend_makes_links_panels_and_dashboards(server: Running, acco
             await closed
         with pytest.raises(TypeError):
             await use(client, "accounts.embed_token", HOST)
+
+        link = await use(client, "accounts.sign_in_code")
+        await answers(caller, "AccountService/SignIn", {"code": link.code})
+        (signed_in,) = await every(client, "accounts.sessions")
+        assert (signed_in.key_id, signed_in.is_current) == (caller.key.key_id, False)
+        assert (await use(client, "accounts.revoke_session", signed_in.session_id)).HasField("revoked_at")
+        assert await use(client, "accounts.revoke_other_sessions") == 0
+        assert not await every(client, "accounts.sessions")
 
         made = await use(client, "dashboards.create", client_dashboards.Dashboard(title="Support"))
         made.title = "Changed"
@@ -73,9 +91,9 @@ async def test_a_backend_makes_links_panels_and_dashboards(server: Running, acco
     ],
 )
 def test_both_kinds_take_the_same(ordinary: Any, on_asyncio: Any) -> None:
-    def taken(kind: Any) -> dict[str, inspect.Signature]:
+    def taken(kind: Any) -> dict[str, str]:
         return {
-            name: inspect.signature(value)
+            name: str(inspect.signature(value).parameters)
             for name, value in vars(kind).items()
             if not name.startswith("_") and callable(value)
         }

@@ -15,6 +15,7 @@ from server.app import Running
 from tallywire import admin as calls
 from tallywire import aio_admin, errors
 from tests.support import administering
+from tests.support.rpcs import answers
 from tests.support.serving import Accounts
 
 KINDS = (tallywire.Client, tallywire.AsyncClient)
@@ -94,6 +95,13 @@ async def test_an_admin_sees_to_its_own(server: Running, accounts: Accounts, kin
     await made.one("revoke_key", rotated.key.key_id)
     assert len(await made.every("keys")) == 2
     assert len(await made.every("keys", include_ended=True)) == 3
+    [signed_in] = await answers(owner, "AccountService/SignIn", {"api_key": owner.key.secret})
+    subject = signed_in.session.subject
+    assert not await made.every("sessions", key_id=rotated.key.key_id)
+    [session] = await made.every("sessions", subject=subject)
+    ended = await made.one("revoke_session", session.session_id)
+    assert (ended.subject, ended.HasField("revoked_at")) == (subject, True)
+    assert not await made.every("sessions")
     await made.one("put_role", "counter", ["read"], description="Counts")
     assert "counter" in [one.name for one in await made.one("roles")]
     member = await made.one("put_member", "jo", "counter", name="Jo", restriction=part)

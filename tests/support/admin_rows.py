@@ -11,7 +11,8 @@ from tests.support.serving import Caller
 
 NIGHTLY = "nightly of another organization"
 FIRST_PAGES: Mapping[str, dict[str, Any]] = {
-    f"AdminService/{rpc}": {"page_size": 1} for rpc in ("ListKeys", "ListMembers", "ListTasks", "ListSchedules")
+    f"AdminService/{rpc}": {"page_size": 1}
+    for rpc in ("ListKeys", "ListSessions", "ListMembers", "ListTasks", "ListSchedules")
 }
 READS = {"scopes": ["read"]}
 
@@ -65,6 +66,15 @@ TABLE: Mapping[str, Sequence[Case] | str] = {
         case("spare key", lambda name: {"key_id": name}),
         case("organization", lambda name: {"organization": name, "key_id": "none"}),
     ],
+    "AdminService/ListSessions": [
+        *_listed("ListSessions"),
+        case("key", lambda name: {"key_id": name}),
+        case("subject of sessions", lambda name: {"subject": name}),
+    ],
+    "AdminService/RevokeSession": [
+        case("session", lambda name: {"session_id": name}),
+        case("organization", lambda name: {"organization": name, "session_id": "none"}),
+    ],
     "AdminService/ListRoles": [_about()],
     "AdminService/PutRole": [_about(role={"name": "made", "scopes": ["read"]})],
     "AdminService/DeleteRole": [
@@ -115,6 +125,10 @@ async def fill(owner: Caller, database: Database) -> dict[str, str]:
     (made,) = await answers(owner, "AdminService/CreateKey", spare)
     rotated = {"key_id": made.key.key_id, "request_id": "request-of-a-rotation-a"}
     await answers(owner, "AdminService/RotateKey", rotated)
+    sessions = {}
+    for thing in ("session", "own session"):
+        (signed_in,) = await answers(owner, "AccountService/SignIn", {"api_key": owner.key.secret})
+        sessions[thing] = signed_in.session.session_id
     for role in ("role-a", "lasting-role-a"):
         await answers(owner, "AdminService/PutRole", {"role": {"name": role, "scopes": ["read"]}})
     for subject in ("member-a", "doomed-member-a"):
@@ -123,15 +137,20 @@ async def fill(owner: Caller, database: Database) -> dict[str, str]:
         await administering.schedule(database, name, owner.organization_id)
     of = owner.organization_id
     tasks = {f"{state} task": await administering.task(database, of, state=state) for state in ("dead", "queued")}
-    return tasks | {
-        "organization": owner.name,
-        "request of an organization": "request-of-an-organization-a",
-        "request of a key": request,
-        "request of a rotation": rotated["request_id"],
-        "spare key": made.key.key_id,
-        "role": "role-a",
-        "lasting role": "lasting-role-a",
-        "member": "member-a",
-        "doomed member": "doomed-member-a",
-        "nightly schedule": NIGHTLY,
-    }
+    return (
+        tasks
+        | sessions
+        | {
+            "subject of sessions": f"key:{owner.key.key_id}",
+            "organization": owner.name,
+            "request of an organization": "request-of-an-organization-a",
+            "request of a key": request,
+            "request of a rotation": rotated["request_id"],
+            "spare key": made.key.key_id,
+            "role": "role-a",
+            "lasting role": "lasting-role-a",
+            "member": "member-a",
+            "doomed member": "doomed-member-a",
+            "nightly schedule": NIGHTLY,
+        }
+    )

@@ -46,9 +46,10 @@ Fields = dict[str, Any]
 class World:
     """An organization with one of everything, which requests of the table name."""
 
-    def __init__(self, owner: Caller, key_id: str, tasks: Mapping[str, str], doomed: str) -> None:
+    def __init__(self, owner: Caller, key_id: str, session_id: str, tasks: Mapping[str, str], doomed: str) -> None:
         self.owner = owner
         self.key_id = key_id
+        self.session_id = session_id
         self.tasks = tasks
         self.doomed = doomed  # another organization, which is to be deleted
 
@@ -69,6 +70,8 @@ REQUESTS: Mapping[str, Callable[[World], Fields]] = {
     "ListKeys": lambda _: {},
     "RotateKey": lambda world: {"key_id": world.key_id},
     "RevokeKey": lambda world: {"key_id": world.key_id},
+    "ListSessions": lambda _: {},
+    "RevokeSession": lambda world: {"session_id": world.session_id},
     "ListRoles": lambda _: {},
     "PutRole": lambda _: {"role": {"name": "counter", "scopes": ["read"]}},
     "DeleteRole": lambda _: {"name": "spare"},
@@ -106,6 +109,7 @@ def about(rpc: str, fields: Fields, name: str) -> Fields:
 async def world(accounts: Accounts) -> World:
     owner = await admin(accounts)
     made = await asked(owner, "CreateKey", key={"name": "spare", "scopes": ["read"]})
+    [signed_in] = await answers(owner, "AccountService/SignIn", {"api_key": owner.key.secret})
     await asked(owner, "PutRole", role={"name": "spare", "scopes": ["read"]})
     await asked(owner, "PutMember", member={"subject": "jo", "role": "viewer"})
     await administering.schedule(accounts.database, NIGHTLY, owner.organization_id)
@@ -115,7 +119,7 @@ async def world(accounts: Accounts) -> World:
     doomed = f"doomed {uuid.uuid4().hex}"
     await administration.create_organization(accounts.database, doomed, OrganizationSettings(time_zone="UTC"))
     await organization_deletions.begin(accounts.database, doomed, timedelta(days=7))
-    return World(owner, made.key.key_id, tasks, doomed)
+    return World(owner, made.key.key_id, signed_in.session.session_id, tasks, doomed)
 
 
 async def test_every_rpc_is_in_the_table() -> None:
@@ -150,7 +154,11 @@ async def test_whose_organization_a_call_is_about(rpc: str, world: World, accoun
 @pytest.mark.parametrize("rpc", sorted(set(RPCS) - OPERATORS))
 async def test_nothing_of_another_organization_without_its_name(rpc: str, world: World, accounts: Accounts) -> None:
     stranger, fields = await admin(accounts), REQUESTS[rpc](world)
-    if set(fields) & {"key_id", "task_id", "schedule"} or rpc in ("GetMember", "DeleteRole", "RemoveMember"):
+    if set(fields) & {"key_id", "session_id", "task_id", "schedule"} or rpc in (
+        "GetMember",
+        "DeleteRole",
+        "RemoveMember",
+    ):
         assert (await refusal(stranger, rpc, **fields))[0] == "NOT_FOUND"
         return
     answer = await asked(stranger, rpc, **fields)

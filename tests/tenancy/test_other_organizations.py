@@ -62,6 +62,7 @@ FIRST_PAGES: Mapping[str, dict[str, Any]] = {
     "DirectoryService/ListUsers": {"page_size": 1},
     "DirectoryService/ListUserActivities": {"user_id": "user-a", "page_size": 1},
     "AuditService/ListAuditEntries": {"page_size": 1},
+    "AccountService/ListOwnSessions": {"page_size": 1},
     "DeliveryService/ListDeliveries": {"page_size": 1},
     "ReportService/ListReportRuns": {"page_size": 1},
     "AlertService/ListIncidents": {"page_size": 1},
@@ -247,6 +248,9 @@ TABLE: Mapping[str, Sequence[Case] | str] = {
     "AccountService/UpdatePreferences": [
         case("dashboard", lambda name: {"preferences": {"home_dashboard_id": name}}, is_told=False)
     ],
+    "AccountService/ListOwnSessions": [paged("AccountService/ListOwnSessions")],
+    "AccountService/RevokeOwnSession": [case("own session", lambda name: {"session_id": name})],
+    "AccountService/RevokeOtherSessions": NAMELESS,
     "DashboardService/CreateDashboard": [
         case(
             "dashboard",

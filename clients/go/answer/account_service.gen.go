@@ -311,3 +311,136 @@ func NewUpdatePreferencesResponse(message *tallywirev1.UpdatePreferencesResponse
 func (v UpdatePreferencesResponse) Preferences() Preferences {
 	return NewPreferences(v.message.GetPreferences())
 }
+
+// SignedInSession is a session as those see it whose it is, and those who administer the organization. Where
+// somebody is signed in is not kept with it: the entry session.created of the audit trail has the address that
+// the sign-in came from, which for pages is that of the web server.
+type SignedInSession struct {
+	view[tallywirev1.SignedInSession]
+}
+
+// NewSignedInSession returns the view of a message; nil makes one that is not present.
+func NewSignedInSession(message *tallywirev1.SignedInSession) SignedInSession {
+	return SignedInSession{of(message)}
+}
+
+// SessionID is the public id of the session. It opens nothing.
+func (v SignedInSession) SessionID() string {
+	return v.message.GetSessionId()
+}
+
+// Subject is whose session it is, as Session.subject.
+func (v SignedInSession) Subject() string {
+	return v.message.GetSubject()
+}
+
+// KeyID is the API key that the session comes from. Empty for one that comes from an identity token.
+func (v SignedInSession) KeyID() string {
+	return v.message.GetKeyId()
+}
+
+// KeyName is what that key is for.
+func (v SignedInSession) KeyName() string {
+	return v.message.GetKeyName()
+}
+
+// IdentityIssuer is the identity provider that has vouched for its holder. Empty for a session that comes from a
+// key.
+func (v SignedInSession) IdentityIssuer() string {
+	return v.message.GetIdentityIssuer()
+}
+
+// Scopes are what it may do; of one that comes from an identity token, what it might when it was made.
+func (v SignedInSession) Scopes() []string {
+	return v.message.GetScopes()
+}
+
+// Role is the name of the role that the scopes are of. Empty where they were chosen one by one.
+func (v SignedInSession) Role() string {
+	return v.message.GetRole()
+}
+
+// Restriction is the part of the organization that it may see. Unset: all of it.
+func (v SignedInSession) Restriction() Restriction {
+	return NewRestriction(v.message.GetRestriction())
+}
+
+// CreatedAt is when somebody signed in.
+func (v SignedInSession) CreatedAt() time.Time {
+	return instant(v.message.GetCreatedAt())
+}
+
+// LastUsedAt is when it last made a call, to ten minutes. Unset: it has made none.
+func (v SignedInSession) LastUsedAt() time.Time {
+	return instant(v.message.GetLastUsedAt())
+}
+
+// ExpiresAt is when it ends at the latest.
+func (v SignedInSession) ExpiresAt() time.Time {
+	return instant(v.message.GetExpiresAt())
+}
+
+// IdleUntil is when it ends without further calls.
+func (v SignedInSession) IdleUntil() time.Time {
+	return instant(v.message.GetIdleUntil())
+}
+
+// RevokedAt is when it was ended. Unset: it was not.
+func (v SignedInSession) RevokedAt() time.Time {
+	return instant(v.message.GetRevokedAt())
+}
+
+// IsCurrent says whether it is the session that makes the call.
+func (v SignedInSession) IsCurrent() bool {
+	return v.message.GetIsCurrent()
+}
+
+// ListOwnSessionsResponse holds a page of sessions.
+type ListOwnSessionsResponse struct {
+	view[tallywirev1.ListOwnSessionsResponse]
+}
+
+// NewListOwnSessionsResponse returns the view of a message; nil makes one that is not present.
+func NewListOwnSessionsResponse(message *tallywirev1.ListOwnSessionsResponse) ListOwnSessionsResponse {
+	return ListOwnSessionsResponse{of(message)}
+}
+
+// Sessions are the sessions, the newest first.
+func (v ListOwnSessionsResponse) Sessions() []SignedInSession {
+	return list(v.message.GetSessions(), NewSignedInSession)
+}
+
+// NextPageToken asks for the next page. Empty: this is the last one.
+func (v ListOwnSessionsResponse) NextPageToken() string {
+	return v.message.GetNextPageToken()
+}
+
+// RevokeOwnSessionResponse holds the session as it is now.
+type RevokeOwnSessionResponse struct {
+	view[tallywirev1.RevokeOwnSessionResponse]
+}
+
+// NewRevokeOwnSessionResponse returns the view of a message; nil makes one that is not present.
+func NewRevokeOwnSessionResponse(message *tallywirev1.RevokeOwnSessionResponse) RevokeOwnSessionResponse {
+	return RevokeOwnSessionResponse{of(message)}
+}
+
+// Session is the session.
+func (v RevokeOwnSessionResponse) Session() SignedInSession {
+	return NewSignedInSession(v.message.GetSession())
+}
+
+// RevokeOtherSessionsResponse says what was ended.
+type RevokeOtherSessionsResponse struct {
+	view[tallywirev1.RevokeOtherSessionsResponse]
+}
+
+// NewRevokeOtherSessionsResponse returns the view of a message; nil makes one that is not present.
+func NewRevokeOtherSessionsResponse(message *tallywirev1.RevokeOtherSessionsResponse) RevokeOtherSessionsResponse {
+	return RevokeOtherSessionsResponse{of(message)}
+}
+
+// RevokedCount is how many sessions were ended.
+func (v RevokeOtherSessionsResponse) RevokedCount() int32 {
+	return v.message.GetRevokedCount()
+}

@@ -555,6 +555,41 @@ func (v RevokeKeyResponse) Key() ApiKey {
 	return NewApiKey(v.message.GetKey())
 }
 
+// ListSessionsResponse holds a page of sessions.
+type ListSessionsResponse struct {
+	view[tallywirev1.ListSessionsResponse]
+}
+
+// NewListSessionsResponse returns the view of a message; nil makes one that is not present.
+func NewListSessionsResponse(message *tallywirev1.ListSessionsResponse) ListSessionsResponse {
+	return ListSessionsResponse{of(message)}
+}
+
+// Sessions are the sessions, the newest first.
+func (v ListSessionsResponse) Sessions() []SignedInSession {
+	return list(v.message.GetSessions(), NewSignedInSession)
+}
+
+// NextPageToken asks for the next page. Empty: this is the last one.
+func (v ListSessionsResponse) NextPageToken() string {
+	return v.message.GetNextPageToken()
+}
+
+// RevokeSessionResponse holds the session as it is now.
+type RevokeSessionResponse struct {
+	view[tallywirev1.RevokeSessionResponse]
+}
+
+// NewRevokeSessionResponse returns the view of a message; nil makes one that is not present.
+func NewRevokeSessionResponse(message *tallywirev1.RevokeSessionResponse) RevokeSessionResponse {
+	return RevokeSessionResponse{of(message)}
+}
+
+// Session is the session.
+func (v RevokeSessionResponse) Session() SignedInSession {
+	return NewSignedInSession(v.message.GetSession())
+}
+
 // Role is a set of scopes with a name.
 type Role struct{ view[tallywirev1.Role] }
 

@@ -1314,6 +1314,456 @@ func (x *UpdatePreferencesResponse) GetPreferences() *Preferences {
 	return nil
 }
 
+// SignedInSession is a session as those see it whose it is, and those who administer the organization. Where somebody is
+// signed in is not kept with it: the entry session.created of the audit trail has the address that the sign-in came from,
+// which for pages is that of the web server.
+type SignedInSession struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// session_id is the public id of the session. It opens nothing.
+	SessionId string `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// subject is whose session it is, as Session.subject.
+	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	// key_id is the API key that the session comes from. Empty for one that comes from an identity token.
+	KeyId string `protobuf:"bytes,3,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// key_name is what that key is for.
+	KeyName string `protobuf:"bytes,4,opt,name=key_name,json=keyName,proto3" json:"key_name,omitempty"`
+	// identity_issuer is the identity provider that has vouched for its holder. Empty for a session that comes from a key.
+	IdentityIssuer string `protobuf:"bytes,5,opt,name=identity_issuer,json=identityIssuer,proto3" json:"identity_issuer,omitempty"`
+	// scopes are what it may do; of one that comes from an identity token, what it might when it was made.
+	Scopes []string `protobuf:"bytes,6,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// role is the name of the role that the scopes are of. Empty where they were chosen one by one.
+	Role string `protobuf:"bytes,7,opt,name=role,proto3" json:"role,omitempty"`
+	// restriction is the part of the organization that it may see. Unset: all of it.
+	Restriction *Restriction `protobuf:"bytes,8,opt,name=restriction,proto3" json:"restriction,omitempty"`
+	// created_at is when somebody signed in.
+	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	// last_used_at is when it last made a call, to ten minutes. Unset: it has made none.
+	LastUsedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=last_used_at,json=lastUsedAt,proto3" json:"last_used_at,omitempty"`
+	// expires_at is when it ends at the latest.
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// idle_until is when it ends without further calls.
+	IdleUntil *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=idle_until,json=idleUntil,proto3" json:"idle_until,omitempty"`
+	// revoked_at is when it was ended. Unset: it was not.
+	RevokedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=revoked_at,json=revokedAt,proto3" json:"revoked_at,omitempty"`
+	// is_current says whether it is the session that makes the call.
+	IsCurrent     bool `protobuf:"varint,14,opt,name=is_current,json=isCurrent,proto3" json:"is_current,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedInSession) Reset() {
+	*x = SignedInSession{}
+	mi := &file_tallywire_v1_account_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedInSession) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedInSession) ProtoMessage() {}
+
+func (x *SignedInSession) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_account_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedInSession.ProtoReflect.Descriptor instead.
+func (*SignedInSession) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_account_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SignedInSession) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *SignedInSession) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *SignedInSession) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *SignedInSession) GetKeyName() string {
+	if x != nil {
+		return x.KeyName
+	}
+	return ""
+}
+
+func (x *SignedInSession) GetIdentityIssuer() string {
+	if x != nil {
+		return x.IdentityIssuer
+	}
+	return ""
+}
+
+func (x *SignedInSession) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *SignedInSession) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *SignedInSession) GetRestriction() *Restriction {
+	if x != nil {
+		return x.Restriction
+	}
+	return nil
+}
+
+func (x *SignedInSession) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *SignedInSession) GetLastUsedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastUsedAt
+	}
+	return nil
+}
+
+func (x *SignedInSession) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *SignedInSession) GetIdleUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.IdleUntil
+	}
+	return nil
+}
+
+func (x *SignedInSession) GetRevokedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RevokedAt
+	}
+	return nil
+}
+
+func (x *SignedInSession) GetIsCurrent() bool {
+	if x != nil {
+		return x.IsCurrent
+	}
+	return false
+}
+
+// ListOwnSessionsRequest asks for a page of the caller's own sessions.
+type ListOwnSessionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// page_size is the most sessions to return: 1 to 1,000. Unset: 100.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// page_token is next_page_token of the page before. Unset: the first page.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOwnSessionsRequest) Reset() {
+	*x = ListOwnSessionsRequest{}
+	mi := &file_tallywire_v1_account_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOwnSessionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOwnSessionsRequest) ProtoMessage() {}
+
+func (x *ListOwnSessionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_account_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOwnSessionsRequest.ProtoReflect.Descriptor instead.
+func (*ListOwnSessionsRequest) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_account_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListOwnSessionsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListOwnSessionsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListOwnSessionsResponse holds a page of sessions.
+type ListOwnSessionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// sessions are the sessions, the newest first.
+	Sessions []*SignedInSession `protobuf:"bytes,1,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	// next_page_token asks for the next page. Empty: this is the last one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOwnSessionsResponse) Reset() {
+	*x = ListOwnSessionsResponse{}
+	mi := &file_tallywire_v1_account_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOwnSessionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOwnSessionsResponse) ProtoMessage() {}
+
+func (x *ListOwnSessionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_account_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOwnSessionsResponse.ProtoReflect.Descriptor instead.
+func (*ListOwnSessionsResponse) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_account_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListOwnSessionsResponse) GetSessions() []*SignedInSession {
+	if x != nil {
+		return x.Sessions
+	}
+	return nil
+}
+
+func (x *ListOwnSessionsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// RevokeOwnSessionRequest names a session of the caller's subject.
+type RevokeOwnSessionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// session_id is its id. Required.
+	SessionId     string `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeOwnSessionRequest) Reset() {
+	*x = RevokeOwnSessionRequest{}
+	mi := &file_tallywire_v1_account_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeOwnSessionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeOwnSessionRequest) ProtoMessage() {}
+
+func (x *RevokeOwnSessionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_account_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeOwnSessionRequest.ProtoReflect.Descriptor instead.
+func (*RevokeOwnSessionRequest) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_account_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RevokeOwnSessionRequest) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+// RevokeOwnSessionResponse holds the session as it is now.
+type RevokeOwnSessionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// session is the session.
+	Session       *SignedInSession `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeOwnSessionResponse) Reset() {
+	*x = RevokeOwnSessionResponse{}
+	mi := &file_tallywire_v1_account_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeOwnSessionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeOwnSessionResponse) ProtoMessage() {}
+
+func (x *RevokeOwnSessionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_account_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeOwnSessionResponse.ProtoReflect.Descriptor instead.
+func (*RevokeOwnSessionResponse) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_account_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *RevokeOwnSessionResponse) GetSession() *SignedInSession {
+	if x != nil {
+		return x.Session
+	}
+	return nil
+}
+
+// RevokeOtherSessionsRequest ends the other sessions of the caller's subject.
+type RevokeOtherSessionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeOtherSessionsRequest) Reset() {
+	*x = RevokeOtherSessionsRequest{}
+	mi := &file_tallywire_v1_account_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeOtherSessionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeOtherSessionsRequest) ProtoMessage() {}
+
+func (x *RevokeOtherSessionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_account_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeOtherSessionsRequest.ProtoReflect.Descriptor instead.
+func (*RevokeOtherSessionsRequest) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_account_service_proto_rawDescGZIP(), []int{23}
+}
+
+// RevokeOtherSessionsResponse says what was ended.
+type RevokeOtherSessionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// revoked_count is how many sessions were ended.
+	RevokedCount  int32 `protobuf:"varint,1,opt,name=revoked_count,json=revokedCount,proto3" json:"revoked_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeOtherSessionsResponse) Reset() {
+	*x = RevokeOtherSessionsResponse{}
+	mi := &file_tallywire_v1_account_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeOtherSessionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeOtherSessionsResponse) ProtoMessage() {}
+
+func (x *RevokeOtherSessionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_account_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeOtherSessionsResponse.ProtoReflect.Descriptor instead.
+func (*RevokeOtherSessionsResponse) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_account_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *RevokeOtherSessionsResponse) GetRevokedCount() int32 {
+	if x != nil {
+		return x.RevokedCount
+	}
+	return 0
+}
+
 var File_tallywire_v1_account_service_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_account_service_proto_rawDesc = "" +
@@ -1404,7 +1854,45 @@ const file_tallywire_v1_account_service_proto_rawDesc = "" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\"X\n" +
 	"\x19UpdatePreferencesResponse\x12;\n" +
-	"\vpreferences\x18\x01 \x01(\v2\x19.tallywire.v1.PreferencesR\vpreferences*\xd1\x01\n" +
+	"\vpreferences\x18\x01 \x01(\v2\x19.tallywire.v1.PreferencesR\vpreferences\"\xd7\x04\n" +
+	"\x0fSignedInSession\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x01 \x01(\tR\tsessionId\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\tR\asubject\x12\x15\n" +
+	"\x06key_id\x18\x03 \x01(\tR\x05keyId\x12\x19\n" +
+	"\bkey_name\x18\x04 \x01(\tR\akeyName\x12'\n" +
+	"\x0fidentity_issuer\x18\x05 \x01(\tR\x0eidentityIssuer\x12\x16\n" +
+	"\x06scopes\x18\x06 \x03(\tR\x06scopes\x12\x12\n" +
+	"\x04role\x18\a \x01(\tR\x04role\x12;\n" +
+	"\vrestriction\x18\b \x01(\v2\x19.tallywire.v1.RestrictionR\vrestriction\x129\n" +
+	"\n" +
+	"created_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12<\n" +
+	"\flast_used_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"lastUsedAt\x129\n" +
+	"\n" +
+	"expires_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x129\n" +
+	"\n" +
+	"idle_until\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tidleUntil\x129\n" +
+	"\n" +
+	"revoked_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\trevokedAt\x12\x1d\n" +
+	"\n" +
+	"is_current\x18\x0e \x01(\bR\tisCurrent\"T\n" +
+	"\x16ListOwnSessionsRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"|\n" +
+	"\x17ListOwnSessionsResponse\x129\n" +
+	"\bsessions\x18\x01 \x03(\v2\x1d.tallywire.v1.SignedInSessionR\bsessions\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"8\n" +
+	"\x17RevokeOwnSessionRequest\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x01 \x01(\tR\tsessionId\"S\n" +
+	"\x18RevokeOwnSessionResponse\x127\n" +
+	"\asession\x18\x01 \x01(\v2\x1d.tallywire.v1.SignedInSessionR\asession\"\x1c\n" +
+	"\x1aRevokeOtherSessionsRequest\"B\n" +
+	"\x1bRevokeOtherSessionsResponse\x12#\n" +
+	"\rrevoked_count\x18\x01 \x01(\x05R\frevokedCount*\xd1\x01\n" +
 	"\x0eCredentialKind\x12\x1f\n" +
 	"\x1bCREDENTIAL_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17CREDENTIAL_KIND_API_KEY\x10\x01\x12\x1b\n" +
@@ -1416,7 +1904,7 @@ const file_tallywire_v1_account_service_proto_rawDesc = "" +
 	"\x11THEME_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vTHEME_LIGHT\x10\x01\x12\x0e\n" +
 	"\n" +
-	"THEME_DARK\x10\x022\xf7\x04\n" +
+	"THEME_DARK\x10\x022\xa6\a\n" +
 	"\x0eAccountService\x12C\n" +
 	"\x06SignIn\x12\x1b.tallywire.v1.SignInRequest\x1a\x1c.tallywire.v1.SignInResponse\x12F\n" +
 	"\aSignOut\x12\x1c.tallywire.v1.SignOutRequest\x1a\x1d.tallywire.v1.SignOutResponse\x12O\n" +
@@ -1425,7 +1913,10 @@ const file_tallywire_v1_account_service_proto_rawDesc = "" +
 	"\x10CreateSignInCode\x12%.tallywire.v1.CreateSignInCodeRequest\x1a&.tallywire.v1.CreateSignInCodeResponse\x12a\n" +
 	"\x10CreateEmbedToken\x12%.tallywire.v1.CreateEmbedTokenRequest\x1a&.tallywire.v1.CreateEmbedTokenResponse\x12[\n" +
 	"\x0eGetPreferences\x12#.tallywire.v1.GetPreferencesRequest\x1a$.tallywire.v1.GetPreferencesResponse\x12d\n" +
-	"\x11UpdatePreferences\x12&.tallywire.v1.UpdatePreferencesRequest\x1a'.tallywire.v1.UpdatePreferencesResponseBr\n" +
+	"\x11UpdatePreferences\x12&.tallywire.v1.UpdatePreferencesRequest\x1a'.tallywire.v1.UpdatePreferencesResponse\x12^\n" +
+	"\x0fListOwnSessions\x12$.tallywire.v1.ListOwnSessionsRequest\x1a%.tallywire.v1.ListOwnSessionsResponse\x12a\n" +
+	"\x10RevokeOwnSession\x12%.tallywire.v1.RevokeOwnSessionRequest\x1a&.tallywire.v1.RevokeOwnSessionResponse\x12j\n" +
+	"\x13RevokeOtherSessions\x12(.tallywire.v1.RevokeOtherSessionsRequest\x1a).tallywire.v1.RevokeOtherSessionsResponseBr\n" +
 	"\x16io.github.tallywire.v1B\x13AccountServiceProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3"
 
 var (
@@ -1441,74 +1932,95 @@ func file_tallywire_v1_account_service_proto_rawDescGZIP() []byte {
 }
 
 var file_tallywire_v1_account_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_tallywire_v1_account_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_tallywire_v1_account_service_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_tallywire_v1_account_service_proto_goTypes = []any{
-	(CredentialKind)(0),               // 0: tallywire.v1.CredentialKind
-	(Theme)(0),                        // 1: tallywire.v1.Theme
-	(*SignInRequest)(nil),             // 2: tallywire.v1.SignInRequest
-	(*SignInResponse)(nil),            // 3: tallywire.v1.SignInResponse
-	(*SignOutRequest)(nil),            // 4: tallywire.v1.SignOutRequest
-	(*SignOutResponse)(nil),           // 5: tallywire.v1.SignOutResponse
-	(*GetSessionRequest)(nil),         // 6: tallywire.v1.GetSessionRequest
-	(*GetSessionResponse)(nil),        // 7: tallywire.v1.GetSessionResponse
-	(*Session)(nil),                   // 8: tallywire.v1.Session
-	(*SessionOrganization)(nil),       // 9: tallywire.v1.SessionOrganization
-	(*CreateSignInCodeRequest)(nil),   // 10: tallywire.v1.CreateSignInCodeRequest
-	(*CreateSignInCodeResponse)(nil),  // 11: tallywire.v1.CreateSignInCodeResponse
-	(*CreateEmbedTokenRequest)(nil),   // 12: tallywire.v1.CreateEmbedTokenRequest
-	(*CreateEmbedTokenResponse)(nil),  // 13: tallywire.v1.CreateEmbedTokenResponse
-	(*EmbedScope)(nil),                // 14: tallywire.v1.EmbedScope
-	(*Preferences)(nil),               // 15: tallywire.v1.Preferences
-	(*GetPreferencesRequest)(nil),     // 16: tallywire.v1.GetPreferencesRequest
-	(*GetPreferencesResponse)(nil),    // 17: tallywire.v1.GetPreferencesResponse
-	(*UpdatePreferencesRequest)(nil),  // 18: tallywire.v1.UpdatePreferencesRequest
-	(*UpdatePreferencesResponse)(nil), // 19: tallywire.v1.UpdatePreferencesResponse
-	(*timestamppb.Timestamp)(nil),     // 20: google.protobuf.Timestamp
-	(*Restriction)(nil),               // 21: tallywire.v1.Restriction
-	(Weekday)(0),                      // 22: tallywire.v1.Weekday
-	(*Filter)(nil),                    // 23: tallywire.v1.Filter
-	(*fieldmaskpb.FieldMask)(nil),     // 24: google.protobuf.FieldMask
+	(CredentialKind)(0),                 // 0: tallywire.v1.CredentialKind
+	(Theme)(0),                          // 1: tallywire.v1.Theme
+	(*SignInRequest)(nil),               // 2: tallywire.v1.SignInRequest
+	(*SignInResponse)(nil),              // 3: tallywire.v1.SignInResponse
+	(*SignOutRequest)(nil),              // 4: tallywire.v1.SignOutRequest
+	(*SignOutResponse)(nil),             // 5: tallywire.v1.SignOutResponse
+	(*GetSessionRequest)(nil),           // 6: tallywire.v1.GetSessionRequest
+	(*GetSessionResponse)(nil),          // 7: tallywire.v1.GetSessionResponse
+	(*Session)(nil),                     // 8: tallywire.v1.Session
+	(*SessionOrganization)(nil),         // 9: tallywire.v1.SessionOrganization
+	(*CreateSignInCodeRequest)(nil),     // 10: tallywire.v1.CreateSignInCodeRequest
+	(*CreateSignInCodeResponse)(nil),    // 11: tallywire.v1.CreateSignInCodeResponse
+	(*CreateEmbedTokenRequest)(nil),     // 12: tallywire.v1.CreateEmbedTokenRequest
+	(*CreateEmbedTokenResponse)(nil),    // 13: tallywire.v1.CreateEmbedTokenResponse
+	(*EmbedScope)(nil),                  // 14: tallywire.v1.EmbedScope
+	(*Preferences)(nil),                 // 15: tallywire.v1.Preferences
+	(*GetPreferencesRequest)(nil),       // 16: tallywire.v1.GetPreferencesRequest
+	(*GetPreferencesResponse)(nil),      // 17: tallywire.v1.GetPreferencesResponse
+	(*UpdatePreferencesRequest)(nil),    // 18: tallywire.v1.UpdatePreferencesRequest
+	(*UpdatePreferencesResponse)(nil),   // 19: tallywire.v1.UpdatePreferencesResponse
+	(*SignedInSession)(nil),             // 20: tallywire.v1.SignedInSession
+	(*ListOwnSessionsRequest)(nil),      // 21: tallywire.v1.ListOwnSessionsRequest
+	(*ListOwnSessionsResponse)(nil),     // 22: tallywire.v1.ListOwnSessionsResponse
+	(*RevokeOwnSessionRequest)(nil),     // 23: tallywire.v1.RevokeOwnSessionRequest
+	(*RevokeOwnSessionResponse)(nil),    // 24: tallywire.v1.RevokeOwnSessionResponse
+	(*RevokeOtherSessionsRequest)(nil),  // 25: tallywire.v1.RevokeOtherSessionsRequest
+	(*RevokeOtherSessionsResponse)(nil), // 26: tallywire.v1.RevokeOtherSessionsResponse
+	(*timestamppb.Timestamp)(nil),       // 27: google.protobuf.Timestamp
+	(*Restriction)(nil),                 // 28: tallywire.v1.Restriction
+	(Weekday)(0),                        // 29: tallywire.v1.Weekday
+	(*Filter)(nil),                      // 30: tallywire.v1.Filter
+	(*fieldmaskpb.FieldMask)(nil),       // 31: google.protobuf.FieldMask
 }
 var file_tallywire_v1_account_service_proto_depIdxs = []int32{
 	8,  // 0: tallywire.v1.SignInResponse.session:type_name -> tallywire.v1.Session
 	8,  // 1: tallywire.v1.GetSessionResponse.session:type_name -> tallywire.v1.Session
 	0,  // 2: tallywire.v1.Session.kind:type_name -> tallywire.v1.CredentialKind
-	20, // 3: tallywire.v1.Session.expires_at:type_name -> google.protobuf.Timestamp
-	20, // 4: tallywire.v1.Session.idle_until:type_name -> google.protobuf.Timestamp
+	27, // 3: tallywire.v1.Session.expires_at:type_name -> google.protobuf.Timestamp
+	27, // 4: tallywire.v1.Session.idle_until:type_name -> google.protobuf.Timestamp
 	9,  // 5: tallywire.v1.Session.organization:type_name -> tallywire.v1.SessionOrganization
 	14, // 6: tallywire.v1.Session.embed:type_name -> tallywire.v1.EmbedScope
-	21, // 7: tallywire.v1.Session.restriction:type_name -> tallywire.v1.Restriction
-	22, // 8: tallywire.v1.SessionOrganization.week_start:type_name -> tallywire.v1.Weekday
-	20, // 9: tallywire.v1.SessionOrganization.first_event_at:type_name -> google.protobuf.Timestamp
-	20, // 10: tallywire.v1.SessionOrganization.now:type_name -> google.protobuf.Timestamp
-	20, // 11: tallywire.v1.CreateSignInCodeResponse.expires_at:type_name -> google.protobuf.Timestamp
-	23, // 12: tallywire.v1.CreateEmbedTokenRequest.filter:type_name -> tallywire.v1.Filter
-	20, // 13: tallywire.v1.CreateEmbedTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	23, // 14: tallywire.v1.EmbedScope.filter:type_name -> tallywire.v1.Filter
+	28, // 7: tallywire.v1.Session.restriction:type_name -> tallywire.v1.Restriction
+	29, // 8: tallywire.v1.SessionOrganization.week_start:type_name -> tallywire.v1.Weekday
+	27, // 9: tallywire.v1.SessionOrganization.first_event_at:type_name -> google.protobuf.Timestamp
+	27, // 10: tallywire.v1.SessionOrganization.now:type_name -> google.protobuf.Timestamp
+	27, // 11: tallywire.v1.CreateSignInCodeResponse.expires_at:type_name -> google.protobuf.Timestamp
+	30, // 12: tallywire.v1.CreateEmbedTokenRequest.filter:type_name -> tallywire.v1.Filter
+	27, // 13: tallywire.v1.CreateEmbedTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	30, // 14: tallywire.v1.EmbedScope.filter:type_name -> tallywire.v1.Filter
 	1,  // 15: tallywire.v1.Preferences.theme:type_name -> tallywire.v1.Theme
 	15, // 16: tallywire.v1.GetPreferencesResponse.preferences:type_name -> tallywire.v1.Preferences
 	15, // 17: tallywire.v1.UpdatePreferencesRequest.preferences:type_name -> tallywire.v1.Preferences
-	24, // 18: tallywire.v1.UpdatePreferencesRequest.update_mask:type_name -> google.protobuf.FieldMask
+	31, // 18: tallywire.v1.UpdatePreferencesRequest.update_mask:type_name -> google.protobuf.FieldMask
 	15, // 19: tallywire.v1.UpdatePreferencesResponse.preferences:type_name -> tallywire.v1.Preferences
-	2,  // 20: tallywire.v1.AccountService.SignIn:input_type -> tallywire.v1.SignInRequest
-	4,  // 21: tallywire.v1.AccountService.SignOut:input_type -> tallywire.v1.SignOutRequest
-	6,  // 22: tallywire.v1.AccountService.GetSession:input_type -> tallywire.v1.GetSessionRequest
-	10, // 23: tallywire.v1.AccountService.CreateSignInCode:input_type -> tallywire.v1.CreateSignInCodeRequest
-	12, // 24: tallywire.v1.AccountService.CreateEmbedToken:input_type -> tallywire.v1.CreateEmbedTokenRequest
-	16, // 25: tallywire.v1.AccountService.GetPreferences:input_type -> tallywire.v1.GetPreferencesRequest
-	18, // 26: tallywire.v1.AccountService.UpdatePreferences:input_type -> tallywire.v1.UpdatePreferencesRequest
-	3,  // 27: tallywire.v1.AccountService.SignIn:output_type -> tallywire.v1.SignInResponse
-	5,  // 28: tallywire.v1.AccountService.SignOut:output_type -> tallywire.v1.SignOutResponse
-	7,  // 29: tallywire.v1.AccountService.GetSession:output_type -> tallywire.v1.GetSessionResponse
-	11, // 30: tallywire.v1.AccountService.CreateSignInCode:output_type -> tallywire.v1.CreateSignInCodeResponse
-	13, // 31: tallywire.v1.AccountService.CreateEmbedToken:output_type -> tallywire.v1.CreateEmbedTokenResponse
-	17, // 32: tallywire.v1.AccountService.GetPreferences:output_type -> tallywire.v1.GetPreferencesResponse
-	19, // 33: tallywire.v1.AccountService.UpdatePreferences:output_type -> tallywire.v1.UpdatePreferencesResponse
-	27, // [27:34] is the sub-list for method output_type
-	20, // [20:27] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	28, // 20: tallywire.v1.SignedInSession.restriction:type_name -> tallywire.v1.Restriction
+	27, // 21: tallywire.v1.SignedInSession.created_at:type_name -> google.protobuf.Timestamp
+	27, // 22: tallywire.v1.SignedInSession.last_used_at:type_name -> google.protobuf.Timestamp
+	27, // 23: tallywire.v1.SignedInSession.expires_at:type_name -> google.protobuf.Timestamp
+	27, // 24: tallywire.v1.SignedInSession.idle_until:type_name -> google.protobuf.Timestamp
+	27, // 25: tallywire.v1.SignedInSession.revoked_at:type_name -> google.protobuf.Timestamp
+	20, // 26: tallywire.v1.ListOwnSessionsResponse.sessions:type_name -> tallywire.v1.SignedInSession
+	20, // 27: tallywire.v1.RevokeOwnSessionResponse.session:type_name -> tallywire.v1.SignedInSession
+	2,  // 28: tallywire.v1.AccountService.SignIn:input_type -> tallywire.v1.SignInRequest
+	4,  // 29: tallywire.v1.AccountService.SignOut:input_type -> tallywire.v1.SignOutRequest
+	6,  // 30: tallywire.v1.AccountService.GetSession:input_type -> tallywire.v1.GetSessionRequest
+	10, // 31: tallywire.v1.AccountService.CreateSignInCode:input_type -> tallywire.v1.CreateSignInCodeRequest
+	12, // 32: tallywire.v1.AccountService.CreateEmbedToken:input_type -> tallywire.v1.CreateEmbedTokenRequest
+	16, // 33: tallywire.v1.AccountService.GetPreferences:input_type -> tallywire.v1.GetPreferencesRequest
+	18, // 34: tallywire.v1.AccountService.UpdatePreferences:input_type -> tallywire.v1.UpdatePreferencesRequest
+	21, // 35: tallywire.v1.AccountService.ListOwnSessions:input_type -> tallywire.v1.ListOwnSessionsRequest
+	23, // 36: tallywire.v1.AccountService.RevokeOwnSession:input_type -> tallywire.v1.RevokeOwnSessionRequest
+	25, // 37: tallywire.v1.AccountService.RevokeOtherSessions:input_type -> tallywire.v1.RevokeOtherSessionsRequest
+	3,  // 38: tallywire.v1.AccountService.SignIn:output_type -> tallywire.v1.SignInResponse
+	5,  // 39: tallywire.v1.AccountService.SignOut:output_type -> tallywire.v1.SignOutResponse
+	7,  // 40: tallywire.v1.AccountService.GetSession:output_type -> tallywire.v1.GetSessionResponse
+	11, // 41: tallywire.v1.AccountService.CreateSignInCode:output_type -> tallywire.v1.CreateSignInCodeResponse
+	13, // 42: tallywire.v1.AccountService.CreateEmbedToken:output_type -> tallywire.v1.CreateEmbedTokenResponse
+	17, // 43: tallywire.v1.AccountService.GetPreferences:output_type -> tallywire.v1.GetPreferencesResponse
+	19, // 44: tallywire.v1.AccountService.UpdatePreferences:output_type -> tallywire.v1.UpdatePreferencesResponse
+	22, // 45: tallywire.v1.AccountService.ListOwnSessions:output_type -> tallywire.v1.ListOwnSessionsResponse
+	24, // 46: tallywire.v1.AccountService.RevokeOwnSession:output_type -> tallywire.v1.RevokeOwnSessionResponse
+	26, // 47: tallywire.v1.AccountService.RevokeOtherSessions:output_type -> tallywire.v1.RevokeOtherSessionsResponse
+	38, // [38:48] is the sub-list for method output_type
+	28, // [28:38] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_tallywire_v1_account_service_proto_init() }
@@ -1530,7 +2042,7 @@ func file_tallywire_v1_account_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tallywire_v1_account_service_proto_rawDesc), len(file_tallywire_v1_account_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   18,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,13 +19,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AccountService_SignIn_FullMethodName            = "/tallywire.v1.AccountService/SignIn"
-	AccountService_SignOut_FullMethodName           = "/tallywire.v1.AccountService/SignOut"
-	AccountService_GetSession_FullMethodName        = "/tallywire.v1.AccountService/GetSession"
-	AccountService_CreateSignInCode_FullMethodName  = "/tallywire.v1.AccountService/CreateSignInCode"
-	AccountService_CreateEmbedToken_FullMethodName  = "/tallywire.v1.AccountService/CreateEmbedToken"
-	AccountService_GetPreferences_FullMethodName    = "/tallywire.v1.AccountService/GetPreferences"
-	AccountService_UpdatePreferences_FullMethodName = "/tallywire.v1.AccountService/UpdatePreferences"
+	AccountService_SignIn_FullMethodName              = "/tallywire.v1.AccountService/SignIn"
+	AccountService_SignOut_FullMethodName             = "/tallywire.v1.AccountService/SignOut"
+	AccountService_GetSession_FullMethodName          = "/tallywire.v1.AccountService/GetSession"
+	AccountService_CreateSignInCode_FullMethodName    = "/tallywire.v1.AccountService/CreateSignInCode"
+	AccountService_CreateEmbedToken_FullMethodName    = "/tallywire.v1.AccountService/CreateEmbedToken"
+	AccountService_GetPreferences_FullMethodName      = "/tallywire.v1.AccountService/GetPreferences"
+	AccountService_UpdatePreferences_FullMethodName   = "/tallywire.v1.AccountService/UpdatePreferences"
+	AccountService_ListOwnSessions_FullMethodName     = "/tallywire.v1.AccountService/ListOwnSessions"
+	AccountService_RevokeOwnSession_FullMethodName    = "/tallywire.v1.AccountService/RevokeOwnSession"
+	AccountService_RevokeOtherSessions_FullMethodName = "/tallywire.v1.AccountService/RevokeOtherSessions"
 )
 
 // AccountServiceClient is the client API for AccountService service.
@@ -71,6 +74,16 @@ type AccountServiceClient interface {
 	GetPreferences(ctx context.Context, in *GetPreferencesRequest, opts ...grpc.CallOption) (*GetPreferencesResponse, error)
 	// UpdatePreferences changes what the caller's subject has chosen.
 	UpdatePreferences(ctx context.Context, in *UpdatePreferencesRequest, opts ...grpc.CallOption) (*UpdatePreferencesResponse, error)
+	// ListOwnSessions returns a page of the sessions of the caller's subject that are good, the newest first: wherever the
+	// same person, or somebody with the same key, is signed in.
+	ListOwnSessions(ctx context.Context, in *ListOwnSessionsRequest, opts ...grpc.CallOption) (*ListOwnSessionsResponse, error)
+	// RevokeOwnSession ends a session of the caller's subject for good; servers refuse it within 10 seconds, and its
+	// streams end. To revoke it again changes nothing. One that the subject does not have, or that ended over an hour ago and
+	// is not kept any more, is NOT_FOUND (SESSION_NOT_FOUND).
+	RevokeOwnSession(ctx context.Context, in *RevokeOwnSessionRequest, opts ...grpc.CallOption) (*RevokeOwnSessionResponse, error)
+	// RevokeOtherSessions ends all sessions of the caller's subject but the one that makes the call, as RevokeOwnSession
+	// does. A caller without a session ends all of them.
+	RevokeOtherSessions(ctx context.Context, in *RevokeOtherSessionsRequest, opts ...grpc.CallOption) (*RevokeOtherSessionsResponse, error)
 }
 
 type accountServiceClient struct {
@@ -151,6 +164,36 @@ func (c *accountServiceClient) UpdatePreferences(ctx context.Context, in *Update
 	return out, nil
 }
 
+func (c *accountServiceClient) ListOwnSessions(ctx context.Context, in *ListOwnSessionsRequest, opts ...grpc.CallOption) (*ListOwnSessionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListOwnSessionsResponse)
+	err := c.cc.Invoke(ctx, AccountService_ListOwnSessions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *accountServiceClient) RevokeOwnSession(ctx context.Context, in *RevokeOwnSessionRequest, opts ...grpc.CallOption) (*RevokeOwnSessionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RevokeOwnSessionResponse)
+	err := c.cc.Invoke(ctx, AccountService_RevokeOwnSession_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *accountServiceClient) RevokeOtherSessions(ctx context.Context, in *RevokeOtherSessionsRequest, opts ...grpc.CallOption) (*RevokeOtherSessionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RevokeOtherSessionsResponse)
+	err := c.cc.Invoke(ctx, AccountService_RevokeOtherSessions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AccountServiceServer is the server API for AccountService service.
 // All implementations must embed UnimplementedAccountServiceServer
 // for forward compatibility.
@@ -194,6 +237,16 @@ type AccountServiceServer interface {
 	GetPreferences(context.Context, *GetPreferencesRequest) (*GetPreferencesResponse, error)
 	// UpdatePreferences changes what the caller's subject has chosen.
 	UpdatePreferences(context.Context, *UpdatePreferencesRequest) (*UpdatePreferencesResponse, error)
+	// ListOwnSessions returns a page of the sessions of the caller's subject that are good, the newest first: wherever the
+	// same person, or somebody with the same key, is signed in.
+	ListOwnSessions(context.Context, *ListOwnSessionsRequest) (*ListOwnSessionsResponse, error)
+	// RevokeOwnSession ends a session of the caller's subject for good; servers refuse it within 10 seconds, and its
+	// streams end. To revoke it again changes nothing. One that the subject does not have, or that ended over an hour ago and
+	// is not kept any more, is NOT_FOUND (SESSION_NOT_FOUND).
+	RevokeOwnSession(context.Context, *RevokeOwnSessionRequest) (*RevokeOwnSessionResponse, error)
+	// RevokeOtherSessions ends all sessions of the caller's subject but the one that makes the call, as RevokeOwnSession
+	// does. A caller without a session ends all of them.
+	RevokeOtherSessions(context.Context, *RevokeOtherSessionsRequest) (*RevokeOtherSessionsResponse, error)
 	mustEmbedUnimplementedAccountServiceServer()
 }
 
@@ -224,6 +277,15 @@ func (UnimplementedAccountServiceServer) GetPreferences(context.Context, *GetPre
 }
 func (UnimplementedAccountServiceServer) UpdatePreferences(context.Context, *UpdatePreferencesRequest) (*UpdatePreferencesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdatePreferences not implemented")
+}
+func (UnimplementedAccountServiceServer) ListOwnSessions(context.Context, *ListOwnSessionsRequest) (*ListOwnSessionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListOwnSessions not implemented")
+}
+func (UnimplementedAccountServiceServer) RevokeOwnSession(context.Context, *RevokeOwnSessionRequest) (*RevokeOwnSessionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeOwnSession not implemented")
+}
+func (UnimplementedAccountServiceServer) RevokeOtherSessions(context.Context, *RevokeOtherSessionsRequest) (*RevokeOtherSessionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeOtherSessions not implemented")
 }
 func (UnimplementedAccountServiceServer) mustEmbedUnimplementedAccountServiceServer() {}
 func (UnimplementedAccountServiceServer) testEmbeddedByValue()                        {}
@@ -372,6 +434,60 @@ func _AccountService_UpdatePreferences_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AccountService_ListOwnSessions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListOwnSessionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AccountServiceServer).ListOwnSessions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AccountService_ListOwnSessions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AccountServiceServer).ListOwnSessions(ctx, req.(*ListOwnSessionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AccountService_RevokeOwnSession_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeOwnSessionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AccountServiceServer).RevokeOwnSession(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AccountService_RevokeOwnSession_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AccountServiceServer).RevokeOwnSession(ctx, req.(*RevokeOwnSessionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AccountService_RevokeOtherSessions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeOtherSessionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AccountServiceServer).RevokeOtherSessions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AccountService_RevokeOtherSessions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AccountServiceServer).RevokeOtherSessions(ctx, req.(*RevokeOtherSessionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AccountService_ServiceDesc is the grpc.ServiceDesc for AccountService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -406,6 +522,18 @@ var AccountService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UpdatePreferences",
 			Handler:    _AccountService_UpdatePreferences_Handler,
+		},
+		{
+			MethodName: "ListOwnSessions",
+			Handler:    _AccountService_ListOwnSessions_Handler,
+		},
+		{
+			MethodName: "RevokeOwnSession",
+			Handler:    _AccountService_RevokeOwnSession_Handler,
+		},
+		{
+			MethodName: "RevokeOtherSessions",
+			Handler:    _AccountService_RevokeOtherSessions_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -2294,6 +2294,244 @@ func (x *RevokeKeyResponse) GetKey() *ApiKey {
 	return nil
 }
 
+// ListSessionsRequest asks for a page of sessions.
+type ListSessionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// organization is whose sessions. Empty: the caller's own.
+	Organization string `protobuf:"bytes,1,opt,name=organization,proto3" json:"organization,omitempty"`
+	// subject has only the sessions of one subject listed, as Session.subject. Empty: of all.
+	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	// key_id has only the sessions listed that come from one API key. Empty: all.
+	KeyId string `protobuf:"bytes,3,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// page_size is the most sessions to return: 1 to 1,000. Unset: 100.
+	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// page_token is next_page_token of the page before. Unset: the first page.
+	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSessionsRequest) Reset() {
+	*x = ListSessionsRequest{}
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSessionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSessionsRequest) ProtoMessage() {}
+
+func (x *ListSessionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSessionsRequest.ProtoReflect.Descriptor instead.
+func (*ListSessionsRequest) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ListSessionsRequest) GetOrganization() string {
+	if x != nil {
+		return x.Organization
+	}
+	return ""
+}
+
+func (x *ListSessionsRequest) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *ListSessionsRequest) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *ListSessionsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListSessionsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListSessionsResponse holds a page of sessions.
+type ListSessionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// sessions are the sessions, the newest first.
+	Sessions []*SignedInSession `protobuf:"bytes,1,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	// next_page_token asks for the next page. Empty: this is the last one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSessionsResponse) Reset() {
+	*x = ListSessionsResponse{}
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSessionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSessionsResponse) ProtoMessage() {}
+
+func (x *ListSessionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSessionsResponse.ProtoReflect.Descriptor instead.
+func (*ListSessionsResponse) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ListSessionsResponse) GetSessions() []*SignedInSession {
+	if x != nil {
+		return x.Sessions
+	}
+	return nil
+}
+
+func (x *ListSessionsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// RevokeSessionRequest names a session.
+type RevokeSessionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// organization is whose session. Empty: the caller's own.
+	Organization string `protobuf:"bytes,1,opt,name=organization,proto3" json:"organization,omitempty"`
+	// session_id is its id. Required.
+	SessionId     string `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeSessionRequest) Reset() {
+	*x = RevokeSessionRequest{}
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeSessionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeSessionRequest) ProtoMessage() {}
+
+func (x *RevokeSessionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeSessionRequest.ProtoReflect.Descriptor instead.
+func (*RevokeSessionRequest) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *RevokeSessionRequest) GetOrganization() string {
+	if x != nil {
+		return x.Organization
+	}
+	return ""
+}
+
+func (x *RevokeSessionRequest) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+// RevokeSessionResponse holds the session as it is now.
+type RevokeSessionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// session is the session.
+	Session       *SignedInSession `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeSessionResponse) Reset() {
+	*x = RevokeSessionResponse{}
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeSessionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeSessionResponse) ProtoMessage() {}
+
+func (x *RevokeSessionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeSessionResponse.ProtoReflect.Descriptor instead.
+func (*RevokeSessionResponse) Descriptor() ([]byte, []int) {
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *RevokeSessionResponse) GetSession() *SignedInSession {
+	if x != nil {
+		return x.Session
+	}
+	return nil
+}
+
 // Role is a set of scopes with a name.
 type Role struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2317,7 +2555,7 @@ type Role struct {
 
 func (x *Role) Reset() {
 	*x = Role{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[30]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2329,7 +2567,7 @@ func (x *Role) String() string {
 func (*Role) ProtoMessage() {}
 
 func (x *Role) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[30]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2342,7 +2580,7 @@ func (x *Role) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Role.ProtoReflect.Descriptor instead.
 func (*Role) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{30}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Role) GetName() string {
@@ -2405,7 +2643,7 @@ type ListRolesRequest struct {
 
 func (x *ListRolesRequest) Reset() {
 	*x = ListRolesRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[31]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2417,7 +2655,7 @@ func (x *ListRolesRequest) String() string {
 func (*ListRolesRequest) ProtoMessage() {}
 
 func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[31]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2430,7 +2668,7 @@ func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesRequest.ProtoReflect.Descriptor instead.
 func (*ListRolesRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{31}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListRolesRequest) GetOrganization() string {
@@ -2451,7 +2689,7 @@ type ListRolesResponse struct {
 
 func (x *ListRolesResponse) Reset() {
 	*x = ListRolesResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[32]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2463,7 +2701,7 @@ func (x *ListRolesResponse) String() string {
 func (*ListRolesResponse) ProtoMessage() {}
 
 func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[32]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2476,7 +2714,7 @@ func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesResponse.ProtoReflect.Descriptor instead.
 func (*ListRolesResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{32}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListRolesResponse) GetRoles() []*Role {
@@ -2500,7 +2738,7 @@ type PutRoleRequest struct {
 
 func (x *PutRoleRequest) Reset() {
 	*x = PutRoleRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[33]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2512,7 +2750,7 @@ func (x *PutRoleRequest) String() string {
 func (*PutRoleRequest) ProtoMessage() {}
 
 func (x *PutRoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[33]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2525,7 +2763,7 @@ func (x *PutRoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutRoleRequest.ProtoReflect.Descriptor instead.
 func (*PutRoleRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{33}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *PutRoleRequest) GetOrganization() string {
@@ -2553,7 +2791,7 @@ type PutRoleResponse struct {
 
 func (x *PutRoleResponse) Reset() {
 	*x = PutRoleResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[34]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2565,7 +2803,7 @@ func (x *PutRoleResponse) String() string {
 func (*PutRoleResponse) ProtoMessage() {}
 
 func (x *PutRoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[34]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2578,7 +2816,7 @@ func (x *PutRoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutRoleResponse.ProtoReflect.Descriptor instead.
 func (*PutRoleResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{34}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *PutRoleResponse) GetRole() *Role {
@@ -2603,7 +2841,7 @@ type DeleteRoleRequest struct {
 
 func (x *DeleteRoleRequest) Reset() {
 	*x = DeleteRoleRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[35]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2615,7 +2853,7 @@ func (x *DeleteRoleRequest) String() string {
 func (*DeleteRoleRequest) ProtoMessage() {}
 
 func (x *DeleteRoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[35]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2628,7 +2866,7 @@ func (x *DeleteRoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRoleRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRoleRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{35}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *DeleteRoleRequest) GetOrganization() string {
@@ -2661,7 +2899,7 @@ type DeleteRoleResponse struct {
 
 func (x *DeleteRoleResponse) Reset() {
 	*x = DeleteRoleResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[36]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2673,7 +2911,7 @@ func (x *DeleteRoleResponse) String() string {
 func (*DeleteRoleResponse) ProtoMessage() {}
 
 func (x *DeleteRoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[36]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2686,7 +2924,7 @@ func (x *DeleteRoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRoleResponse.ProtoReflect.Descriptor instead.
 func (*DeleteRoleResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{36}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{40}
 }
 
 // Member is a person of an organization.
@@ -2714,7 +2952,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[37]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2726,7 +2964,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[37]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2739,7 +2977,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{37}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Member) GetSubject() string {
@@ -2807,7 +3045,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[38]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2819,7 +3057,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[38]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2832,7 +3070,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{38}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListMembersRequest) GetOrganization() string {
@@ -2869,7 +3107,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[39]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2881,7 +3119,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[39]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2894,7 +3132,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{39}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListMembersResponse) GetMembers() []*Member {
@@ -2924,7 +3162,7 @@ type GetMemberRequest struct {
 
 func (x *GetMemberRequest) Reset() {
 	*x = GetMemberRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[40]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2936,7 +3174,7 @@ func (x *GetMemberRequest) String() string {
 func (*GetMemberRequest) ProtoMessage() {}
 
 func (x *GetMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[40]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2949,7 +3187,7 @@ func (x *GetMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMemberRequest.ProtoReflect.Descriptor instead.
 func (*GetMemberRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{40}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *GetMemberRequest) GetOrganization() string {
@@ -2977,7 +3215,7 @@ type GetMemberResponse struct {
 
 func (x *GetMemberResponse) Reset() {
 	*x = GetMemberResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[41]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2989,7 +3227,7 @@ func (x *GetMemberResponse) String() string {
 func (*GetMemberResponse) ProtoMessage() {}
 
 func (x *GetMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[41]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3002,7 +3240,7 @@ func (x *GetMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMemberResponse.ProtoReflect.Descriptor instead.
 func (*GetMemberResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{41}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *GetMemberResponse) GetMember() *Member {
@@ -3026,7 +3264,7 @@ type PutMemberRequest struct {
 
 func (x *PutMemberRequest) Reset() {
 	*x = PutMemberRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[42]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3038,7 +3276,7 @@ func (x *PutMemberRequest) String() string {
 func (*PutMemberRequest) ProtoMessage() {}
 
 func (x *PutMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[42]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3051,7 +3289,7 @@ func (x *PutMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutMemberRequest.ProtoReflect.Descriptor instead.
 func (*PutMemberRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{42}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *PutMemberRequest) GetOrganization() string {
@@ -3079,7 +3317,7 @@ type PutMemberResponse struct {
 
 func (x *PutMemberResponse) Reset() {
 	*x = PutMemberResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[43]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3091,7 +3329,7 @@ func (x *PutMemberResponse) String() string {
 func (*PutMemberResponse) ProtoMessage() {}
 
 func (x *PutMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[43]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3104,7 +3342,7 @@ func (x *PutMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutMemberResponse.ProtoReflect.Descriptor instead.
 func (*PutMemberResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{43}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *PutMemberResponse) GetMember() *Member {
@@ -3129,7 +3367,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[44]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3141,7 +3379,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[44]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3154,7 +3392,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{44}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *RemoveMemberRequest) GetOrganization() string {
@@ -3187,7 +3425,7 @@ type RemoveMemberResponse struct {
 
 func (x *RemoveMemberResponse) Reset() {
 	*x = RemoveMemberResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[45]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3199,7 +3437,7 @@ func (x *RemoveMemberResponse) String() string {
 func (*RemoveMemberResponse) ProtoMessage() {}
 
 func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[45]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3212,7 +3450,7 @@ func (x *RemoveMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberResponse.ProtoReflect.Descriptor instead.
 func (*RemoveMemberResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{45}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{49}
 }
 
 // WorkTask is something that workers do once.
@@ -3254,7 +3492,7 @@ type WorkTask struct {
 
 func (x *WorkTask) Reset() {
 	*x = WorkTask{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[46]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3266,7 +3504,7 @@ func (x *WorkTask) String() string {
 func (*WorkTask) ProtoMessage() {}
 
 func (x *WorkTask) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[46]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3279,7 +3517,7 @@ func (x *WorkTask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkTask.ProtoReflect.Descriptor instead.
 func (*WorkTask) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{46}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *WorkTask) GetTaskId() string {
@@ -3407,7 +3645,7 @@ type ListTasksRequest struct {
 
 func (x *ListTasksRequest) Reset() {
 	*x = ListTasksRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[47]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3419,7 +3657,7 @@ func (x *ListTasksRequest) String() string {
 func (*ListTasksRequest) ProtoMessage() {}
 
 func (x *ListTasksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[47]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3432,7 +3670,7 @@ func (x *ListTasksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTasksRequest.ProtoReflect.Descriptor instead.
 func (*ListTasksRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{47}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ListTasksRequest) GetOrganization() string {
@@ -3483,7 +3721,7 @@ type ListTasksResponse struct {
 
 func (x *ListTasksResponse) Reset() {
 	*x = ListTasksResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[48]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3495,7 +3733,7 @@ func (x *ListTasksResponse) String() string {
 func (*ListTasksResponse) ProtoMessage() {}
 
 func (x *ListTasksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[48]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3508,7 +3746,7 @@ func (x *ListTasksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTasksResponse.ProtoReflect.Descriptor instead.
 func (*ListTasksResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{48}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ListTasksResponse) GetTasks() []*WorkTask {
@@ -3538,7 +3776,7 @@ type RetryTaskRequest struct {
 
 func (x *RetryTaskRequest) Reset() {
 	*x = RetryTaskRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[49]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3550,7 +3788,7 @@ func (x *RetryTaskRequest) String() string {
 func (*RetryTaskRequest) ProtoMessage() {}
 
 func (x *RetryTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[49]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3563,7 +3801,7 @@ func (x *RetryTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryTaskRequest.ProtoReflect.Descriptor instead.
 func (*RetryTaskRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{49}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *RetryTaskRequest) GetOrganization() string {
@@ -3591,7 +3829,7 @@ type RetryTaskResponse struct {
 
 func (x *RetryTaskResponse) Reset() {
 	*x = RetryTaskResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[50]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3603,7 +3841,7 @@ func (x *RetryTaskResponse) String() string {
 func (*RetryTaskResponse) ProtoMessage() {}
 
 func (x *RetryTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[50]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3616,7 +3854,7 @@ func (x *RetryTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryTaskResponse.ProtoReflect.Descriptor instead.
 func (*RetryTaskResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{50}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RetryTaskResponse) GetTask() *WorkTask {
@@ -3639,7 +3877,7 @@ type CancelTaskRequest struct {
 
 func (x *CancelTaskRequest) Reset() {
 	*x = CancelTaskRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[51]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3651,7 +3889,7 @@ func (x *CancelTaskRequest) String() string {
 func (*CancelTaskRequest) ProtoMessage() {}
 
 func (x *CancelTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[51]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3664,7 +3902,7 @@ func (x *CancelTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelTaskRequest.ProtoReflect.Descriptor instead.
 func (*CancelTaskRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{51}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *CancelTaskRequest) GetOrganization() string {
@@ -3692,7 +3930,7 @@ type CancelTaskResponse struct {
 
 func (x *CancelTaskResponse) Reset() {
 	*x = CancelTaskResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[52]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3704,7 +3942,7 @@ func (x *CancelTaskResponse) String() string {
 func (*CancelTaskResponse) ProtoMessage() {}
 
 func (x *CancelTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[52]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3717,7 +3955,7 @@ func (x *CancelTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelTaskResponse.ProtoReflect.Descriptor instead.
 func (*CancelTaskResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{52}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *CancelTaskResponse) GetTask() *WorkTask {
@@ -3766,7 +4004,7 @@ type WorkSchedule struct {
 
 func (x *WorkSchedule) Reset() {
 	*x = WorkSchedule{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[53]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3778,7 +4016,7 @@ func (x *WorkSchedule) String() string {
 func (*WorkSchedule) ProtoMessage() {}
 
 func (x *WorkSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[53]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3791,7 +4029,7 @@ func (x *WorkSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkSchedule.ProtoReflect.Descriptor instead.
 func (*WorkSchedule) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{53}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *WorkSchedule) GetName() string {
@@ -3915,7 +4153,7 @@ type ListSchedulesRequest struct {
 
 func (x *ListSchedulesRequest) Reset() {
 	*x = ListSchedulesRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[54]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3927,7 +4165,7 @@ func (x *ListSchedulesRequest) String() string {
 func (*ListSchedulesRequest) ProtoMessage() {}
 
 func (x *ListSchedulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[54]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3940,7 +4178,7 @@ func (x *ListSchedulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSchedulesRequest.ProtoReflect.Descriptor instead.
 func (*ListSchedulesRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{54}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ListSchedulesRequest) GetOrganization() string {
@@ -3977,7 +4215,7 @@ type ListSchedulesResponse struct {
 
 func (x *ListSchedulesResponse) Reset() {
 	*x = ListSchedulesResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[55]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3989,7 +4227,7 @@ func (x *ListSchedulesResponse) String() string {
 func (*ListSchedulesResponse) ProtoMessage() {}
 
 func (x *ListSchedulesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[55]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4002,7 +4240,7 @@ func (x *ListSchedulesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSchedulesResponse.ProtoReflect.Descriptor instead.
 func (*ListSchedulesResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{55}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ListSchedulesResponse) GetSchedules() []*WorkSchedule {
@@ -4032,7 +4270,7 @@ type RunScheduleRequest struct {
 
 func (x *RunScheduleRequest) Reset() {
 	*x = RunScheduleRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[56]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4044,7 +4282,7 @@ func (x *RunScheduleRequest) String() string {
 func (*RunScheduleRequest) ProtoMessage() {}
 
 func (x *RunScheduleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[56]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4057,7 +4295,7 @@ func (x *RunScheduleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunScheduleRequest.ProtoReflect.Descriptor instead.
 func (*RunScheduleRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{56}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *RunScheduleRequest) GetOrganization() string {
@@ -4085,7 +4323,7 @@ type RunScheduleResponse struct {
 
 func (x *RunScheduleResponse) Reset() {
 	*x = RunScheduleResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[57]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4097,7 +4335,7 @@ func (x *RunScheduleResponse) String() string {
 func (*RunScheduleResponse) ProtoMessage() {}
 
 func (x *RunScheduleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[57]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4110,7 +4348,7 @@ func (x *RunScheduleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunScheduleResponse.ProtoReflect.Descriptor instead.
 func (*RunScheduleResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{57}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *RunScheduleResponse) GetTask() *WorkTask {
@@ -4133,7 +4371,7 @@ type PauseScheduleRequest struct {
 
 func (x *PauseScheduleRequest) Reset() {
 	*x = PauseScheduleRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[58]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4145,7 +4383,7 @@ func (x *PauseScheduleRequest) String() string {
 func (*PauseScheduleRequest) ProtoMessage() {}
 
 func (x *PauseScheduleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[58]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4158,7 +4396,7 @@ func (x *PauseScheduleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseScheduleRequest.ProtoReflect.Descriptor instead.
 func (*PauseScheduleRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{58}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *PauseScheduleRequest) GetOrganization() string {
@@ -4186,7 +4424,7 @@ type PauseScheduleResponse struct {
 
 func (x *PauseScheduleResponse) Reset() {
 	*x = PauseScheduleResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[59]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4198,7 +4436,7 @@ func (x *PauseScheduleResponse) String() string {
 func (*PauseScheduleResponse) ProtoMessage() {}
 
 func (x *PauseScheduleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[59]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4211,7 +4449,7 @@ func (x *PauseScheduleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseScheduleResponse.ProtoReflect.Descriptor instead.
 func (*PauseScheduleResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{59}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *PauseScheduleResponse) GetSchedule() *WorkSchedule {
@@ -4234,7 +4472,7 @@ type ResumeScheduleRequest struct {
 
 func (x *ResumeScheduleRequest) Reset() {
 	*x = ResumeScheduleRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[60]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4246,7 +4484,7 @@ func (x *ResumeScheduleRequest) String() string {
 func (*ResumeScheduleRequest) ProtoMessage() {}
 
 func (x *ResumeScheduleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[60]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4259,7 +4497,7 @@ func (x *ResumeScheduleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeScheduleRequest.ProtoReflect.Descriptor instead.
 func (*ResumeScheduleRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{60}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *ResumeScheduleRequest) GetOrganization() string {
@@ -4287,7 +4525,7 @@ type ResumeScheduleResponse struct {
 
 func (x *ResumeScheduleResponse) Reset() {
 	*x = ResumeScheduleResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[61]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4299,7 +4537,7 @@ func (x *ResumeScheduleResponse) String() string {
 func (*ResumeScheduleResponse) ProtoMessage() {}
 
 func (x *ResumeScheduleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[61]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4312,7 +4550,7 @@ func (x *ResumeScheduleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeScheduleResponse.ProtoReflect.Descriptor instead.
 func (*ResumeScheduleResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{61}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ResumeScheduleResponse) GetSchedule() *WorkSchedule {
@@ -4348,7 +4586,7 @@ type OrganizationUsage struct {
 
 func (x *OrganizationUsage) Reset() {
 	*x = OrganizationUsage{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[62]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4360,7 +4598,7 @@ func (x *OrganizationUsage) String() string {
 func (*OrganizationUsage) ProtoMessage() {}
 
 func (x *OrganizationUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[62]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4373,7 +4611,7 @@ func (x *OrganizationUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrganizationUsage.ProtoReflect.Descriptor instead.
 func (*OrganizationUsage) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{62}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *OrganizationUsage) GetOrganization() string {
@@ -4443,7 +4681,7 @@ type GetUsageRequest struct {
 
 func (x *GetUsageRequest) Reset() {
 	*x = GetUsageRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[63]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4455,7 +4693,7 @@ func (x *GetUsageRequest) String() string {
 func (*GetUsageRequest) ProtoMessage() {}
 
 func (x *GetUsageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[63]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4468,7 +4706,7 @@ func (x *GetUsageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUsageRequest.ProtoReflect.Descriptor instead.
 func (*GetUsageRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{63}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *GetUsageRequest) GetOrganization() string {
@@ -4489,7 +4727,7 @@ type GetUsageResponse struct {
 
 func (x *GetUsageResponse) Reset() {
 	*x = GetUsageResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[64]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4501,7 +4739,7 @@ func (x *GetUsageResponse) String() string {
 func (*GetUsageResponse) ProtoMessage() {}
 
 func (x *GetUsageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[64]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4514,7 +4752,7 @@ func (x *GetUsageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUsageResponse.ProtoReflect.Descriptor instead.
 func (*GetUsageResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{64}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *GetUsageResponse) GetUsage() *OrganizationUsage {
@@ -4537,7 +4775,7 @@ type ListUsageRequest struct {
 
 func (x *ListUsageRequest) Reset() {
 	*x = ListUsageRequest{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[65]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4549,7 +4787,7 @@ func (x *ListUsageRequest) String() string {
 func (*ListUsageRequest) ProtoMessage() {}
 
 func (x *ListUsageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[65]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4562,7 +4800,7 @@ func (x *ListUsageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsageRequest.ProtoReflect.Descriptor instead.
 func (*ListUsageRequest) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{65}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ListUsageRequest) GetPageSize() int32 {
@@ -4592,7 +4830,7 @@ type ListUsageResponse struct {
 
 func (x *ListUsageResponse) Reset() {
 	*x = ListUsageResponse{}
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[66]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4604,7 +4842,7 @@ func (x *ListUsageResponse) String() string {
 func (*ListUsageResponse) ProtoMessage() {}
 
 func (x *ListUsageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tallywire_v1_admin_service_proto_msgTypes[66]
+	mi := &file_tallywire_v1_admin_service_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4617,7 +4855,7 @@ func (x *ListUsageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsageResponse.ProtoReflect.Descriptor instead.
 func (*ListUsageResponse) Descriptor() ([]byte, []int) {
-	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{66}
+	return file_tallywire_v1_admin_service_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ListUsageResponse) GetUsages() []*OrganizationUsage {
@@ -4638,7 +4876,7 @@ var File_tallywire_v1_admin_service_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
-	" tallywire/v1/admin_service.proto\x12\ftallywire.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tallywire/v1/answer.proto\x1a\"tallywire/v1/metrics_service.proto\x1a\x17tallywire/v1/time.proto\"\xe9\x02\n" +
+	" tallywire/v1/admin_service.proto\x12\ftallywire.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"tallywire/v1/account_service.proto\x1a\x19tallywire/v1/answer.proto\x1a\"tallywire/v1/metrics_service.proto\x1a\x17tallywire/v1/time.proto\"\xe9\x02\n" +
 	"\fOrganization\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1f.tallywire.v1.OrganizationStateR\x05state\x12>\n" +
@@ -4810,7 +5048,23 @@ const file_tallywire_v1_admin_service_proto_rawDesc = "" +
 	"\forganization\x18\x01 \x01(\tR\forganization\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\tR\x05keyId\";\n" +
 	"\x11RevokeKeyResponse\x12&\n" +
-	"\x03key\x18\x01 \x01(\v2\x14.tallywire.v1.ApiKeyR\x03key\"\xf9\x01\n" +
+	"\x03key\x18\x01 \x01(\v2\x14.tallywire.v1.ApiKeyR\x03key\"\xa6\x01\n" +
+	"\x13ListSessionsRequest\x12\"\n" +
+	"\forganization\x18\x01 \x01(\tR\forganization\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\tR\asubject\x12\x15\n" +
+	"\x06key_id\x18\x03 \x01(\tR\x05keyId\x12\x1b\n" +
+	"\tpage_size\x18\x04 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x05 \x01(\tR\tpageToken\"y\n" +
+	"\x14ListSessionsResponse\x129\n" +
+	"\bsessions\x18\x01 \x03(\v2\x1d.tallywire.v1.SignedInSessionR\bsessions\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"Y\n" +
+	"\x14RevokeSessionRequest\x12\"\n" +
+	"\forganization\x18\x01 \x01(\tR\forganization\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x02 \x01(\tR\tsessionId\"P\n" +
+	"\x15RevokeSessionResponse\x127\n" +
+	"\asession\x18\x01 \x01(\v2\x1d.tallywire.v1.SignedInSessionR\asession\"\xf9\x01\n" +
 	"\x04Role\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x16\n" +
@@ -4995,7 +5249,7 @@ const file_tallywire_v1_admin_service_proto_rawDesc = "" +
 	"\x17WORK_TASK_STATE_RUNNING\x10\x02\x12\x18\n" +
 	"\x14WORK_TASK_STATE_DONE\x10\x03\x12\x18\n" +
 	"\x14WORK_TASK_STATE_DEAD\x10\x04\x12\x1d\n" +
-	"\x19WORK_TASK_STATE_CANCELLED\x10\x052\xaa\x13\n" +
+	"\x19WORK_TASK_STATE_CANCELLED\x10\x052\xdb\x14\n" +
 	"\fAdminService\x12g\n" +
 	"\x12CreateOrganization\x12'.tallywire.v1.CreateOrganizationRequest\x1a(.tallywire.v1.CreateOrganizationResponse\x12^\n" +
 	"\x0fGetOrganization\x12$.tallywire.v1.GetOrganizationRequest\x1a%.tallywire.v1.GetOrganizationResponse\x12d\n" +
@@ -5008,7 +5262,9 @@ const file_tallywire_v1_admin_service_proto_rawDesc = "" +
 	"\tCreateKey\x12\x1e.tallywire.v1.CreateKeyRequest\x1a\x1f.tallywire.v1.CreateKeyResponse\x12I\n" +
 	"\bListKeys\x12\x1d.tallywire.v1.ListKeysRequest\x1a\x1e.tallywire.v1.ListKeysResponse\x12L\n" +
 	"\tRotateKey\x12\x1e.tallywire.v1.RotateKeyRequest\x1a\x1f.tallywire.v1.RotateKeyResponse\x12L\n" +
-	"\tRevokeKey\x12\x1e.tallywire.v1.RevokeKeyRequest\x1a\x1f.tallywire.v1.RevokeKeyResponse\x12L\n" +
+	"\tRevokeKey\x12\x1e.tallywire.v1.RevokeKeyRequest\x1a\x1f.tallywire.v1.RevokeKeyResponse\x12U\n" +
+	"\fListSessions\x12!.tallywire.v1.ListSessionsRequest\x1a\".tallywire.v1.ListSessionsResponse\x12X\n" +
+	"\rRevokeSession\x12\".tallywire.v1.RevokeSessionRequest\x1a#.tallywire.v1.RevokeSessionResponse\x12L\n" +
 	"\tListRoles\x12\x1e.tallywire.v1.ListRolesRequest\x1a\x1f.tallywire.v1.ListRolesResponse\x12F\n" +
 	"\aPutRole\x12\x1c.tallywire.v1.PutRoleRequest\x1a\x1d.tallywire.v1.PutRoleResponse\x12O\n" +
 	"\n" +
@@ -5042,7 +5298,7 @@ func file_tallywire_v1_admin_service_proto_rawDescGZIP() []byte {
 }
 
 var file_tallywire_v1_admin_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_tallywire_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 67)
+var file_tallywire_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 71)
 var file_tallywire_v1_admin_service_proto_goTypes = []any{
 	(OrganizationState)(0),                  // 0: tallywire.v1.OrganizationState
 	(ErasedUserEvents)(0),                   // 1: tallywire.v1.ErasedUserEvents
@@ -5078,183 +5334,194 @@ var file_tallywire_v1_admin_service_proto_goTypes = []any{
 	(*RotateKeyResponse)(nil),               // 31: tallywire.v1.RotateKeyResponse
 	(*RevokeKeyRequest)(nil),                // 32: tallywire.v1.RevokeKeyRequest
 	(*RevokeKeyResponse)(nil),               // 33: tallywire.v1.RevokeKeyResponse
-	(*Role)(nil),                            // 34: tallywire.v1.Role
-	(*ListRolesRequest)(nil),                // 35: tallywire.v1.ListRolesRequest
-	(*ListRolesResponse)(nil),               // 36: tallywire.v1.ListRolesResponse
-	(*PutRoleRequest)(nil),                  // 37: tallywire.v1.PutRoleRequest
-	(*PutRoleResponse)(nil),                 // 38: tallywire.v1.PutRoleResponse
-	(*DeleteRoleRequest)(nil),               // 39: tallywire.v1.DeleteRoleRequest
-	(*DeleteRoleResponse)(nil),              // 40: tallywire.v1.DeleteRoleResponse
-	(*Member)(nil),                          // 41: tallywire.v1.Member
-	(*ListMembersRequest)(nil),              // 42: tallywire.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),             // 43: tallywire.v1.ListMembersResponse
-	(*GetMemberRequest)(nil),                // 44: tallywire.v1.GetMemberRequest
-	(*GetMemberResponse)(nil),               // 45: tallywire.v1.GetMemberResponse
-	(*PutMemberRequest)(nil),                // 46: tallywire.v1.PutMemberRequest
-	(*PutMemberResponse)(nil),               // 47: tallywire.v1.PutMemberResponse
-	(*RemoveMemberRequest)(nil),             // 48: tallywire.v1.RemoveMemberRequest
-	(*RemoveMemberResponse)(nil),            // 49: tallywire.v1.RemoveMemberResponse
-	(*WorkTask)(nil),                        // 50: tallywire.v1.WorkTask
-	(*ListTasksRequest)(nil),                // 51: tallywire.v1.ListTasksRequest
-	(*ListTasksResponse)(nil),               // 52: tallywire.v1.ListTasksResponse
-	(*RetryTaskRequest)(nil),                // 53: tallywire.v1.RetryTaskRequest
-	(*RetryTaskResponse)(nil),               // 54: tallywire.v1.RetryTaskResponse
-	(*CancelTaskRequest)(nil),               // 55: tallywire.v1.CancelTaskRequest
-	(*CancelTaskResponse)(nil),              // 56: tallywire.v1.CancelTaskResponse
-	(*WorkSchedule)(nil),                    // 57: tallywire.v1.WorkSchedule
-	(*ListSchedulesRequest)(nil),            // 58: tallywire.v1.ListSchedulesRequest
-	(*ListSchedulesResponse)(nil),           // 59: tallywire.v1.ListSchedulesResponse
-	(*RunScheduleRequest)(nil),              // 60: tallywire.v1.RunScheduleRequest
-	(*RunScheduleResponse)(nil),             // 61: tallywire.v1.RunScheduleResponse
-	(*PauseScheduleRequest)(nil),            // 62: tallywire.v1.PauseScheduleRequest
-	(*PauseScheduleResponse)(nil),           // 63: tallywire.v1.PauseScheduleResponse
-	(*ResumeScheduleRequest)(nil),           // 64: tallywire.v1.ResumeScheduleRequest
-	(*ResumeScheduleResponse)(nil),          // 65: tallywire.v1.ResumeScheduleResponse
-	(*OrganizationUsage)(nil),               // 66: tallywire.v1.OrganizationUsage
-	(*GetUsageRequest)(nil),                 // 67: tallywire.v1.GetUsageRequest
-	(*GetUsageResponse)(nil),                // 68: tallywire.v1.GetUsageResponse
-	(*ListUsageRequest)(nil),                // 69: tallywire.v1.ListUsageRequest
-	(*ListUsageResponse)(nil),               // 70: tallywire.v1.ListUsageResponse
-	(*timestamppb.Timestamp)(nil),           // 71: google.protobuf.Timestamp
-	(Weekday)(0),                            // 72: tallywire.v1.Weekday
-	(*fieldmaskpb.FieldMask)(nil),           // 73: google.protobuf.FieldMask
-	(*durationpb.Duration)(nil),             // 74: google.protobuf.Duration
-	(*Restriction)(nil),                     // 75: tallywire.v1.Restriction
-	(*StorageUsage)(nil),                    // 76: tallywire.v1.StorageUsage
+	(*ListSessionsRequest)(nil),             // 34: tallywire.v1.ListSessionsRequest
+	(*ListSessionsResponse)(nil),            // 35: tallywire.v1.ListSessionsResponse
+	(*RevokeSessionRequest)(nil),            // 36: tallywire.v1.RevokeSessionRequest
+	(*RevokeSessionResponse)(nil),           // 37: tallywire.v1.RevokeSessionResponse
+	(*Role)(nil),                            // 38: tallywire.v1.Role
+	(*ListRolesRequest)(nil),                // 39: tallywire.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),               // 40: tallywire.v1.ListRolesResponse
+	(*PutRoleRequest)(nil),                  // 41: tallywire.v1.PutRoleRequest
+	(*PutRoleResponse)(nil),                 // 42: tallywire.v1.PutRoleResponse
+	(*DeleteRoleRequest)(nil),               // 43: tallywire.v1.DeleteRoleRequest
+	(*DeleteRoleResponse)(nil),              // 44: tallywire.v1.DeleteRoleResponse
+	(*Member)(nil),                          // 45: tallywire.v1.Member
+	(*ListMembersRequest)(nil),              // 46: tallywire.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),             // 47: tallywire.v1.ListMembersResponse
+	(*GetMemberRequest)(nil),                // 48: tallywire.v1.GetMemberRequest
+	(*GetMemberResponse)(nil),               // 49: tallywire.v1.GetMemberResponse
+	(*PutMemberRequest)(nil),                // 50: tallywire.v1.PutMemberRequest
+	(*PutMemberResponse)(nil),               // 51: tallywire.v1.PutMemberResponse
+	(*RemoveMemberRequest)(nil),             // 52: tallywire.v1.RemoveMemberRequest
+	(*RemoveMemberResponse)(nil),            // 53: tallywire.v1.RemoveMemberResponse
+	(*WorkTask)(nil),                        // 54: tallywire.v1.WorkTask
+	(*ListTasksRequest)(nil),                // 55: tallywire.v1.ListTasksRequest
+	(*ListTasksResponse)(nil),               // 56: tallywire.v1.ListTasksResponse
+	(*RetryTaskRequest)(nil),                // 57: tallywire.v1.RetryTaskRequest
+	(*RetryTaskResponse)(nil),               // 58: tallywire.v1.RetryTaskResponse
+	(*CancelTaskRequest)(nil),               // 59: tallywire.v1.CancelTaskRequest
+	(*CancelTaskResponse)(nil),              // 60: tallywire.v1.CancelTaskResponse
+	(*WorkSchedule)(nil),                    // 61: tallywire.v1.WorkSchedule
+	(*ListSchedulesRequest)(nil),            // 62: tallywire.v1.ListSchedulesRequest
+	(*ListSchedulesResponse)(nil),           // 63: tallywire.v1.ListSchedulesResponse
+	(*RunScheduleRequest)(nil),              // 64: tallywire.v1.RunScheduleRequest
+	(*RunScheduleResponse)(nil),             // 65: tallywire.v1.RunScheduleResponse
+	(*PauseScheduleRequest)(nil),            // 66: tallywire.v1.PauseScheduleRequest
+	(*PauseScheduleResponse)(nil),           // 67: tallywire.v1.PauseScheduleResponse
+	(*ResumeScheduleRequest)(nil),           // 68: tallywire.v1.ResumeScheduleRequest
+	(*ResumeScheduleResponse)(nil),          // 69: tallywire.v1.ResumeScheduleResponse
+	(*OrganizationUsage)(nil),               // 70: tallywire.v1.OrganizationUsage
+	(*GetUsageRequest)(nil),                 // 71: tallywire.v1.GetUsageRequest
+	(*GetUsageResponse)(nil),                // 72: tallywire.v1.GetUsageResponse
+	(*ListUsageRequest)(nil),                // 73: tallywire.v1.ListUsageRequest
+	(*ListUsageResponse)(nil),               // 74: tallywire.v1.ListUsageResponse
+	(*timestamppb.Timestamp)(nil),           // 75: google.protobuf.Timestamp
+	(Weekday)(0),                            // 76: tallywire.v1.Weekday
+	(*fieldmaskpb.FieldMask)(nil),           // 77: google.protobuf.FieldMask
+	(*durationpb.Duration)(nil),             // 78: google.protobuf.Duration
+	(*Restriction)(nil),                     // 79: tallywire.v1.Restriction
+	(*SignedInSession)(nil),                 // 80: tallywire.v1.SignedInSession
+	(*StorageUsage)(nil),                    // 81: tallywire.v1.StorageUsage
 }
 var file_tallywire_v1_admin_service_proto_depIdxs = []int32{
-	0,  // 0: tallywire.v1.Organization.state:type_name -> tallywire.v1.OrganizationState
-	5,  // 1: tallywire.v1.Organization.settings:type_name -> tallywire.v1.OrganizationSettings
-	71, // 2: tallywire.v1.Organization.created_at:type_name -> google.protobuf.Timestamp
-	71, // 3: tallywire.v1.Organization.delete_after:type_name -> google.protobuf.Timestamp
-	72, // 4: tallywire.v1.OrganizationSettings.week_start:type_name -> tallywire.v1.Weekday
-	1,  // 5: tallywire.v1.OrganizationSettings.erased_user_events:type_name -> tallywire.v1.ErasedUserEvents
-	4,  // 6: tallywire.v1.CreateOrganizationRequest.organization:type_name -> tallywire.v1.Organization
-	4,  // 7: tallywire.v1.CreateOrganizationResponse.organization:type_name -> tallywire.v1.Organization
-	4,  // 8: tallywire.v1.GetOrganizationResponse.organization:type_name -> tallywire.v1.Organization
-	0,  // 9: tallywire.v1.ListOrganizationsRequest.state:type_name -> tallywire.v1.OrganizationState
-	4,  // 10: tallywire.v1.ListOrganizationsResponse.organizations:type_name -> tallywire.v1.Organization
-	4,  // 11: tallywire.v1.UpdateOrganizationRequest.organization:type_name -> tallywire.v1.Organization
-	73, // 12: tallywire.v1.UpdateOrganizationRequest.update_mask:type_name -> google.protobuf.FieldMask
-	4,  // 13: tallywire.v1.UpdateOrganizationResponse.organization:type_name -> tallywire.v1.Organization
-	4,  // 14: tallywire.v1.SuspendOrganizationResponse.organization:type_name -> tallywire.v1.Organization
-	4,  // 15: tallywire.v1.ResumeOrganizationResponse.organization:type_name -> tallywire.v1.Organization
-	74, // 16: tallywire.v1.DeleteOrganizationRequest.grace:type_name -> google.protobuf.Duration
-	4,  // 17: tallywire.v1.DeleteOrganizationResponse.organization:type_name -> tallywire.v1.Organization
-	22, // 18: tallywire.v1.GetOrganizationDeletionResponse.deletion:type_name -> tallywire.v1.OrganizationDeletion
-	71, // 19: tallywire.v1.OrganizationDeletion.asked_at:type_name -> google.protobuf.Timestamp
-	71, // 20: tallywire.v1.OrganizationDeletion.delete_after:type_name -> google.protobuf.Timestamp
-	23, // 21: tallywire.v1.OrganizationDeletion.receipt:type_name -> tallywire.v1.DeletionReceipt
-	24, // 22: tallywire.v1.DeletionReceipt.rows:type_name -> tallywire.v1.RemovedRows
-	71, // 23: tallywire.v1.DeletionReceipt.deleted_at:type_name -> google.protobuf.Timestamp
-	75, // 24: tallywire.v1.ApiKey.restriction:type_name -> tallywire.v1.Restriction
-	71, // 25: tallywire.v1.ApiKey.expires_at:type_name -> google.protobuf.Timestamp
-	2,  // 26: tallywire.v1.ApiKey.state:type_name -> tallywire.v1.ApiKeyState
-	71, // 27: tallywire.v1.ApiKey.created_at:type_name -> google.protobuf.Timestamp
-	71, // 28: tallywire.v1.ApiKey.revoked_at:type_name -> google.protobuf.Timestamp
-	71, // 29: tallywire.v1.ApiKey.last_used_at:type_name -> google.protobuf.Timestamp
-	25, // 30: tallywire.v1.CreateKeyRequest.key:type_name -> tallywire.v1.ApiKey
-	25, // 31: tallywire.v1.CreateKeyResponse.key:type_name -> tallywire.v1.ApiKey
-	25, // 32: tallywire.v1.ListKeysResponse.keys:type_name -> tallywire.v1.ApiKey
-	74, // 33: tallywire.v1.RotateKeyRequest.overlap:type_name -> google.protobuf.Duration
-	25, // 34: tallywire.v1.RotateKeyResponse.key:type_name -> tallywire.v1.ApiKey
-	71, // 35: tallywire.v1.RotateKeyResponse.old_key_ends_at:type_name -> google.protobuf.Timestamp
-	25, // 36: tallywire.v1.RevokeKeyResponse.key:type_name -> tallywire.v1.ApiKey
-	71, // 37: tallywire.v1.Role.created_at:type_name -> google.protobuf.Timestamp
-	71, // 38: tallywire.v1.Role.updated_at:type_name -> google.protobuf.Timestamp
-	34, // 39: tallywire.v1.ListRolesResponse.roles:type_name -> tallywire.v1.Role
-	34, // 40: tallywire.v1.PutRoleRequest.role:type_name -> tallywire.v1.Role
-	34, // 41: tallywire.v1.PutRoleResponse.role:type_name -> tallywire.v1.Role
-	75, // 42: tallywire.v1.Member.restriction:type_name -> tallywire.v1.Restriction
-	71, // 43: tallywire.v1.Member.created_at:type_name -> google.protobuf.Timestamp
-	71, // 44: tallywire.v1.Member.updated_at:type_name -> google.protobuf.Timestamp
-	41, // 45: tallywire.v1.ListMembersResponse.members:type_name -> tallywire.v1.Member
-	41, // 46: tallywire.v1.GetMemberResponse.member:type_name -> tallywire.v1.Member
-	41, // 47: tallywire.v1.PutMemberRequest.member:type_name -> tallywire.v1.Member
-	41, // 48: tallywire.v1.PutMemberResponse.member:type_name -> tallywire.v1.Member
-	3,  // 49: tallywire.v1.WorkTask.state:type_name -> tallywire.v1.WorkTaskState
-	71, // 50: tallywire.v1.WorkTask.created_at:type_name -> google.protobuf.Timestamp
-	71, // 51: tallywire.v1.WorkTask.run_at:type_name -> google.protobuf.Timestamp
-	71, // 52: tallywire.v1.WorkTask.started_at:type_name -> google.protobuf.Timestamp
-	71, // 53: tallywire.v1.WorkTask.ended_at:type_name -> google.protobuf.Timestamp
-	3,  // 54: tallywire.v1.ListTasksRequest.state:type_name -> tallywire.v1.WorkTaskState
-	50, // 55: tallywire.v1.ListTasksResponse.tasks:type_name -> tallywire.v1.WorkTask
-	50, // 56: tallywire.v1.RetryTaskResponse.task:type_name -> tallywire.v1.WorkTask
-	50, // 57: tallywire.v1.CancelTaskResponse.task:type_name -> tallywire.v1.WorkTask
-	71, // 58: tallywire.v1.WorkSchedule.next_run_at:type_name -> google.protobuf.Timestamp
-	71, // 59: tallywire.v1.WorkSchedule.started_at:type_name -> google.protobuf.Timestamp
-	71, // 60: tallywire.v1.WorkSchedule.finished_at:type_name -> google.protobuf.Timestamp
-	71, // 61: tallywire.v1.WorkSchedule.failed_at:type_name -> google.protobuf.Timestamp
-	57, // 62: tallywire.v1.ListSchedulesResponse.schedules:type_name -> tallywire.v1.WorkSchedule
-	50, // 63: tallywire.v1.RunScheduleResponse.task:type_name -> tallywire.v1.WorkTask
-	57, // 64: tallywire.v1.PauseScheduleResponse.schedule:type_name -> tallywire.v1.WorkSchedule
-	57, // 65: tallywire.v1.ResumeScheduleResponse.schedule:type_name -> tallywire.v1.WorkSchedule
-	0,  // 66: tallywire.v1.OrganizationUsage.state:type_name -> tallywire.v1.OrganizationState
-	71, // 67: tallywire.v1.OrganizationUsage.resets_at:type_name -> google.protobuf.Timestamp
-	76, // 68: tallywire.v1.OrganizationUsage.storage:type_name -> tallywire.v1.StorageUsage
-	66, // 69: tallywire.v1.GetUsageResponse.usage:type_name -> tallywire.v1.OrganizationUsage
-	66, // 70: tallywire.v1.ListUsageResponse.usages:type_name -> tallywire.v1.OrganizationUsage
-	6,  // 71: tallywire.v1.AdminService.CreateOrganization:input_type -> tallywire.v1.CreateOrganizationRequest
-	8,  // 72: tallywire.v1.AdminService.GetOrganization:input_type -> tallywire.v1.GetOrganizationRequest
-	10, // 73: tallywire.v1.AdminService.ListOrganizations:input_type -> tallywire.v1.ListOrganizationsRequest
-	12, // 74: tallywire.v1.AdminService.UpdateOrganization:input_type -> tallywire.v1.UpdateOrganizationRequest
-	14, // 75: tallywire.v1.AdminService.SuspendOrganization:input_type -> tallywire.v1.SuspendOrganizationRequest
-	16, // 76: tallywire.v1.AdminService.ResumeOrganization:input_type -> tallywire.v1.ResumeOrganizationRequest
-	18, // 77: tallywire.v1.AdminService.DeleteOrganization:input_type -> tallywire.v1.DeleteOrganizationRequest
-	20, // 78: tallywire.v1.AdminService.GetOrganizationDeletion:input_type -> tallywire.v1.GetOrganizationDeletionRequest
-	26, // 79: tallywire.v1.AdminService.CreateKey:input_type -> tallywire.v1.CreateKeyRequest
-	28, // 80: tallywire.v1.AdminService.ListKeys:input_type -> tallywire.v1.ListKeysRequest
-	30, // 81: tallywire.v1.AdminService.RotateKey:input_type -> tallywire.v1.RotateKeyRequest
-	32, // 82: tallywire.v1.AdminService.RevokeKey:input_type -> tallywire.v1.RevokeKeyRequest
-	35, // 83: tallywire.v1.AdminService.ListRoles:input_type -> tallywire.v1.ListRolesRequest
-	37, // 84: tallywire.v1.AdminService.PutRole:input_type -> tallywire.v1.PutRoleRequest
-	39, // 85: tallywire.v1.AdminService.DeleteRole:input_type -> tallywire.v1.DeleteRoleRequest
-	42, // 86: tallywire.v1.AdminService.ListMembers:input_type -> tallywire.v1.ListMembersRequest
-	44, // 87: tallywire.v1.AdminService.GetMember:input_type -> tallywire.v1.GetMemberRequest
-	46, // 88: tallywire.v1.AdminService.PutMember:input_type -> tallywire.v1.PutMemberRequest
-	48, // 89: tallywire.v1.AdminService.RemoveMember:input_type -> tallywire.v1.RemoveMemberRequest
-	51, // 90: tallywire.v1.AdminService.ListTasks:input_type -> tallywire.v1.ListTasksRequest
-	53, // 91: tallywire.v1.AdminService.RetryTask:input_type -> tallywire.v1.RetryTaskRequest
-	55, // 92: tallywire.v1.AdminService.CancelTask:input_type -> tallywire.v1.CancelTaskRequest
-	58, // 93: tallywire.v1.AdminService.ListSchedules:input_type -> tallywire.v1.ListSchedulesRequest
-	60, // 94: tallywire.v1.AdminService.RunSchedule:input_type -> tallywire.v1.RunScheduleRequest
-	62, // 95: tallywire.v1.AdminService.PauseSchedule:input_type -> tallywire.v1.PauseScheduleRequest
-	64, // 96: tallywire.v1.AdminService.ResumeSchedule:input_type -> tallywire.v1.ResumeScheduleRequest
-	67, // 97: tallywire.v1.AdminService.GetUsage:input_type -> tallywire.v1.GetUsageRequest
-	69, // 98: tallywire.v1.AdminService.ListUsage:input_type -> tallywire.v1.ListUsageRequest
-	7,  // 99: tallywire.v1.AdminService.CreateOrganization:output_type -> tallywire.v1.CreateOrganizationResponse
-	9,  // 100: tallywire.v1.AdminService.GetOrganization:output_type -> tallywire.v1.GetOrganizationResponse
-	11, // 101: tallywire.v1.AdminService.ListOrganizations:output_type -> tallywire.v1.ListOrganizationsResponse
-	13, // 102: tallywire.v1.AdminService.UpdateOrganization:output_type -> tallywire.v1.UpdateOrganizationResponse
-	15, // 103: tallywire.v1.AdminService.SuspendOrganization:output_type -> tallywire.v1.SuspendOrganizationResponse
-	17, // 104: tallywire.v1.AdminService.ResumeOrganization:output_type -> tallywire.v1.ResumeOrganizationResponse
-	19, // 105: tallywire.v1.AdminService.DeleteOrganization:output_type -> tallywire.v1.DeleteOrganizationResponse
-	21, // 106: tallywire.v1.AdminService.GetOrganizationDeletion:output_type -> tallywire.v1.GetOrganizationDeletionResponse
-	27, // 107: tallywire.v1.AdminService.CreateKey:output_type -> tallywire.v1.CreateKeyResponse
-	29, // 108: tallywire.v1.AdminService.ListKeys:output_type -> tallywire.v1.ListKeysResponse
-	31, // 109: tallywire.v1.AdminService.RotateKey:output_type -> tallywire.v1.RotateKeyResponse
-	33, // 110: tallywire.v1.AdminService.RevokeKey:output_type -> tallywire.v1.RevokeKeyResponse
-	36, // 111: tallywire.v1.AdminService.ListRoles:output_type -> tallywire.v1.ListRolesResponse
-	38, // 112: tallywire.v1.AdminService.PutRole:output_type -> tallywire.v1.PutRoleResponse
-	40, // 113: tallywire.v1.AdminService.DeleteRole:output_type -> tallywire.v1.DeleteRoleResponse
-	43, // 114: tallywire.v1.AdminService.ListMembers:output_type -> tallywire.v1.ListMembersResponse
-	45, // 115: tallywire.v1.AdminService.GetMember:output_type -> tallywire.v1.GetMemberResponse
-	47, // 116: tallywire.v1.AdminService.PutMember:output_type -> tallywire.v1.PutMemberResponse
-	49, // 117: tallywire.v1.AdminService.RemoveMember:output_type -> tallywire.v1.RemoveMemberResponse
-	52, // 118: tallywire.v1.AdminService.ListTasks:output_type -> tallywire.v1.ListTasksResponse
-	54, // 119: tallywire.v1.AdminService.RetryTask:output_type -> tallywire.v1.RetryTaskResponse
-	56, // 120: tallywire.v1.AdminService.CancelTask:output_type -> tallywire.v1.CancelTaskResponse
-	59, // 121: tallywire.v1.AdminService.ListSchedules:output_type -> tallywire.v1.ListSchedulesResponse
-	61, // 122: tallywire.v1.AdminService.RunSchedule:output_type -> tallywire.v1.RunScheduleResponse
-	63, // 123: tallywire.v1.AdminService.PauseSchedule:output_type -> tallywire.v1.PauseScheduleResponse
-	65, // 124: tallywire.v1.AdminService.ResumeSchedule:output_type -> tallywire.v1.ResumeScheduleResponse
-	68, // 125: tallywire.v1.AdminService.GetUsage:output_type -> tallywire.v1.GetUsageResponse
-	70, // 126: tallywire.v1.AdminService.ListUsage:output_type -> tallywire.v1.ListUsageResponse
-	99, // [99:127] is the sub-list for method output_type
-	71, // [71:99] is the sub-list for method input_type
-	71, // [71:71] is the sub-list for extension type_name
-	71, // [71:71] is the sub-list for extension extendee
-	0,  // [0:71] is the sub-list for field type_name
+	0,   // 0: tallywire.v1.Organization.state:type_name -> tallywire.v1.OrganizationState
+	5,   // 1: tallywire.v1.Organization.settings:type_name -> tallywire.v1.OrganizationSettings
+	75,  // 2: tallywire.v1.Organization.created_at:type_name -> google.protobuf.Timestamp
+	75,  // 3: tallywire.v1.Organization.delete_after:type_name -> google.protobuf.Timestamp
+	76,  // 4: tallywire.v1.OrganizationSettings.week_start:type_name -> tallywire.v1.Weekday
+	1,   // 5: tallywire.v1.OrganizationSettings.erased_user_events:type_name -> tallywire.v1.ErasedUserEvents
+	4,   // 6: tallywire.v1.CreateOrganizationRequest.organization:type_name -> tallywire.v1.Organization
+	4,   // 7: tallywire.v1.CreateOrganizationResponse.organization:type_name -> tallywire.v1.Organization
+	4,   // 8: tallywire.v1.GetOrganizationResponse.organization:type_name -> tallywire.v1.Organization
+	0,   // 9: tallywire.v1.ListOrganizationsRequest.state:type_name -> tallywire.v1.OrganizationState
+	4,   // 10: tallywire.v1.ListOrganizationsResponse.organizations:type_name -> tallywire.v1.Organization
+	4,   // 11: tallywire.v1.UpdateOrganizationRequest.organization:type_name -> tallywire.v1.Organization
+	77,  // 12: tallywire.v1.UpdateOrganizationRequest.update_mask:type_name -> google.protobuf.FieldMask
+	4,   // 13: tallywire.v1.UpdateOrganizationResponse.organization:type_name -> tallywire.v1.Organization
+	4,   // 14: tallywire.v1.SuspendOrganizationResponse.organization:type_name -> tallywire.v1.Organization
+	4,   // 15: tallywire.v1.ResumeOrganizationResponse.organization:type_name -> tallywire.v1.Organization
+	78,  // 16: tallywire.v1.DeleteOrganizationRequest.grace:type_name -> google.protobuf.Duration
+	4,   // 17: tallywire.v1.DeleteOrganizationResponse.organization:type_name -> tallywire.v1.Organization
+	22,  // 18: tallywire.v1.GetOrganizationDeletionResponse.deletion:type_name -> tallywire.v1.OrganizationDeletion
+	75,  // 19: tallywire.v1.OrganizationDeletion.asked_at:type_name -> google.protobuf.Timestamp
+	75,  // 20: tallywire.v1.OrganizationDeletion.delete_after:type_name -> google.protobuf.Timestamp
+	23,  // 21: tallywire.v1.OrganizationDeletion.receipt:type_name -> tallywire.v1.DeletionReceipt
+	24,  // 22: tallywire.v1.DeletionReceipt.rows:type_name -> tallywire.v1.RemovedRows
+	75,  // 23: tallywire.v1.DeletionReceipt.deleted_at:type_name -> google.protobuf.Timestamp
+	79,  // 24: tallywire.v1.ApiKey.restriction:type_name -> tallywire.v1.Restriction
+	75,  // 25: tallywire.v1.ApiKey.expires_at:type_name -> google.protobuf.Timestamp
+	2,   // 26: tallywire.v1.ApiKey.state:type_name -> tallywire.v1.ApiKeyState
+	75,  // 27: tallywire.v1.ApiKey.created_at:type_name -> google.protobuf.Timestamp
+	75,  // 28: tallywire.v1.ApiKey.revoked_at:type_name -> google.protobuf.Timestamp
+	75,  // 29: tallywire.v1.ApiKey.last_used_at:type_name -> google.protobuf.Timestamp
+	25,  // 30: tallywire.v1.CreateKeyRequest.key:type_name -> tallywire.v1.ApiKey
+	25,  // 31: tallywire.v1.CreateKeyResponse.key:type_name -> tallywire.v1.ApiKey
+	25,  // 32: tallywire.v1.ListKeysResponse.keys:type_name -> tallywire.v1.ApiKey
+	78,  // 33: tallywire.v1.RotateKeyRequest.overlap:type_name -> google.protobuf.Duration
+	25,  // 34: tallywire.v1.RotateKeyResponse.key:type_name -> tallywire.v1.ApiKey
+	75,  // 35: tallywire.v1.RotateKeyResponse.old_key_ends_at:type_name -> google.protobuf.Timestamp
+	25,  // 36: tallywire.v1.RevokeKeyResponse.key:type_name -> tallywire.v1.ApiKey
+	80,  // 37: tallywire.v1.ListSessionsResponse.sessions:type_name -> tallywire.v1.SignedInSession
+	80,  // 38: tallywire.v1.RevokeSessionResponse.session:type_name -> tallywire.v1.SignedInSession
+	75,  // 39: tallywire.v1.Role.created_at:type_name -> google.protobuf.Timestamp
+	75,  // 40: tallywire.v1.Role.updated_at:type_name -> google.protobuf.Timestamp
+	38,  // 41: tallywire.v1.ListRolesResponse.roles:type_name -> tallywire.v1.Role
+	38,  // 42: tallywire.v1.PutRoleRequest.role:type_name -> tallywire.v1.Role
+	38,  // 43: tallywire.v1.PutRoleResponse.role:type_name -> tallywire.v1.Role
+	79,  // 44: tallywire.v1.Member.restriction:type_name -> tallywire.v1.Restriction
+	75,  // 45: tallywire.v1.Member.created_at:type_name -> google.protobuf.Timestamp
+	75,  // 46: tallywire.v1.Member.updated_at:type_name -> google.protobuf.Timestamp
+	45,  // 47: tallywire.v1.ListMembersResponse.members:type_name -> tallywire.v1.Member
+	45,  // 48: tallywire.v1.GetMemberResponse.member:type_name -> tallywire.v1.Member
+	45,  // 49: tallywire.v1.PutMemberRequest.member:type_name -> tallywire.v1.Member
+	45,  // 50: tallywire.v1.PutMemberResponse.member:type_name -> tallywire.v1.Member
+	3,   // 51: tallywire.v1.WorkTask.state:type_name -> tallywire.v1.WorkTaskState
+	75,  // 52: tallywire.v1.WorkTask.created_at:type_name -> google.protobuf.Timestamp
+	75,  // 53: tallywire.v1.WorkTask.run_at:type_name -> google.protobuf.Timestamp
+	75,  // 54: tallywire.v1.WorkTask.started_at:type_name -> google.protobuf.Timestamp
+	75,  // 55: tallywire.v1.WorkTask.ended_at:type_name -> google.protobuf.Timestamp
+	3,   // 56: tallywire.v1.ListTasksRequest.state:type_name -> tallywire.v1.WorkTaskState
+	54,  // 57: tallywire.v1.ListTasksResponse.tasks:type_name -> tallywire.v1.WorkTask
+	54,  // 58: tallywire.v1.RetryTaskResponse.task:type_name -> tallywire.v1.WorkTask
+	54,  // 59: tallywire.v1.CancelTaskResponse.task:type_name -> tallywire.v1.WorkTask
+	75,  // 60: tallywire.v1.WorkSchedule.next_run_at:type_name -> google.protobuf.Timestamp
+	75,  // 61: tallywire.v1.WorkSchedule.started_at:type_name -> google.protobuf.Timestamp
+	75,  // 62: tallywire.v1.WorkSchedule.finished_at:type_name -> google.protobuf.Timestamp
+	75,  // 63: tallywire.v1.WorkSchedule.failed_at:type_name -> google.protobuf.Timestamp
+	61,  // 64: tallywire.v1.ListSchedulesResponse.schedules:type_name -> tallywire.v1.WorkSchedule
+	54,  // 65: tallywire.v1.RunScheduleResponse.task:type_name -> tallywire.v1.WorkTask
+	61,  // 66: tallywire.v1.PauseScheduleResponse.schedule:type_name -> tallywire.v1.WorkSchedule
+	61,  // 67: tallywire.v1.ResumeScheduleResponse.schedule:type_name -> tallywire.v1.WorkSchedule
+	0,   // 68: tallywire.v1.OrganizationUsage.state:type_name -> tallywire.v1.OrganizationState
+	75,  // 69: tallywire.v1.OrganizationUsage.resets_at:type_name -> google.protobuf.Timestamp
+	81,  // 70: tallywire.v1.OrganizationUsage.storage:type_name -> tallywire.v1.StorageUsage
+	70,  // 71: tallywire.v1.GetUsageResponse.usage:type_name -> tallywire.v1.OrganizationUsage
+	70,  // 72: tallywire.v1.ListUsageResponse.usages:type_name -> tallywire.v1.OrganizationUsage
+	6,   // 73: tallywire.v1.AdminService.CreateOrganization:input_type -> tallywire.v1.CreateOrganizationRequest
+	8,   // 74: tallywire.v1.AdminService.GetOrganization:input_type -> tallywire.v1.GetOrganizationRequest
+	10,  // 75: tallywire.v1.AdminService.ListOrganizations:input_type -> tallywire.v1.ListOrganizationsRequest
+	12,  // 76: tallywire.v1.AdminService.UpdateOrganization:input_type -> tallywire.v1.UpdateOrganizationRequest
+	14,  // 77: tallywire.v1.AdminService.SuspendOrganization:input_type -> tallywire.v1.SuspendOrganizationRequest
+	16,  // 78: tallywire.v1.AdminService.ResumeOrganization:input_type -> tallywire.v1.ResumeOrganizationRequest
+	18,  // 79: tallywire.v1.AdminService.DeleteOrganization:input_type -> tallywire.v1.DeleteOrganizationRequest
+	20,  // 80: tallywire.v1.AdminService.GetOrganizationDeletion:input_type -> tallywire.v1.GetOrganizationDeletionRequest
+	26,  // 81: tallywire.v1.AdminService.CreateKey:input_type -> tallywire.v1.CreateKeyRequest
+	28,  // 82: tallywire.v1.AdminService.ListKeys:input_type -> tallywire.v1.ListKeysRequest
+	30,  // 83: tallywire.v1.AdminService.RotateKey:input_type -> tallywire.v1.RotateKeyRequest
+	32,  // 84: tallywire.v1.AdminService.RevokeKey:input_type -> tallywire.v1.RevokeKeyRequest
+	34,  // 85: tallywire.v1.AdminService.ListSessions:input_type -> tallywire.v1.ListSessionsRequest
+	36,  // 86: tallywire.v1.AdminService.RevokeSession:input_type -> tallywire.v1.RevokeSessionRequest
+	39,  // 87: tallywire.v1.AdminService.ListRoles:input_type -> tallywire.v1.ListRolesRequest
+	41,  // 88: tallywire.v1.AdminService.PutRole:input_type -> tallywire.v1.PutRoleRequest
+	43,  // 89: tallywire.v1.AdminService.DeleteRole:input_type -> tallywire.v1.DeleteRoleRequest
+	46,  // 90: tallywire.v1.AdminService.ListMembers:input_type -> tallywire.v1.ListMembersRequest
+	48,  // 91: tallywire.v1.AdminService.GetMember:input_type -> tallywire.v1.GetMemberRequest
+	50,  // 92: tallywire.v1.AdminService.PutMember:input_type -> tallywire.v1.PutMemberRequest
+	52,  // 93: tallywire.v1.AdminService.RemoveMember:input_type -> tallywire.v1.RemoveMemberRequest
+	55,  // 94: tallywire.v1.AdminService.ListTasks:input_type -> tallywire.v1.ListTasksRequest
+	57,  // 95: tallywire.v1.AdminService.RetryTask:input_type -> tallywire.v1.RetryTaskRequest
+	59,  // 96: tallywire.v1.AdminService.CancelTask:input_type -> tallywire.v1.CancelTaskRequest
+	62,  // 97: tallywire.v1.AdminService.ListSchedules:input_type -> tallywire.v1.ListSchedulesRequest
+	64,  // 98: tallywire.v1.AdminService.RunSchedule:input_type -> tallywire.v1.RunScheduleRequest
+	66,  // 99: tallywire.v1.AdminService.PauseSchedule:input_type -> tallywire.v1.PauseScheduleRequest
+	68,  // 100: tallywire.v1.AdminService.ResumeSchedule:input_type -> tallywire.v1.ResumeScheduleRequest
+	71,  // 101: tallywire.v1.AdminService.GetUsage:input_type -> tallywire.v1.GetUsageRequest
+	73,  // 102: tallywire.v1.AdminService.ListUsage:input_type -> tallywire.v1.ListUsageRequest
+	7,   // 103: tallywire.v1.AdminService.CreateOrganization:output_type -> tallywire.v1.CreateOrganizationResponse
+	9,   // 104: tallywire.v1.AdminService.GetOrganization:output_type -> tallywire.v1.GetOrganizationResponse
+	11,  // 105: tallywire.v1.AdminService.ListOrganizations:output_type -> tallywire.v1.ListOrganizationsResponse
+	13,  // 106: tallywire.v1.AdminService.UpdateOrganization:output_type -> tallywire.v1.UpdateOrganizationResponse
+	15,  // 107: tallywire.v1.AdminService.SuspendOrganization:output_type -> tallywire.v1.SuspendOrganizationResponse
+	17,  // 108: tallywire.v1.AdminService.ResumeOrganization:output_type -> tallywire.v1.ResumeOrganizationResponse
+	19,  // 109: tallywire.v1.AdminService.DeleteOrganization:output_type -> tallywire.v1.DeleteOrganizationResponse
+	21,  // 110: tallywire.v1.AdminService.GetOrganizationDeletion:output_type -> tallywire.v1.GetOrganizationDeletionResponse
+	27,  // 111: tallywire.v1.AdminService.CreateKey:output_type -> tallywire.v1.CreateKeyResponse
+	29,  // 112: tallywire.v1.AdminService.ListKeys:output_type -> tallywire.v1.ListKeysResponse
+	31,  // 113: tallywire.v1.AdminService.RotateKey:output_type -> tallywire.v1.RotateKeyResponse
+	33,  // 114: tallywire.v1.AdminService.RevokeKey:output_type -> tallywire.v1.RevokeKeyResponse
+	35,  // 115: tallywire.v1.AdminService.ListSessions:output_type -> tallywire.v1.ListSessionsResponse
+	37,  // 116: tallywire.v1.AdminService.RevokeSession:output_type -> tallywire.v1.RevokeSessionResponse
+	40,  // 117: tallywire.v1.AdminService.ListRoles:output_type -> tallywire.v1.ListRolesResponse
+	42,  // 118: tallywire.v1.AdminService.PutRole:output_type -> tallywire.v1.PutRoleResponse
+	44,  // 119: tallywire.v1.AdminService.DeleteRole:output_type -> tallywire.v1.DeleteRoleResponse
+	47,  // 120: tallywire.v1.AdminService.ListMembers:output_type -> tallywire.v1.ListMembersResponse
+	49,  // 121: tallywire.v1.AdminService.GetMember:output_type -> tallywire.v1.GetMemberResponse
+	51,  // 122: tallywire.v1.AdminService.PutMember:output_type -> tallywire.v1.PutMemberResponse
+	53,  // 123: tallywire.v1.AdminService.RemoveMember:output_type -> tallywire.v1.RemoveMemberResponse
+	56,  // 124: tallywire.v1.AdminService.ListTasks:output_type -> tallywire.v1.ListTasksResponse
+	58,  // 125: tallywire.v1.AdminService.RetryTask:output_type -> tallywire.v1.RetryTaskResponse
+	60,  // 126: tallywire.v1.AdminService.CancelTask:output_type -> tallywire.v1.CancelTaskResponse
+	63,  // 127: tallywire.v1.AdminService.ListSchedules:output_type -> tallywire.v1.ListSchedulesResponse
+	65,  // 128: tallywire.v1.AdminService.RunSchedule:output_type -> tallywire.v1.RunScheduleResponse
+	67,  // 129: tallywire.v1.AdminService.PauseSchedule:output_type -> tallywire.v1.PauseScheduleResponse
+	69,  // 130: tallywire.v1.AdminService.ResumeSchedule:output_type -> tallywire.v1.ResumeScheduleResponse
+	72,  // 131: tallywire.v1.AdminService.GetUsage:output_type -> tallywire.v1.GetUsageResponse
+	74,  // 132: tallywire.v1.AdminService.ListUsage:output_type -> tallywire.v1.ListUsageResponse
+	103, // [103:133] is the sub-list for method output_type
+	73,  // [73:103] is the sub-list for method input_type
+	73,  // [73:73] is the sub-list for extension type_name
+	73,  // [73:73] is the sub-list for extension extendee
+	0,   // [0:73] is the sub-list for field type_name
 }
 
 func init() { file_tallywire_v1_admin_service_proto_init() }
@@ -5262,20 +5529,21 @@ func file_tallywire_v1_admin_service_proto_init() {
 	if File_tallywire_v1_admin_service_proto != nil {
 		return
 	}
+	file_tallywire_v1_account_service_proto_init()
 	file_tallywire_v1_answer_proto_init()
 	file_tallywire_v1_metrics_service_proto_init()
 	file_tallywire_v1_time_proto_init()
 	file_tallywire_v1_admin_service_proto_msgTypes[0].OneofWrappers = []any{}
 	file_tallywire_v1_admin_service_proto_msgTypes[1].OneofWrappers = []any{}
 	file_tallywire_v1_admin_service_proto_msgTypes[16].OneofWrappers = []any{}
-	file_tallywire_v1_admin_service_proto_msgTypes[62].OneofWrappers = []any{}
+	file_tallywire_v1_admin_service_proto_msgTypes[66].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tallywire_v1_admin_service_proto_rawDesc), len(file_tallywire_v1_admin_service_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   67,
+			NumMessages:   71,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

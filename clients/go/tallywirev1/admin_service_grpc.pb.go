@@ -31,6 +31,8 @@ const (
 	AdminService_ListKeys_FullMethodName                = "/tallywire.v1.AdminService/ListKeys"
 	AdminService_RotateKey_FullMethodName               = "/tallywire.v1.AdminService/RotateKey"
 	AdminService_RevokeKey_FullMethodName               = "/tallywire.v1.AdminService/RevokeKey"
+	AdminService_ListSessions_FullMethodName            = "/tallywire.v1.AdminService/ListSessions"
+	AdminService_RevokeSession_FullMethodName           = "/tallywire.v1.AdminService/RevokeSession"
 	AdminService_ListRoles_FullMethodName               = "/tallywire.v1.AdminService/ListRoles"
 	AdminService_PutRole_FullMethodName                 = "/tallywire.v1.AdminService/PutRole"
 	AdminService_DeleteRole_FullMethodName              = "/tallywire.v1.AdminService/DeleteRole"
@@ -107,6 +109,14 @@ type AdminServiceClient interface {
 	// revoke its own key. The last key of an organization with the scope admin is refused with FAILED_PRECONDITION
 	// (LAST_ADMIN_KEY) unless an operator asks: another one has to be good for as long as this one.
 	RevokeKey(ctx context.Context, in *RevokeKeyRequest, opts ...grpc.CallOption) (*RevokeKeyResponse, error)
+	// ListSessions returns a page of an organization's sessions that are good, the newest first: of everybody, of one subject,
+	// or of one key. A session whose member was removed is refused already, and listed until it ends.
+	ListSessions(ctx context.Context, in *ListSessionsRequest, opts ...grpc.CallOption) (*ListSessionsResponse, error)
+	// RevokeSession ends a session for good; servers refuse it within 10 seconds, and its streams end. To revoke it again
+	// changes nothing. One that the organization does not have, or that ended over an hour ago and is not kept any more, is
+	// NOT_FOUND (SESSION_NOT_FOUND). Whoever holds the key or an account at the identity provider may sign in again: revoke
+	// the key, or remove the member.
+	RevokeSession(ctx context.Context, in *RevokeSessionRequest, opts ...grpc.CallOption) (*RevokeSessionResponse, error)
 	// ListRoles returns all roles of an organization: those that every organization has, and its own by name.
 	ListRoles(ctx context.Context, in *ListRolesRequest, opts ...grpc.CallOption) (*ListRolesResponse, error)
 	// PutRole makes a role, or changes the one of its name. Members have its scopes within 10 seconds; keys keep those that
@@ -276,6 +286,26 @@ func (c *adminServiceClient) RevokeKey(ctx context.Context, in *RevokeKeyRequest
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RevokeKeyResponse)
 	err := c.cc.Invoke(ctx, AdminService_RevokeKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListSessions(ctx context.Context, in *ListSessionsRequest, opts ...grpc.CallOption) (*ListSessionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListSessionsResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListSessions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) RevokeSession(ctx context.Context, in *RevokeSessionRequest, opts ...grpc.CallOption) (*RevokeSessionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RevokeSessionResponse)
+	err := c.cc.Invoke(ctx, AdminService_RevokeSession_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -500,6 +530,14 @@ type AdminServiceServer interface {
 	// revoke its own key. The last key of an organization with the scope admin is refused with FAILED_PRECONDITION
 	// (LAST_ADMIN_KEY) unless an operator asks: another one has to be good for as long as this one.
 	RevokeKey(context.Context, *RevokeKeyRequest) (*RevokeKeyResponse, error)
+	// ListSessions returns a page of an organization's sessions that are good, the newest first: of everybody, of one subject,
+	// or of one key. A session whose member was removed is refused already, and listed until it ends.
+	ListSessions(context.Context, *ListSessionsRequest) (*ListSessionsResponse, error)
+	// RevokeSession ends a session for good; servers refuse it within 10 seconds, and its streams end. To revoke it again
+	// changes nothing. One that the organization does not have, or that ended over an hour ago and is not kept any more, is
+	// NOT_FOUND (SESSION_NOT_FOUND). Whoever holds the key or an account at the identity provider may sign in again: revoke
+	// the key, or remove the member.
+	RevokeSession(context.Context, *RevokeSessionRequest) (*RevokeSessionResponse, error)
 	// ListRoles returns all roles of an organization: those that every organization has, and its own by name.
 	ListRoles(context.Context, *ListRolesRequest) (*ListRolesResponse, error)
 	// PutRole makes a role, or changes the one of its name. Members have its scopes within 10 seconds; keys keep those that
@@ -590,6 +628,12 @@ func (UnimplementedAdminServiceServer) RotateKey(context.Context, *RotateKeyRequ
 }
 func (UnimplementedAdminServiceServer) RevokeKey(context.Context, *RevokeKeyRequest) (*RevokeKeyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RevokeKey not implemented")
+}
+func (UnimplementedAdminServiceServer) ListSessions(context.Context, *ListSessionsRequest) (*ListSessionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListSessions not implemented")
+}
+func (UnimplementedAdminServiceServer) RevokeSession(context.Context, *RevokeSessionRequest) (*RevokeSessionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeSession not implemented")
 }
 func (UnimplementedAdminServiceServer) ListRoles(context.Context, *ListRolesRequest) (*ListRolesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListRoles not implemented")
@@ -872,6 +916,42 @@ func _AdminService_RevokeKey_Handler(srv interface{}, ctx context.Context, dec f
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(AdminServiceServer).RevokeKey(ctx, req.(*RevokeKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ListSessions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListSessionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListSessions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListSessions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListSessions(ctx, req.(*ListSessionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_RevokeSession_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeSessionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).RevokeSession(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_RevokeSession_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).RevokeSession(ctx, req.(*RevokeSessionRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1218,6 +1298,14 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RevokeKey",
 			Handler:    _AdminService_RevokeKey_Handler,
+		},
+		{
+			MethodName: "ListSessions",
+			Handler:    _AdminService_ListSessions_Handler,
+		},
+		{
+			MethodName: "RevokeSession",
+			Handler:    _AdminService_RevokeSession_Handler,
 		},
 		{
 			MethodName: "ListRoles",

@@ -1,8 +1,8 @@
 """Accounts: sign-in links and embed tokens for people, made by a backend that holds a key."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import grpc
 
@@ -11,6 +11,7 @@ from tallywire.v1 import account_service_pb2, account_service_pb2_grpc
 
 # What a client calls a method with, as its questions do.
 Call = Callable[["grpc.UnaryUnaryMultiCallable[Any, Any]", Callable[[], Any], retries.Policy, float | None], Any]
+PAGE: Final = 1_000
 
 
 def code_request(subject: str, scopes: Sequence[str]) -> account_service_pb2.CreateSignInCodeRequest:
@@ -80,4 +81,28 @@ class Accounts:
         found: account_service_pb2.CreateEmbedTokenResponse = self._call(
             self._stub.CreateEmbedToken, lambda: request, retries.CHANGE, timeout
         )
+        return found
+
+    def sessions(self, *, timeout: float | None = None) -> Iterator[account_service_pb2.SignedInSession]:
+        """Yields the sessions that are good of whoever this client's key stands for, the newest first."""
+        request = account_service_pb2.ListOwnSessionsRequest(page_size=PAGE)
+        while True:
+            page = self._call(self._stub.ListOwnSessions, lambda: request, retries.QUERY, timeout)
+            yield from page.sessions
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def revoke_session(self, session_id: str, *, timeout: float | None = None) -> account_service_pb2.SignedInSession:
+        """Ends one of them for good and returns it. Raises NotFound if there is none of this id."""
+        request = account_service_pb2.RevokeOwnSessionRequest(session_id=session_id)
+        found: account_service_pb2.SignedInSession = self._call(
+            self._stub.RevokeOwnSession, lambda: request, retries.CHANGE, timeout
+        ).session
+        return found
+
+    def revoke_other_sessions(self, *, timeout: float | None = None) -> int:
+        """Ends all of them but the one that this client calls with, if it does; returns how many were ended."""
+        request = account_service_pb2.RevokeOtherSessionsRequest()
+        found: int = self._call(self._stub.RevokeOtherSessions, lambda: request, retries.CHANGE, timeout).revoked_count
         return found

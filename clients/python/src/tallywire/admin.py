@@ -1,128 +1,17 @@
-"""Administration: organizations, their keys, roles and members, and the service's work for them."""
+"""Administration: organizations, their keys, sessions, roles and members, and the service's work for them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 import grpc
-from google.protobuf import duration_pb2, timestamp_pb2
 
-from tallywire import retries
-from tallywire.v1 import admin_service_pb2, admin_service_pb2_grpc, answer_pb2
+from tallywire import admin_requests, retries
+from tallywire.admin_requests import PAGE, ROWS, Organization, Restricted
+from tallywire.v1 import account_service_pb2, admin_service_pb2, admin_service_pb2_grpc
 
-Organization = admin_service_pb2.Organization
-Restricted = tuple[str, Sequence[str]]  # a dimension and its values
 # What a client calls a method with, as its questions do.
 Call = Callable[["grpc.UnaryUnaryMultiCallable[Any, Any]", Callable[[], Any], retries.Policy, float | None], Any]
-PAGE: Final = 1_000
-# The field of each list's page that has its rows.
-ROWS: Final = {
-    "ListOrganizations": "organizations",
-    "ListKeys": "keys",
-    "ListMembers": "members",
-    "ListTasks": "tasks",
-    "ListSchedules": "schedules",
-    "ListUsage": "usages",
-}
-
-
-def creation(name: str, settings: Mapping[str, Any], request_id: str) -> admin_service_pb2.CreateOrganizationRequest:
-    """Returns the request for a new organization. Raises ValueError for a setting that there is not."""
-    organization = Organization(name=name, settings=chosen(settings))
-    return admin_service_pb2.CreateOrganizationRequest(organization=organization, request_id=request_id)
-
-
-def update(name: str, etag: str, settings: Mapping[str, Any]) -> admin_service_pb2.UpdateOrganizationRequest:
-    """Returns the request for other settings; None stands for a default."""
-    request = admin_service_pb2.UpdateOrganizationRequest(
-        organization=Organization(name=name, etag=etag, settings=chosen(settings))
-    )
-    request.update_mask.paths.extend(f"settings.{one}" for one in settings)
-    return request
-
-
-def chosen(settings: Mapping[str, Any]) -> admin_service_pb2.OrganizationSettings:
-    """Returns settings by their names; None for what is to be unset."""
-    return admin_service_pb2.OrganizationSettings(
-        **{name: value for name, value in settings.items() if value is not None}
-    )
-
-
-def deletion(
-    name: str, grace: timedelta | None, etag: str, request_id: str
-) -> admin_service_pb2.DeleteOrganizationRequest:
-    """Returns the request to delete an organization."""
-    request = admin_service_pb2.DeleteOrganizationRequest(organization=name, etag=etag, request_id=request_id)
-    if grace is not None:
-        waits = duration_pb2.Duration()
-        waits.FromTimedelta(grace)
-        request.grace.CopyFrom(waits)
-    return request
-
-
-def of_deletion(name: str, organization_id: int | None) -> admin_service_pb2.GetOrganizationDeletionRequest:
-    """Returns the request for a deletion."""
-    return admin_service_pb2.GetOrganizationDeletionRequest(organization=name, organization_id=organization_id)
-
-
-def new_key(
-    organization: str,
-    name: str,
-    scopes: Sequence[str],
-    role: str,
-    restriction: Restricted | None,
-    networks: Sequence[str],
-    expires_at: datetime | None,
-    request_id: str,
-) -> admin_service_pb2.CreateKeyRequest:
-    """Returns the request for a key."""
-    key = admin_service_pb2.ApiKey(
-        name=name, scopes=scopes, role=role, restriction=restricted(restriction), networks=networks
-    )
-    if expires_at is not None:
-        at = timestamp_pb2.Timestamp()
-        at.FromDatetime(expires_at)
-        key.expires_at.CopyFrom(at)
-    return admin_service_pb2.CreateKeyRequest(organization=organization, key=key, request_id=request_id)
-
-
-def rotation(
-    organization: str, key_id: str, overlap: timedelta | None, request_id: str
-) -> admin_service_pb2.RotateKeyRequest:
-    """Returns the request for the successor of a key."""
-    request = admin_service_pb2.RotateKeyRequest(organization=organization, key_id=key_id, request_id=request_id)
-    if overlap is not None:
-        kept = duration_pb2.Duration()
-        kept.FromTimedelta(overlap)
-        request.overlap.CopyFrom(kept)
-    return request
-
-
-def new_member(
-    organization: str, subject: str, role: str, name: str, restriction: Restricted | None, etag: str
-) -> admin_service_pb2.PutMemberRequest:
-    """Returns the request for a member."""
-    return admin_service_pb2.PutMemberRequest(
-        organization=organization,
-        member=admin_service_pb2.Member(
-            subject=subject, role=role, name=name, restriction=restricted(restriction), etag=etag
-        ),
-    )
-
-
-def restricted(restriction: Restricted | None) -> answer_pb2.Restriction | None:
-    """Returns the message of a restriction."""
-    return None if restriction is None else answer_pb2.Restriction(dimension=restriction[0], values=restriction[1])
-
-
-def organization_state(name: str) -> admin_service_pb2.OrganizationState.ValueType:
-    """Returns the state of a name, as "suspended"; none for none. Raises ValueError for an unknown one."""
-    return admin_service_pb2.OrganizationState.Value(f"ORGANIZATION_STATE_{name.upper() or 'UNSPECIFIED'}")
-
-
-def task_state(name: str) -> admin_service_pb2.WorkTaskState.ValueType:
-    """Returns the state of a name, as "dead"; none for none. Raises ValueError for an unknown one."""
-    return admin_service_pb2.WorkTaskState.Value(f"WORK_TASK_STATE_{name.upper() or 'UNSPECIFIED'}")
 
 
 class AdminCalls:
@@ -138,7 +27,7 @@ class AdminCalls:
         self, name: str, *, request_id: str = "", timeout: float | None = None, **settings: Any
     ) -> Organization:
         """Makes an organization and returns it; settings are those of OrganizationSettings. For operators."""
-        request = creation(name, settings, request_id)
+        request = admin_requests.creation(name, settings, request_id)
         found: Organization = self._change("CreateOrganization", request, timeout).organization
         return found
 
@@ -150,7 +39,9 @@ class AdminCalls:
 
     def organizations(self, *, state_name: str = "", timeout: float | None = None) -> Iterator[Organization]:
         """Yields all organizations, page after page: those of a state, as "suspended", or all. For operators."""
-        request = admin_service_pb2.ListOrganizationsRequest(page_size=PAGE, state=organization_state(state_name))
+        request = admin_service_pb2.ListOrganizationsRequest(
+            page_size=PAGE, state=admin_requests.organization_state(state_name)
+        )
         return self._each("ListOrganizations", request, timeout)
 
     def update_organization(
@@ -159,7 +50,9 @@ class AdminCalls:
         """Changes settings and returns the organization; None takes a setting back to its default. Raises
         FailedPrecondition if it was changed since the etag was read.
         """
-        found: Organization = self._change("UpdateOrganization", update(name, etag, settings), timeout).organization
+        found: Organization = self._change(
+            "UpdateOrganization", admin_requests.update(name, etag, settings), timeout
+        ).organization
         return found
 
     def suspend_organization(self, name: str, *, timeout: float | None = None) -> Organization:
@@ -186,7 +79,7 @@ class AdminCalls:
         """Has an organization deleted after a grace, without one after 7 days; until then it can be resumed. Raises
         FailedPrecondition if it was changed since the etag was read. For operators.
         """
-        request = deletion(name, grace, etag, request_id)
+        request = admin_requests.deletion(name, grace, etag, request_id)
         found: Organization = self._change("DeleteOrganization", request, timeout).organization
         return found
 
@@ -196,7 +89,7 @@ class AdminCalls:
         """Returns how the deletion of the organization stands that has or had a name, or of that of an id, with its
         receipt once it is done. For operators.
         """
-        request = of_deletion(name, organization_id)
+        request = admin_requests.of_deletion(name, organization_id)
         found: admin_service_pb2.OrganizationDeletion = self._ask("GetOrganizationDeletion", request, timeout).deletion
         return found
 
@@ -218,7 +111,9 @@ class AdminCalls:
         restriction: as ("team", ["sales"]). Raises AlreadyExists, with the key's id, for a request_id that has
         made one.
         """
-        request = new_key(organization, name, scopes, role, restriction, networks, expires_at, request_id)
+        request = admin_requests.new_key(
+            organization, name, scopes, role, restriction, networks, expires_at, request_id
+        )
         found: admin_service_pb2.CreateKeyResponse = self._change("CreateKey", request, timeout)
         return found
 
@@ -241,7 +136,7 @@ class AdminCalls:
         timeout: float | None = None,
     ) -> admin_service_pb2.RotateKeyResponse:
         """Makes a key that may do what another one may, which ends after the overlap; without one, after a day."""
-        request = rotation(organization, key_id, overlap, request_id)
+        request = admin_requests.rotation(organization, key_id, overlap, request_id)
         found: admin_service_pb2.RotateKeyResponse = self._change("RotateKey", request, timeout)
         return found
 
@@ -251,6 +146,23 @@ class AdminCalls:
         """Ends a key for good and returns it."""
         request = admin_service_pb2.RevokeKeyRequest(organization=organization, key_id=key_id)
         found: admin_service_pb2.ApiKey = self._change("RevokeKey", request, timeout).key
+        return found
+
+    def sessions(
+        self, *, organization: str = "", subject: str = "", key_id: str = "", timeout: float | None = None
+    ) -> Iterator[account_service_pb2.SignedInSession]:
+        """Yields an organization's sessions that are good, the newest first: of all, of a subject or of a key."""
+        request = admin_service_pb2.ListSessionsRequest(
+            organization=organization, subject=subject, key_id=key_id, page_size=PAGE
+        )
+        return self._each("ListSessions", request, timeout)
+
+    def revoke_session(
+        self, session_id: str, *, organization: str = "", timeout: float | None = None
+    ) -> account_service_pb2.SignedInSession:
+        """Ends a session for good and returns it. Raises NotFound if there is none of this id."""
+        request = admin_service_pb2.RevokeSessionRequest(organization=organization, session_id=session_id)
+        found: account_service_pb2.SignedInSession = self._change("RevokeSession", request, timeout).session
         return found
 
     def roles(self, *, organization: str = "", timeout: float | None = None) -> Sequence[admin_service_pb2.Role]:
@@ -302,7 +214,7 @@ class AdminCalls:
         timeout: float | None = None,
     ) -> admin_service_pb2.Member:
         """Makes or changes a member and returns it; restriction: as ("team", ["sales"])."""
-        request = new_member(organization, subject, role, name, restriction, etag)
+        request = admin_requests.new_member(organization, subject, role, name, restriction, etag)
         found: admin_service_pb2.Member = self._change("PutMember", request, timeout).member
         return found
 
@@ -320,7 +232,7 @@ class AdminCalls:
         request = admin_service_pb2.ListTasksRequest(
             organization=organization,
             kind=kind,
-            state=task_state(state_name),
+            state=admin_requests.task_state(state_name),
             page_size=PAGE,
         )
         return self._each("ListTasks", request, timeout)

@@ -1,6 +1,6 @@
 """Accounts for asyncio code."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -56,4 +56,33 @@ class AsyncAccounts:
         found: account_service_pb2.CreateEmbedTokenResponse = await self._call(
             method, lambda: request, retries.CHANGE, timeout
         )
+        return found
+
+    async def sessions(self, *, timeout: float | None = None) -> AsyncIterator[account_service_pb2.SignedInSession]:
+        """Yields the sessions that are good of whoever this client's key stands for, as Accounts.sessions() does."""
+        request = account_service_pb2.ListOwnSessionsRequest(page_size=accounts.PAGE)
+        while True:
+            page = await self._call(self._bound().accounts.ListOwnSessions, lambda: request, retries.QUERY, timeout)
+            for one in page.sessions:
+                yield one
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    async def revoke_session(
+        self, session_id: str, *, timeout: float | None = None
+    ) -> account_service_pb2.SignedInSession:
+        """Ends one of them for good, as Accounts.revoke_session() does."""
+        request = account_service_pb2.RevokeOwnSessionRequest(session_id=session_id)
+        method = self._bound().accounts.RevokeOwnSession
+        found: account_service_pb2.SignedInSession = (
+            await self._call(method, lambda: request, retries.CHANGE, timeout)
+        ).session
+        return found
+
+    async def revoke_other_sessions(self, *, timeout: float | None = None) -> int:
+        """Ends all of them but the one that this client calls with, as Accounts.revoke_other_sessions() does."""
+        request = account_service_pb2.RevokeOtherSessionsRequest()
+        method = self._bound().accounts.RevokeOtherSessions
+        found: int = (await self._call(method, lambda: request, retries.CHANGE, timeout)).revoked_count
         return found

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from tallywire import admin, aio_stubs, retries
-from tallywire.admin import Organization, Restricted
+from tallywire import admin_requests, aio_stubs, retries
+from tallywire.admin_requests import Organization, Restricted
 from tallywire.aio_dashboards import Call
-from tallywire.v1 import admin_service_pb2
+from tallywire.v1 import account_service_pb2, admin_service_pb2
 
 
 class AsyncAdminCalls:
@@ -21,7 +21,7 @@ class AsyncAdminCalls:
         self, name: str, *, request_id: str = "", timeout: float | None = None, **settings: Any
     ) -> Organization:
         """Makes an organization and returns it; settings are those of OrganizationSettings. For operators."""
-        request = admin.creation(name, settings, request_id)
+        request = admin_requests.creation(name, settings, request_id)
         found: Organization = (await self._change("CreateOrganization", request, timeout)).organization
         return found
 
@@ -34,7 +34,7 @@ class AsyncAdminCalls:
     def organizations(self, *, state_name: str = "", timeout: float | None = None) -> AsyncIterator[Organization]:
         """Yields all organizations, page after page: those of a state, as "suspended", or all. For operators."""
         request = admin_service_pb2.ListOrganizationsRequest(
-            page_size=admin.PAGE, state=admin.organization_state(state_name)
+            page_size=admin_requests.PAGE, state=admin_requests.organization_state(state_name)
         )
         return self._each("ListOrganizations", request, timeout)
 
@@ -45,7 +45,7 @@ class AsyncAdminCalls:
         FailedPrecondition if it was changed since the etag was read.
         """
         found: Organization = (
-            await self._change("UpdateOrganization", admin.update(name, etag, settings), timeout)
+            await self._change("UpdateOrganization", admin_requests.update(name, etag, settings), timeout)
         ).organization
         return found
 
@@ -73,7 +73,7 @@ class AsyncAdminCalls:
         """Has an organization deleted after a grace, without one after 7 days; until then it can be resumed. Raises
         FailedPrecondition if it was changed since the etag was read. For operators.
         """
-        request = admin.deletion(name, grace, etag, request_id)
+        request = admin_requests.deletion(name, grace, etag, request_id)
         found: Organization = (await self._change("DeleteOrganization", request, timeout)).organization
         return found
 
@@ -83,7 +83,7 @@ class AsyncAdminCalls:
         """Returns how the deletion of the organization stands that has or had a name, or of that of an id, with its
         receipt once it is done. For operators.
         """
-        request = admin.of_deletion(name, organization_id)
+        request = admin_requests.of_deletion(name, organization_id)
         found: admin_service_pb2.OrganizationDeletion = (
             await self._ask("GetOrganizationDeletion", request, timeout)
         ).deletion
@@ -107,7 +107,9 @@ class AsyncAdminCalls:
         restriction: as ("team", ["sales"]). Raises AlreadyExists, with the key's id, for a request_id that has
         made one.
         """
-        request = admin.new_key(organization, name, scopes, role, restriction, networks, expires_at, request_id)
+        request = admin_requests.new_key(
+            organization, name, scopes, role, restriction, networks, expires_at, request_id
+        )
         found: admin_service_pb2.CreateKeyResponse = await self._change("CreateKey", request, timeout)
         return found
 
@@ -116,7 +118,7 @@ class AsyncAdminCalls:
     ) -> AsyncIterator[admin_service_pb2.ApiKey]:
         """Yields an organization's keys, oldest first, without secrets."""
         request = admin_service_pb2.ListKeysRequest(
-            organization=organization, include_ended=include_ended, page_size=admin.PAGE
+            organization=organization, include_ended=include_ended, page_size=admin_requests.PAGE
         )
         return self._each("ListKeys", request, timeout)
 
@@ -130,7 +132,7 @@ class AsyncAdminCalls:
         timeout: float | None = None,
     ) -> admin_service_pb2.RotateKeyResponse:
         """Makes a key that may do what another one may, which ends after the overlap; without one, after a day."""
-        request = admin.rotation(organization, key_id, overlap, request_id)
+        request = admin_requests.rotation(organization, key_id, overlap, request_id)
         found: admin_service_pb2.RotateKeyResponse = await self._change("RotateKey", request, timeout)
         return found
 
@@ -140,6 +142,23 @@ class AsyncAdminCalls:
         """Ends a key for good and returns it."""
         request = admin_service_pb2.RevokeKeyRequest(organization=organization, key_id=key_id)
         found: admin_service_pb2.ApiKey = (await self._change("RevokeKey", request, timeout)).key
+        return found
+
+    def sessions(
+        self, *, organization: str = "", subject: str = "", key_id: str = "", timeout: float | None = None
+    ) -> AsyncIterator[account_service_pb2.SignedInSession]:
+        """Yields an organization's sessions that are good, the newest first: of all, of a subject or of a key."""
+        request = admin_service_pb2.ListSessionsRequest(
+            organization=organization, subject=subject, key_id=key_id, page_size=admin_requests.PAGE
+        )
+        return self._each("ListSessions", request, timeout)
+
+    async def revoke_session(
+        self, session_id: str, *, organization: str = "", timeout: float | None = None
+    ) -> account_service_pb2.SignedInSession:
+        """Ends a session for good and returns it. Raises NotFound if there is none of this id."""
+        request = admin_service_pb2.RevokeSessionRequest(organization=organization, session_id=session_id)
+        found: account_service_pb2.SignedInSession = (await self._change("RevokeSession", request, timeout)).session
         return found
 
     async def roles(self, *, organization: str = "", timeout: float | None = None) -> Sequence[admin_service_pb2.Role]:
@@ -174,7 +193,7 @@ class AsyncAdminCalls:
         self, *, organization: str = "", timeout: float | None = None
     ) -> AsyncIterator[admin_service_pb2.Member]:
         """Yields an organization's members, by subject."""
-        request = admin_service_pb2.ListMembersRequest(organization=organization, page_size=admin.PAGE)
+        request = admin_service_pb2.ListMembersRequest(organization=organization, page_size=admin_requests.PAGE)
         return self._each("ListMembers", request, timeout)
 
     async def member(
@@ -197,7 +216,7 @@ class AsyncAdminCalls:
         timeout: float | None = None,
     ) -> admin_service_pb2.Member:
         """Makes or changes a member and returns it; restriction: as ("team", ["sales"])."""
-        request = admin.new_member(organization, subject, role, name, restriction, etag)
+        request = admin_requests.new_member(organization, subject, role, name, restriction, etag)
         found: admin_service_pb2.Member = (await self._change("PutMember", request, timeout)).member
         return found
 
@@ -215,8 +234,8 @@ class AsyncAdminCalls:
         request = admin_service_pb2.ListTasksRequest(
             organization=organization,
             kind=kind,
-            state=admin.task_state(state_name),
-            page_size=admin.PAGE,
+            state=admin_requests.task_state(state_name),
+            page_size=admin_requests.PAGE,
         )
         return self._each("ListTasks", request, timeout)
 
@@ -240,7 +259,7 @@ class AsyncAdminCalls:
         self, *, organization: str = "", timeout: float | None = None
     ) -> AsyncIterator[admin_service_pb2.WorkSchedule]:
         """Yields schedules, by organization and name."""
-        request = admin_service_pb2.ListSchedulesRequest(organization=organization, page_size=admin.PAGE)
+        request = admin_service_pb2.ListSchedulesRequest(organization=organization, page_size=admin_requests.PAGE)
         return self._each("ListSchedules", request, timeout)
 
     async def run_schedule(
@@ -277,7 +296,7 @@ class AsyncAdminCalls:
 
     def usages(self, *, timeout: float | None = None) -> AsyncIterator[admin_service_pb2.OrganizationUsage]:
         """Yields what all organizations use, without storage. For operators."""
-        return self._each("ListUsage", admin_service_pb2.ListUsageRequest(page_size=admin.PAGE), timeout)
+        return self._each("ListUsage", admin_service_pb2.ListUsageRequest(page_size=admin_requests.PAGE), timeout)
 
     async def _ask(self, rpc: str, request: Any, timeout: float | None) -> Any:
         return await self._call(getattr(self._bound().admin, rpc), lambda: request, retries.QUERY, timeout)
@@ -289,7 +308,7 @@ class AsyncAdminCalls:
         """Yields the rows of all pages of a list."""
         while True:
             page = await self._ask(rpc, request, timeout)
-            for one in getattr(page, admin.ROWS[rpc]):
+            for one in getattr(page, admin_requests.ROWS[rpc]):
                 yield one
             if not page.next_page_token:
                 return

@@ -88,6 +88,67 @@ impl Client {
             )
             .await
     }
+    /// ListOwnSessions returns a page of the sessions of the caller's subject that are good, the newest first: wherever the
+    /// same person, or somebody with the same key, is signed in.
+    pub async fn list_own_sessions(
+        &self,
+        request: impl Into<v1::ListOwnSessionsRequest>,
+    ) -> Result<v1::ListOwnSessionsResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AccountService/ListOwnSessions"),
+                &request.into(),
+            )
+            .await
+    }
+    /// All rows of [`Client::list_own_sessions`], page after page, from the page that the request asks for on.
+    ///
+    /// The next page is asked for when the rows of the last one are used up. After an error the stream ends.
+    pub fn list_own_sessions_all(
+        &self,
+        request: impl Into<v1::ListOwnSessionsRequest>,
+    ) -> Rows<v1::SignedInSession> {
+        let client = self.clone();
+        Rows::new(
+            request.into(),
+            move |request: v1::ListOwnSessionsRequest| {
+                let client = client.clone();
+                async move {
+                    let page = client.list_own_sessions(request.clone()).await?;
+                    let next = v1::ListOwnSessionsRequest {
+                        page_token: page.next_page_token,
+                        ..request
+                    };
+                    let next = (!next.page_token.is_empty()).then_some(next);
+                    Ok((page.sessions, next))
+                }
+            },
+        )
+    }
+    /// RevokeOwnSession ends a session of the caller's subject for good; servers refuse it within 10 seconds, and its
+    /// streams end. To revoke it again changes nothing. One that the subject does not have, or that ended over an hour ago and
+    /// is not kept any more, is NOT_FOUND (SESSION_NOT_FOUND).
+    pub async fn revoke_own_session(
+        &self,
+        request: impl Into<v1::RevokeOwnSessionRequest>,
+    ) -> Result<v1::RevokeOwnSessionResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AccountService/RevokeOwnSession"),
+                &request.into(),
+            )
+            .await
+    }
+    /// RevokeOtherSessions ends all sessions of the caller's subject but the one that makes the call, as RevokeOwnSession
+    /// does. A caller without a session ends all of them.
+    pub async fn revoke_other_sessions(
+        &self,
+        request: impl Into<v1::RevokeOtherSessionsRequest>,
+    ) -> Result<v1::RevokeOtherSessionsResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AccountService/RevokeOtherSessions"),
+                &request.into(),
+            )
+            .await
+    }
     /// GetOverview returns the key figures of the organization, or of one value of a dimension, such as an agent.
     pub async fn get_overview(
         &self,
@@ -467,6 +528,56 @@ impl Client {
         request: impl Into<v1::RevokeKeyRequest>,
     ) -> Result<v1::RevokeKeyResponse, Error> {
         self.unary(&Rpc::change("/tallywire.v1.AdminService/RevokeKey"), &request.into())
+            .await
+    }
+    /// ListSessions returns a page of an organization's sessions that are good, the newest first: of everybody, of one subject,
+    /// or of one key. A session whose member was removed is refused already, and listed until it ends.
+    pub async fn list_sessions(
+        &self,
+        request: impl Into<v1::ListSessionsRequest>,
+    ) -> Result<v1::ListSessionsResponse, Error> {
+        self.unary(
+                &Rpc::question("/tallywire.v1.AdminService/ListSessions"),
+                &request.into(),
+            )
+            .await
+    }
+    /// All rows of [`Client::list_sessions`], page after page, from the page that the request asks for on.
+    ///
+    /// The next page is asked for when the rows of the last one are used up. After an error the stream ends.
+    pub fn list_sessions_all(
+        &self,
+        request: impl Into<v1::ListSessionsRequest>,
+    ) -> Rows<v1::SignedInSession> {
+        let client = self.clone();
+        Rows::new(
+            request.into(),
+            move |request: v1::ListSessionsRequest| {
+                let client = client.clone();
+                async move {
+                    let page = client.list_sessions(request.clone()).await?;
+                    let next = v1::ListSessionsRequest {
+                        page_token: page.next_page_token,
+                        ..request
+                    };
+                    let next = (!next.page_token.is_empty()).then_some(next);
+                    Ok((page.sessions, next))
+                }
+            },
+        )
+    }
+    /// RevokeSession ends a session for good; servers refuse it within 10 seconds, and its streams end. To revoke it again
+    /// changes nothing. One that the organization does not have, or that ended over an hour ago and is not kept any more, is
+    /// NOT_FOUND (SESSION_NOT_FOUND). Whoever holds the key or an account at the identity provider may sign in again: revoke
+    /// the key, or remove the member.
+    pub async fn revoke_session(
+        &self,
+        request: impl Into<v1::RevokeSessionRequest>,
+    ) -> Result<v1::RevokeSessionResponse, Error> {
+        self.unary(
+                &Rpc::change("/tallywire.v1.AdminService/RevokeSession"),
+                &request.into(),
+            )
             .await
     }
     /// ListRoles returns all roles of an organization: those that every organization has, and its own by name.

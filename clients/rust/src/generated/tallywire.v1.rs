@@ -705,6 +705,98 @@ pub struct UpdatePreferencesResponse {
     #[prost(message, optional, tag = "1")]
     pub preferences: ::core::option::Option<Preferences>,
 }
+/// SignedInSession is a session as those see it whose it is, and those who administer the organization. Where somebody is
+/// signed in is not kept with it: the entry session.created of the audit trail has the address that the sign-in came from,
+/// which for pages is that of the web server.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignedInSession {
+    /// session_id is the public id of the session. It opens nothing.
+    #[prost(string, tag = "1")]
+    pub session_id: ::prost::alloc::string::String,
+    /// subject is whose session it is, as Session.subject.
+    #[prost(string, tag = "2")]
+    pub subject: ::prost::alloc::string::String,
+    /// key_id is the API key that the session comes from. Empty for one that comes from an identity token.
+    #[prost(string, tag = "3")]
+    pub key_id: ::prost::alloc::string::String,
+    /// key_name is what that key is for.
+    #[prost(string, tag = "4")]
+    pub key_name: ::prost::alloc::string::String,
+    /// identity_issuer is the identity provider that has vouched for its holder. Empty for a session that comes from a key.
+    #[prost(string, tag = "5")]
+    pub identity_issuer: ::prost::alloc::string::String,
+    /// scopes are what it may do; of one that comes from an identity token, what it might when it was made.
+    #[prost(string, repeated, tag = "6")]
+    pub scopes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// role is the name of the role that the scopes are of. Empty where they were chosen one by one.
+    #[prost(string, tag = "7")]
+    pub role: ::prost::alloc::string::String,
+    /// restriction is the part of the organization that it may see. Unset: all of it.
+    #[prost(message, optional, tag = "8")]
+    pub restriction: ::core::option::Option<Restriction>,
+    /// created_at is when somebody signed in.
+    #[prost(message, optional, tag = "9")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// last_used_at is when it last made a call, to ten minutes. Unset: it has made none.
+    #[prost(message, optional, tag = "10")]
+    pub last_used_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// expires_at is when it ends at the latest.
+    #[prost(message, optional, tag = "11")]
+    pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// idle_until is when it ends without further calls.
+    #[prost(message, optional, tag = "12")]
+    pub idle_until: ::core::option::Option<::prost_types::Timestamp>,
+    /// revoked_at is when it was ended. Unset: it was not.
+    #[prost(message, optional, tag = "13")]
+    pub revoked_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// is_current says whether it is the session that makes the call.
+    #[prost(bool, tag = "14")]
+    pub is_current: bool,
+}
+/// ListOwnSessionsRequest asks for a page of the caller's own sessions.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListOwnSessionsRequest {
+    /// page_size is the most sessions to return: 1 to 1,000. Unset: 100.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// page_token is next_page_token of the page before. Unset: the first page.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// ListOwnSessionsResponse holds a page of sessions.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListOwnSessionsResponse {
+    /// sessions are the sessions, the newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub sessions: ::prost::alloc::vec::Vec<SignedInSession>,
+    /// next_page_token asks for the next page. Empty: this is the last one.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// RevokeOwnSessionRequest names a session of the caller's subject.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeOwnSessionRequest {
+    /// session_id is its id. Required.
+    #[prost(string, tag = "1")]
+    pub session_id: ::prost::alloc::string::String,
+}
+/// RevokeOwnSessionResponse holds the session as it is now.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeOwnSessionResponse {
+    /// session is the session.
+    #[prost(message, optional, tag = "1")]
+    pub session: ::core::option::Option<SignedInSession>,
+}
+/// RevokeOtherSessionsRequest ends the other sessions of the caller's subject.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeOtherSessionsRequest {}
+/// RevokeOtherSessionsResponse says what was ended.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeOtherSessionsResponse {
+    /// revoked_count is how many sessions were ended.
+    #[prost(int32, tag = "1")]
+    pub revoked_count: i32,
+}
 /// CredentialKind is a kind of credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1064,6 +1156,91 @@ pub mod account_service_client {
             req.extensions_mut()
                 .insert(
                     GrpcMethod::new("tallywire.v1.AccountService", "UpdatePreferences"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListOwnSessions returns a page of the sessions of the caller's subject that are good, the newest first: wherever the
+        /// same person, or somebody with the same key, is signed in.
+        pub async fn list_own_sessions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListOwnSessionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListOwnSessionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AccountService/ListOwnSessions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.AccountService", "ListOwnSessions"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// RevokeOwnSession ends a session of the caller's subject for good; servers refuse it within 10 seconds, and its
+        /// streams end. To revoke it again changes nothing. One that the subject does not have, or that ended over an hour ago and
+        /// is not kept any more, is NOT_FOUND (SESSION_NOT_FOUND).
+        pub async fn revoke_own_session(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeOwnSessionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeOwnSessionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AccountService/RevokeOwnSession",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.AccountService", "RevokeOwnSession"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// RevokeOtherSessions ends all sessions of the caller's subject but the one that makes the call, as RevokeOwnSession
+        /// does. A caller without a session ends all of them.
+        pub async fn revoke_other_sessions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeOtherSessionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeOtherSessionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AccountService/RevokeOtherSessions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tallywire.v1.AccountService", "RevokeOtherSessions"),
                 );
             self.inner.unary(req, path, codec).await
         }
@@ -5285,6 +5462,52 @@ pub struct RevokeKeyResponse {
     #[prost(message, optional, tag = "1")]
     pub key: ::core::option::Option<ApiKey>,
 }
+/// ListSessionsRequest asks for a page of sessions.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSessionsRequest {
+    /// organization is whose sessions. Empty: the caller's own.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// subject has only the sessions of one subject listed, as Session.subject. Empty: of all.
+    #[prost(string, tag = "2")]
+    pub subject: ::prost::alloc::string::String,
+    /// key_id has only the sessions listed that come from one API key. Empty: all.
+    #[prost(string, tag = "3")]
+    pub key_id: ::prost::alloc::string::String,
+    /// page_size is the most sessions to return: 1 to 1,000. Unset: 100.
+    #[prost(int32, tag = "4")]
+    pub page_size: i32,
+    /// page_token is next_page_token of the page before. Unset: the first page.
+    #[prost(string, tag = "5")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// ListSessionsResponse holds a page of sessions.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSessionsResponse {
+    /// sessions are the sessions, the newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub sessions: ::prost::alloc::vec::Vec<SignedInSession>,
+    /// next_page_token asks for the next page. Empty: this is the last one.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// RevokeSessionRequest names a session.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeSessionRequest {
+    /// organization is whose session. Empty: the caller's own.
+    #[prost(string, tag = "1")]
+    pub organization: ::prost::alloc::string::String,
+    /// session_id is its id. Required.
+    #[prost(string, tag = "2")]
+    pub session_id: ::prost::alloc::string::String,
+}
+/// RevokeSessionResponse holds the session as it is now.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeSessionResponse {
+    /// session is the session.
+    #[prost(message, optional, tag = "1")]
+    pub session: ::core::option::Option<SignedInSession>,
+}
 /// Role is a set of scopes with a name.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Role {
@@ -6345,6 +6568,60 @@ pub mod admin_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("tallywire.v1.AdminService", "RevokeKey"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListSessions returns a page of an organization's sessions that are good, the newest first: of everybody, of one subject,
+        /// or of one key. A session whose member was removed is refused already, and listed until it ends.
+        pub async fn list_sessions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSessionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSessionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/ListSessions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "ListSessions"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// RevokeSession ends a session for good; servers refuse it within 10 seconds, and its streams end. To revoke it again
+        /// changes nothing. One that the organization does not have, or that ended over an hour ago and is not kept any more, is
+        /// NOT_FOUND (SESSION_NOT_FOUND). Whoever holds the key or an account at the identity provider may sign in again: revoke
+        /// the key, or remove the member.
+        pub async fn revoke_session(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeSessionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeSessionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tallywire.v1.AdminService/RevokeSession",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tallywire.v1.AdminService", "RevokeSession"));
             self.inner.unary(req, path, codec).await
         }
         /// ListRoles returns all roles of an organization: those that every organization has, and its own by name.
@@ -15672,6 +15949,8 @@ pub enum ErrorReason {
     ScheduleNotFound = 306,
     /// FAILED_PRECONDITION. The organization is to be deleted: resume it first. Metadata: organization.
     OrganizationDeleting = 307,
+    /// NOT_FOUND. There is no such session that the caller may see, or it ended long ago. Metadata: session.
+    SessionNotFound = 308,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -15828,6 +16107,7 @@ impl ErrorReason {
             Self::TaskState => "ERROR_REASON_TASK_STATE",
             Self::ScheduleNotFound => "ERROR_REASON_SCHEDULE_NOT_FOUND",
             Self::OrganizationDeleting => "ERROR_REASON_ORGANIZATION_DELETING",
+            Self::SessionNotFound => "ERROR_REASON_SESSION_NOT_FOUND",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -15983,6 +16263,7 @@ impl ErrorReason {
             "ERROR_REASON_TASK_STATE" => Some(Self::TaskState),
             "ERROR_REASON_SCHEDULE_NOT_FOUND" => Some(Self::ScheduleNotFound),
             "ERROR_REASON_ORGANIZATION_DELETING" => Some(Self::OrganizationDeleting),
+            "ERROR_REASON_SESSION_NOT_FOUND" => Some(Self::SessionNotFound),
             _ => None,
         }
     }

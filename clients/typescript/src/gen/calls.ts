@@ -203,6 +203,8 @@ import type {
   ListMetricsResponse,
   ListOrganizationsRequest,
   ListOrganizationsResponse,
+  ListOwnSessionsRequest,
+  ListOwnSessionsResponse,
   ListReportRunsRequest,
   ListReportRunsResponse,
   ListReportSchedulesRequest,
@@ -217,6 +219,8 @@ import type {
   ListRolesResponse,
   ListSchedulesRequest,
   ListSchedulesResponse,
+  ListSessionsRequest,
+  ListSessionsResponse,
   ListTasksRequest,
   ListTasksResponse,
   ListUsageRequest,
@@ -266,6 +270,12 @@ import type {
   RetryTaskResponse,
   RevokeKeyRequest,
   RevokeKeyResponse,
+  RevokeOtherSessionsRequest,
+  RevokeOtherSessionsResponse,
+  RevokeOwnSessionRequest,
+  RevokeOwnSessionResponse,
+  RevokeSessionRequest,
+  RevokeSessionResponse,
   RotateKeyRequest,
   RotateKeyResponse,
   RotateSecretRequest,
@@ -280,6 +290,7 @@ import type {
   SignInResponse,
   SignOutRequest,
   SignOutResponse,
+  SignedInSession,
   SnoozeAlertRuleRequest,
   SnoozeAlertRuleResponse,
   SuspendOrganizationRequest,
@@ -406,6 +417,36 @@ export class Calls {
   /** UpdatePreferences changes what the caller's subject has chosen. */
   updatePreferences(request: UpdatePreferencesRequest = {}, options?: CallOptions): Promise<UpdatePreferencesResponse> {
     return this.#caller.unary<UpdatePreferencesResponse>({ method: AccountService.method.updatePreferences, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ListOwnSessions returns a page of the sessions of the caller's subject that are good, the newest first: wherever the
+   * same person, or somebody with the same key, is signed in.
+   */
+  listOwnSessions(request: ListOwnSessionsRequest = {}, options?: CallOptions): Promise<ListOwnSessionsResponse> {
+    return this.#caller.unary<ListOwnSessionsResponse>({ method: AccountService.method.listOwnSessions, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `sessions` of listOwnSessions, page after page; `pageSize` says how many are fetched at once. */
+  listOwnSessionsAll(request: ListOwnSessionsRequest = {}, options?: CallOptions): AsyncGenerator<SignedInSession, void, undefined> {
+    return this.#caller.pages<SignedInSession>({ method: AccountService.method.listOwnSessions, kind: "question", attemptMs: 30_000 }, "sessions", request, options);
+  }
+
+  /**
+   * RevokeOwnSession ends a session of the caller's subject for good; servers refuse it within 10 seconds, and its
+   * streams end. To revoke it again changes nothing. One that the subject does not have, or that ended over an hour ago and
+   * is not kept any more, is NOT_FOUND (SESSION_NOT_FOUND).
+   */
+  revokeOwnSession(request: RevokeOwnSessionRequest = {}, options?: CallOptions): Promise<RevokeOwnSessionResponse> {
+    return this.#caller.unary<RevokeOwnSessionResponse>({ method: AccountService.method.revokeOwnSession, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * RevokeOtherSessions ends all sessions of the caller's subject but the one that makes the call, as RevokeOwnSession
+   * does. A caller without a session ends all of them.
+   */
+  revokeOtherSessions(request: RevokeOtherSessionsRequest = {}, options?: CallOptions): Promise<RevokeOtherSessionsResponse> {
+    return this.#caller.unary<RevokeOtherSessionsResponse>({ method: AccountService.method.revokeOtherSessions, kind: "change", attemptMs: 30_000 }, request, options);
   }
 
   /** GetOverview returns the key figures of the organization, or of one value of a dimension, such as an agent. */
@@ -623,6 +664,29 @@ export class Calls {
    */
   revokeKey(request: RevokeKeyRequest = {}, options?: CallOptions): Promise<RevokeKeyResponse> {
     return this.#caller.unary<RevokeKeyResponse>({ method: AdminService.method.revokeKey, kind: "change", attemptMs: 30_000 }, request, options);
+  }
+
+  /**
+   * ListSessions returns a page of an organization's sessions that are good, the newest first: of everybody, of one subject,
+   * or of one key. A session whose member was removed is refused already, and listed until it ends.
+   */
+  listSessions(request: ListSessionsRequest = {}, options?: CallOptions): Promise<ListSessionsResponse> {
+    return this.#caller.unary<ListSessionsResponse>({ method: AdminService.method.listSessions, kind: "question", attemptMs: 30_000 }, request, options);
+  }
+
+  /** All `sessions` of listSessions, page after page; `pageSize` says how many are fetched at once. */
+  listSessionsAll(request: ListSessionsRequest = {}, options?: CallOptions): AsyncGenerator<SignedInSession, void, undefined> {
+    return this.#caller.pages<SignedInSession>({ method: AdminService.method.listSessions, kind: "question", attemptMs: 30_000 }, "sessions", request, options);
+  }
+
+  /**
+   * RevokeSession ends a session for good; servers refuse it within 10 seconds, and its streams end. To revoke it again
+   * changes nothing. One that the organization does not have, or that ended over an hour ago and is not kept any more, is
+   * NOT_FOUND (SESSION_NOT_FOUND). Whoever holds the key or an account at the identity provider may sign in again: revoke
+   * the key, or remove the member.
+   */
+  revokeSession(request: RevokeSessionRequest = {}, options?: CallOptions): Promise<RevokeSessionResponse> {
+    return this.#caller.unary<RevokeSessionResponse>({ method: AdminService.method.revokeSession, kind: "change", attemptMs: 30_000 }, request, options);
   }
 
   /** ListRoles returns all roles of an organization: those that every organization has, and its own by name. */

@@ -666,6 +666,81 @@ export interface UpdatePreferencesResponse {
 }
 
 /**
+ * SignedInSession is a session as those see it whose it is, and those who administer the organization. Where somebody is
+ * signed in is not kept with it: the entry session.created of the audit trail has the address that the sign-in came from,
+ * which for pages is that of the web server.
+ */
+export interface SignedInSession {
+  /** session_id is the public id of the session. It opens nothing. */
+  sessionId: string;
+  /** subject is whose session it is, as Session.subject. */
+  subject: string;
+  /** key_id is the API key that the session comes from. Empty for one that comes from an identity token. */
+  keyId: string;
+  /** key_name is what that key is for. */
+  keyName: string;
+  /**
+   * identity_issuer is the identity provider that has vouched for its holder. Empty for a session that comes from a key.
+   */
+  identityIssuer: string;
+  /** scopes are what it may do; of one that comes from an identity token, what it might when it was made. */
+  scopes: string[];
+  /** role is the name of the role that the scopes are of. Empty where they were chosen one by one. */
+  role: string;
+  /** restriction is the part of the organization that it may see. Unset: all of it. */
+  restriction?: Restriction;
+  /** created_at is when somebody signed in. */
+  createdAt?: Instant;
+  /** last_used_at is when it last made a call, to ten minutes. Unset: it has made none. */
+  lastUsedAt?: Instant;
+  /** expires_at is when it ends at the latest. */
+  expiresAt?: Instant;
+  /** idle_until is when it ends without further calls. */
+  idleUntil?: Instant;
+  /** revoked_at is when it was ended. Unset: it was not. */
+  revokedAt?: Instant;
+  /** is_current says whether it is the session that makes the call. */
+  isCurrent: boolean;
+}
+
+/** ListOwnSessionsRequest asks for a page of the caller's own sessions. */
+export interface ListOwnSessionsRequest {
+  /** page_size is the most sessions to return: 1 to 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /** page_token is next_page_token of the page before. Unset: the first page. */
+  pageToken?: string | undefined;
+}
+
+/** ListOwnSessionsResponse holds a page of sessions. */
+export interface ListOwnSessionsResponse {
+  /** sessions are the sessions, the newest first. */
+  sessions: SignedInSession[];
+  /** next_page_token asks for the next page. Empty: this is the last one. */
+  nextPageToken: string;
+}
+
+/** RevokeOwnSessionRequest names a session of the caller's subject. */
+export interface RevokeOwnSessionRequest {
+  /** session_id is its id. Required. */
+  sessionId?: string | undefined;
+}
+
+/** RevokeOwnSessionResponse holds the session as it is now. */
+export interface RevokeOwnSessionResponse {
+  /** session is the session. */
+  session?: SignedInSession;
+}
+
+/** RevokeOtherSessionsRequest ends the other sessions of the caller's subject. */
+export type RevokeOtherSessionsRequest = Readonly<Record<string, never>>;
+
+/** RevokeOtherSessionsResponse says what was ended. */
+export interface RevokeOtherSessionsResponse {
+  /** revoked_count is how many sessions were ended. */
+  revokedCount: number;
+}
+
+/**
  * RowsKind is what the rows behind a figure are.
  *
  * - `EVENTS`: Raw events: ListEvents.
@@ -4491,6 +4566,42 @@ export interface RevokeKeyRequest {
 export interface RevokeKeyResponse {
   /** key is the key as it is now. */
   key?: ApiKey;
+}
+
+/** ListSessionsRequest asks for a page of sessions. */
+export interface ListSessionsRequest {
+  /** organization is whose sessions. Empty: the caller's own. */
+  organization?: string | undefined;
+  /** subject has only the sessions of one subject listed, as Session.subject. Empty: of all. */
+  subject?: string | undefined;
+  /** key_id has only the sessions listed that come from one API key. Empty: all. */
+  keyId?: string | undefined;
+  /** page_size is the most sessions to return: 1 to 1,000. Unset: 100. */
+  pageSize?: number | undefined;
+  /** page_token is next_page_token of the page before. Unset: the first page. */
+  pageToken?: string | undefined;
+}
+
+/** ListSessionsResponse holds a page of sessions. */
+export interface ListSessionsResponse {
+  /** sessions are the sessions, the newest first. */
+  sessions: SignedInSession[];
+  /** next_page_token asks for the next page. Empty: this is the last one. */
+  nextPageToken: string;
+}
+
+/** RevokeSessionRequest names a session. */
+export interface RevokeSessionRequest {
+  /** organization is whose session. Empty: the caller's own. */
+  organization?: string | undefined;
+  /** session_id is its id. Required. */
+  sessionId?: string | undefined;
+}
+
+/** RevokeSessionResponse holds the session as it is now. */
+export interface RevokeSessionResponse {
+  /** session is the session. */
+  session?: SignedInSession;
 }
 
 /** Role is a set of scopes with a name. */
@@ -9846,6 +9957,7 @@ export interface GetLeadResponse {
  * - `TASK_STATE`: FAILED_PRECONDITION. The task cannot be retried or cancelled in the state that it has, or one of its like is under way. Metadata: task, state.
  * - `SCHEDULE_NOT_FOUND`: NOT_FOUND. The organization, or the service, has no such schedule. Metadata: schedule.
  * - `ORGANIZATION_DELETING`: FAILED_PRECONDITION. The organization is to be deleted: resume it first. Metadata: organization.
+ * - `SESSION_NOT_FOUND`: NOT_FOUND. There is no such session that the caller may see, or it ended long ago. Metadata: session.
  */
 export type ErrorReason =
   | "MALFORMED_MESSAGE"
@@ -9993,6 +10105,7 @@ export type ErrorReason =
   | "TASK_STATE"
   | "SCHEDULE_NOT_FOUND"
   | "ORGANIZATION_DELETING"
+  | "SESSION_NOT_FOUND"
   | `UNKNOWN_${number}`;
 
 /** ListEventsRequest asks for raw events. */

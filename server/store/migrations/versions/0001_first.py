@@ -150,6 +150,10 @@ _STATEMENTS = (
         WHERE request_id IS NOT NULL
     """,
     "CREATE INDEX api_keys_of_organizations ON api_keys (organization_id, created_at, key_id) WHERE kind = 'key'",
+    """
+    CREATE INDEX api_keys_of_sessions ON api_keys (organization_id, created_at DESC, key_id DESC)
+        WHERE kind = 'session'
+    """,
     "CREATE INDEX api_keys_by_parent ON api_keys (parent_key_id, kind, created_at) WHERE parent_key_id IS NOT NULL",
     # What those show who operate the deployment over gRPC: of no organization, and good for administration alone.
     """

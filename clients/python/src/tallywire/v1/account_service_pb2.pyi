@@ -624,3 +624,206 @@ class UpdatePreferencesResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["preferences", b"preferences"]) -> None: ...
 
 global___UpdatePreferencesResponse = UpdatePreferencesResponse
+
+@typing.final
+class SignedInSession(google.protobuf.message.Message):
+    """SignedInSession is a session as those see it whose it is, and those who administer the organization. Where somebody is
+    signed in is not kept with it: the entry session.created of the audit trail has the address that the sign-in came from,
+    which for pages is that of the web server.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: builtins.int
+    SUBJECT_FIELD_NUMBER: builtins.int
+    KEY_ID_FIELD_NUMBER: builtins.int
+    KEY_NAME_FIELD_NUMBER: builtins.int
+    IDENTITY_ISSUER_FIELD_NUMBER: builtins.int
+    SCOPES_FIELD_NUMBER: builtins.int
+    ROLE_FIELD_NUMBER: builtins.int
+    RESTRICTION_FIELD_NUMBER: builtins.int
+    CREATED_AT_FIELD_NUMBER: builtins.int
+    LAST_USED_AT_FIELD_NUMBER: builtins.int
+    EXPIRES_AT_FIELD_NUMBER: builtins.int
+    IDLE_UNTIL_FIELD_NUMBER: builtins.int
+    REVOKED_AT_FIELD_NUMBER: builtins.int
+    IS_CURRENT_FIELD_NUMBER: builtins.int
+    session_id: builtins.str
+    """session_id is the public id of the session. It opens nothing."""
+    subject: builtins.str
+    """subject is whose session it is, as Session.subject."""
+    key_id: builtins.str
+    """key_id is the API key that the session comes from. Empty for one that comes from an identity token."""
+    key_name: builtins.str
+    """key_name is what that key is for."""
+    identity_issuer: builtins.str
+    """identity_issuer is the identity provider that has vouched for its holder. Empty for a session that comes from a key."""
+    role: builtins.str
+    """role is the name of the role that the scopes are of. Empty where they were chosen one by one."""
+    is_current: builtins.bool
+    """is_current says whether it is the session that makes the call."""
+    @property
+    def scopes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """scopes are what it may do; of one that comes from an identity token, what it might when it was made."""
+
+    @property
+    def restriction(self) -> tallywire.v1.answer_pb2.Restriction:
+        """restriction is the part of the organization that it may see. Unset: all of it."""
+
+    @property
+    def created_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """created_at is when somebody signed in."""
+
+    @property
+    def last_used_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """last_used_at is when it last made a call, to ten minutes. Unset: it has made none."""
+
+    @property
+    def expires_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """expires_at is when it ends at the latest."""
+
+    @property
+    def idle_until(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """idle_until is when it ends without further calls."""
+
+    @property
+    def revoked_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """revoked_at is when it was ended. Unset: it was not."""
+
+    def __init__(
+        self,
+        *,
+        session_id: builtins.str = ...,
+        subject: builtins.str = ...,
+        key_id: builtins.str = ...,
+        key_name: builtins.str = ...,
+        identity_issuer: builtins.str = ...,
+        scopes: collections.abc.Iterable[builtins.str] | None = ...,
+        role: builtins.str = ...,
+        restriction: tallywire.v1.answer_pb2.Restriction | None = ...,
+        created_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        last_used_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        expires_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        idle_until: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        revoked_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        is_current: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "idle_until", b"idle_until", "last_used_at", b"last_used_at", "restriction", b"restriction", "revoked_at", b"revoked_at"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "identity_issuer", b"identity_issuer", "idle_until", b"idle_until", "is_current", b"is_current", "key_id", b"key_id", "key_name", b"key_name", "last_used_at", b"last_used_at", "restriction", b"restriction", "revoked_at", b"revoked_at", "role", b"role", "scopes", b"scopes", "session_id", b"session_id", "subject", b"subject"]) -> None: ...
+
+global___SignedInSession = SignedInSession
+
+@typing.final
+class ListOwnSessionsRequest(google.protobuf.message.Message):
+    """ListOwnSessionsRequest asks for a page of the caller's own sessions."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """page_size is the most sessions to return: 1 to 1,000. Unset: 100."""
+    page_token: builtins.str
+    """page_token is next_page_token of the page before. Unset: the first page."""
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+
+global___ListOwnSessionsRequest = ListOwnSessionsRequest
+
+@typing.final
+class ListOwnSessionsResponse(google.protobuf.message.Message):
+    """ListOwnSessionsResponse holds a page of sessions."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SESSIONS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """next_page_token asks for the next page. Empty: this is the last one."""
+    @property
+    def sessions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___SignedInSession]:
+        """sessions are the sessions, the newest first."""
+
+    def __init__(
+        self,
+        *,
+        sessions: collections.abc.Iterable[global___SignedInSession] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["next_page_token", b"next_page_token", "sessions", b"sessions"]) -> None: ...
+
+global___ListOwnSessionsResponse = ListOwnSessionsResponse
+
+@typing.final
+class RevokeOwnSessionRequest(google.protobuf.message.Message):
+    """RevokeOwnSessionRequest names a session of the caller's subject."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: builtins.int
+    session_id: builtins.str
+    """session_id is its id. Required."""
+    def __init__(
+        self,
+        *,
+        session_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["session_id", b"session_id"]) -> None: ...
+
+global___RevokeOwnSessionRequest = RevokeOwnSessionRequest
+
+@typing.final
+class RevokeOwnSessionResponse(google.protobuf.message.Message):
+    """RevokeOwnSessionResponse holds the session as it is now."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: builtins.int
+    @property
+    def session(self) -> global___SignedInSession:
+        """session is the session."""
+
+    def __init__(
+        self,
+        *,
+        session: global___SignedInSession | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["session", b"session"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["session", b"session"]) -> None: ...
+
+global___RevokeOwnSessionResponse = RevokeOwnSessionResponse
+
+@typing.final
+class RevokeOtherSessionsRequest(google.protobuf.message.Message):
+    """RevokeOtherSessionsRequest ends the other sessions of the caller's subject."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+global___RevokeOtherSessionsRequest = RevokeOtherSessionsRequest
+
+@typing.final
+class RevokeOtherSessionsResponse(google.protobuf.message.Message):
+    """RevokeOtherSessionsResponse says what was ended."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REVOKED_COUNT_FIELD_NUMBER: builtins.int
+    revoked_count: builtins.int
+    """revoked_count is how many sessions were ended."""
+    def __init__(
+        self,
+        *,
+        revoked_count: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["revoked_count", b"revoked_count"]) -> None: ...
+
+global___RevokeOtherSessionsResponse = RevokeOtherSessionsResponse

@@ -80,6 +80,21 @@ class AccountServiceStub(object):
                 request_serializer=tallywire_dot_v1_dot_account__service__pb2.UpdatePreferencesRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_account__service__pb2.UpdatePreferencesResponse.FromString,
                 _registered_method=True)
+        self.ListOwnSessions = channel.unary_unary(
+                '/tallywire.v1.AccountService/ListOwnSessions',
+                request_serializer=tallywire_dot_v1_dot_account__service__pb2.ListOwnSessionsRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_account__service__pb2.ListOwnSessionsResponse.FromString,
+                _registered_method=True)
+        self.RevokeOwnSession = channel.unary_unary(
+                '/tallywire.v1.AccountService/RevokeOwnSession',
+                request_serializer=tallywire_dot_v1_dot_account__service__pb2.RevokeOwnSessionRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_account__service__pb2.RevokeOwnSessionResponse.FromString,
+                _registered_method=True)
+        self.RevokeOtherSessions = channel.unary_unary(
+                '/tallywire.v1.AccountService/RevokeOtherSessions',
+                request_serializer=tallywire_dot_v1_dot_account__service__pb2.RevokeOtherSessionsRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_account__service__pb2.RevokeOtherSessionsResponse.FromString,
+                _registered_method=True)
 
 
 class AccountServiceServicer(object):
@@ -158,6 +173,31 @@ class AccountServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListOwnSessions(self, request, context):
+        """ListOwnSessions returns a page of the sessions of the caller's subject that are good, the newest first: wherever the
+        same person, or somebody with the same key, is signed in.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeOwnSession(self, request, context):
+        """RevokeOwnSession ends a session of the caller's subject for good; servers refuse it within 10 seconds, and its
+        streams end. To revoke it again changes nothing. One that the subject does not have, or that ended over an hour ago and
+        is not kept any more, is NOT_FOUND (SESSION_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeOtherSessions(self, request, context):
+        """RevokeOtherSessions ends all sessions of the caller's subject but the one that makes the call, as RevokeOwnSession
+        does. A caller without a session ends all of them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AccountServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -195,6 +235,21 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.UpdatePreferences,
                     request_deserializer=tallywire_dot_v1_dot_account__service__pb2.UpdatePreferencesRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_account__service__pb2.UpdatePreferencesResponse.SerializeToString,
+            ),
+            'ListOwnSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOwnSessions,
+                    request_deserializer=tallywire_dot_v1_dot_account__service__pb2.ListOwnSessionsRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_account__service__pb2.ListOwnSessionsResponse.SerializeToString,
+            ),
+            'RevokeOwnSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeOwnSession,
+                    request_deserializer=tallywire_dot_v1_dot_account__service__pb2.RevokeOwnSessionRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_account__service__pb2.RevokeOwnSessionResponse.SerializeToString,
+            ),
+            'RevokeOtherSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeOtherSessions,
+                    request_deserializer=tallywire_dot_v1_dot_account__service__pb2.RevokeOtherSessionsRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_account__service__pb2.RevokeOtherSessionsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -397,6 +452,87 @@ class AccountService(object):
             '/tallywire.v1.AccountService/UpdatePreferences',
             tallywire_dot_v1_dot_account__service__pb2.UpdatePreferencesRequest.SerializeToString,
             tallywire_dot_v1_dot_account__service__pb2.UpdatePreferencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOwnSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.AccountService/ListOwnSessions',
+            tallywire_dot_v1_dot_account__service__pb2.ListOwnSessionsRequest.SerializeToString,
+            tallywire_dot_v1_dot_account__service__pb2.ListOwnSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeOwnSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.AccountService/RevokeOwnSession',
+            tallywire_dot_v1_dot_account__service__pb2.RevokeOwnSessionRequest.SerializeToString,
+            tallywire_dot_v1_dot_account__service__pb2.RevokeOwnSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeOtherSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.AccountService/RevokeOtherSessions',
+            tallywire_dot_v1_dot_account__service__pb2.RevokeOtherSessionsRequest.SerializeToString,
+            tallywire_dot_v1_dot_account__service__pb2.RevokeOtherSessionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -92,6 +92,31 @@ class AccountServiceStub:
     ]
     """UpdatePreferences changes what the caller's subject has chosen."""
 
+    ListOwnSessions: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.account_service_pb2.ListOwnSessionsRequest,
+        tallywire.v1.account_service_pb2.ListOwnSessionsResponse,
+    ]
+    """ListOwnSessions returns a page of the sessions of the caller's subject that are good, the newest first: wherever the
+    same person, or somebody with the same key, is signed in.
+    """
+
+    RevokeOwnSession: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.account_service_pb2.RevokeOwnSessionRequest,
+        tallywire.v1.account_service_pb2.RevokeOwnSessionResponse,
+    ]
+    """RevokeOwnSession ends a session of the caller's subject for good; servers refuse it within 10 seconds, and its
+    streams end. To revoke it again changes nothing. One that the subject does not have, or that ended over an hour ago and
+    is not kept any more, is NOT_FOUND (SESSION_NOT_FOUND).
+    """
+
+    RevokeOtherSessions: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.account_service_pb2.RevokeOtherSessionsRequest,
+        tallywire.v1.account_service_pb2.RevokeOtherSessionsResponse,
+    ]
+    """RevokeOtherSessions ends all sessions of the caller's subject but the one that makes the call, as RevokeOwnSession
+    does. A caller without a session ends all of them.
+    """
+
 class AccountServiceAsyncStub:
     """AccountService is for programs with people in front of them, such as the web pages: it exchanges an API key for a
     session, says whose session it is, and keeps what a person prefers.
@@ -165,6 +190,31 @@ class AccountServiceAsyncStub:
         tallywire.v1.account_service_pb2.UpdatePreferencesResponse,
     ]
     """UpdatePreferences changes what the caller's subject has chosen."""
+
+    ListOwnSessions: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.account_service_pb2.ListOwnSessionsRequest,
+        tallywire.v1.account_service_pb2.ListOwnSessionsResponse,
+    ]
+    """ListOwnSessions returns a page of the sessions of the caller's subject that are good, the newest first: wherever the
+    same person, or somebody with the same key, is signed in.
+    """
+
+    RevokeOwnSession: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.account_service_pb2.RevokeOwnSessionRequest,
+        tallywire.v1.account_service_pb2.RevokeOwnSessionResponse,
+    ]
+    """RevokeOwnSession ends a session of the caller's subject for good; servers refuse it within 10 seconds, and its
+    streams end. To revoke it again changes nothing. One that the subject does not have, or that ended over an hour ago and
+    is not kept any more, is NOT_FOUND (SESSION_NOT_FOUND).
+    """
+
+    RevokeOtherSessions: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.account_service_pb2.RevokeOtherSessionsRequest,
+        tallywire.v1.account_service_pb2.RevokeOtherSessionsResponse,
+    ]
+    """RevokeOtherSessions ends all sessions of the caller's subject but the one that makes the call, as RevokeOwnSession
+    does. A caller without a session ends all of them.
+    """
 
 class AccountServiceServicer(metaclass=abc.ABCMeta):
     """AccountService is for programs with people in front of them, such as the web pages: it exchanges an API key for a
@@ -253,5 +303,36 @@ class AccountServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[tallywire.v1.account_service_pb2.UpdatePreferencesResponse, collections.abc.Awaitable[tallywire.v1.account_service_pb2.UpdatePreferencesResponse]]:
         """UpdatePreferences changes what the caller's subject has chosen."""
+
+    @abc.abstractmethod
+    def ListOwnSessions(
+        self,
+        request: tallywire.v1.account_service_pb2.ListOwnSessionsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.account_service_pb2.ListOwnSessionsResponse, collections.abc.Awaitable[tallywire.v1.account_service_pb2.ListOwnSessionsResponse]]:
+        """ListOwnSessions returns a page of the sessions of the caller's subject that are good, the newest first: wherever the
+        same person, or somebody with the same key, is signed in.
+        """
+
+    @abc.abstractmethod
+    def RevokeOwnSession(
+        self,
+        request: tallywire.v1.account_service_pb2.RevokeOwnSessionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.account_service_pb2.RevokeOwnSessionResponse, collections.abc.Awaitable[tallywire.v1.account_service_pb2.RevokeOwnSessionResponse]]:
+        """RevokeOwnSession ends a session of the caller's subject for good; servers refuse it within 10 seconds, and its
+        streams end. To revoke it again changes nothing. One that the subject does not have, or that ended over an hour ago and
+        is not kept any more, is NOT_FOUND (SESSION_NOT_FOUND).
+        """
+
+    @abc.abstractmethod
+    def RevokeOtherSessions(
+        self,
+        request: tallywire.v1.account_service_pb2.RevokeOtherSessionsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.account_service_pb2.RevokeOtherSessionsResponse, collections.abc.Awaitable[tallywire.v1.account_service_pb2.RevokeOtherSessionsResponse]]:
+        """RevokeOtherSessions ends all sessions of the caller's subject but the one that makes the call, as RevokeOwnSession
+        does. A caller without a session ends all of them.
+        """
 
 def add_AccountServiceServicer_to_server(servicer: AccountServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

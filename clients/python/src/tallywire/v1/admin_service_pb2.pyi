@@ -13,6 +13,7 @@ import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import sys
+import tallywire.v1.account_service_pb2
 import tallywire.v1.answer_pb2
 import tallywire.v1.metrics_service_pb2
 import tallywire.v1.time_pb2
@@ -1154,6 +1155,107 @@ class RevokeKeyResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["key", b"key"]) -> None: ...
 
 global___RevokeKeyResponse = RevokeKeyResponse
+
+@typing.final
+class ListSessionsRequest(google.protobuf.message.Message):
+    """ListSessionsRequest asks for a page of sessions."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ORGANIZATION_FIELD_NUMBER: builtins.int
+    SUBJECT_FIELD_NUMBER: builtins.int
+    KEY_ID_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    organization: builtins.str
+    """organization is whose sessions. Empty: the caller's own."""
+    subject: builtins.str
+    """subject has only the sessions of one subject listed, as Session.subject. Empty: of all."""
+    key_id: builtins.str
+    """key_id has only the sessions listed that come from one API key. Empty: all."""
+    page_size: builtins.int
+    """page_size is the most sessions to return: 1 to 1,000. Unset: 100."""
+    page_token: builtins.str
+    """page_token is next_page_token of the page before. Unset: the first page."""
+    def __init__(
+        self,
+        *,
+        organization: builtins.str = ...,
+        subject: builtins.str = ...,
+        key_id: builtins.str = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["key_id", b"key_id", "organization", b"organization", "page_size", b"page_size", "page_token", b"page_token", "subject", b"subject"]) -> None: ...
+
+global___ListSessionsRequest = ListSessionsRequest
+
+@typing.final
+class ListSessionsResponse(google.protobuf.message.Message):
+    """ListSessionsResponse holds a page of sessions."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SESSIONS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """next_page_token asks for the next page. Empty: this is the last one."""
+    @property
+    def sessions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[tallywire.v1.account_service_pb2.SignedInSession]:
+        """sessions are the sessions, the newest first."""
+
+    def __init__(
+        self,
+        *,
+        sessions: collections.abc.Iterable[tallywire.v1.account_service_pb2.SignedInSession] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["next_page_token", b"next_page_token", "sessions", b"sessions"]) -> None: ...
+
+global___ListSessionsResponse = ListSessionsResponse
+
+@typing.final
+class RevokeSessionRequest(google.protobuf.message.Message):
+    """RevokeSessionRequest names a session."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ORGANIZATION_FIELD_NUMBER: builtins.int
+    SESSION_ID_FIELD_NUMBER: builtins.int
+    organization: builtins.str
+    """organization is whose session. Empty: the caller's own."""
+    session_id: builtins.str
+    """session_id is its id. Required."""
+    def __init__(
+        self,
+        *,
+        organization: builtins.str = ...,
+        session_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["organization", b"organization", "session_id", b"session_id"]) -> None: ...
+
+global___RevokeSessionRequest = RevokeSessionRequest
+
+@typing.final
+class RevokeSessionResponse(google.protobuf.message.Message):
+    """RevokeSessionResponse holds the session as it is now."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: builtins.int
+    @property
+    def session(self) -> tallywire.v1.account_service_pb2.SignedInSession:
+        """session is the session."""
+
+    def __init__(
+        self,
+        *,
+        session: tallywire.v1.account_service_pb2.SignedInSession | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["session", b"session"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["session", b"session"]) -> None: ...
+
+global___RevokeSessionResponse = RevokeSessionResponse
 
 @typing.final
 class Role(google.protobuf.message.Message):

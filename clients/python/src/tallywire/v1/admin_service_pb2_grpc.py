@@ -105,6 +105,16 @@ class AdminServiceStub(object):
                 request_serializer=tallywire_dot_v1_dot_admin__service__pb2.RevokeKeyRequest.SerializeToString,
                 response_deserializer=tallywire_dot_v1_dot_admin__service__pb2.RevokeKeyResponse.FromString,
                 _registered_method=True)
+        self.ListSessions = channel.unary_unary(
+                '/tallywire.v1.AdminService/ListSessions',
+                request_serializer=tallywire_dot_v1_dot_admin__service__pb2.ListSessionsRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_admin__service__pb2.ListSessionsResponse.FromString,
+                _registered_method=True)
+        self.RevokeSession = channel.unary_unary(
+                '/tallywire.v1.AdminService/RevokeSession',
+                request_serializer=tallywire_dot_v1_dot_admin__service__pb2.RevokeSessionRequest.SerializeToString,
+                response_deserializer=tallywire_dot_v1_dot_admin__service__pb2.RevokeSessionResponse.FromString,
+                _registered_method=True)
         self.ListRoles = channel.unary_unary(
                 '/tallywire.v1.AdminService/ListRoles',
                 request_serializer=tallywire_dot_v1_dot_admin__service__pb2.ListRolesRequest.SerializeToString,
@@ -303,6 +313,24 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSessions(self, request, context):
+        """ListSessions returns a page of an organization's sessions that are good, the newest first: of everybody, of one subject,
+        or of one key. A session whose member was removed is refused already, and listed until it ends.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeSession(self, request, context):
+        """RevokeSession ends a session for good; servers refuse it within 10 seconds, and its streams end. To revoke it again
+        changes nothing. One that the organization does not have, or that ended over an hour ago and is not kept any more, is
+        NOT_FOUND (SESSION_NOT_FOUND). Whoever holds the key or an account at the identity provider may sign in again: revoke
+        the key, or remove the member.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListRoles(self, request, context):
         """ListRoles returns all roles of an organization: those that every organization has, and its own by name.
         """
@@ -490,6 +518,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.RevokeKey,
                     request_deserializer=tallywire_dot_v1_dot_admin__service__pb2.RevokeKeyRequest.FromString,
                     response_serializer=tallywire_dot_v1_dot_admin__service__pb2.RevokeKeyResponse.SerializeToString,
+            ),
+            'ListSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessions,
+                    request_deserializer=tallywire_dot_v1_dot_admin__service__pb2.ListSessionsRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_admin__service__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'RevokeSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeSession,
+                    request_deserializer=tallywire_dot_v1_dot_admin__service__pb2.RevokeSessionRequest.FromString,
+                    response_serializer=tallywire_dot_v1_dot_admin__service__pb2.RevokeSessionResponse.SerializeToString,
             ),
             'ListRoles': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRoles,
@@ -907,6 +945,60 @@ class AdminService(object):
             '/tallywire.v1.AdminService/RevokeKey',
             tallywire_dot_v1_dot_admin__service__pb2.RevokeKeyRequest.SerializeToString,
             tallywire_dot_v1_dot_admin__service__pb2.RevokeKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.AdminService/ListSessions',
+            tallywire_dot_v1_dot_admin__service__pb2.ListSessionsRequest.SerializeToString,
+            tallywire_dot_v1_dot_admin__service__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallywire.v1.AdminService/RevokeSession',
+            tallywire_dot_v1_dot_admin__service__pb2.RevokeSessionRequest.SerializeToString,
+            tallywire_dot_v1_dot_admin__service__pb2.RevokeSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

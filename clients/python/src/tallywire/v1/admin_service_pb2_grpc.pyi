@@ -131,6 +131,24 @@ class AdminServiceStub:
     (LAST_ADMIN_KEY) unless an operator asks: another one has to be good for as long as this one.
     """
 
+    ListSessions: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.admin_service_pb2.ListSessionsRequest,
+        tallywire.v1.admin_service_pb2.ListSessionsResponse,
+    ]
+    """ListSessions returns a page of an organization's sessions that are good, the newest first: of everybody, of one subject,
+    or of one key. A session whose member was removed is refused already, and listed until it ends.
+    """
+
+    RevokeSession: grpc.UnaryUnaryMultiCallable[
+        tallywire.v1.admin_service_pb2.RevokeSessionRequest,
+        tallywire.v1.admin_service_pb2.RevokeSessionResponse,
+    ]
+    """RevokeSession ends a session for good; servers refuse it within 10 seconds, and its streams end. To revoke it again
+    changes nothing. One that the organization does not have, or that ended over an hour ago and is not kept any more, is
+    NOT_FOUND (SESSION_NOT_FOUND). Whoever holds the key or an account at the identity provider may sign in again: revoke
+    the key, or remove the member.
+    """
+
     ListRoles: grpc.UnaryUnaryMultiCallable[
         tallywire.v1.admin_service_pb2.ListRolesRequest,
         tallywire.v1.admin_service_pb2.ListRolesResponse,
@@ -361,6 +379,24 @@ class AdminServiceAsyncStub:
     """RevokeKey ends a key for good, with all sessions that come from it; to revoke it again changes nothing. The caller may
     revoke its own key. The last key of an organization with the scope admin is refused with FAILED_PRECONDITION
     (LAST_ADMIN_KEY) unless an operator asks: another one has to be good for as long as this one.
+    """
+
+    ListSessions: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.admin_service_pb2.ListSessionsRequest,
+        tallywire.v1.admin_service_pb2.ListSessionsResponse,
+    ]
+    """ListSessions returns a page of an organization's sessions that are good, the newest first: of everybody, of one subject,
+    or of one key. A session whose member was removed is refused already, and listed until it ends.
+    """
+
+    RevokeSession: grpc.aio.UnaryUnaryMultiCallable[
+        tallywire.v1.admin_service_pb2.RevokeSessionRequest,
+        tallywire.v1.admin_service_pb2.RevokeSessionResponse,
+    ]
+    """RevokeSession ends a session for good; servers refuse it within 10 seconds, and its streams end. To revoke it again
+    changes nothing. One that the organization does not have, or that ended over an hour ago and is not kept any more, is
+    NOT_FOUND (SESSION_NOT_FOUND). Whoever holds the key or an account at the identity provider may sign in again: revoke
+    the key, or remove the member.
     """
 
     ListRoles: grpc.aio.UnaryUnaryMultiCallable[
@@ -617,6 +653,28 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
         """RevokeKey ends a key for good, with all sessions that come from it; to revoke it again changes nothing. The caller may
         revoke its own key. The last key of an organization with the scope admin is refused with FAILED_PRECONDITION
         (LAST_ADMIN_KEY) unless an operator asks: another one has to be good for as long as this one.
+        """
+
+    @abc.abstractmethod
+    def ListSessions(
+        self,
+        request: tallywire.v1.admin_service_pb2.ListSessionsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.admin_service_pb2.ListSessionsResponse, collections.abc.Awaitable[tallywire.v1.admin_service_pb2.ListSessionsResponse]]:
+        """ListSessions returns a page of an organization's sessions that are good, the newest first: of everybody, of one subject,
+        or of one key. A session whose member was removed is refused already, and listed until it ends.
+        """
+
+    @abc.abstractmethod
+    def RevokeSession(
+        self,
+        request: tallywire.v1.admin_service_pb2.RevokeSessionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[tallywire.v1.admin_service_pb2.RevokeSessionResponse, collections.abc.Awaitable[tallywire.v1.admin_service_pb2.RevokeSessionResponse]]:
+        """RevokeSession ends a session for good; servers refuse it within 10 seconds, and its streams end. To revoke it again
+        changes nothing. One that the organization does not have, or that ended over an hour ago and is not kept any more, is
+        NOT_FOUND (SESSION_NOT_FOUND). Whoever holds the key or an account at the identity provider may sign in again: revoke
+        the key, or remove the member.
         """
 
     @abc.abstractmethod

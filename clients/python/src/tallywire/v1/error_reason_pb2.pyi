@@ -454,6 +454,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """NOT_FOUND. The organization, or the service, has no such schedule. Metadata: schedule."""
     ERROR_REASON_ORGANIZATION_DELETING: _ErrorReason.ValueType  # 307
     """FAILED_PRECONDITION. The organization is to be deleted: resume it first. Metadata: organization."""
+    ERROR_REASON_SESSION_NOT_FOUND: _ErrorReason.ValueType  # 308
+    """NOT_FOUND. There is no such session that the caller may see, or it ended long ago. Metadata: session."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -894,4 +896,6 @@ ERROR_REASON_SCHEDULE_NOT_FOUND: ErrorReason.ValueType  # 306
 """NOT_FOUND. The organization, or the service, has no such schedule. Metadata: schedule."""
 ERROR_REASON_ORGANIZATION_DELETING: ErrorReason.ValueType  # 307
 """FAILED_PRECONDITION. The organization is to be deleted: resume it first. Metadata: organization."""
+ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 308
+"""NOT_FOUND. There is no such session that the caller may see, or it ended long ago. Metadata: session."""
 global___ErrorReason = ErrorReason

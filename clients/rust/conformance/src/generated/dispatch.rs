@@ -63,6 +63,32 @@ pub(crate) async fn call(
                     .await,
             )
         }
+        "tallywire.v1.AccountService/ListOwnSessions" => {
+            answered(
+                "ListOwnSessionsResponse",
+                client
+                    .list_own_sessions(decoded::<v1::ListOwnSessionsRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.AccountService/RevokeOwnSession" => {
+            answered(
+                "RevokeOwnSessionResponse",
+                client
+                    .revoke_own_session(decoded::<v1::RevokeOwnSessionRequest>(request)?)
+                    .await,
+            )
+        }
+        "tallywire.v1.AccountService/RevokeOtherSessions" => {
+            answered(
+                "RevokeOtherSessionsResponse",
+                client
+                    .revoke_other_sessions(
+                        decoded::<v1::RevokeOtherSessionsRequest>(request)?,
+                    )
+                    .await,
+            )
+        }
         "tallywire.v1.MetricsService/GetOverview" => {
             answered(
                 "GetOverviewResponse",
@@ -263,6 +289,20 @@ pub(crate) async fn call(
             answered(
                 "RevokeKeyResponse",
                 client.revoke_key(decoded::<v1::RevokeKeyRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/ListSessions" => {
+            answered(
+                "ListSessionsResponse",
+                client.list_sessions(decoded::<v1::ListSessionsRequest>(request)?).await,
+            )
+        }
+        "tallywire.v1.AdminService/RevokeSession" => {
+            answered(
+                "RevokeSessionResponse",
+                client
+                    .revoke_session(decoded::<v1::RevokeSessionRequest>(request)?)
+                    .await,
             )
         }
         "tallywire.v1.AdminService/ListRoles" => {
@@ -1163,6 +1203,16 @@ pub(crate) async fn pages(
     request: &[u8],
 ) -> Result<Value, Failure> {
     match method {
+        "tallywire.v1.AccountService/ListOwnSessions" => {
+            rows(
+                    "SignedInSession",
+                    client
+                        .list_own_sessions_all(
+                            decoded::<v1::ListOwnSessionsRequest>(request)?,
+                        ),
+                )
+                .await
+        }
         "tallywire.v1.MetricsService/QueryMetrics" => {
             rows(
                     "MetricRow",
@@ -1185,6 +1235,14 @@ pub(crate) async fn pages(
             rows(
                     "ApiKey",
                     client.list_keys_all(decoded::<v1::ListKeysRequest>(request)?),
+                )
+                .await
+        }
+        "tallywire.v1.AdminService/ListSessions" => {
+            rows(
+                    "SignedInSession",
+                    client
+                        .list_sessions_all(decoded::<v1::ListSessionsRequest>(request)?),
                 )
                 .await
         }

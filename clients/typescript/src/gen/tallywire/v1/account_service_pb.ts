@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tallywire/v1/account_service.proto.
  */
 export const file_tallywire_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJ0YWxseXdpcmUvdjEvYWNjb3VudF9zZXJ2aWNlLnByb3RvEgx0YWxseXdpcmUudjEicAoNU2lnbkluUmVxdWVzdBIRCgdhcGlfa2V5GAEgASgJSAASDgoEY29kZRgCIAEoCUgAEhgKDmlkZW50aXR5X3Rva2VuGAUgASgJSAASDgoGc2NvcGVzGAQgAygJQgwKCmNyZWRlbnRpYWxKBAgDEAQiTAoOU2lnbkluUmVzcG9uc2USEgoKY3JlZGVudGlhbBgBIAEoCRImCgdzZXNzaW9uGAIgASgLMhUudGFsbHl3aXJlLnYxLlNlc3Npb24iEAoOU2lnbk91dFJlcXVlc3QiEQoPU2lnbk91dFJlc3BvbnNlIhMKEUdldFNlc3Npb25SZXF1ZXN0IjwKEkdldFNlc3Npb25SZXNwb25zZRImCgdzZXNzaW9uGAEgASgLMhUudGFsbHl3aXJlLnYxLlNlc3Npb24i6gIKB1Nlc3Npb24SEgoKc2Vzc2lvbl9pZBgBIAEoCRIqCgRraW5kGAIgASgOMhwudGFsbHl3aXJlLnYxLkNyZWRlbnRpYWxLaW5kEg8KB3N1YmplY3QYAyABKAkSDgoGc2NvcGVzGAQgAygJEi4KCmV4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmlkbGVfdW50aWwYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKDG9yZ2FuaXphdGlvbhgHIAEoCzIhLnRhbGx5d2lyZS52MS5TZXNzaW9uT3JnYW5pemF0aW9uEicKBWVtYmVkGAggASgLMhgudGFsbHl3aXJlLnYxLkVtYmVkU2NvcGUSDAoEcm9sZRgJIAEoCRIuCgtyZXN0cmljdGlvbhgKIAEoCzIZLnRhbGx5d2lyZS52MS5SZXN0cmljdGlvbiK3AwoTU2Vzc2lvbk9yZ2FuaXphdGlvbhIMCgRuYW1lGAEgASgJEhEKCXRpbWVfem9uZRgCIAEoCRIQCghjdXJyZW5jeRgDIAEoCRIpCgp3ZWVrX3N0YXJ0GAQgASgOMhUudGFsbHl3aXJlLnYxLldlZWtkYXkSMgoOZmlyc3RfZXZlbnRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA25vdxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoMbW9udGhfZXZlbnRzGAcgASgDSACIAQESGwoObW9udGhseV9ldmVudHMYCCABKANIAYgBARIeChFldmVudHNfcGVyX3NlY29uZBgJIAEoA0gCiAEBEhsKE29yZ2FuaXphdGlvbl9oYW5kbGUYCyABKAkSHwoScmF3X3JldGVudGlvbl9kYXlzGAogASgFSAOIAQFCDwoNX21vbnRoX2V2ZW50c0IRCg9fbW9udGhseV9ldmVudHNCFAoSX2V2ZW50c19wZXJfc2Vjb25kQhUKE19yYXdfcmV0ZW50aW9uX2RheXMiOgoXQ3JlYXRlU2lnbkluQ29kZVJlcXVlc3QSDgoGc2NvcGVzGAEgAygJEg8KB3N1YmplY3QYAiABKAkiWAoYQ3JlYXRlU2lnbkluQ29kZVJlc3BvbnNlEgwKBGNvZGUYASABKAkSLgoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAieAoXQ3JlYXRlRW1iZWRUb2tlblJlcXVlc3QSJAoGZmlsdGVyGAEgASgLMhQudGFsbHl3aXJlLnYxLkZpbHRlchIMCgRycGNzGAIgAygJEg8KB29yaWdpbnMYAyADKAkSGAoQbGlmZXRpbWVfc2Vjb25kcxgEIAEoBSJZChhDcmVhdGVFbWJlZFRva2VuUmVzcG9uc2USDQoFdG9rZW4YASABKAkSLgoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiUQoKRW1iZWRTY29wZRIkCgZmaWx0ZXIYASABKAsyFC50YWxseXdpcmUudjEuRmlsdGVyEgwKBHJwY3MYAiADKAkSDwoHb3JpZ2lucxgDIAMoCSKIAQoLUHJlZmVyZW5jZXMSEQoJdGltZV96b25lGAEgASgJEhAKCGxhbmd1YWdlGAIgASgJEiIKBXRoZW1lGAMgASgOMhMudGFsbHl3aXJlLnYxLlRoZW1lEhUKDXNob3J0Y3V0c19vZmYYBCABKAgSGQoRaG9tZV9kYXNoYm9hcmRfaWQYBSABKAkiFwoVR2V0UHJlZmVyZW5jZXNSZXF1ZXN0IkgKFkdldFByZWZlcmVuY2VzUmVzcG9uc2USLgoLcHJlZmVyZW5jZXMYASABKAsyGS50YWxseXdpcmUudjEuUHJlZmVyZW5jZXMiewoYVXBkYXRlUHJlZmVyZW5jZXNSZXF1ZXN0Ei4KC3ByZWZlcmVuY2VzGAEgASgLMhkudGFsbHl3aXJlLnYxLlByZWZlcmVuY2VzEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJLChlVcGRhdGVQcmVmZXJlbmNlc1Jlc3BvbnNlEi4KC3ByZWZlcmVuY2VzGAEgASgLMhkudGFsbHl3aXJlLnYxLlByZWZlcmVuY2VzKtEBCg5DcmVkZW50aWFsS2luZBIfChtDUkVERU5USUFMX0tJTkRfVU5TUEVDSUZJRUQQABIbChdDUkVERU5USUFMX0tJTkRfQVBJX0tFWRABEhsKF0NSRURFTlRJQUxfS0lORF9TRVNTSU9OEAISHwobQ1JFREVOVElBTF9LSU5EX0VNQkVEX1RPS0VOEAMSIgoeQ1JFREVOVElBTF9LSU5EX0lERU5USVRZX1RPS0VOEAQSHwobQ1JFREVOVElBTF9LSU5EX0NFUlRJRklDQVRFEAUqPwoFVGhlbWUSFQoRVEhFTUVfVU5TUEVDSUZJRUQQABIPCgtUSEVNRV9MSUdIVBABEg4KClRIRU1FX0RBUksQAjL3BAoOQWNjb3VudFNlcnZpY2USQwoGU2lnbkluEhsudGFsbHl3aXJlLnYxLlNpZ25JblJlcXVlc3QaHC50YWxseXdpcmUudjEuU2lnbkluUmVzcG9uc2USRgoHU2lnbk91dBIcLnRhbGx5d2lyZS52MS5TaWduT3V0UmVxdWVzdBodLnRhbGx5d2lyZS52MS5TaWduT3V0UmVzcG9uc2USTwoKR2V0U2Vzc2lvbhIfLnRhbGx5d2lyZS52MS5HZXRTZXNzaW9uUmVxdWVzdBogLnRhbGx5d2lyZS52MS5HZXRTZXNzaW9uUmVzcG9uc2USYQoQQ3JlYXRlU2lnbkluQ29kZRIlLnRhbGx5d2lyZS52MS5DcmVhdGVTaWduSW5Db2RlUmVxdWVzdBomLnRhbGx5d2lyZS52MS5DcmVhdGVTaWduSW5Db2RlUmVzcG9uc2USYQoQQ3JlYXRlRW1iZWRUb2tlbhIlLnRhbGx5d2lyZS52MS5DcmVhdGVFbWJlZFRva2VuUmVxdWVzdBomLnRhbGx5d2lyZS52MS5DcmVhdGVFbWJlZFRva2VuUmVzcG9uc2USWwoOR2V0UHJlZmVyZW5jZXMSIy50YWxseXdpcmUudjEuR2V0UHJlZmVyZW5jZXNSZXF1ZXN0GiQudGFsbHl3aXJlLnYxLkdldFByZWZlcmVuY2VzUmVzcG9uc2USZAoRVXBkYXRlUHJlZmVyZW5jZXMSJi50YWxseXdpcmUudjEuVXBkYXRlUHJlZmVyZW5jZXNSZXF1ZXN0GicudGFsbHl3aXJlLnYxLlVwZGF0ZVByZWZlcmVuY2VzUmVzcG9uc2VCcgoWaW8uZ2l0aHViLnRhbGx5d2lyZS52MUITQWNjb3VudFNlcnZpY2VQcm90b1ABWkFnaXRodWIuY29tL3RhbGx5d2lyZS90YWxseXdpcmUvY2xpZW50cy9nby90YWxseXdpcmV2MTt0YWxseXdpcmV2MWIGcHJvdG8z", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_tallywire_v1_answer, file_tallywire_v1_time]);
+  fileDesc("CiJ0YWxseXdpcmUvdjEvYWNjb3VudF9zZXJ2aWNlLnByb3RvEgx0YWxseXdpcmUudjEicAoNU2lnbkluUmVxdWVzdBIRCgdhcGlfa2V5GAEgASgJSAASDgoEY29kZRgCIAEoCUgAEhgKDmlkZW50aXR5X3Rva2VuGAUgASgJSAASDgoGc2NvcGVzGAQgAygJQgwKCmNyZWRlbnRpYWxKBAgDEAQiTAoOU2lnbkluUmVzcG9uc2USEgoKY3JlZGVudGlhbBgBIAEoCRImCgdzZXNzaW9uGAIgASgLMhUudGFsbHl3aXJlLnYxLlNlc3Npb24iEAoOU2lnbk91dFJlcXVlc3QiEQoPU2lnbk91dFJlc3BvbnNlIhMKEUdldFNlc3Npb25SZXF1ZXN0IjwKEkdldFNlc3Npb25SZXNwb25zZRImCgdzZXNzaW9uGAEgASgLMhUudGFsbHl3aXJlLnYxLlNlc3Npb24i6gIKB1Nlc3Npb24SEgoKc2Vzc2lvbl9pZBgBIAEoCRIqCgRraW5kGAIgASgOMhwudGFsbHl3aXJlLnYxLkNyZWRlbnRpYWxLaW5kEg8KB3N1YmplY3QYAyABKAkSDgoGc2NvcGVzGAQgAygJEi4KCmV4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmlkbGVfdW50aWwYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKDG9yZ2FuaXphdGlvbhgHIAEoCzIhLnRhbGx5d2lyZS52MS5TZXNzaW9uT3JnYW5pemF0aW9uEicKBWVtYmVkGAggASgLMhgudGFsbHl3aXJlLnYxLkVtYmVkU2NvcGUSDAoEcm9sZRgJIAEoCRIuCgtyZXN0cmljdGlvbhgKIAEoCzIZLnRhbGx5d2lyZS52MS5SZXN0cmljdGlvbiK3AwoTU2Vzc2lvbk9yZ2FuaXphdGlvbhIMCgRuYW1lGAEgASgJEhEKCXRpbWVfem9uZRgCIAEoCRIQCghjdXJyZW5jeRgDIAEoCRIpCgp3ZWVrX3N0YXJ0GAQgASgOMhUudGFsbHl3aXJlLnYxLldlZWtkYXkSMgoOZmlyc3RfZXZlbnRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA25vdxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoMbW9udGhfZXZlbnRzGAcgASgDSACIAQESGwoObW9udGhseV9ldmVudHMYCCABKANIAYgBARIeChFldmVudHNfcGVyX3NlY29uZBgJIAEoA0gCiAEBEhsKE29yZ2FuaXphdGlvbl9oYW5kbGUYCyABKAkSHwoScmF3X3JldGVudGlvbl9kYXlzGAogASgFSAOIAQFCDwoNX21vbnRoX2V2ZW50c0IRCg9fbW9udGhseV9ldmVudHNCFAoSX2V2ZW50c19wZXJfc2Vjb25kQhUKE19yYXdfcmV0ZW50aW9uX2RheXMiOgoXQ3JlYXRlU2lnbkluQ29kZVJlcXVlc3QSDgoGc2NvcGVzGAEgAygJEg8KB3N1YmplY3QYAiABKAkiWAoYQ3JlYXRlU2lnbkluQ29kZVJlc3BvbnNlEgwKBGNvZGUYASABKAkSLgoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAieAoXQ3JlYXRlRW1iZWRUb2tlblJlcXVlc3QSJAoGZmlsdGVyGAEgASgLMhQudGFsbHl3aXJlLnYxLkZpbHRlchIMCgRycGNzGAIgAygJEg8KB29yaWdpbnMYAyADKAkSGAoQbGlmZXRpbWVfc2Vjb25kcxgEIAEoBSJZChhDcmVhdGVFbWJlZFRva2VuUmVzcG9uc2USDQoFdG9rZW4YASABKAkSLgoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiUQoKRW1iZWRTY29wZRIkCgZmaWx0ZXIYASABKAsyFC50YWxseXdpcmUudjEuRmlsdGVyEgwKBHJwY3MYAiADKAkSDwoHb3JpZ2lucxgDIAMoCSKIAQoLUHJlZmVyZW5jZXMSEQoJdGltZV96b25lGAEgASgJEhAKCGxhbmd1YWdlGAIgASgJEiIKBXRoZW1lGAMgASgOMhMudGFsbHl3aXJlLnYxLlRoZW1lEhUKDXNob3J0Y3V0c19vZmYYBCABKAgSGQoRaG9tZV9kYXNoYm9hcmRfaWQYBSABKAkiFwoVR2V0UHJlZmVyZW5jZXNSZXF1ZXN0IkgKFkdldFByZWZlcmVuY2VzUmVzcG9uc2USLgoLcHJlZmVyZW5jZXMYASABKAsyGS50YWxseXdpcmUudjEuUHJlZmVyZW5jZXMiewoYVXBkYXRlUHJlZmVyZW5jZXNSZXF1ZXN0Ei4KC3ByZWZlcmVuY2VzGAEgASgLMhkudGFsbHl3aXJlLnYxLlByZWZlcmVuY2VzEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJLChlVcGRhdGVQcmVmZXJlbmNlc1Jlc3BvbnNlEi4KC3ByZWZlcmVuY2VzGAEgASgLMhkudGFsbHl3aXJlLnYxLlByZWZlcmVuY2VzIsUDCg9TaWduZWRJblNlc3Npb24SEgoKc2Vzc2lvbl9pZBgBIAEoCRIPCgdzdWJqZWN0GAIgASgJEg4KBmtleV9pZBgDIAEoCRIQCghrZXlfbmFtZRgEIAEoCRIXCg9pZGVudGl0eV9pc3N1ZXIYBSABKAkSDgoGc2NvcGVzGAYgAygJEgwKBHJvbGUYByABKAkSLgoLcmVzdHJpY3Rpb24YCCABKAsyGS50YWxseXdpcmUudjEuUmVzdHJpY3Rpb24SLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMbGFzdF91c2VkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgppZGxlX3VudGlsGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpyZXZva2VkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgppc19jdXJyZW50GA4gASgIIj8KFkxpc3RPd25TZXNzaW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiYwoXTGlzdE93blNlc3Npb25zUmVzcG9uc2USLwoIc2Vzc2lvbnMYASADKAsyHS50YWxseXdpcmUudjEuU2lnbmVkSW5TZXNzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSItChdSZXZva2VPd25TZXNzaW9uUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJIkoKGFJldm9rZU93blNlc3Npb25SZXNwb25zZRIuCgdzZXNzaW9uGAEgASgLMh0udGFsbHl3aXJlLnYxLlNpZ25lZEluU2Vzc2lvbiIcChpSZXZva2VPdGhlclNlc3Npb25zUmVxdWVzdCI0ChtSZXZva2VPdGhlclNlc3Npb25zUmVzcG9uc2USFQoNcmV2b2tlZF9jb3VudBgBIAEoBSrRAQoOQ3JlZGVudGlhbEtpbmQSHwobQ1JFREVOVElBTF9LSU5EX1VOU1BFQ0lGSUVEEAASGwoXQ1JFREVOVElBTF9LSU5EX0FQSV9LRVkQARIbChdDUkVERU5USUFMX0tJTkRfU0VTU0lPThACEh8KG0NSRURFTlRJQUxfS0lORF9FTUJFRF9UT0tFThADEiIKHkNSRURFTlRJQUxfS0lORF9JREVOVElUWV9UT0tFThAEEh8KG0NSRURFTlRJQUxfS0lORF9DRVJUSUZJQ0FURRAFKj8KBVRoZW1lEhUKEVRIRU1FX1VOU1BFQ0lGSUVEEAASDwoLVEhFTUVfTElHSFQQARIOCgpUSEVNRV9EQVJLEAIypgcKDkFjY291bnRTZXJ2aWNlEkMKBlNpZ25JbhIbLnRhbGx5d2lyZS52MS5TaWduSW5SZXF1ZXN0GhwudGFsbHl3aXJlLnYxLlNpZ25JblJlc3BvbnNlEkYKB1NpZ25PdXQSHC50YWxseXdpcmUudjEuU2lnbk91dFJlcXVlc3QaHS50YWxseXdpcmUudjEuU2lnbk91dFJlc3BvbnNlEk8KCkdldFNlc3Npb24SHy50YWxseXdpcmUudjEuR2V0U2Vzc2lvblJlcXVlc3QaIC50YWxseXdpcmUudjEuR2V0U2Vzc2lvblJlc3BvbnNlEmEKEENyZWF0ZVNpZ25JbkNvZGUSJS50YWxseXdpcmUudjEuQ3JlYXRlU2lnbkluQ29kZVJlcXVlc3QaJi50YWxseXdpcmUudjEuQ3JlYXRlU2lnbkluQ29kZVJlc3BvbnNlEmEKEENyZWF0ZUVtYmVkVG9rZW4SJS50YWxseXdpcmUudjEuQ3JlYXRlRW1iZWRUb2tlblJlcXVlc3QaJi50YWxseXdpcmUudjEuQ3JlYXRlRW1iZWRUb2tlblJlc3BvbnNlElsKDkdldFByZWZlcmVuY2VzEiMudGFsbHl3aXJlLnYxLkdldFByZWZlcmVuY2VzUmVxdWVzdBokLnRhbGx5d2lyZS52MS5HZXRQcmVmZXJlbmNlc1Jlc3BvbnNlEmQKEVVwZGF0ZVByZWZlcmVuY2VzEiYudGFsbHl3aXJlLnYxLlVwZGF0ZVByZWZlcmVuY2VzUmVxdWVzdBonLnRhbGx5d2lyZS52MS5VcGRhdGVQcmVmZXJlbmNlc1Jlc3BvbnNlEl4KD0xpc3RPd25TZXNzaW9ucxIkLnRhbGx5d2lyZS52MS5MaXN0T3duU2Vzc2lvbnNSZXF1ZXN0GiUudGFsbHl3aXJlLnYxLkxpc3RPd25TZXNzaW9uc1Jlc3BvbnNlEmEKEFJldm9rZU93blNlc3Npb24SJS50YWxseXdpcmUudjEuUmV2b2tlT3duU2Vzc2lvblJlcXVlc3QaJi50YWxseXdpcmUudjEuUmV2b2tlT3duU2Vzc2lvblJlc3BvbnNlEmoKE1Jldm9rZU90aGVyU2Vzc2lvbnMSKC50YWxseXdpcmUudjEuUmV2b2tlT3RoZXJTZXNzaW9uc1JlcXVlc3QaKS50YWxseXdpcmUudjEuUmV2b2tlT3RoZXJTZXNzaW9uc1Jlc3BvbnNlQnIKFmlvLmdpdGh1Yi50YWxseXdpcmUudjFCE0FjY291bnRTZXJ2aWNlUHJvdG9QAVpBZ2l0aHViLmNvbS90YWxseXdpcmUvdGFsbHl3aXJlL2NsaWVudHMvZ28vdGFsbHl3aXJldjE7dGFsbHl3aXJldjFiBnByb3RvMw", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_tallywire_v1_answer, file_tallywire_v1_time]);
 
 /**
  * SignInRequest asks for a session.
@@ -652,6 +652,254 @@ export const UpdatePreferencesResponseSchema: GenMessage<UpdatePreferencesRespon
   messageDesc(file_tallywire_v1_account_service, 17);
 
 /**
+ * SignedInSession is a session as those see it whose it is, and those who administer the organization. Where somebody is
+ * signed in is not kept with it: the entry session.created of the audit trail has the address that the sign-in came from,
+ * which for pages is that of the web server.
+ *
+ * @generated from message tallywire.v1.SignedInSession
+ */
+export type SignedInSession = Message<"tallywire.v1.SignedInSession"> & {
+  /**
+   * session_id is the public id of the session. It opens nothing.
+   *
+   * @generated from field: string session_id = 1;
+   */
+  sessionId: string;
+
+  /**
+   * subject is whose session it is, as Session.subject.
+   *
+   * @generated from field: string subject = 2;
+   */
+  subject: string;
+
+  /**
+   * key_id is the API key that the session comes from. Empty for one that comes from an identity token.
+   *
+   * @generated from field: string key_id = 3;
+   */
+  keyId: string;
+
+  /**
+   * key_name is what that key is for.
+   *
+   * @generated from field: string key_name = 4;
+   */
+  keyName: string;
+
+  /**
+   * identity_issuer is the identity provider that has vouched for its holder. Empty for a session that comes from a key.
+   *
+   * @generated from field: string identity_issuer = 5;
+   */
+  identityIssuer: string;
+
+  /**
+   * scopes are what it may do; of one that comes from an identity token, what it might when it was made.
+   *
+   * @generated from field: repeated string scopes = 6;
+   */
+  scopes: string[];
+
+  /**
+   * role is the name of the role that the scopes are of. Empty where they were chosen one by one.
+   *
+   * @generated from field: string role = 7;
+   */
+  role: string;
+
+  /**
+   * restriction is the part of the organization that it may see. Unset: all of it.
+   *
+   * @generated from field: tallywire.v1.Restriction restriction = 8;
+   */
+  restriction?: Restriction | undefined;
+
+  /**
+   * created_at is when somebody signed in.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 9;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * last_used_at is when it last made a call, to ten minutes. Unset: it has made none.
+   *
+   * @generated from field: google.protobuf.Timestamp last_used_at = 10;
+   */
+  lastUsedAt?: Timestamp | undefined;
+
+  /**
+   * expires_at is when it ends at the latest.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 11;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * idle_until is when it ends without further calls.
+   *
+   * @generated from field: google.protobuf.Timestamp idle_until = 12;
+   */
+  idleUntil?: Timestamp | undefined;
+
+  /**
+   * revoked_at is when it was ended. Unset: it was not.
+   *
+   * @generated from field: google.protobuf.Timestamp revoked_at = 13;
+   */
+  revokedAt?: Timestamp | undefined;
+
+  /**
+   * is_current says whether it is the session that makes the call.
+   *
+   * @generated from field: bool is_current = 14;
+   */
+  isCurrent: boolean;
+};
+
+/**
+ * Describes the message tallywire.v1.SignedInSession.
+ * Use `create(SignedInSessionSchema)` to create a new message.
+ */
+export const SignedInSessionSchema: GenMessage<SignedInSession> = /*@__PURE__*/
+  messageDesc(file_tallywire_v1_account_service, 18);
+
+/**
+ * ListOwnSessionsRequest asks for a page of the caller's own sessions.
+ *
+ * @generated from message tallywire.v1.ListOwnSessionsRequest
+ */
+export type ListOwnSessionsRequest = Message<"tallywire.v1.ListOwnSessionsRequest"> & {
+  /**
+   * page_size is the most sessions to return: 1 to 1,000. Unset: 100.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * page_token is next_page_token of the page before. Unset: the first page.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message tallywire.v1.ListOwnSessionsRequest.
+ * Use `create(ListOwnSessionsRequestSchema)` to create a new message.
+ */
+export const ListOwnSessionsRequestSchema: GenMessage<ListOwnSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_tallywire_v1_account_service, 19);
+
+/**
+ * ListOwnSessionsResponse holds a page of sessions.
+ *
+ * @generated from message tallywire.v1.ListOwnSessionsResponse
+ */
+export type ListOwnSessionsResponse = Message<"tallywire.v1.ListOwnSessionsResponse"> & {
+  /**
+   * sessions are the sessions, the newest first.
+   *
+   * @generated from field: repeated tallywire.v1.SignedInSession sessions = 1;
+   */
+  sessions: SignedInSession[];
+
+  /**
+   * next_page_token asks for the next page. Empty: this is the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message tallywire.v1.ListOwnSessionsResponse.
+ * Use `create(ListOwnSessionsResponseSchema)` to create a new message.
+ */
+export const ListOwnSessionsResponseSchema: GenMessage<ListOwnSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_tallywire_v1_account_service, 20);
+
+/**
+ * RevokeOwnSessionRequest names a session of the caller's subject.
+ *
+ * @generated from message tallywire.v1.RevokeOwnSessionRequest
+ */
+export type RevokeOwnSessionRequest = Message<"tallywire.v1.RevokeOwnSessionRequest"> & {
+  /**
+   * session_id is its id. Required.
+   *
+   * @generated from field: string session_id = 1;
+   */
+  sessionId: string;
+};
+
+/**
+ * Describes the message tallywire.v1.RevokeOwnSessionRequest.
+ * Use `create(RevokeOwnSessionRequestSchema)` to create a new message.
+ */
+export const RevokeOwnSessionRequestSchema: GenMessage<RevokeOwnSessionRequest> = /*@__PURE__*/
+  messageDesc(file_tallywire_v1_account_service, 21);
+
+/**
+ * RevokeOwnSessionResponse holds the session as it is now.
+ *
+ * @generated from message tallywire.v1.RevokeOwnSessionResponse
+ */
+export type RevokeOwnSessionResponse = Message<"tallywire.v1.RevokeOwnSessionResponse"> & {
+  /**
+   * session is the session.
+   *
+   * @generated from field: tallywire.v1.SignedInSession session = 1;
+   */
+  session?: SignedInSession | undefined;
+};
+
+/**
+ * Describes the message tallywire.v1.RevokeOwnSessionResponse.
+ * Use `create(RevokeOwnSessionResponseSchema)` to create a new message.
+ */
+export const RevokeOwnSessionResponseSchema: GenMessage<RevokeOwnSessionResponse> = /*@__PURE__*/
+  messageDesc(file_tallywire_v1_account_service, 22);
+
+/**
+ * RevokeOtherSessionsRequest ends the other sessions of the caller's subject.
+ *
+ * @generated from message tallywire.v1.RevokeOtherSessionsRequest
+ */
+export type RevokeOtherSessionsRequest = Message<"tallywire.v1.RevokeOtherSessionsRequest"> & {
+};
+
+/**
+ * Describes the message tallywire.v1.RevokeOtherSessionsRequest.
+ * Use `create(RevokeOtherSessionsRequestSchema)` to create a new message.
+ */
+export const RevokeOtherSessionsRequestSchema: GenMessage<RevokeOtherSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_tallywire_v1_account_service, 23);
+
+/**
+ * RevokeOtherSessionsResponse says what was ended.
+ *
+ * @generated from message tallywire.v1.RevokeOtherSessionsResponse
+ */
+export type RevokeOtherSessionsResponse = Message<"tallywire.v1.RevokeOtherSessionsResponse"> & {
+  /**
+   * revoked_count is how many sessions were ended.
+   *
+   * @generated from field: int32 revoked_count = 1;
+   */
+  revokedCount: number;
+};
+
+/**
+ * Describes the message tallywire.v1.RevokeOtherSessionsResponse.
+ * Use `create(RevokeOtherSessionsResponseSchema)` to create a new message.
+ */
+export const RevokeOtherSessionsResponseSchema: GenMessage<RevokeOtherSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_tallywire_v1_account_service, 24);
+
+/**
  * CredentialKind is a kind of credentials.
  *
  * @generated from enum tallywire.v1.CredentialKind
@@ -838,6 +1086,40 @@ export const AccountService: GenService<{
     methodKind: "unary";
     input: typeof UpdatePreferencesRequestSchema;
     output: typeof UpdatePreferencesResponseSchema;
+  },
+  /**
+   * ListOwnSessions returns a page of the sessions of the caller's subject that are good, the newest first: wherever the
+   * same person, or somebody with the same key, is signed in.
+   *
+   * @generated from rpc tallywire.v1.AccountService.ListOwnSessions
+   */
+  listOwnSessions: {
+    methodKind: "unary";
+    input: typeof ListOwnSessionsRequestSchema;
+    output: typeof ListOwnSessionsResponseSchema;
+  },
+  /**
+   * RevokeOwnSession ends a session of the caller's subject for good; servers refuse it within 10 seconds, and its
+   * streams end. To revoke it again changes nothing. One that the subject does not have, or that ended over an hour ago and
+   * is not kept any more, is NOT_FOUND (SESSION_NOT_FOUND).
+   *
+   * @generated from rpc tallywire.v1.AccountService.RevokeOwnSession
+   */
+  revokeOwnSession: {
+    methodKind: "unary";
+    input: typeof RevokeOwnSessionRequestSchema;
+    output: typeof RevokeOwnSessionResponseSchema;
+  },
+  /**
+   * RevokeOtherSessions ends all sessions of the caller's subject but the one that makes the call, as RevokeOwnSession
+   * does. A caller without a session ends all of them.
+   *
+   * @generated from rpc tallywire.v1.AccountService.RevokeOtherSessions
+   */
+  revokeOtherSessions: {
+    methodKind: "unary";
+    input: typeof RevokeOtherSessionsRequestSchema;
+    output: typeof RevokeOtherSessionsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tallywire_v1_account_service, 0);

@@ -107,6 +107,7 @@ import io.github.tallywire.answer.ListLeadsResponse;
 import io.github.tallywire.answer.ListMembersResponse;
 import io.github.tallywire.answer.ListMetricsResponse;
 import io.github.tallywire.answer.ListOrganizationsResponse;
+import io.github.tallywire.answer.ListOwnSessionsResponse;
 import io.github.tallywire.answer.ListReportRunsResponse;
 import io.github.tallywire.answer.ListReportSchedulesResponse;
 import io.github.tallywire.answer.ListReportTemplatesResponse;
@@ -114,6 +115,7 @@ import io.github.tallywire.answer.ListReportVersionsResponse;
 import io.github.tallywire.answer.ListReportsResponse;
 import io.github.tallywire.answer.ListRolesResponse;
 import io.github.tallywire.answer.ListSchedulesResponse;
+import io.github.tallywire.answer.ListSessionsResponse;
 import io.github.tallywire.answer.ListTasksResponse;
 import io.github.tallywire.answer.ListUsageResponse;
 import io.github.tallywire.answer.ListUserActivitiesResponse;
@@ -141,6 +143,9 @@ import io.github.tallywire.answer.ResumeScheduleResponse;
 import io.github.tallywire.answer.RetractEventsResponse;
 import io.github.tallywire.answer.RetryTaskResponse;
 import io.github.tallywire.answer.RevokeKeyResponse;
+import io.github.tallywire.answer.RevokeOtherSessionsResponse;
+import io.github.tallywire.answer.RevokeOwnSessionResponse;
+import io.github.tallywire.answer.RevokeSessionResponse;
 import io.github.tallywire.answer.RotateKeyResponse;
 import io.github.tallywire.answer.RotateSecretResponse;
 import io.github.tallywire.answer.RunReportResponse;
@@ -148,6 +153,7 @@ import io.github.tallywire.answer.RunReportScheduleResponse;
 import io.github.tallywire.answer.RunScheduleResponse;
 import io.github.tallywire.answer.SignInResponse;
 import io.github.tallywire.answer.SignOutResponse;
+import io.github.tallywire.answer.SignedInSession;
 import io.github.tallywire.answer.SnoozeAlertRuleResponse;
 import io.github.tallywire.answer.SuspendOrganizationResponse;
 import io.github.tallywire.answer.TestAlertRuleResponse;
@@ -364,6 +370,97 @@ abstract class BlockingCalls {
    */
   public UpdatePreferencesResponse updatePreferences(Consumer<io.github.tallywire.v1.UpdatePreferencesRequest.Builder> request) {
     return updatePreferences(Requests.filled(io.github.tallywire.v1.UpdatePreferencesRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListOwnSessions returns a page of the sessions of the caller's subject that are good, the
+   * newest first: wherever the same person, or somebody with the same key, is signed in.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListOwnSessionsResponse listOwnSessions(io.github.tallywire.v1.ListOwnSessionsRequest request) {
+    return ListOwnSessionsResponse.of(call(io.github.tallywire.v1.AccountServiceGrpc.getListOwnSessionsMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * ListOwnSessions returns a page of the sessions of the caller's subject that are good, the
+   * newest first: wherever the same person, or somebody with the same key, is signed in.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListOwnSessionsResponse listOwnSessions(Consumer<io.github.tallywire.v1.ListOwnSessionsRequest.Builder> request) {
+    return listOwnSessions(Requests.filled(io.github.tallywire.v1.ListOwnSessionsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * Returns all rows of {@link #listOwnSessions(io.github.tallywire.v1.ListOwnSessionsRequest)},
+   * page after page as they are taken.
+   *
+   * @param request that of the first page
+   * @return the rows; every iterator begins with the first page
+   */
+  public Rows<SignedInSession> listOwnSessionsPaginator(io.github.tallywire.v1.ListOwnSessionsRequest request) {
+    return new Rows<>(
+        token -> listOwnSessions(request.toBuilder().setPageToken(token).build()),
+        request.getPageToken(),
+        page -> page.sessions(),
+        page -> page.nextPageToken());
+  }
+
+  /**
+   * RevokeOwnSession ends a session of the caller's subject for good; servers refuse it within 10
+   * seconds, and its streams end. To revoke it again changes nothing. One that the subject does not
+   * have, or that ended over an hour ago and is not kept any more, is NOT_FOUND
+   * (SESSION_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public RevokeOwnSessionResponse revokeOwnSession(io.github.tallywire.v1.RevokeOwnSessionRequest request) {
+    return RevokeOwnSessionResponse.of(call(io.github.tallywire.v1.AccountServiceGrpc.getRevokeOwnSessionMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * RevokeOwnSession ends a session of the caller's subject for good; servers refuse it within 10
+   * seconds, and its streams end. To revoke it again changes nothing. One that the subject does not
+   * have, or that ended over an hour ago and is not kept any more, is NOT_FOUND
+   * (SESSION_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public RevokeOwnSessionResponse revokeOwnSession(Consumer<io.github.tallywire.v1.RevokeOwnSessionRequest.Builder> request) {
+    return revokeOwnSession(Requests.filled(io.github.tallywire.v1.RevokeOwnSessionRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * RevokeOtherSessions ends all sessions of the caller's subject but the one that makes the call,
+   * as RevokeOwnSession does. A caller without a session ends all of them.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public RevokeOtherSessionsResponse revokeOtherSessions(io.github.tallywire.v1.RevokeOtherSessionsRequest request) {
+    return RevokeOtherSessionsResponse.of(call(io.github.tallywire.v1.AccountServiceGrpc.getRevokeOtherSessionsMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * RevokeOtherSessions ends all sessions of the caller's subject but the one that makes the call,
+   * as RevokeOwnSession does. A caller without a session ends all of them.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public RevokeOtherSessionsResponse revokeOtherSessions(Consumer<io.github.tallywire.v1.RevokeOtherSessionsRequest.Builder> request) {
+    return revokeOtherSessions(Requests.filled(io.github.tallywire.v1.RevokeOtherSessionsRequest.newBuilder(), request).build());
   }
 
   /**
@@ -1082,6 +1179,77 @@ abstract class BlockingCalls {
    */
   public RevokeKeyResponse revokeKey(Consumer<io.github.tallywire.v1.RevokeKeyRequest.Builder> request) {
     return revokeKey(Requests.filled(io.github.tallywire.v1.RevokeKeyRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListSessions returns a page of an organization's sessions that are good, the newest first: of
+   * everybody, of one subject, or of one key. A session whose member was removed is refused
+   * already, and listed until it ends.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListSessionsResponse listSessions(io.github.tallywire.v1.ListSessionsRequest request) {
+    return ListSessionsResponse.of(call(io.github.tallywire.v1.AdminServiceGrpc.getListSessionsMethod(), request, CallKind.QUESTION));
+  }
+
+  /**
+   * ListSessions returns a page of an organization's sessions that are good, the newest first: of
+   * everybody, of one subject, or of one key. A session whose member was removed is refused
+   * already, and listed until it ends.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public ListSessionsResponse listSessions(Consumer<io.github.tallywire.v1.ListSessionsRequest.Builder> request) {
+    return listSessions(Requests.filled(io.github.tallywire.v1.ListSessionsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * Returns all rows of {@link #listSessions(io.github.tallywire.v1.ListSessionsRequest)}, page
+   * after page as they are taken.
+   *
+   * @param request that of the first page
+   * @return the rows; every iterator begins with the first page
+   */
+  public Rows<SignedInSession> listSessionsPaginator(io.github.tallywire.v1.ListSessionsRequest request) {
+    return new Rows<>(
+        token -> listSessions(request.toBuilder().setPageToken(token).build()),
+        request.getPageToken(),
+        page -> page.sessions(),
+        page -> page.nextPageToken());
+  }
+
+  /**
+   * RevokeSession ends a session for good; servers refuse it within 10 seconds, and its streams
+   * end. To revoke it again changes nothing. One that the organization does not have, or that ended
+   * over an hour ago and is not kept any more, is NOT_FOUND (SESSION_NOT_FOUND). Whoever holds the
+   * key or an account at the identity provider may sign in again: revoke the key, or remove the
+   * member.
+   *
+   * @param request the request
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public RevokeSessionResponse revokeSession(io.github.tallywire.v1.RevokeSessionRequest request) {
+    return RevokeSessionResponse.of(call(io.github.tallywire.v1.AdminServiceGrpc.getRevokeSessionMethod(), request, CallKind.CHANGE));
+  }
+
+  /**
+   * RevokeSession ends a session for good; servers refuse it within 10 seconds, and its streams
+   * end. To revoke it again changes nothing. One that the organization does not have, or that ended
+   * over an hour ago and is not kept any more, is NOT_FOUND (SESSION_NOT_FOUND). Whoever holds the
+   * key or an account at the identity provider may sign in again: revoke the key, or remove the
+   * member.
+   *
+   * @param request fills the request in
+   * @return the answer
+   * @throws TallywireException if the call fails
+   */
+  public RevokeSessionResponse revokeSession(Consumer<io.github.tallywire.v1.RevokeSessionRequest.Builder> request) {
+    return revokeSession(Requests.filled(io.github.tallywire.v1.RevokeSessionRequest.newBuilder(), request).build());
   }
 
   /**

@@ -93,6 +93,7 @@ import io.github.tallywire.answer.ListLeadsResponse;
 import io.github.tallywire.answer.ListMembersResponse;
 import io.github.tallywire.answer.ListMetricsResponse;
 import io.github.tallywire.answer.ListOrganizationsResponse;
+import io.github.tallywire.answer.ListOwnSessionsResponse;
 import io.github.tallywire.answer.ListReportRunsResponse;
 import io.github.tallywire.answer.ListReportSchedulesResponse;
 import io.github.tallywire.answer.ListReportTemplatesResponse;
@@ -100,6 +101,7 @@ import io.github.tallywire.answer.ListReportVersionsResponse;
 import io.github.tallywire.answer.ListReportsResponse;
 import io.github.tallywire.answer.ListRolesResponse;
 import io.github.tallywire.answer.ListSchedulesResponse;
+import io.github.tallywire.answer.ListSessionsResponse;
 import io.github.tallywire.answer.ListTasksResponse;
 import io.github.tallywire.answer.ListUsageResponse;
 import io.github.tallywire.answer.ListUserActivitiesResponse;
@@ -121,6 +123,9 @@ import io.github.tallywire.answer.ResumeScheduleResponse;
 import io.github.tallywire.answer.RetractEventsResponse;
 import io.github.tallywire.answer.RetryTaskResponse;
 import io.github.tallywire.answer.RevokeKeyResponse;
+import io.github.tallywire.answer.RevokeOtherSessionsResponse;
+import io.github.tallywire.answer.RevokeOwnSessionResponse;
+import io.github.tallywire.answer.RevokeSessionResponse;
 import io.github.tallywire.answer.RotateKeyResponse;
 import io.github.tallywire.answer.RotateSecretResponse;
 import io.github.tallywire.answer.RunReportResponse;
@@ -324,6 +329,76 @@ abstract class FutureCalls {
    */
   public CompletableFuture<UpdatePreferencesResponse> updatePreferences(Consumer<io.github.tallywire.v1.UpdatePreferencesRequest.Builder> request) {
     return updatePreferences(Requests.filled(io.github.tallywire.v1.UpdatePreferencesRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListOwnSessions returns a page of the sessions of the caller's subject that are good, the
+   * newest first: wherever the same person, or somebody with the same key, is signed in.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListOwnSessionsResponse> listOwnSessions(io.github.tallywire.v1.ListOwnSessionsRequest request) {
+    return call(io.github.tallywire.v1.AccountServiceGrpc.getListOwnSessionsMethod(), request, CallKind.QUESTION, ListOwnSessionsResponse::of);
+  }
+
+  /**
+   * ListOwnSessions returns a page of the sessions of the caller's subject that are good, the
+   * newest first: wherever the same person, or somebody with the same key, is signed in.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListOwnSessionsResponse> listOwnSessions(Consumer<io.github.tallywire.v1.ListOwnSessionsRequest.Builder> request) {
+    return listOwnSessions(Requests.filled(io.github.tallywire.v1.ListOwnSessionsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * RevokeOwnSession ends a session of the caller's subject for good; servers refuse it within 10
+   * seconds, and its streams end. To revoke it again changes nothing. One that the subject does not
+   * have, or that ended over an hour ago and is not kept any more, is NOT_FOUND
+   * (SESSION_NOT_FOUND).
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<RevokeOwnSessionResponse> revokeOwnSession(io.github.tallywire.v1.RevokeOwnSessionRequest request) {
+    return call(io.github.tallywire.v1.AccountServiceGrpc.getRevokeOwnSessionMethod(), request, CallKind.CHANGE, RevokeOwnSessionResponse::of);
+  }
+
+  /**
+   * RevokeOwnSession ends a session of the caller's subject for good; servers refuse it within 10
+   * seconds, and its streams end. To revoke it again changes nothing. One that the subject does not
+   * have, or that ended over an hour ago and is not kept any more, is NOT_FOUND
+   * (SESSION_NOT_FOUND).
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<RevokeOwnSessionResponse> revokeOwnSession(Consumer<io.github.tallywire.v1.RevokeOwnSessionRequest.Builder> request) {
+    return revokeOwnSession(Requests.filled(io.github.tallywire.v1.RevokeOwnSessionRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * RevokeOtherSessions ends all sessions of the caller's subject but the one that makes the call,
+   * as RevokeOwnSession does. A caller without a session ends all of them.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<RevokeOtherSessionsResponse> revokeOtherSessions(io.github.tallywire.v1.RevokeOtherSessionsRequest request) {
+    return call(io.github.tallywire.v1.AccountServiceGrpc.getRevokeOtherSessionsMethod(), request, CallKind.CHANGE, RevokeOtherSessionsResponse::of);
+  }
+
+  /**
+   * RevokeOtherSessions ends all sessions of the caller's subject but the one that makes the call,
+   * as RevokeOwnSession does. A caller without a session ends all of them.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<RevokeOtherSessionsResponse> revokeOtherSessions(Consumer<io.github.tallywire.v1.RevokeOtherSessionsRequest.Builder> request) {
+    return revokeOtherSessions(Requests.filled(io.github.tallywire.v1.RevokeOtherSessionsRequest.newBuilder(), request).build());
   }
 
   /**
@@ -944,6 +1019,58 @@ abstract class FutureCalls {
    */
   public CompletableFuture<RevokeKeyResponse> revokeKey(Consumer<io.github.tallywire.v1.RevokeKeyRequest.Builder> request) {
     return revokeKey(Requests.filled(io.github.tallywire.v1.RevokeKeyRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * ListSessions returns a page of an organization's sessions that are good, the newest first: of
+   * everybody, of one subject, or of one key. A session whose member was removed is refused
+   * already, and listed until it ends.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListSessionsResponse> listSessions(io.github.tallywire.v1.ListSessionsRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getListSessionsMethod(), request, CallKind.QUESTION, ListSessionsResponse::of);
+  }
+
+  /**
+   * ListSessions returns a page of an organization's sessions that are good, the newest first: of
+   * everybody, of one subject, or of one key. A session whose member was removed is refused
+   * already, and listed until it ends.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<ListSessionsResponse> listSessions(Consumer<io.github.tallywire.v1.ListSessionsRequest.Builder> request) {
+    return listSessions(Requests.filled(io.github.tallywire.v1.ListSessionsRequest.newBuilder(), request).build());
+  }
+
+  /**
+   * RevokeSession ends a session for good; servers refuse it within 10 seconds, and its streams
+   * end. To revoke it again changes nothing. One that the organization does not have, or that ended
+   * over an hour ago and is not kept any more, is NOT_FOUND (SESSION_NOT_FOUND). Whoever holds the
+   * key or an account at the identity provider may sign in again: revoke the key, or remove the
+   * member.
+   *
+   * @param request the request
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<RevokeSessionResponse> revokeSession(io.github.tallywire.v1.RevokeSessionRequest request) {
+    return call(io.github.tallywire.v1.AdminServiceGrpc.getRevokeSessionMethod(), request, CallKind.CHANGE, RevokeSessionResponse::of);
+  }
+
+  /**
+   * RevokeSession ends a session for good; servers refuse it within 10 seconds, and its streams
+   * end. To revoke it again changes nothing. One that the organization does not have, or that ended
+   * over an hour ago and is not kept any more, is NOT_FOUND (SESSION_NOT_FOUND). Whoever holds the
+   * key or an account at the identity provider may sign in again: revoke the key, or remove the
+   * member.
+   *
+   * @param request fills the request in
+   * @return the answer; it fails with a TallywireException, and cancelling it cancels the call
+   */
+  public CompletableFuture<RevokeSessionResponse> revokeSession(Consumer<io.github.tallywire.v1.RevokeSessionRequest.Builder> request) {
+    return revokeSession(Requests.filled(io.github.tallywire.v1.RevokeSessionRequest.newBuilder(), request).build());
   }
 
   /**
