@@ -1,4 +1,4 @@
-"""Refusals as they come, so that two of them can be held against each other."""
+"""What calls are refused for: in a word that tables of tests can hold, or with all that is said."""
 
 import json
 from collections.abc import Mapping
@@ -9,8 +9,15 @@ import pytest
 from google.protobuf import json_format
 from google.rpc import status_pb2
 
+from tests.support import serving
 from tests.support.rpcs import answers
 from tests.support.serving import Caller
+
+
+async def reason(call: Any) -> str:
+    """The reason and the field for which a call is refused: "REQUIRED_FIELD metrics"; it must be."""
+    said = serving.refusal(await serving.refused(call))
+    return f"{said.reason} {said.field}"
 
 
 async def told(caller: Caller, rpc: str, fields: Mapping[str, Any], ids: Mapping[str, str]) -> str:
