@@ -16,6 +16,7 @@ from server.catalog import dimensions, registry
 from server.catalog.dimensions import Dimension
 from server.catalog.metrics import Aggregation, Better, Definition, Derived, Measure, Quantile, Ratio, Where
 from server.cli import setting_options
+from server.cli.doctor import doctor
 from server.organizations.settings import SETTINGS
 from server.rpc import embedding, restricting, services
 from server.store.bi import schema as bi_views
@@ -151,6 +152,18 @@ def _access_row(method: str) -> str:
     return f"| `{name}` | {scope} | {' | '.join((*may, restricted, embedded))} |"
 
 
+def doctor_table() -> str:
+    """Returns what `python -m server doctor` looks at, in its order."""
+    rows = (f"| {one.name} | {one.about}. | [more]({_relative(one.page)}) |" for one in doctor.CHECKS)
+    return "\n".join(("| Check | Nothing is wrong where | |", "|---|---|---|", *rows))
+
+
+def _relative(page: str) -> str:
+    """Returns a page of the documentation as seen from docs/operations."""
+    inside = page.removeprefix("docs/operations/")
+    return inside if inside != page else f"../{page.removeprefix('docs/')}"
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "metrics": metrics_table,
     "dimensions": dimensions_table,
@@ -158,6 +171,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "organization": organization_table,
     "bi": bi_table,
     "access": access_table,
+    "doctor": doctor_table,
 }
 
 

@@ -193,6 +193,22 @@ def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def doctor(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Look for what is wrong, and say what to do about it.
+
+    Looks at settings, PostgreSQL, Redis, clocks, disks, workers, and at what waits or has failed, in one line each.
+    Nothing is changed, and no secret is shown. The exit code is 1 if any check says FAIL, and else 0, also with
+    warnings.
+    """
+    from server.cli.doctor import doctor, page
+
+    with terminal.reported():
+        examined = serving.run(doctor.diagnose(data_dir))
+    typer.echo(page.as_json(examined) if as_json else page.as_text(examined))
+    raise typer.Exit(page.exit_code(examined))
+
+
+@app.command()
 def audit(
     data_dir: DataDir = None,
     now: Annotated[bool, typer.Option("--now", help="Run a full round now, and report its findings.")] = False,

@@ -16,6 +16,7 @@ class Place:
     redis_url: str | None
     key_pepper: str | None
     web_origin: str  # where people find the pages
+    listen: str  # where its server is
 
     def required_pepper(self) -> str:
         """Returns the pepper. Raises SetupError without one."""
@@ -26,6 +27,17 @@ class Place:
         return self.key_pepper
 
 
+def of_environment(known: settings.Settings, *, database_url: str) -> Place:
+    """Returns the service of a database that the environment names."""
+    return Place(
+        database_url=database_url,
+        redis_url=known.redis_url.get_secret_value() if known.redis_url else None,
+        key_pepper=known.key_pepper.get_secret_value() if known.key_pepper else None,
+        web_origin=known.web_address,
+        listen=known.listen,
+    )
+
+
 def place(data_dir: Path | None) -> Place:
     """Returns the service of the data folder if one is named, else that of the environment or of the default folder.
 
@@ -33,12 +45,7 @@ def place(data_dir: Path | None) -> Place:
     """
     known = settings.load()
     if data_dir is None and known.database_url is not None:
-        return Place(
-            database_url=known.required("database_url"),
-            redis_url=known.redis_url.get_secret_value() if known.redis_url else None,
-            key_pepper=known.key_pepper.get_secret_value() if known.key_pepper else None,
-            web_origin=known.web_address,
-        )
+        return of_environment(known, database_url=known.required("database_url"))
     folder = (data_dir or known.data_dir).expanduser().absolute()
     running = data_folder.running(folder)
     if running is None:
@@ -52,4 +59,5 @@ def place(data_dir: Path | None) -> Place:
         redis_url=running.redis_url,
         key_pepper=running.key_pepper,
         web_origin=running.web_origin,
+        listen=running.listen,
     )

@@ -95,7 +95,7 @@ def render(status: ServiceStatus) -> str:
     """Returns the status as text for a terminal."""
     waiting = "nothing"
     if status.unfolded_deltas:
-        since = "" if status.oldest_unfolded is None else f", the oldest for {_span(status.oldest_unfolded)}"
+        since = "" if status.oldest_unfolded is None else f", the oldest for {span(status.oldest_unfolded)}"
         waiting = f"{status.unfolded_deltas:,} deltas of {status.unfolded_organizations:,} organizations{since}"
     ahead = f", which code of {status.expected_schema} may use" if status.schema != status.expected_schema else ""
     lines = (
@@ -121,7 +121,7 @@ def _tasks(backlog: Sequence[TaskBacklog]) -> str:
     late = max((one.lag for one in backlog), default=timedelta(0))
     parts = [f"{total[TaskState.QUEUED]:,} queued"]
     if late:
-        parts.append(f"the oldest is due for {_span(late)}")
+        parts.append(f"the oldest is due for {span(late)}")
     parts.append(f"{total[TaskState.RUNNING]:,} running")
     if total[TaskState.DEAD]:
         dead = (f"{one.tasks:,} of {one.kind}" for one in backlog if one.state is TaskState.DEAD)
@@ -151,8 +151,8 @@ def render_audit(state: audit.AuditState | None, now: datetime) -> str:
     found = "no mismatch" if not state.mismatches else f"{state.mismatches:,} MISMATCHES: see the workers' log"
     if state.full is None:
         return f"{found} so far; no full round yet, {state.covered:.0%} of the organizations in the first one"
-    took = _span(state.full.ended_at - state.full.began_at)
-    lines = [f"{found}; last full round {_ago(state.full.ended_at, now)}, in {took}"]
+    took = span(state.full.ended_at - state.full.began_at)
+    lines = [f"{found}; last full round {ago(state.full.ended_at, now)}, in {took}"]
     if state.full.skipped:
         lines.append(f"{state.full.skipped:,} ORGANIZATIONS LEFT OUT of it")
     if state.covered:
@@ -184,9 +184,9 @@ def _row(one: ScheduleSummary, now: datetime) -> Sequence[str]:
     held = f"held by {one.running_by}" if one.running == 1 else f"{one.running:,} run" if one.running else ""
     return (
         name,
-        _ago(one.started_at, now),
-        _ago(one.finished_at, now),
-        _ago(one.failed_at, now),
+        ago(one.started_at, now),
+        ago(one.finished_at, now),
+        ago(one.failed_at, now),
         "paused" if one.next_run_at is None else _until(one.next_run_at, now),
         f"{one.runs:,}",
         f"{one.failures:,}",
@@ -194,15 +194,16 @@ def _row(one: ScheduleSummary, now: datetime) -> Sequence[str]:
     )
 
 
-def _ago(at: datetime | None, now: datetime) -> str:
-    return "never" if at is None else f"{_span(max(timedelta(0), now - at))} ago"
+def ago(at: datetime | None, now: datetime) -> str:
+    """Returns how long ago something was."""
+    return "never" if at is None else f"{span(max(timedelta(0), now - at))} ago"
 
 
 def _until(at: datetime, now: datetime) -> str:
-    return "now" if at <= now else f"in {_span(at - now)}"
+    return "now" if at <= now else f"in {span(at - now)}"
 
 
-def _span(span: timedelta) -> str:
+def span(span: timedelta) -> str:
     """Returns a length of time in its two largest units."""
     seconds = int(span.total_seconds())
     days, hours, minutes = seconds // 86_400, seconds // 3_600 % 24, seconds // 60 % 60

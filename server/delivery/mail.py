@@ -5,11 +5,12 @@ become a header of its own.
 """
 
 import asyncio
+import contextlib
 import html
 import re
 import ssl
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email import policy
@@ -170,6 +171,18 @@ class MailServer:
     async def send(self, letter: Letter) -> str:
         """Sends a mail, and returns what the server said when it took it. Raises NotTaken."""
         content = composed(letter, self.sender, self.sender_name).as_bytes()
+        async with self._connected() as client:
+            _, said = await client.sendmail(self.sender, [letter.recipient], content)
+        return kept_text(said.encode())
+
+    async def greet(self) -> None:
+        """Signs in as for a mail, and sends none. Raises NotTaken."""
+        async with self._connected() as client:
+            await client.noop()
+
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[aiosmtplib.SMTP]:
+        """A client that is signed in; what goes wrong in the block raises NotTaken."""
         client = aiosmtplib.SMTP(
             hostname=self.host,
             port=self.port,
@@ -182,7 +195,7 @@ class MailServer:
                 await client.connect()
                 if self.user:
                     await client.login(self.user, self.password)
-                _, said = await client.sendmail(self.sender, [letter.recipient], content)
+                yield client
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _answered(error.recipients[0]) from None
         except aiosmtplib.SMTPAuthenticationError as error:  # the operator's fault, and mended by the operator
@@ -199,7 +212,6 @@ class MailServer:
             raise NotTaken(f"no connection to the mail server: {error.strerror or type(error).__name__}") from None
         finally:
             client.close()  # without QUIT: the mail is taken, and until that is on record every moment counts
-        return kept_text(said.encode())
 
 
 def _answered(said: aiosmtplib.SMTPResponseException, *, is_about_us: bool = False) -> NotTaken:

@@ -37,6 +37,9 @@ _INGEST_PATIENCE = 10.0
 STEP_PATIENCE = 130.0
 # Seconds for which what neither writes events nor reads figures waits for a free connection.
 _OTHER_WAIT = 10.0
+# How many connections there are for projections, and for what is neither of these nor set by the operator.
+PROJECTING_CONNECTIONS = 3
+OTHER_CONNECTIONS = 4
 _GOODBYE_SECONDS = 2.0
 # What is raised where a connection is no longer to be used.
 _LOST = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
@@ -77,8 +80,8 @@ class Database:
         ingest_connections: int = 6,
         query_connections: int = 8,
         realtime_connections: int = 6,
-        projecting_connections: int = 3,
-        other_connections: int = 4,
+        projecting_connections: int = PROJECTING_CONNECTIONS,
+        other_connections: int = OTHER_CONNECTIONS,
         query_patience: float = 60,
         patience: float | None = None,
         step_patience: float | None = None,

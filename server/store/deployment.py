@@ -58,6 +58,12 @@ async def pin_pseudonyms(driver: Driver, check: bytes) -> bytes:
     return pinned
 
 
+async def pseudonym_check(driver: Driver) -> bytes | None:
+    """Returns the check of the deployment's pseudonyms; None where no server has decided on their key yet."""
+    pinned: bytes | None = await driver.fetchval("SELECT pseudonym_check FROM deployment")
+    return pinned
+
+
 async def forget_pseudonyms(driver: Driver) -> None:
     """Removes the check of the deployment's pseudonyms."""
     await driver.execute("UPDATE deployment SET pseudonym_check = NULL")

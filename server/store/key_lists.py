@@ -1,7 +1,7 @@
 """API keys of an organization: pages of them, and what is looked up before one is made or revoked."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from server import timerange
 from server.organizations.api_key import ApiKey
@@ -18,6 +18,29 @@ class KeyPlace:
 
     created_at: datetime = timerange.EPOCH
     key_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndingKey:
+    """A key that ends soon. organization: None for a key of operators."""
+
+    organization: str | None
+    name: str
+    expires_at: datetime
+
+
+async def ending(driver: Driver, within: timedelta) -> list[EndingKey]:
+    """Returns good keys of all organizations and of operators that end within some time, the next one first."""
+    rows = await driver.fetch(
+        "SELECT o.name AS organization, k.name, k.expires_at FROM api_keys k"  # noqa: S608 - ours
+        " JOIN organizations o USING (organization_id)"
+        f" WHERE k.kind = 'key' AND {_GOOD} AND k.expires_at < now() + $1::interval"
+        " AND o.state NOT IN ('revoked', 'deleted')"
+        " UNION ALL SELECT NULL, name, expires_at FROM operator_keys WHERE revoked_at IS NULL"
+        " AND expires_at > now() AND expires_at < now() + $1::interval ORDER BY expires_at",
+        within,
+    )
+    return [EndingKey(organization=row[0], name=row[1], expires_at=row[2]) for row in rows]
 
 
 async def page(driver: Driver, organization_id: int, after: KeyPlace, limit: int, *, with_ended: bool) -> list[ApiKey]:

@@ -35,6 +35,11 @@ class KeyedHashes:
         pseudonym_key = settings.pseudonym_key.get_secret_value() if settings.pseudonym_key else None
         return cls(settings.required("key_pepper"), accepted=settings.accepted_peppers, pseudonym_key=pseudonym_key)
 
+    @property
+    def pepper_ids(self) -> frozenset[str]:
+        """Returns the ids of all peppers, the accepted ones among them."""
+        return frozenset(self._peppers)
+
     def key_hash(self, secret: str) -> bytes:
         """Returns the hash of an API key, which is stored with the pepper's id."""
         return _key_hash(self._pepper, secret)

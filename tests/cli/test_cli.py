@@ -19,6 +19,7 @@ COMMANDS = (
     "serve",
     "migrate",
     "status",
+    "doctor",
     "prices",
     "prices set",
     "prices list",
