@@ -17,6 +17,7 @@ import redis.asyncio
 import structlog
 from redis.exceptions import RedisError
 
+from server import redis_pools
 from server.errors import Reason, Refused
 from server.tenancy.limits import OrganizationLimits
 
@@ -64,8 +65,9 @@ class Rates:
     """The rates of organizations. share is the part of each rate that this server grants while Redis is away."""
 
     def __init__(self, redis_url: str, *, share: float) -> None:
-        pool = redis.asyncio.BlockingConnectionPool.from_url(
+        pool = redis_pools.pool(
             redis_url,
+            redis.asyncio.BlockingConnectionPool,
             max_connections=_CONNECTIONS,
             timeout=_ANSWER_SECONDS,
             socket_connect_timeout=_ANSWER_SECONDS,
@@ -163,7 +165,7 @@ class Rates:
                     granted, wait = await self._script(keys=(key,), args=arguments)
             except (RedisError, OSError, TimeoutError) as error:
                 if self._watch is None:
-                    _log.warning("Redis is away; rates are kept by each server", error=type(error).__name__)
+                    _log.warning("Redis is away; rates are kept by each server", error=redis_pools.describe(error))
                     self._watch = asyncio.create_task(self._until_back())
             else:
                 bucket.level = None

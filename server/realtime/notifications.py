@@ -10,12 +10,12 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import redis.asyncio
 import structlog
 
-from server import failpoints
+from server import failpoints, redis_pools
 from server.clock import Clock
 from server.events import rules
 from server.realtime.view import ViewFilter
@@ -64,11 +64,11 @@ class Notifications:
         self._clock = clock
         self._deployment = ""
         self.epoch = ""  # of the states that are shared and loaded
-        self._redis = redis.asyncio.Redis.from_url(
-            redis_url, socket_connect_timeout=_TIMEOUT_SECONDS, socket_timeout=_TIMEOUT_SECONDS
-        )
+        pool = redis_pools.pool(redis_url, socket_connect_timeout=_TIMEOUT_SECONDS, socket_timeout=_TIMEOUT_SECONDS)
+        self._redis = redis.asyncio.Redis.from_pool(pool)
         # Its own connection, without a time limit on reads: it waits for messages.
-        self._subscriber = redis.asyncio.Redis.from_url(redis_url, socket_connect_timeout=_TIMEOUT_SECONDS)
+        listening = redis_pools.pool(redis_url, socket_connect_timeout=_TIMEOUT_SECONDS)
+        self._subscriber = redis.asyncio.Redis.from_pool(listening)
         self._listeners: dict[int, Callable[[], None]] = {}
         self._changed = asyncio.Event()
         self._committed: set[int] = set()
@@ -147,7 +147,9 @@ class Notifications:
             except Exception as error:  # noqa: BLE001 - none of it may end the task
                 if name not in self._away:
                     _log.warning(
-                        "Redis is away; updates are looked for in PostgreSQL", task=name, error=type(error).__name__
+                        "Redis is away; updates are looked for in PostgreSQL",
+                        task=name,
+                        error=redis_pools.describe(error),
                     )
                 self._away.add(name)
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -164,7 +166,7 @@ class Notifications:
         """Publishes all that waits, and keeps no reference to it."""
         committed, self._committed = self._committed, set()
         states, self._states = self._states, {}
-        pipeline = self._redis.pipeline(transaction=False)
+        pipeline: Any = self._redis.pipeline(transaction=False)
         for organization_id in committed:
             pipeline.publish(self._channel(organization_id), b"")
         for key, state in states.items():

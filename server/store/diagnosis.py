@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 import redis
 import redis.asyncio
 
-from server import errors
+from server import errors, redis_pools
 from server.store import address, schema
 from server.store.database import ConfigurationError, Database
 from server.store.deployment import Deployment
 
 _EXAMPLE = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
-_REDIS_EXAMPLE = "redis://:PASSWORD@HOST:6379/0"
 _SECONDS = 5.0
 
 
@@ -85,29 +84,30 @@ def schema_fault(found: Deployment) -> str | None:
 
 
 def check_redis_url(url: str) -> None:
-    """Refuses what is not the URL of a Redis."""
+    """Refuses what is not the URL of a Redis, or of Sentinels."""
     try:
-        redis.asyncio.ConnectionPool.from_url(url)
-    except (ValueError, TypeError):
-        raise errors.SetupError(f"REDIS_URL is not a URL of Redis: it looks like {_REDIS_EXAMPLE}") from None
+        redis_pools.pool(url)
+    except ValueError as error:
+        raise errors.SetupError(f"REDIS_URL {error}") from None
 
 
 async def check_redis(url: str) -> None:
     """Refuses a REDIS_URL that leads to no Redis."""
     check_redis_url(url)
-    client = redis.asyncio.Redis.from_url(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
-    parts = urllib.parse.urlsplit(url)
-    place = f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
+    pool = redis_pools.pool(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
+    client, place = redis.asyncio.Redis.from_pool(pool), redis_pools.place(url)
     try:
         await client.ping()
+    except redis_pools.NoMaster as error:
+        raise errors.SetupError(f"{error}: check REDIS_URL") from None
     except redis.AuthenticationError:
-        raise errors.SetupError(f"Redis at {place} refuses the password in REDIS_URL") from None
+        raise errors.SetupError(f"{place} refuses the password in REDIS_URL") from None
     except redis.TimeoutError:
-        raise errors.SetupError(f"Redis at {place} does not answer: check REDIS_URL") from None
+        raise errors.SetupError(f"{place} does not answer: check REDIS_URL") from None
     except redis.ConnectionError:
-        raise errors.SetupError(f"nothing answers at {place}: start Redis, or correct REDIS_URL") from None
+        raise errors.SetupError(f"{place} cannot be reached: start it, or correct REDIS_URL") from None
     except redis.RedisError as error:
-        raise errors.SetupError(f"Redis at {place} says: {error}") from None
+        raise errors.SetupError(f"{place} says: {error}") from None
     finally:
         await client.aclose()
 

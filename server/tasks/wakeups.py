@@ -10,12 +10,11 @@ import functools
 import json
 import random
 
-import redis.asyncio
 import structlog
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
-from server import failpoints
+from server import failpoints, redis_pools
 
 QUEUE = "tallywire:queue"
 FOLD_ORGANIZATION = "fold_organization"
@@ -31,9 +30,7 @@ _log = structlog.get_logger(__name__)
 
 def connect(redis_url: str) -> ArqRedis:
     """The queue, as JSON and not as pickles: whoever can write to Redis must not be able to run code here."""
-    pool = redis.asyncio.ConnectionPool.from_url(
-        redis_url, socket_connect_timeout=_CONNECT_SECONDS, socket_timeout=_ANSWER_SECONDS
-    )
+    pool = redis_pools.pool(redis_url, socket_connect_timeout=_CONNECT_SECONDS, socket_timeout=_ANSWER_SECONDS)
     return ArqRedis(pool, job_serializer=dump, job_deserializer=json.loads, default_queue_name=QUEUE)
 
 
@@ -115,7 +112,7 @@ class Wakeups:
                 await queue.enqueue_job(FOLD_ORGANIZATION, organization_id, _job_id=job_id)
         except (RedisError, OSError, TimeoutError) as error:
             if not self._away:
-                _log.warning("Redis is away; the workers go on without wake-ups", error=type(error).__name__)
+                _log.warning("Redis is away; the workers go on without wake-ups", error=redis_pools.describe(error))
             self._away = True
             return False
         if self._away:
