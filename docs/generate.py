@@ -24,6 +24,7 @@ from server.tenancy.principal import Scope
 from server.tenancy.roles import BUILT_IN
 
 DOCS = pathlib.Path(__file__).parent
+CHART_FILES = DOCS / "operations" / "deploy" / "helm" / "tallywire" / "files"
 PAGES_CATALOGUE = DOCS.parent / "clients" / "web" / "src" / "catalogue.json"
 
 
@@ -215,6 +216,10 @@ def refreshed() -> Iterator[tuple[pathlib.Path, str, str]]:
                 after = f"{head}{begin}{table()}\n{end}{rest.partition(end)[2]}"
         if any(f"<!-- {name}:begin -->" in before for name in TABLES):
             yield page, before, after
+    # The chart has copies, since Helm takes files from within a chart alone.
+    for name in ("alerts.yaml", "dashboard.json"):
+        source, copy = DOCS / "operations" / name, CHART_FILES / name
+        yield copy, copy.read_text(encoding="utf-8"), source.read_text(encoding="utf-8")
     yield PAGES_CATALOGUE, PAGES_CATALOGUE.read_text(encoding="utf-8"), pages_catalogue()
 
 

@@ -5,11 +5,12 @@ import sys
 
 def main() -> None:
     """Runs the command."""
-    if sys.argv[1:] == ["health"]:
+    asked = sys.argv[1:]
+    if asked[:1] == ["health"] and len(asked) <= 2 and not asked[-1].startswith("-"):
         # Asked every few seconds by Docker: without all that the other commands need it takes a third of the time.
         from server.cli import health
 
-        health.main()
+        health.main(*asked[1:])
     else:
         from server.cli import main
 

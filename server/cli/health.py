@@ -16,17 +16,17 @@ from server.settings import Settings
 _SECONDS = 3.0
 
 
-def main() -> None:
-    """Prints the result and ends the process with exit code 1 if the server does not serve."""
+def main(name: str = "") -> None:
+    """Prints the result and ends the process with exit code 1 if the server, or what is named, does not serve."""
     try:
-        typer.echo(f"the server on {check(settings.load())} serves")
+        typer.echo(f"the server on {check(settings.load(), name)} serves")
     except errors.SetupError as error:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(1) from None
 
 
-def check(known: Settings) -> str:
-    """Returns the address of the server, which serves. Raises SetupError if it does not.
+def check(known: Settings, name: str = "") -> str:
+    """Returns the address of the server, which serves the name in health checks. Raises SetupError if it does not.
 
     With mutual TLS the check presents the server's own certificate, which must then be signed by the client CA as well.
     """
@@ -38,7 +38,7 @@ def check(known: Settings) -> str:
             response_deserializer=health_pb2.HealthCheckResponse.FromString,
         )
         try:
-            answer = ask(health_pb2.HealthCheckRequest(), timeout=_SECONDS, wait_for_ready=False)
+            answer = ask(health_pb2.HealthCheckRequest(service=name), timeout=_SECONDS, wait_for_ready=False)
         except grpc.RpcError as error:
             code = cast(grpc.Call, error).code()
             why = "no connection" if code is grpc.StatusCode.UNAVAILABLE else code.name

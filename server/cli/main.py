@@ -239,11 +239,17 @@ app.command("recount")(recounting.recount_measures)
 
 
 @app.command()
-def health() -> None:
+def health(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="[NAME]", help="What is asked about: tallywire.process, for one. Default: the server."),
+    ] = "",
+) -> None:
     """Ask the server on this machine whether it serves.
 
-    The question goes to TALLYWIRE_LISTEN, with TLS if TLS is set. The exit code is 0 if the server serves, else 1.
+    The question goes to TALLYWIRE_LISTEN, with TLS if TLS is set. The exit code is 0 if the server serves, else 1. With
+    tallywire.process it is 0 as long as the process answers, whether the database is there or not.
     """
     from server.cli import health
 
-    health.main()
+    health.main(name)

@@ -256,7 +256,9 @@ OPEN = frozenset(
 )
 # Fields of requests that need one more scope where they are set.
 FIELD_SCOPES = {f"/{_REALTIME.full_name}/WatchUpdates": {"include_events": Scope.EVENTS}}
-MEMORY = "tallywire.memory"  # for health checks alone
+# For health checks alone.
+MEMORY = "tallywire.memory"
+PROCESS = "tallywire.process"
 _SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 _NAMES = (
     "",
@@ -341,7 +343,12 @@ class Services:
         reflection.register((*_NAMES[1:], *traces, health.SERVICE_NAME), server)
 
     async def report(self, *, serving: bool) -> None:
-        """Sets the answer of health checks: whether the services can be used."""
+        """Sets the answer of health checks: whether the services can be used, and that this process answers.
+
+        An orchestrator restarts what does not answer for the process. It must not restart what is without a database,
+        which a new process would be, too.
+        """
+        await self.health.set(PROCESS, _SERVING)
         for name in _NAMES:
             await self.health.set(name, _SERVING if serving else _NOT_SERVING)
 

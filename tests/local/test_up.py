@@ -64,6 +64,9 @@ def test_up_serves_until_ctrl_c(start: Start, tmp_path: pathlib.Path) -> None:
     assert status["queued_jobs"] is not None
     health = processes.run("health", environment={**another, "TALLYWIRE_LISTEN": address(up)})
     assert (health.returncode, health.stdout) == (0, f"the server on {address(up)} serves\n")
+    environment = {**another, "TALLYWIRE_LISTEN": address(up)}
+    for name, code in (("tallywire.process", 0), ("tallywire.another", 1)):
+        assert processes.run("health", name, environment=environment).returncode == code
 
     # Both links sign in once, to the pages of this service.
     up.says("#code=")

@@ -39,6 +39,7 @@ FOREIGN = {
     "DATABASE_URL",
     "REDIS_URL",
     "NO_COLOR",
+    "OWNER_DATABASE_URL",  # a key of the chart's Secret
 }
 
 
