@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from server.alerts import limits, reading, windows
-from server.catalog import dimensions, figures, metrics
+from server.catalog import cells, dimensions, figures, metrics
 from server.catalog.catalogue import BUILT_IN, Catalogue
 from server.catalog.dimensions import Dimension
 from server.errors import Reason, Refused
@@ -30,6 +30,7 @@ from server.organizations.alerts import (
     Mute,
     RuleDraft,
 )
+from server.organizations.restriction import Restriction
 from server.query import mixing
 from server.tasks import cron
 
@@ -60,6 +61,24 @@ def checked(draft: RuleDraft, catalogue: Catalogue) -> RuleDraft:
     for mute in draft.mutes:
         _check_mute(mute)
     return draft
+
+
+def check_within(draft: RuleDraft, restriction: Restriction | None) -> None:
+    """Refuses a rule whose figures are of more than a part of the organization that it has to be about."""
+    if restriction is None:
+        return
+    sides = draft.dimension.split(",")
+    is_other = draft.value == cells.OTHER
+    values = [draft.value] * len(sides) if is_other or len(sides) < 2 else dimensions.parted(draft.value)
+    named = dict(zip(sides, values, strict=True))
+    if draft.group_by or named.get(restriction.dimension) not in restriction.values:
+        raise Refused(
+            Reason.RESTRICTED,
+            f"the rule is about the {restriction.dimension} {', '.join(restriction.values)[:200]} alone, since whoever"
+            " makes it may see no more: its filter has to name one, and group_by none",
+            field="rule.filter",
+            metadata={"dimension": restriction.dimension, "values": ", ".join(restriction.values)[:1_000]},
+        )
 
 
 def check_reachable(draft: RuleDraft, catalogue: Catalogue) -> None:

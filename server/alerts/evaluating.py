@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from server import errors, failpoints, telemetry
-from server.alerts import backtesting, machine, reading, recording, windows
+from server.alerts import backtesting, checking, machine, reading, recording, windows
 from server.alerts.backtesting import Watched
 from server.alerts.machine import Run
 from server.alerts.measuring import Gauge
@@ -218,6 +218,7 @@ class Evaluating:
         try:
             for one in due:
                 backtesting.check(one.gauge)
+                checking.check_within(one.rule.draft, one.rule.restriction)
             found = await reading.read(self._queries, principal, [one.asked for one in due])
         except Refused as refusal:
             if len(due) > 1:
@@ -233,7 +234,7 @@ class Evaluating:
 
     async def _empty(self, principal: Principal, due: Sequence[_Due]) -> list[_Due]:
         """Returns the rules in whose windows nothing has occurred at all: what these come to needs no figures."""
-        simple = [one for one in due if one.asked.is_plain]
+        simple = [one for one in due if one.asked.is_plain and one.rule.restriction is None]
         if not simple:
             return []
         starts = [one.asked.bounds.start for one in simple]

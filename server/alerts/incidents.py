@@ -23,9 +23,9 @@ class Incidents:
         self._slots = slots
 
     async def listed(self, principal: Principal, wanted: WantedIncidents, size: int) -> Sequence[KeptIncident]:
-        """Returns incidents, newest first."""
+        """Returns incidents that the caller may see, newest first."""
         async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
-            return await stored.listed(driver, principal.organization_id, wanted, size)
+            return await stored.listed(driver, principal.organization_id, wanted, size, seen_by=principal.restriction)
 
     async def get(self, principal: Principal, incident_id: str) -> tuple[KeptIncident, Sequence[IncidentEntry]]:
         """Returns an incident with what has happened to it, oldest first; refuses where there is none."""
@@ -66,7 +66,7 @@ class Incidents:
 
 
 async def _found(driver: Driver, principal: Principal, incident_id: str, *, lock: bool = False) -> KeptIncident:
-    found = await stored.by_id(driver, principal.organization_id, incident_id, lock=lock)
+    found = await stored.by_id(driver, principal.organization_id, incident_id, seen_by=principal.restriction, lock=lock)
     if found is None:
         raise Refused(
             Reason.INCIDENT_NOT_FOUND,

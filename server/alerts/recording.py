@@ -153,6 +153,8 @@ def _begun(look: Look, value: str, episode: Episode, turns: Sequence[Turn]) -> _
         incident_id=f"inc_{secrets.token_hex(10)}",
         rule_id=look.rule.rule_id,
         rule_name=look.rule.draft.name,
+        restricted_dimension=look.rule.restricted_dimension,
+        restricted_values=look.rule.restricted_values,
         value=value,
         state=episode.state,
         worst=episode.worst,

@@ -14,6 +14,7 @@ from server.clock import Clock
 from server.errors import Reason, Refused
 from server.organizations.alerts import LONGEST, MOST_RULES, KeptRule, KeptStanding, RuleDraft, RuleSummary
 from server.organizations.audit_trail import Actor
+from server.organizations.restriction import Restriction
 from server.query import pairs
 from server.store import alert_rules as stored
 from server.store import destinations
@@ -46,9 +47,14 @@ class AlertRules:
         self._on_task = on_task
 
     async def listed(self, principal: Principal) -> Sequence[RuleSummary]:
-        """Returns all rules and how they stand, by name."""
+        """Returns all rules that the caller may see and how they stand, by name."""
         async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
-            return await stored.listed(driver, principal.organization_id)
+            return await stored.listed(driver, principal.organization_id, seen_by=principal.restriction)
+
+    async def restriction(self, principal: Principal, rule_id: str) -> Restriction | None:
+        """Returns what a rule has to be about, which never changes; None: anything. Refuses where there is none."""
+        async with self._slots.slot(principal), self._database.query(of=principal.organization_id) as driver:
+            return (await _found(driver, principal, rule_id)).restriction
 
     async def get(self, principal: Principal, rule_id: str) -> tuple[KeptRule, Sequence[KeptStanding], int]:
         """Returns a rule, how it stands, the worst first, and how many destinations are told; refuses where there is
@@ -61,7 +67,11 @@ class AlertRules:
             return found, standings, told.get(rule_id, 0)
 
     async def create(self, principal: Principal, draft: RuleDraft, catalogue: Catalogue, by: Actor) -> KeptRule:
-        """Stores a checked rule, and returns it."""
+        """Stores a checked rule, and returns it. That of a caller who may see a part of the organization alone is about
+        the part for good.
+        """
+        part = None if principal.restriction is None else principal.restriction.canonical()
+        checking.check_within(draft, part)
         organization_id, rule_id = principal.organization_id, f"alr_{secrets.token_hex(8)}"
         async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             await stored.lock(driver, organization_id)
@@ -73,7 +83,9 @@ class AlertRules:
                 )
             await self._check_known(driver, principal, draft, catalogue, draft.destinations)
             is_early = windows.is_early(draft, catalogue)
-            await stored.add(driver, organization_id, rule_id, principal.subject, draft, is_early=is_early)
+            await stored.add(
+                driver, organization_id, rule_id, principal.subject, draft, is_early=is_early, restriction=part
+            )
             made = await _found(driver, principal, rule_id)
             await audit_trail.record_change(
                 driver, principal.organization_id, by, "alert_rule.created", rule_id, after=_told(draft)
@@ -89,6 +101,7 @@ class AlertRules:
         async with self._slots.slot(principal), self._database.transaction(of=principal.organization_id) as driver:
             before = await _found(driver, principal, rule_id, lock=True)
             etags.check(before.etag, etag, what="rule", field="rule.etag", by=before.updated_by)
+            checking.check_within(draft, before.restriction)
             added = [one for one in draft.destinations if one not in before.draft.destinations]
             await self._check_known(driver, principal, draft, catalogue, added)
             was, becomes = before.draft, draft
@@ -172,7 +185,7 @@ class AlertRules:
 
 
 async def _found(driver: Driver, principal: Principal, rule_id: str, *, lock: bool = False) -> KeptRule:
-    found = await stored.by_id(driver, principal.organization_id, rule_id, lock=lock)
+    found = await stored.by_id(driver, principal.organization_id, rule_id, seen_by=principal.restriction, lock=lock)
     if found is None:
         raise Refused(
             Reason.ALERT_RULE_NOT_FOUND,

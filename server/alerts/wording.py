@@ -136,6 +136,8 @@ def message(rule: KeptRule, gauge: Gauge, incident: KeptIncident, entry: NewEntr
     lines.append(
         f"Open since {instant(incident.opened_at, zone)}." if incident.closed_at is None else _lasted(incident, zone)
     )
+    if rule.restriction is not None:
+        lines.append(f"Restricted to {rule.restriction.dimension} {', '.join(rule.restriction.values)}.")
     if draft.description:
         lines.append(f"\n{draft.description}")
     if draft.runbook_url:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from server.organizations.restriction import Restriction
+
 MOST_RULES: Final = 500  # of an organization
 MOST_VALUES: Final = 100  # of a rule's dimension
 DEFAULT_VALUES: Final = 20
@@ -188,11 +190,14 @@ def default_step(window: timedelta) -> timedelta:
 class KeptRule:
     """A rule as it is stored. generation counts how often its states have begun anew, from 1, and begun_at is from when
     on; evaluated_until is the end of the last window that was looked at, and evaluated_revision what had been
-    acknowledged by then.
+    acknowledged by then. What is restricted is the part of the organization that the rule has to be about: that of who
+    made it, for good; empty: it may be about anything.
     """
 
     organization_id: int
     rule_id: str
+    restricted_dimension: str
+    restricted_values: Sequence[str]
     draft: RuleDraft
     owner: str
     version: int
@@ -204,6 +209,11 @@ class KeptRule:
     begun_at: datetime
     evaluated_until: datetime
     evaluated_revision: int
+
+    @property
+    def restriction(self) -> Restriction | None:
+        """Returns the part of the organization that the rule has to be about; None: it may be about anything."""
+        return Restriction.stored(self.restricted_dimension, self.restricted_values)
 
     @property
     def etag(self) -> str:
@@ -284,11 +294,13 @@ class IncidentEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptIncident:
-    """An incident as it is stored."""
+    """An incident as it is stored. What is restricted is what its rule is restricted to."""
 
     incident_id: str
     rule_id: str
     rule_name: str
+    restricted_dimension: str
+    restricted_values: Sequence[str]
     value: str
     state: State
     worst: State
@@ -303,6 +315,11 @@ class KeptIncident:
     acknowledged_at: datetime | None
     is_restated: bool
     reason: str
+
+    @property
+    def restriction(self) -> Restriction | None:
+        """Returns the part of the organization that it is about; None: it may be about anything."""
+        return Restriction.stored(self.restricted_dimension, self.restricted_values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,13 +350,14 @@ class WantedIncidents:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertsOverview:
     """How an organization's rules and the values of their dimensions stand, as people see it, and its newest open
-    incidents. at is the database's time.
+    incidents: those about a part of it, if there is a restriction. at is the database's time.
     """
 
     states: Mapping[State, int]
     incidents: Sequence[KeptIncident]
     open_incidents: int
     at: datetime
+    restriction: Restriction | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

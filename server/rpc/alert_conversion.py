@@ -229,6 +229,7 @@ def rule(kept: KeptRule) -> pb.AlertRule:
         updated_at=shared.instant(kept.updated_at),
         updated_by=kept.updated_by,
         snoozed_until=None if kept.snoozed_until is None else shared.instant(kept.snoozed_until),
+        restriction=shared.restriction(kept.restriction),
     )
     if chosen.dimension:
         message.filter.CopyFrom(_filter(chosen.dimension, chosen.value))

@@ -16,11 +16,12 @@ from server.catalog.catalogue import Catalogue
 from server.errors import Reason, Refused
 from server.events import rules as event_rules
 from server.organizations.alerts import RuleDraft
+from server.organizations.restriction import Restriction
 from server.query import custom_metrics
 from server.query.queries import Queries
 from server.query.signed_tokens import SignedTokens
 from server.rpc import alert_conversion as conversion
-from server.rpc import gate, incident_conversion, writing
+from server.rpc import gate, incident_conversion, restricting, writing
 from server.rpc.endings import Lifetime
 from server.rpc.questions import shared
 from server.rpc.subscription import Draining, Guard
@@ -76,7 +77,7 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
     ) -> pb.CreateAlertRuleResponse:
         """Stores a rule."""
         principal = gate.caller().principal
-        draft, catalogue = await self._storable(principal, request)
+        draft, catalogue = await self._storable(principal, request, principal.restriction)
         made = await self._rules.create(principal, draft, catalogue, gate.actor(context))
         return pb.CreateAlertRuleResponse(rule=conversion.rule(made))
 
@@ -109,7 +110,8 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         """Stores what a rule is from now on."""
         principal = gate.caller().principal
         rule_id = conversion.identifier("rule.rule_id", request.rule.rule_id)
-        draft, catalogue = await self._storable(principal, request)
+        restriction = await self._rules.restriction(principal, rule_id)
+        draft, catalogue = await self._storable(principal, request, restriction)
         made = await self._rules.update(principal, rule_id, request.rule.etag, draft, catalogue, gate.actor(context))
         return pb.UpdateAlertRuleResponse(rule=conversion.rule(made))
 
@@ -215,7 +217,8 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         """Sends how the organization stands: at once, whenever that changes, and now and then."""
         self._draining.check()
         lifetime, unread = Lifetime(context, self._max_seconds), None
-        async with self.watch.watching(gate.caller().principal.organization_id) as watched:
+        principal = gate.caller().principal
+        async with self.watch.watching(principal.organization_id, principal.restriction) as watched:
             unread = await self._send(context, lifetime, watched)
         if unread is not None:
             await unread
@@ -245,9 +248,13 @@ class AlertService(alert_service_pb2_grpc.AlertServiceServicer):
         catalogue = await custom_metrics.catalogue(self._queries, principal, names)
         return [backtesting.gauge_of(catalogue, self._limits, principal, one) for one in drafts]
 
-    async def _storable(self, principal: Principal, request: Any) -> tuple[RuleDraft, Catalogue]:
-        """Returns what _draft does; refuses a rule that could never say anything."""
-        draft, catalogue = await self._draft(principal, request)
+    async def _storable(
+        self, principal: Principal, request: Any, restriction: Restriction | None
+    ) -> tuple[RuleDraft, Catalogue]:
+        """Returns what _draft does of a rule, narrowed to what it has to be about; refuses a rule that could never say
+        anything.
+        """
+        draft, catalogue = await self._draft(principal, restricting.narrowed_rule(request, restriction))
         with conversion.within_rule():
             checking.check_reachable(draft, catalogue)
         return draft, catalogue

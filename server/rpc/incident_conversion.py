@@ -98,6 +98,7 @@ def incident(kept: KeptIncident) -> pb.Incident:
         acknowledged_by=kept.acknowledged_by,
         restated=kept.is_restated,
         reason=kept.reason,
+        restriction=shared.restriction(kept.restriction),
     )
     if kept.close_reason is not None:
         message.close_reason = _CLOSE_REASONS[kept.close_reason]
@@ -136,6 +137,7 @@ def watched(found: AlertsOverview) -> bytes:
         incidents=map(incident, found.incidents),
         open_incidents=found.open_incidents,
         at=shared.instant(found.at),
+        restriction=shared.restriction(found.restriction),
     ).SerializeToString()
 
 

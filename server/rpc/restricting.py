@@ -22,6 +22,7 @@ _ACCOUNTS = "/tallywire.v1.AccountService/"
 _DASHBOARDS = "/tallywire.v1.DashboardService/"
 _EXPORTS = "/tallywire.v1.ExportService/"
 _REPORTS = "/tallywire.v1.ReportService/"
+_ALERTS = "/tallywire.v1.AlertService/"
 
 # RPCs whose request says which part it is about: in its field filter, or in fields of its own.
 NARROWED: Final = frozenset(
@@ -48,6 +49,8 @@ NARROWED: Final = frozenset(
         *(_DIRECTORY + name for name in ("ListAgents", "ListConversations", "ListLeads")),
         _EXPORTS + "ExportMetrics",
         _EXPORTS + "ExportRows",
+        _ALERTS + "TestAlertRule",
+        _ALERTS + "BacktestAlertRule",
         "/tallywire.v1.RealtimeService/GetRealtimeMetrics",
         "/tallywire.v1.RealtimeService/WatchMetrics",
         "/tallywire.v1.RealtimeService/WatchUpdates",
@@ -119,6 +122,22 @@ WITHIN: Final = frozenset(
                 "RunReportSchedule",
             )
         ),
+        *(
+            _ALERTS + name
+            for name in (
+                "CreateAlertRule",
+                "GetAlertRule",
+                "ListAlertRules",
+                "UpdateAlertRule",
+                "DeleteAlertRule",
+                "SnoozeAlertRule",
+                "ListIncidents",
+                "GetIncident",
+                "AcknowledgeIncident",
+                "CommentIncident",
+                "WatchAlerts",
+            )
+        ),
     }
 )
 _FIELDS: Final = {"agent": "agent_id", "channel": "channel", "team": "team_id"}
@@ -183,6 +202,9 @@ def narrow(method: str, request: Any, restriction: Restriction) -> None:
         if chosen is None:
             return  # which is refused as incomplete
         question = getattr(request, chosen)
+    if method.startswith(_ALERTS):
+        _narrow_rule(request, restriction)
+        return
     _without_rows(question, restriction)
     is_agent = isinstance(question, metrics_service_pb2.GetAgentMetricsRequest) and question.agent_id
     if is_agent and restriction.dimension == "team":  # it is asked about an agent or about a team
@@ -197,6 +219,27 @@ def narrow(method: str, request: Any, restriction: Restriction) -> None:
         raise _refused(restriction, f"{name} cannot be narrowed by {restriction.dimension}")
 
 
+def narrowed_rule(request: Any, restriction: Restriction | None) -> Any:
+    """Returns a request to store a rule of alerts, narrowed to what that has to be about if it does not say. Whether it
+    is about that is looked at where it is stored.
+    """
+    if restriction is None or not request.HasField("rule") or len(restriction.values) > 1:
+        return request
+    narrowed = type(request)()
+    narrowed.CopyFrom(request)
+    if not narrowed.rule.group_by and not _named(narrowed.rule.filter, restriction):
+        _narrow_filter(narrowed.rule.filter, restriction)
+    return narrowed
+
+
+def _narrow_rule(request: Any, restriction: Restriction) -> None:
+    if not request.HasField("rule"):
+        return  # which is refused as incomplete
+    if request.rule.group_by:
+        raise _refused(restriction, f"name one {restriction.dimension} in the rule's filter, without group_by")
+    _narrow_filter(request.rule.filter, restriction)
+
+
 def _names(message: Any) -> Any:
     return message.DESCRIPTOR.fields_by_name
 
@@ -209,9 +252,13 @@ def _without_rows(question: Any, restriction: Restriction) -> None:
         raise _refused(restriction, "rows behind a figure are not shown by its token: list them with a filter")
 
 
+def _named(message: answer_pb2.Filter | realtime_service_pb2.RealtimeFilter, restriction: Restriction) -> set[str]:
+    """Returns the values of the restriction's dimension that a filter names."""
+    return {value for dimension, value in embedding.conditions(message) if dimension == restriction.dimension}
+
+
 def _narrow_filter(message: answer_pb2.Filter | realtime_service_pb2.RealtimeFilter, restriction: Restriction) -> None:
-    named = {value for dimension, value in embedding.conditions(message) if dimension == restriction.dimension}
-    if named:
+    if named := _named(message, restriction):
         _allow(named, restriction)
     else:
         message.dimensions.add(dimension=restriction.dimension, value=_only(restriction))

@@ -217,8 +217,8 @@ async def save_incident(driver: Driver, organization_id: int, one: KeptIncident)
     """Stores an incident, a new one or what windows have changed of it."""
     await driver.execute(
         "INSERT INTO incidents (organization_id, incident_id, rule_id, rule_name, value, state, worst, severity,"
-        " opened_at, detected_at, closed_at, close_reason, peak, peak_at, is_restated, reason)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+        " opened_at, detected_at, closed_at, close_reason, peak, peak_at, is_restated, reason, restricted_dimension,"
+        " restricted_values) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
         " ON CONFLICT (organization_id, incident_id) DO UPDATE SET state = excluded.state, worst = excluded.worst,"
         " opened_at = excluded.opened_at, closed_at = excluded.closed_at, close_reason = excluded.close_reason,"
         " peak = excluded.peak, peak_at = excluded.peak_at, is_restated = excluded.is_restated",
@@ -238,6 +238,8 @@ async def save_incident(driver: Driver, organization_id: int, one: KeptIncident)
         one.peak_at,
         one.is_restated,
         one.reason,
+        one.restricted_dimension,
+        one.restricted_values,
     )
 
 

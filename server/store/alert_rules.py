@@ -23,12 +23,14 @@ from server.organizations.alerts import (
     Severity,
     State,
 )
-from server.store import alert_values
+from server.organizations.restriction import Restriction
+from server.store import alert_values, parts
 from server.store.database import Driver
 
 COLUMNS: Final = (
     "r.organization_id, r.rule_id, r.draft::text AS draft, r.owner, r.version, r.created_at, r.updated_at,"
-    " r.updated_by, r.snoozed_until, r.generation, r.begun_at, r.evaluated_until, r.evaluated_revision"
+    " r.updated_by, r.snoozed_until, r.generation, r.begun_at, r.evaluated_until, r.evaluated_revision,"
+    " r.restricted_dimension, r.restricted_values"
 )
 _OF_THE_ROW = tuple(one.name for one in fields(KeptRule) if one.name != "draft")
 _STANDING = "rule_id, value, standing::text AS standing, observation::text AS observation, incident_id"
@@ -118,15 +120,23 @@ async def number_of(driver: Driver, organization_id: int) -> int:
 
 
 async def add(
-    driver: Driver, organization_id: int, rule_id: str, subject: str, draft: RuleDraft, *, is_early: bool
+    driver: Driver,
+    organization_id: int,
+    rule_id: str,
+    subject: str,
+    draft: RuleDraft,
+    *,
+    is_early: bool,
+    restriction: Restriction | None,
 ) -> None:
-    """Stores a new rule, which is looked at from its next step on."""
+    """Stores a new rule, which has to be about a part of the organization and is looked at from its next step on."""
     begins = _BEGINS.format(step="$8::interval")
     await driver.execute(
         "INSERT INTO alert_rules (organization_id, rule_id, name, draft, owner, updated_by, version, is_disabled,"  # noqa: S608 - ours
-        " is_early, begun_at, evaluated_until, next_run_at, evaluated_revision)"
+        " is_early, begun_at, evaluated_until, next_run_at, evaluated_revision, restricted_dimension,"
+        " restricted_values)"
         f" VALUES ($1, $2, $3, $4::text::jsonb, $5, $5, 1, $6, $7, {begins}, {begins},"
-        f" {begins} + $8::interval + $9::interval, {_REVISION})",
+        f" {begins} + $8::interval + $9::interval, {_REVISION}, $10, $11)",
         organization_id,
         rule_id,
         draft.name,
@@ -136,16 +146,22 @@ async def add(
         is_early,
         draft.step,
         draft.delay,
+        *parts.arguments(restriction),
     )
 
 
-async def by_id(driver: Driver, organization_id: int, rule_id: str, *, lock: bool = False) -> KeptRule | None:
-    """Returns a rule, locked until COMMIT if that is asked for; None where there is none of that id."""
+async def by_id(
+    driver: Driver, organization_id: int, rule_id: str, *, seen_by: Restriction | None, lock: bool = False
+) -> KeptRule | None:
+    """Returns a rule, locked until COMMIT if that is asked for; None where there is none of that id that somebody may
+    see.
+    """
     row = await driver.fetchrow(
         f"SELECT {COLUMNS} FROM alert_rules AS r WHERE r.organization_id = $1 AND r.rule_id = $2"  # noqa: S608 - ours
-        f"{' FOR UPDATE' if lock else ''}",
+        f" AND {parts.within('r', 3)}{' FOR UPDATE' if lock else ''}",
         organization_id,
         rule_id,
+        *parts.arguments(seen_by),
     )
     return None if row is None else kept(row)
 
@@ -174,9 +190,9 @@ async def standings(driver: Driver, organization_id: int, rule_id: str) -> list[
     return [kept_standing(row) for row in rows]
 
 
-async def listed(driver: Driver, organization_id: int) -> list[RuleSummary]:
-    """Returns the rules of an organization with the worst of how they stand, by name."""
-    rows = await driver.fetch(_LISTED, organization_id)
+async def listed(driver: Driver, organization_id: int, *, seen_by: Restriction | None) -> list[RuleSummary]:
+    """Returns the rules of an organization that somebody may see, with the worst of how they stand, by name."""
+    rows = await driver.fetch(_LISTED, organization_id, *parts.arguments(seen_by))
     destinations = await told(driver, organization_id)
     return [
         RuleSummary(
@@ -197,7 +213,7 @@ _LISTED = (
     f" ORDER BY {_RANK} DESC, s.value LIMIT 1) AS w ON true"
     " CROSS JOIN LATERAL (SELECT count(*) AS open_incidents FROM incidents AS i"
     " WHERE i.organization_id = r.organization_id AND i.rule_id = r.rule_id AND i.closed_at IS NULL) AS o"
-    " WHERE r.organization_id = $1 ORDER BY lower(r.name), r.name, r.rule_id"
+    f" WHERE r.organization_id = $1 AND {parts.within('r', 2)} ORDER BY lower(r.name), r.name, r.rule_id"
 )
 
 

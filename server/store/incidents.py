@@ -15,12 +15,15 @@ from server.organizations.alerts import (
     State,
     WantedIncidents,
 )
+from server.organizations.restriction import Restriction
+from server.store import parts
 from server.store.alert_rules import SHOWN
 from server.store.database import Driver
 
 COLUMNS = ", ".join(one.name for one in fields(KeptIncident))
 _ENTRY = ", ".join(one.name for one in fields(IncidentEntry))
-_READ = f"SELECT {COLUMNS} FROM incidents WHERE organization_id = $1"  # noqa: S608 - our columns
+# Those that somebody may see: see parts.within.
+_READ = f"SELECT {COLUMNS} FROM incidents AS i WHERE organization_id = $1 AND {parts.within('i', 2)}"  # noqa: S608 - our columns
 _NEWEST_FIRST = "ORDER BY opened_at DESC, incident_id DESC"
 
 
@@ -36,9 +39,11 @@ def _entry(row: asyncpg.Record) -> IncidentEntry:
     return IncidentEntry(**{**dict(row.items()), "kind": EntryKind(row["kind"]), "state": State(row["state"])})
 
 
-async def listed(driver: Driver, organization_id: int, wanted: WantedIncidents, size: int) -> list[KeptIncident]:
-    """Returns a page of incidents, newest first."""
-    conditions, values = list[str](), list[object]([organization_id])
+async def listed(
+    driver: Driver, organization_id: int, wanted: WantedIncidents, size: int, *, seen_by: Restriction | None
+) -> list[KeptIncident]:
+    """Returns a page of incidents that somebody may see, newest first."""
+    conditions, values = list[str](), list[object]([organization_id, *parts.arguments(seen_by)])
 
     def also(condition: str, *more: object) -> None:
         places = [f"${len(values) + number}" for number in range(1, len(more) + 1)]
@@ -60,10 +65,14 @@ async def listed(driver: Driver, organization_id: int, wanted: WantedIncidents, 
     return [incident(row) for row in rows]
 
 
-async def by_id(driver: Driver, organization_id: int, incident_id: str, *, lock: bool = False) -> KeptIncident | None:
-    """Returns an incident, locked until COMMIT if that is asked for; None where there is none of that id."""
-    statement = f"{_READ} AND incident_id = $2{' FOR UPDATE' if lock else ''}"
-    row = await driver.fetchrow(statement, organization_id, incident_id)
+async def by_id(
+    driver: Driver, organization_id: int, incident_id: str, *, seen_by: Restriction | None, lock: bool = False
+) -> KeptIncident | None:
+    """Returns an incident, locked until COMMIT if that is asked for; None where there is none of that id that somebody
+    may see.
+    """
+    statement = f"{_READ} AND incident_id = $4{' FOR UPDATE' if lock else ''}"
+    row = await driver.fetchrow(statement, organization_id, *parts.arguments(seen_by), incident_id)
     return None if row is None else incident(row)
 
 
@@ -117,23 +126,28 @@ async def add_entry(
     return _entry(row)
 
 
-async def overview(driver: Driver, organization_id: int, most: int) -> AlertsOverview:
-    """Returns how an organization stands, with at most so many incidents. In a snapshot its parts belong together."""
+async def overview(driver: Driver, organization_id: int, most: int, *, seen_by: Restriction | None) -> AlertsOverview:
+    """Returns how an organization stands, as far as somebody may see it, with at most so many incidents. In a snapshot
+    its parts belong together.
+    """
+    whose = organization_id, *parts.arguments(seen_by)
     states = await driver.fetch(
-        f"SELECT {SHOWN}, count(*) FROM alert_standings AS s WHERE organization_id = $1 GROUP BY 1",  # noqa: S608 - ours
-        organization_id,
+        f"SELECT {SHOWN}, count(*) FROM alert_standings AS s JOIN alert_rules AS r USING (organization_id, rule_id)"  # noqa: S608 - ours
+        f" WHERE organization_id = $1 AND {parts.within('r', 2)} GROUP BY 1",
+        *whose,
     )
-    rows = await driver.fetch(f"{_READ} AND closed_at IS NULL {_NEWEST_FIRST} LIMIT $2", organization_id, most)
+    rows = await driver.fetch(f"{_READ} AND closed_at IS NULL {_NEWEST_FIRST} LIMIT $4", *whose, most)
     (total,) = await driver.fetch(
-        "SELECT count(*) AS number, clock_timestamp() AS at FROM incidents"
-        " WHERE organization_id = $1 AND closed_at IS NULL",
-        organization_id,
+        "SELECT count(*) AS number, clock_timestamp() AS at FROM incidents AS i"  # noqa: S608 - ours
+        f" WHERE organization_id = $1 AND {parts.within('i', 2)} AND closed_at IS NULL",
+        *whose,
     )
     return AlertsOverview(
         states={State(state): number for state, number in states},
         incidents=[incident(row) for row in rows],
         open_incidents=total["number"],
         at=total["at"],
+        restriction=seen_by,
     )
 
 

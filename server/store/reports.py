@@ -7,6 +7,7 @@ import asyncpg
 
 from server.organizations.reports import MOST_VERSIONS, KeptReport, ReportDraft, ReportViewer, ReportVisibility
 from server.organizations.restriction import Restriction
+from server.store import parts
 from server.store.database import Driver
 
 _REPORT = (
@@ -25,18 +26,14 @@ _FROM = (
 SEEN: Final = (
     "(r.owner = $2 OR r.visibility = 'organization'"
     " OR (r.visibility = 'people' AND ($2 = ANY(r.readers) OR $2 = ANY(r.editors))))"
-    " AND ($3 = '' OR (r.restricted_dimension = $3 AND r.restricted_values <@ $4::text[]))"
+    f" AND {parts.within('r', 3)}"
 )
 _SEEN_VERSION = f"{SEEN} AND (r.owner = $2 OR v.visibility <> 'personal')"
 
 
 def of_viewer(viewer: ReportViewer) -> tuple[str, str, Sequence[str]]:
     """Returns what SEEN takes as $2, $3 and $4."""
-    return viewer.subject, *_part(viewer.restriction)
-
-
-def _part(restriction: Restriction | None) -> tuple[str, Sequence[str]]:
-    return ("", ()) if restriction is None else (restriction.dimension, restriction.values)
+    return viewer.subject, *parts.arguments(viewer.restriction)
 
 
 def _kept(row: asyncpg.Record) -> KeptReport:
@@ -151,7 +148,7 @@ async def add(driver: Driver, organization_id: int, owner: ReportViewer, report_
         draft.visibility,
         list(draft.readers),
         list(draft.editors),
-        *_part(owner.restriction),
+        *parts.arguments(owner.restriction),
     )
     await _add_version(driver, organization_id, owner.subject, report_id, 1, draft)
 

@@ -25,6 +25,7 @@ from server.organizations.alerts import (
     WantedIncidents,
 )
 from server.organizations.delivery import Channel, DestinationDraft, Topic
+from server.organizations.restriction import Restriction
 from server.organizations.settings import OrganizationSettings
 from server.projections.projector import Projector
 from server.query.answers import Period
@@ -55,12 +56,20 @@ class Looking:
     limits: DefaultLimits = field(default_factory=DefaultLimits)
     settings: OrganizationSettings = field(default_factory=lambda: OrganizationSettings(time_zone="UTC"))
 
-    async def rule(self, draft: RuleDraft, *, since: datetime) -> KeptRule:
+    async def rule(self, draft: RuleDraft, *, since: datetime, restriction: Restriction | None = None) -> KeptRule:
         """Stores a rule as if it had been made at an instant."""
         rule_id = f"rule-{next(_numbers)}"
         async with self.database.transaction(of=EVERY) as driver:
             is_early = windows.is_early(draft, BUILT_IN)
-            await alert_rules.add(driver, self.organization, rule_id, "somebody", draft, is_early=is_early)
+            await alert_rules.add(
+                driver,
+                self.organization,
+                rule_id,
+                "somebody",
+                draft,
+                is_early=is_early,
+                restriction=restriction,
+            )
             await driver.execute(
                 "UPDATE alert_rules SET begun_at = $3, evaluated_until = $3, next_run_at = $4, created_at = $3,"
                 " looked_at = $3, evaluated_revision = coalesce((SELECT revision FROM revisions"
@@ -75,7 +84,7 @@ class Looking:
     async def kept(self, rule_id: str) -> KeptRule:
         """Returns a rule as it is now."""
         async with self.database.query(of=EVERY) as driver:
-            found = await alert_rules.by_id(driver, self.organization, rule_id)
+            found = await alert_rules.by_id(driver, self.organization, rule_id, seen_by=None)
         assert found is not None
         return found
 
@@ -91,7 +100,7 @@ class Looking:
         """Returns the incidents of a rule, oldest first."""
         async with self.database.query(of=EVERY) as driver:
             wanted = WantedIncidents(rule_id=rule.rule_id)
-            found = await incidents.listed(driver, self.organization, wanted, 1_000)
+            found = await incidents.listed(driver, self.organization, wanted, 1_000, seen_by=None)
         return found[::-1]
 
     async def entries(self, incident: KeptIncident) -> list[tuple[str, str, bool, bool]]:

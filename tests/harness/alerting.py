@@ -90,7 +90,9 @@ async def _rules(database: Database, organizations: Sequence[int], number: int) 
         draft = replace(draft, name=f"{draft.name} {place}")
         async with database.transaction(of=EVERY) as driver:
             is_early = windows.is_early(draft, BUILT_IN)
-            await alert_rules.add(driver, organization, f"r{place}", "bench", draft, is_early=is_early)
+            await alert_rules.add(
+                driver, organization, f"r{place}", "bench", draft, is_early=is_early, restriction=None
+            )
     print(
         f"{number:,} rules of {len(organizations)} organizations in {(datetime.now(UTC) - now).total_seconds():.0f} s"
     )

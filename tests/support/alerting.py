@@ -69,16 +69,18 @@ async def happen(
     value: str = "",
     until: datetime | None = None,
     told: str | None = None,
+    team: str = "",
 ) -> str:
     """Stores an incident, open unless it says until when, with the entry of its beginning; returns its id. told is the
-    state that destinations were told of.
+    state that destinations were told of, and team the one that its rule is restricted to.
     """
     incident_id = f"inc_{secrets.token_hex(8)}"
     async with database.transaction(of=EVERY) as driver:
         await driver.execute(
             "INSERT INTO incidents (organization_id, incident_id, rule_id, rule_name, value, state, worst, severity,"
-            " opened_at, detected_at, closed_at, close_reason, peak, peak_at, reason, told_state, told_at)"
-            " VALUES ($1, $2, $3, 'Errors', $4, $5, 'alert', 'high', $6, $6, $7, $8, 7.5, $6, 'why', $9, $6)",
+            " opened_at, detected_at, closed_at, close_reason, peak, peak_at, reason, told_state, told_at,"
+            " restricted_dimension, restricted_values)"
+            " VALUES ($1, $2, $3, 'Errors', $4, $5, 'alert', 'high', $6, $6, $7, $8, 7.5, $6, 'why', $9, $6, $10, $11)",
             organization_id,
             incident_id,
             rule_id,
@@ -88,6 +90,8 @@ async def happen(
             until,
             None if until is None else "recovered",
             told,
+            "team" if team else "",
+            [team] if team else [],
         )
         await driver.execute(
             "INSERT INTO incident_entries (organization_id, incident_id, number, kind, state, at, measured, text, by,"

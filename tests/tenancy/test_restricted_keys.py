@@ -56,16 +56,34 @@ NARROWED: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "RealtimeService/GetRealtimeMetrics": lambda team: {"filter": of_team(team)},
     "RealtimeService/WatchMetrics": lambda team: {"filter": of_team(team)},
     "RealtimeService/WatchUpdates": lambda team: {"filter": of_team(team)},
+    "AlertService/BacktestAlertRule": lambda team: {
+        "rule": rule(team),
+        "time_range": PERIOD,
+        "include_observations": True,
+    },
     "AccountService/CreateEmbedToken": lambda team: {
         "filter": {"team_id": team} if team else {},
         "origins": ["https://example.org"],
     },
 }
-ELSEWHERE = {"ForecastService/GetForecast"}  # which needs a longer history than there is here
+# Which needs a longer history than there is here, and which is about now.
+ELSEWHERE = {"ForecastService/GetForecast", "AlertService/TestAlertRule"}
 
 
 def of_team(team: str) -> dict[str, Any]:
     return {"dimensions": [{"dimension": "team", "value": team}]} if team else {}
+
+
+def rule(team: str) -> dict[str, Any]:
+    """A rule about a team, or about what its caller may see."""
+    return {
+        "name": "Any",
+        "metric": "events",
+        "filter": {"team_id": team} if team else {},
+        "window": {"seconds": 3600},
+        "step": {"seconds": 900},
+        "condition": {"value": {}, "direction": 1, "critical": 0.5},
+    }
 
 
 def event(team: str, number: int) -> event_pb2.Event:

@@ -173,6 +173,12 @@ func (v AlertRule) SnoozedUntil() time.Time {
 	return instant(v.message.GetSnoozedUntil())
 }
 
+// Restriction is the part of the organization that the rule has to be about, whoever changes it: that of the
+// caller who created it. Unset: it may be about anything. Set by the service.
+func (v AlertRule) Restriction() Restriction {
+	return NewRestriction(v.message.GetRestriction())
+}
+
 // AlertCondition is what is looked at, and from where on it is wrong.
 type AlertCondition struct {
 	view[tallywirev1.AlertCondition]
@@ -548,6 +554,11 @@ func (v Incident) Restated() bool {
 // Reason says in words what was wrong when it began.
 func (v Incident) Reason() string {
 	return v.message.GetReason()
+}
+
+// Restriction is that of its rule when the incident began. Unset: none.
+func (v Incident) Restriction() Restriction {
+	return NewRestriction(v.message.GetRestriction())
 }
 
 // IncidentEntry is something that has happened to an incident.
@@ -955,4 +966,10 @@ func (v WatchAlertsResponse) OpenIncidents() int32 {
 // At is when they stood so.
 func (v WatchAlertsResponse) At() time.Time {
 	return instant(v.message.GetAt())
+}
+
+// Restriction is the part of the organization that the caller may see: all of these are about it. Unset: the
+// caller may see everything.
+func (v WatchAlertsResponse) Restriction() Restriction {
+	return NewRestriction(v.message.GetRestriction())
 }

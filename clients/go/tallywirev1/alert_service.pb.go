@@ -526,7 +526,10 @@ type AlertRule struct {
 	// updated_by is the subject that changed it. Set by the service.
 	UpdatedBy string `protobuf:"bytes,28,opt,name=updated_by,json=updatedBy,proto3" json:"updated_by,omitempty"`
 	// snoozed_until is until when it tells nobody. Set by SnoozeAlertRule.
-	SnoozedUntil  *timestamppb.Timestamp `protobuf:"bytes,29,opt,name=snoozed_until,json=snoozedUntil,proto3" json:"snoozed_until,omitempty"`
+	SnoozedUntil *timestamppb.Timestamp `protobuf:"bytes,29,opt,name=snoozed_until,json=snoozedUntil,proto3" json:"snoozed_until,omitempty"`
+	// restriction is the part of the organization that the rule has to be about, whoever changes it: that of the caller who
+	// created it. Unset: it may be about anything. Set by the service.
+	Restriction   *Restriction `protobuf:"bytes,30,opt,name=restriction,proto3" json:"restriction,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -760,6 +763,13 @@ func (x *AlertRule) GetUpdatedBy() string {
 func (x *AlertRule) GetSnoozedUntil() *timestamppb.Timestamp {
 	if x != nil {
 		return x.SnoozedUntil
+	}
+	return nil
+}
+
+func (x *AlertRule) GetRestriction() *Restriction {
+	if x != nil {
+		return x.Restriction
 	}
 	return nil
 }
@@ -1554,7 +1564,9 @@ type Incident struct {
 	// restated says that late events have changed when it began or ended.
 	Restated bool `protobuf:"varint,16,opt,name=restated,proto3" json:"restated,omitempty"`
 	// reason says in words what was wrong when it began.
-	Reason        string `protobuf:"bytes,17,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,17,opt,name=reason,proto3" json:"reason,omitempty"`
+	// restriction is that of its rule when the incident began. Unset: none.
+	Restriction   *Restriction `protobuf:"bytes,18,opt,name=restriction,proto3" json:"restriction,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1706,6 +1718,13 @@ func (x *Incident) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *Incident) GetRestriction() *Restriction {
+	if x != nil {
+		return x.Restriction
+	}
+	return nil
 }
 
 // IncidentEntry is something that has happened to an incident.
@@ -3323,7 +3342,10 @@ type WatchAlertsResponse struct {
 	// open_incidents is how many there are.
 	OpenIncidents int32 `protobuf:"varint,7,opt,name=open_incidents,json=openIncidents,proto3" json:"open_incidents,omitempty"`
 	// at is when they stood so.
-	At            *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=at,proto3" json:"at,omitempty"`
+	At *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=at,proto3" json:"at,omitempty"`
+	// restriction is the part of the organization that the caller may see: all of these are about it. Unset: the caller may
+	// see everything.
+	Restriction   *Restriction `protobuf:"bytes,9,opt,name=restriction,proto3" json:"restriction,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3414,11 +3436,19 @@ func (x *WatchAlertsResponse) GetAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *WatchAlertsResponse) GetRestriction() *Restriction {
+	if x != nil {
+		return x.Restriction
+	}
+	return nil
+}
+
 var File_tallywire_v1_alert_service_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_alert_service_proto_rawDesc = "" +
 	"\n" +
-	" tallywire/v1/alert_service.proto\x12\ftallywire.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tallywire/v1/answer.proto\x1a\x17tallywire/v1/time.proto\"\xca\t\n" +
+	" tallywire/v1/alert_service.proto\x12\ftallywire.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tallywire/v1/answer.proto\x1a\x17tallywire/v1/time.proto\"\x87\n" +
+	"\n" +
 	"\tAlertRule\x12\x17\n" +
 	"\arule_id\x18\x01 \x01(\tR\x06ruleId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12 \n" +
@@ -3455,7 +3485,8 @@ const file_tallywire_v1_alert_service_proto_rawDesc = "" +
 	"updated_at\x18\x1b \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12\x1d\n" +
 	"\n" +
 	"updated_by\x18\x1c \x01(\tR\tupdatedBy\x12?\n" +
-	"\rsnoozed_until\x18\x1d \x01(\v2\x1a.google.protobuf.TimestampR\fsnoozedUntil\"\x9b\x05\n" +
+	"\rsnoozed_until\x18\x1d \x01(\v2\x1a.google.protobuf.TimestampR\fsnoozedUntil\x12;\n" +
+	"\vrestriction\x18\x1e \x01(\v2\x19.tallywire.v1.RestrictionR\vrestriction\"\x9b\x05\n" +
 	"\x0eAlertCondition\x124\n" +
 	"\x05value\x18\x01 \x01(\v2\x1c.tallywire.v1.ValueConditionH\x00R\x05value\x127\n" +
 	"\x06change\x18\x02 \x01(\v2\x1d.tallywire.v1.ChangeConditionH\x00R\x06change\x12:\n" +
@@ -3516,7 +3547,7 @@ const file_tallywire_v1_alert_service_proto_rawDesc = "" +
 	"\a_figureB\v\n" +
 	"\t_measuredB\x06\n" +
 	"\x04_lowB\a\n" +
-	"\x05_high\"\xfe\x05\n" +
+	"\x05_high\"\xbb\x06\n" +
 	"\bIncident\x12\x1f\n" +
 	"\vincident_id\x18\x01 \x01(\tR\n" +
 	"incidentId\x12\x17\n" +
@@ -3537,7 +3568,8 @@ const file_tallywire_v1_alert_service_proto_rawDesc = "" +
 	"\x0facknowledged_by\x18\x0e \x01(\tR\x0eacknowledgedBy\x12C\n" +
 	"\x0facknowledged_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\x0eacknowledgedAt\x12\x1a\n" +
 	"\brestated\x18\x10 \x01(\bR\brestated\x12\x16\n" +
-	"\x06reason\x18\x11 \x01(\tR\x06reasonB\a\n" +
+	"\x06reason\x18\x11 \x01(\tR\x06reason\x12;\n" +
+	"\vrestriction\x18\x12 \x01(\v2\x19.tallywire.v1.RestrictionR\vrestrictionB\a\n" +
 	"\x05_peak\"\x88\x03\n" +
 	"\rIncidentEntry\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12;\n" +
@@ -3638,7 +3670,7 @@ const file_tallywire_v1_alert_service_proto_rawDesc = "" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"L\n" +
 	"\x17CommentIncidentResponse\x121\n" +
 	"\x05entry\x18\x01 \x01(\v2\x1b.tallywire.v1.IncidentEntryR\x05entry\"\x14\n" +
-	"\x12WatchAlertsRequest\"\x8d\x02\n" +
+	"\x12WatchAlertsRequest\"\xca\x02\n" +
 	"\x13WatchAlertsResponse\x12\x0e\n" +
 	"\x02ok\x18\x01 \x01(\x05R\x02ok\x12\x18\n" +
 	"\awarning\x18\x02 \x01(\x05R\awarning\x12\x14\n" +
@@ -3647,7 +3679,8 @@ const file_tallywire_v1_alert_service_proto_rawDesc = "" +
 	"\x05error\x18\x05 \x01(\x05R\x05error\x124\n" +
 	"\tincidents\x18\x06 \x03(\v2\x16.tallywire.v1.IncidentR\tincidents\x12%\n" +
 	"\x0eopen_incidents\x18\a \x01(\x05R\ropenIncidents\x12*\n" +
-	"\x02at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x02at*\x9c\x01\n" +
+	"\x02at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12;\n" +
+	"\vrestriction\x18\t \x01(\v2\x19.tallywire.v1.RestrictionR\vrestriction*\x9c\x01\n" +
 	"\rAlertBaseline\x12\x1e\n" +
 	"\x1aALERT_BASELINE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13ALERT_BASELINE_WEEK\x10\x01\x12\x1b\n" +
@@ -3774,8 +3807,9 @@ var file_tallywire_v1_alert_service_proto_goTypes = []any{
 	(*Filter)(nil),                      // 48: tallywire.v1.Filter
 	(*durationpb.Duration)(nil),         // 49: google.protobuf.Duration
 	(*timestamppb.Timestamp)(nil),       // 50: google.protobuf.Timestamp
-	(*AnswerContext)(nil),               // 51: tallywire.v1.AnswerContext
-	(*TimeRange)(nil),                   // 52: tallywire.v1.TimeRange
+	(*Restriction)(nil),                 // 51: tallywire.v1.Restriction
+	(*AnswerContext)(nil),               // 52: tallywire.v1.AnswerContext
+	(*TimeRange)(nil),                   // 53: tallywire.v1.TimeRange
 }
 var file_tallywire_v1_alert_service_proto_depIdxs = []int32{
 	48, // 0: tallywire.v1.AlertRule.filter:type_name -> tallywire.v1.Filter
@@ -3792,96 +3826,99 @@ var file_tallywire_v1_alert_service_proto_depIdxs = []int32{
 	50, // 11: tallywire.v1.AlertRule.created_at:type_name -> google.protobuf.Timestamp
 	50, // 12: tallywire.v1.AlertRule.updated_at:type_name -> google.protobuf.Timestamp
 	50, // 13: tallywire.v1.AlertRule.snoozed_until:type_name -> google.protobuf.Timestamp
-	9,  // 14: tallywire.v1.AlertCondition.value:type_name -> tallywire.v1.ValueCondition
-	10, // 15: tallywire.v1.AlertCondition.change:type_name -> tallywire.v1.ChangeCondition
-	11, // 16: tallywire.v1.AlertCondition.anomaly:type_name -> tallywire.v1.AnomalyCondition
-	12, // 17: tallywire.v1.AlertCondition.forecast:type_name -> tallywire.v1.ForecastCondition
-	13, // 18: tallywire.v1.AlertCondition.absence:type_name -> tallywire.v1.AbsenceCondition
-	14, // 19: tallywire.v1.AlertCondition.budget:type_name -> tallywire.v1.BudgetCondition
-	1,  // 20: tallywire.v1.AlertCondition.direction:type_name -> tallywire.v1.AlertDirection
-	0,  // 21: tallywire.v1.ChangeCondition.baseline:type_name -> tallywire.v1.AlertBaseline
-	49, // 22: tallywire.v1.ForecastCondition.within:type_name -> google.protobuf.Duration
-	49, // 23: tallywire.v1.MuteWindow.duration:type_name -> google.protobuf.Duration
-	4,  // 24: tallywire.v1.AlertStanding.state:type_name -> tallywire.v1.AlertState
-	50, // 25: tallywire.v1.AlertStanding.since:type_name -> google.protobuf.Timestamp
-	17, // 26: tallywire.v1.AlertStanding.observation:type_name -> tallywire.v1.AlertObservation
-	50, // 27: tallywire.v1.AlertStanding.no_data_since:type_name -> google.protobuf.Timestamp
-	50, // 28: tallywire.v1.AlertObservation.window_end:type_name -> google.protobuf.Timestamp
-	4,  // 29: tallywire.v1.AlertObservation.level:type_name -> tallywire.v1.AlertState
-	4,  // 30: tallywire.v1.Incident.state:type_name -> tallywire.v1.AlertState
-	4,  // 31: tallywire.v1.Incident.worst:type_name -> tallywire.v1.AlertState
-	3,  // 32: tallywire.v1.Incident.severity:type_name -> tallywire.v1.AlertSeverity
-	50, // 33: tallywire.v1.Incident.opened_at:type_name -> google.protobuf.Timestamp
-	50, // 34: tallywire.v1.Incident.detected_at:type_name -> google.protobuf.Timestamp
-	50, // 35: tallywire.v1.Incident.closed_at:type_name -> google.protobuf.Timestamp
-	5,  // 36: tallywire.v1.Incident.close_reason:type_name -> tallywire.v1.IncidentCloseReason
-	50, // 37: tallywire.v1.Incident.peak_at:type_name -> google.protobuf.Timestamp
-	50, // 38: tallywire.v1.Incident.acknowledged_at:type_name -> google.protobuf.Timestamp
-	50, // 39: tallywire.v1.IncidentEntry.recorded_at:type_name -> google.protobuf.Timestamp
-	6,  // 40: tallywire.v1.IncidentEntry.kind:type_name -> tallywire.v1.IncidentEntryKind
-	4,  // 41: tallywire.v1.IncidentEntry.state:type_name -> tallywire.v1.AlertState
-	50, // 42: tallywire.v1.IncidentEntry.window_end:type_name -> google.protobuf.Timestamp
-	7,  // 43: tallywire.v1.CreateAlertRuleRequest.rule:type_name -> tallywire.v1.AlertRule
-	7,  // 44: tallywire.v1.CreateAlertRuleResponse.rule:type_name -> tallywire.v1.AlertRule
-	7,  // 45: tallywire.v1.GetAlertRuleResponse.rule:type_name -> tallywire.v1.AlertRule
-	16, // 46: tallywire.v1.GetAlertRuleResponse.standings:type_name -> tallywire.v1.AlertStanding
-	26, // 47: tallywire.v1.ListAlertRulesResponse.rules:type_name -> tallywire.v1.AlertRuleSummary
-	7,  // 48: tallywire.v1.AlertRuleSummary.rule:type_name -> tallywire.v1.AlertRule
-	16, // 49: tallywire.v1.AlertRuleSummary.worst:type_name -> tallywire.v1.AlertStanding
-	7,  // 50: tallywire.v1.UpdateAlertRuleRequest.rule:type_name -> tallywire.v1.AlertRule
-	7,  // 51: tallywire.v1.UpdateAlertRuleResponse.rule:type_name -> tallywire.v1.AlertRule
-	50, // 52: tallywire.v1.SnoozeAlertRuleRequest.until:type_name -> google.protobuf.Timestamp
-	7,  // 53: tallywire.v1.SnoozeAlertRuleResponse.rule:type_name -> tallywire.v1.AlertRule
-	7,  // 54: tallywire.v1.TestAlertRuleRequest.rule:type_name -> tallywire.v1.AlertRule
-	51, // 55: tallywire.v1.TestAlertRuleResponse.context:type_name -> tallywire.v1.AnswerContext
-	35, // 56: tallywire.v1.TestAlertRuleResponse.values:type_name -> tallywire.v1.AlertTestValue
-	17, // 57: tallywire.v1.AlertTestValue.observations:type_name -> tallywire.v1.AlertObservation
-	4,  // 58: tallywire.v1.AlertTestValue.state:type_name -> tallywire.v1.AlertState
-	7,  // 59: tallywire.v1.BacktestAlertRuleRequest.rule:type_name -> tallywire.v1.AlertRule
-	52, // 60: tallywire.v1.BacktestAlertRuleRequest.time_range:type_name -> tallywire.v1.TimeRange
-	51, // 61: tallywire.v1.BacktestAlertRuleResponse.context:type_name -> tallywire.v1.AnswerContext
-	18, // 62: tallywire.v1.BacktestAlertRuleResponse.incidents:type_name -> tallywire.v1.Incident
-	49, // 63: tallywire.v1.BacktestAlertRuleResponse.open_time:type_name -> google.protobuf.Duration
-	17, // 64: tallywire.v1.BacktestAlertRuleResponse.observations:type_name -> tallywire.v1.AlertObservation
-	52, // 65: tallywire.v1.ListIncidentsRequest.time_range:type_name -> tallywire.v1.TimeRange
-	18, // 66: tallywire.v1.ListIncidentsResponse.incidents:type_name -> tallywire.v1.Incident
-	18, // 67: tallywire.v1.GetIncidentResponse.incident:type_name -> tallywire.v1.Incident
-	19, // 68: tallywire.v1.GetIncidentResponse.entries:type_name -> tallywire.v1.IncidentEntry
-	18, // 69: tallywire.v1.AcknowledgeIncidentResponse.incident:type_name -> tallywire.v1.Incident
-	19, // 70: tallywire.v1.CommentIncidentResponse.entry:type_name -> tallywire.v1.IncidentEntry
-	18, // 71: tallywire.v1.WatchAlertsResponse.incidents:type_name -> tallywire.v1.Incident
-	50, // 72: tallywire.v1.WatchAlertsResponse.at:type_name -> google.protobuf.Timestamp
-	20, // 73: tallywire.v1.AlertService.CreateAlertRule:input_type -> tallywire.v1.CreateAlertRuleRequest
-	22, // 74: tallywire.v1.AlertService.GetAlertRule:input_type -> tallywire.v1.GetAlertRuleRequest
-	24, // 75: tallywire.v1.AlertService.ListAlertRules:input_type -> tallywire.v1.ListAlertRulesRequest
-	27, // 76: tallywire.v1.AlertService.UpdateAlertRule:input_type -> tallywire.v1.UpdateAlertRuleRequest
-	29, // 77: tallywire.v1.AlertService.DeleteAlertRule:input_type -> tallywire.v1.DeleteAlertRuleRequest
-	31, // 78: tallywire.v1.AlertService.SnoozeAlertRule:input_type -> tallywire.v1.SnoozeAlertRuleRequest
-	33, // 79: tallywire.v1.AlertService.TestAlertRule:input_type -> tallywire.v1.TestAlertRuleRequest
-	36, // 80: tallywire.v1.AlertService.BacktestAlertRule:input_type -> tallywire.v1.BacktestAlertRuleRequest
-	38, // 81: tallywire.v1.AlertService.ListIncidents:input_type -> tallywire.v1.ListIncidentsRequest
-	40, // 82: tallywire.v1.AlertService.GetIncident:input_type -> tallywire.v1.GetIncidentRequest
-	42, // 83: tallywire.v1.AlertService.AcknowledgeIncident:input_type -> tallywire.v1.AcknowledgeIncidentRequest
-	44, // 84: tallywire.v1.AlertService.CommentIncident:input_type -> tallywire.v1.CommentIncidentRequest
-	46, // 85: tallywire.v1.AlertService.WatchAlerts:input_type -> tallywire.v1.WatchAlertsRequest
-	21, // 86: tallywire.v1.AlertService.CreateAlertRule:output_type -> tallywire.v1.CreateAlertRuleResponse
-	23, // 87: tallywire.v1.AlertService.GetAlertRule:output_type -> tallywire.v1.GetAlertRuleResponse
-	25, // 88: tallywire.v1.AlertService.ListAlertRules:output_type -> tallywire.v1.ListAlertRulesResponse
-	28, // 89: tallywire.v1.AlertService.UpdateAlertRule:output_type -> tallywire.v1.UpdateAlertRuleResponse
-	30, // 90: tallywire.v1.AlertService.DeleteAlertRule:output_type -> tallywire.v1.DeleteAlertRuleResponse
-	32, // 91: tallywire.v1.AlertService.SnoozeAlertRule:output_type -> tallywire.v1.SnoozeAlertRuleResponse
-	34, // 92: tallywire.v1.AlertService.TestAlertRule:output_type -> tallywire.v1.TestAlertRuleResponse
-	37, // 93: tallywire.v1.AlertService.BacktestAlertRule:output_type -> tallywire.v1.BacktestAlertRuleResponse
-	39, // 94: tallywire.v1.AlertService.ListIncidents:output_type -> tallywire.v1.ListIncidentsResponse
-	41, // 95: tallywire.v1.AlertService.GetIncident:output_type -> tallywire.v1.GetIncidentResponse
-	43, // 96: tallywire.v1.AlertService.AcknowledgeIncident:output_type -> tallywire.v1.AcknowledgeIncidentResponse
-	45, // 97: tallywire.v1.AlertService.CommentIncident:output_type -> tallywire.v1.CommentIncidentResponse
-	47, // 98: tallywire.v1.AlertService.WatchAlerts:output_type -> tallywire.v1.WatchAlertsResponse
-	86, // [86:99] is the sub-list for method output_type
-	73, // [73:86] is the sub-list for method input_type
-	73, // [73:73] is the sub-list for extension type_name
-	73, // [73:73] is the sub-list for extension extendee
-	0,  // [0:73] is the sub-list for field type_name
+	51, // 14: tallywire.v1.AlertRule.restriction:type_name -> tallywire.v1.Restriction
+	9,  // 15: tallywire.v1.AlertCondition.value:type_name -> tallywire.v1.ValueCondition
+	10, // 16: tallywire.v1.AlertCondition.change:type_name -> tallywire.v1.ChangeCondition
+	11, // 17: tallywire.v1.AlertCondition.anomaly:type_name -> tallywire.v1.AnomalyCondition
+	12, // 18: tallywire.v1.AlertCondition.forecast:type_name -> tallywire.v1.ForecastCondition
+	13, // 19: tallywire.v1.AlertCondition.absence:type_name -> tallywire.v1.AbsenceCondition
+	14, // 20: tallywire.v1.AlertCondition.budget:type_name -> tallywire.v1.BudgetCondition
+	1,  // 21: tallywire.v1.AlertCondition.direction:type_name -> tallywire.v1.AlertDirection
+	0,  // 22: tallywire.v1.ChangeCondition.baseline:type_name -> tallywire.v1.AlertBaseline
+	49, // 23: tallywire.v1.ForecastCondition.within:type_name -> google.protobuf.Duration
+	49, // 24: tallywire.v1.MuteWindow.duration:type_name -> google.protobuf.Duration
+	4,  // 25: tallywire.v1.AlertStanding.state:type_name -> tallywire.v1.AlertState
+	50, // 26: tallywire.v1.AlertStanding.since:type_name -> google.protobuf.Timestamp
+	17, // 27: tallywire.v1.AlertStanding.observation:type_name -> tallywire.v1.AlertObservation
+	50, // 28: tallywire.v1.AlertStanding.no_data_since:type_name -> google.protobuf.Timestamp
+	50, // 29: tallywire.v1.AlertObservation.window_end:type_name -> google.protobuf.Timestamp
+	4,  // 30: tallywire.v1.AlertObservation.level:type_name -> tallywire.v1.AlertState
+	4,  // 31: tallywire.v1.Incident.state:type_name -> tallywire.v1.AlertState
+	4,  // 32: tallywire.v1.Incident.worst:type_name -> tallywire.v1.AlertState
+	3,  // 33: tallywire.v1.Incident.severity:type_name -> tallywire.v1.AlertSeverity
+	50, // 34: tallywire.v1.Incident.opened_at:type_name -> google.protobuf.Timestamp
+	50, // 35: tallywire.v1.Incident.detected_at:type_name -> google.protobuf.Timestamp
+	50, // 36: tallywire.v1.Incident.closed_at:type_name -> google.protobuf.Timestamp
+	5,  // 37: tallywire.v1.Incident.close_reason:type_name -> tallywire.v1.IncidentCloseReason
+	50, // 38: tallywire.v1.Incident.peak_at:type_name -> google.protobuf.Timestamp
+	50, // 39: tallywire.v1.Incident.acknowledged_at:type_name -> google.protobuf.Timestamp
+	51, // 40: tallywire.v1.Incident.restriction:type_name -> tallywire.v1.Restriction
+	50, // 41: tallywire.v1.IncidentEntry.recorded_at:type_name -> google.protobuf.Timestamp
+	6,  // 42: tallywire.v1.IncidentEntry.kind:type_name -> tallywire.v1.IncidentEntryKind
+	4,  // 43: tallywire.v1.IncidentEntry.state:type_name -> tallywire.v1.AlertState
+	50, // 44: tallywire.v1.IncidentEntry.window_end:type_name -> google.protobuf.Timestamp
+	7,  // 45: tallywire.v1.CreateAlertRuleRequest.rule:type_name -> tallywire.v1.AlertRule
+	7,  // 46: tallywire.v1.CreateAlertRuleResponse.rule:type_name -> tallywire.v1.AlertRule
+	7,  // 47: tallywire.v1.GetAlertRuleResponse.rule:type_name -> tallywire.v1.AlertRule
+	16, // 48: tallywire.v1.GetAlertRuleResponse.standings:type_name -> tallywire.v1.AlertStanding
+	26, // 49: tallywire.v1.ListAlertRulesResponse.rules:type_name -> tallywire.v1.AlertRuleSummary
+	7,  // 50: tallywire.v1.AlertRuleSummary.rule:type_name -> tallywire.v1.AlertRule
+	16, // 51: tallywire.v1.AlertRuleSummary.worst:type_name -> tallywire.v1.AlertStanding
+	7,  // 52: tallywire.v1.UpdateAlertRuleRequest.rule:type_name -> tallywire.v1.AlertRule
+	7,  // 53: tallywire.v1.UpdateAlertRuleResponse.rule:type_name -> tallywire.v1.AlertRule
+	50, // 54: tallywire.v1.SnoozeAlertRuleRequest.until:type_name -> google.protobuf.Timestamp
+	7,  // 55: tallywire.v1.SnoozeAlertRuleResponse.rule:type_name -> tallywire.v1.AlertRule
+	7,  // 56: tallywire.v1.TestAlertRuleRequest.rule:type_name -> tallywire.v1.AlertRule
+	52, // 57: tallywire.v1.TestAlertRuleResponse.context:type_name -> tallywire.v1.AnswerContext
+	35, // 58: tallywire.v1.TestAlertRuleResponse.values:type_name -> tallywire.v1.AlertTestValue
+	17, // 59: tallywire.v1.AlertTestValue.observations:type_name -> tallywire.v1.AlertObservation
+	4,  // 60: tallywire.v1.AlertTestValue.state:type_name -> tallywire.v1.AlertState
+	7,  // 61: tallywire.v1.BacktestAlertRuleRequest.rule:type_name -> tallywire.v1.AlertRule
+	53, // 62: tallywire.v1.BacktestAlertRuleRequest.time_range:type_name -> tallywire.v1.TimeRange
+	52, // 63: tallywire.v1.BacktestAlertRuleResponse.context:type_name -> tallywire.v1.AnswerContext
+	18, // 64: tallywire.v1.BacktestAlertRuleResponse.incidents:type_name -> tallywire.v1.Incident
+	49, // 65: tallywire.v1.BacktestAlertRuleResponse.open_time:type_name -> google.protobuf.Duration
+	17, // 66: tallywire.v1.BacktestAlertRuleResponse.observations:type_name -> tallywire.v1.AlertObservation
+	53, // 67: tallywire.v1.ListIncidentsRequest.time_range:type_name -> tallywire.v1.TimeRange
+	18, // 68: tallywire.v1.ListIncidentsResponse.incidents:type_name -> tallywire.v1.Incident
+	18, // 69: tallywire.v1.GetIncidentResponse.incident:type_name -> tallywire.v1.Incident
+	19, // 70: tallywire.v1.GetIncidentResponse.entries:type_name -> tallywire.v1.IncidentEntry
+	18, // 71: tallywire.v1.AcknowledgeIncidentResponse.incident:type_name -> tallywire.v1.Incident
+	19, // 72: tallywire.v1.CommentIncidentResponse.entry:type_name -> tallywire.v1.IncidentEntry
+	18, // 73: tallywire.v1.WatchAlertsResponse.incidents:type_name -> tallywire.v1.Incident
+	50, // 74: tallywire.v1.WatchAlertsResponse.at:type_name -> google.protobuf.Timestamp
+	51, // 75: tallywire.v1.WatchAlertsResponse.restriction:type_name -> tallywire.v1.Restriction
+	20, // 76: tallywire.v1.AlertService.CreateAlertRule:input_type -> tallywire.v1.CreateAlertRuleRequest
+	22, // 77: tallywire.v1.AlertService.GetAlertRule:input_type -> tallywire.v1.GetAlertRuleRequest
+	24, // 78: tallywire.v1.AlertService.ListAlertRules:input_type -> tallywire.v1.ListAlertRulesRequest
+	27, // 79: tallywire.v1.AlertService.UpdateAlertRule:input_type -> tallywire.v1.UpdateAlertRuleRequest
+	29, // 80: tallywire.v1.AlertService.DeleteAlertRule:input_type -> tallywire.v1.DeleteAlertRuleRequest
+	31, // 81: tallywire.v1.AlertService.SnoozeAlertRule:input_type -> tallywire.v1.SnoozeAlertRuleRequest
+	33, // 82: tallywire.v1.AlertService.TestAlertRule:input_type -> tallywire.v1.TestAlertRuleRequest
+	36, // 83: tallywire.v1.AlertService.BacktestAlertRule:input_type -> tallywire.v1.BacktestAlertRuleRequest
+	38, // 84: tallywire.v1.AlertService.ListIncidents:input_type -> tallywire.v1.ListIncidentsRequest
+	40, // 85: tallywire.v1.AlertService.GetIncident:input_type -> tallywire.v1.GetIncidentRequest
+	42, // 86: tallywire.v1.AlertService.AcknowledgeIncident:input_type -> tallywire.v1.AcknowledgeIncidentRequest
+	44, // 87: tallywire.v1.AlertService.CommentIncident:input_type -> tallywire.v1.CommentIncidentRequest
+	46, // 88: tallywire.v1.AlertService.WatchAlerts:input_type -> tallywire.v1.WatchAlertsRequest
+	21, // 89: tallywire.v1.AlertService.CreateAlertRule:output_type -> tallywire.v1.CreateAlertRuleResponse
+	23, // 90: tallywire.v1.AlertService.GetAlertRule:output_type -> tallywire.v1.GetAlertRuleResponse
+	25, // 91: tallywire.v1.AlertService.ListAlertRules:output_type -> tallywire.v1.ListAlertRulesResponse
+	28, // 92: tallywire.v1.AlertService.UpdateAlertRule:output_type -> tallywire.v1.UpdateAlertRuleResponse
+	30, // 93: tallywire.v1.AlertService.DeleteAlertRule:output_type -> tallywire.v1.DeleteAlertRuleResponse
+	32, // 94: tallywire.v1.AlertService.SnoozeAlertRule:output_type -> tallywire.v1.SnoozeAlertRuleResponse
+	34, // 95: tallywire.v1.AlertService.TestAlertRule:output_type -> tallywire.v1.TestAlertRuleResponse
+	37, // 96: tallywire.v1.AlertService.BacktestAlertRule:output_type -> tallywire.v1.BacktestAlertRuleResponse
+	39, // 97: tallywire.v1.AlertService.ListIncidents:output_type -> tallywire.v1.ListIncidentsResponse
+	41, // 98: tallywire.v1.AlertService.GetIncident:output_type -> tallywire.v1.GetIncidentResponse
+	43, // 99: tallywire.v1.AlertService.AcknowledgeIncident:output_type -> tallywire.v1.AcknowledgeIncidentResponse
+	45, // 100: tallywire.v1.AlertService.CommentIncident:output_type -> tallywire.v1.CommentIncidentResponse
+	47, // 101: tallywire.v1.AlertService.WatchAlerts:output_type -> tallywire.v1.WatchAlertsResponse
+	89, // [89:102] is the sub-list for method output_type
+	76, // [76:89] is the sub-list for method input_type
+	76, // [76:76] is the sub-list for extension type_name
+	76, // [76:76] is the sub-list for extension extendee
+	0,  // [0:76] is the sub-list for field type_name
 }
 
 func init() { file_tallywire_v1_alert_service_proto_init() }

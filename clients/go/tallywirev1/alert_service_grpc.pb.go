@@ -49,6 +49,10 @@ const (
 // Each rule, and each value of its dimension if it has one, has a state. An incident begins as the state leaves OK and
 // ends as it is OK again. Each change of state is told once to each destination of the rule, however many workers there
 // are, and whichever of them die.
+//
+// A caller that is restricted to a part of the organization makes rules about that part: without a filter by its dimension
+// they are narrowed to its value, and where there are several, or with group_by, they are refused until the filter names
+// one (RESTRICTED). It sees rules, and their incidents, that have to be about its part or less; for it no others exist.
 type AlertServiceClient interface {
 	// CreateAlertRule stores a rule, which is looked at from its next step on. The call fails with RESOURCE_EXHAUSTED
 	// (ALERT_RULE_LIMIT) if the organization has 500 rules.
@@ -250,6 +254,10 @@ type AlertService_WatchAlertsClient = grpc.ServerStreamingClient[WatchAlertsResp
 // Each rule, and each value of its dimension if it has one, has a state. An incident begins as the state leaves OK and
 // ends as it is OK again. Each change of state is told once to each destination of the rule, however many workers there
 // are, and whichever of them die.
+//
+// A caller that is restricted to a part of the organization makes rules about that part: without a filter by its dimension
+// they are narrowed to its value, and where there are several, or with group_by, they are refused until the filter names
+// one (RESTRICTED). It sees rules, and their incidents, that have to be about its part or less; for it no others exist.
 type AlertServiceServer interface {
 	// CreateAlertRule stores a rule, which is looked at from its next step on. The call fails with RESOURCE_EXHAUSTED
 	// (ALERT_RULE_LIMIT) if the organization has 500 rules.

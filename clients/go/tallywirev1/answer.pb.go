@@ -326,8 +326,8 @@ func (x *AnswerContext) GetRestriction() *Restriction {
 // Restriction is the part of an organization that somebody may see: what carries some values of one dimension. Questions
 // without a filter by the dimension are narrowed to its value; where there are several, a question has to name one of
 // them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused (RESTRICTED). No tokens of
-// rows are given out or taken. Reports are kept with the part that they are about: who may see that part or more sees
-// them.
+// rows are given out or taken. Reports and alert rules are kept with the part that they are about: who may see that
+// part or more sees them.
 type Restriction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// dimension is "agent", "channel" or "team".

@@ -23,4 +23,5 @@ FROM (
 ) AS due
 WHERE r.organization_id = due.organization_id AND r.rule_id = due.rule_id
 RETURNING r.organization_id, r.rule_id, r.draft::text AS draft, r.owner, r.version, r.created_at, r.updated_at,
-    r.updated_by, r.snoozed_until, r.generation, r.begun_at, r.evaluated_until, r.evaluated_revision
+    r.updated_by, r.snoozed_until, r.generation, r.begun_at, r.evaluated_until, r.evaluated_revision,
+    r.restricted_dimension, r.restricted_values

@@ -277,8 +277,8 @@ pub struct AnswerContext {
 /// Restriction is the part of an organization that somebody may see: what carries some values of one dimension. Questions
 /// without a filter by the dimension are narrowed to its value; where there are several, a question has to name one of
 /// them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused (RESTRICTED). No tokens of
-/// rows are given out or taken. Reports are kept with the part that they are about: who may see that part or more sees
-/// them.
+/// rows are given out or taken. Reports and alert rules are kept with the part that they are about: who may see that
+/// part or more sees them.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Restriction {
     /// dimension is "agent", "channel" or "team".
@@ -7285,6 +7285,10 @@ pub struct AlertRule {
     /// snoozed_until is until when it tells nobody. Set by SnoozeAlertRule.
     #[prost(message, optional, tag = "29")]
     pub snoozed_until: ::core::option::Option<::prost_types::Timestamp>,
+    /// restriction is the part of the organization that the rule has to be about, whoever changes it: that of the caller who
+    /// created it. Unset: it may be about anything. Set by the service.
+    #[prost(message, optional, tag = "30")]
+    pub restriction: ::core::option::Option<Restriction>,
 }
 /// AlertCondition is what is looked at, and from where on it is wrong.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
@@ -7504,6 +7508,9 @@ pub struct Incident {
     /// reason says in words what was wrong when it began.
     #[prost(string, tag = "17")]
     pub reason: ::prost::alloc::string::String,
+    /// restriction is that of its rule when the incident began. Unset: none.
+    #[prost(message, optional, tag = "18")]
+    pub restriction: ::core::option::Option<Restriction>,
 }
 /// IncidentEntry is something that has happened to an incident.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -7830,6 +7837,10 @@ pub struct WatchAlertsResponse {
     /// at is when they stood so.
     #[prost(message, optional, tag = "8")]
     pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// restriction is the part of the organization that the caller may see: all of these are about it. Unset: the caller may
+    /// see everything.
+    #[prost(message, optional, tag = "9")]
+    pub restriction: ::core::option::Option<Restriction>,
 }
 /// AlertBaseline is a comparable window, as long as the rule's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -8144,6 +8155,10 @@ pub mod alert_service_client {
     /// Each rule, and each value of its dimension if it has one, has a state. An incident begins as the state leaves OK and
     /// ends as it is OK again. Each change of state is told once to each destination of the rule, however many workers there
     /// are, and whichever of them die.
+    ///
+    /// A caller that is restricted to a part of the organization makes rules about that part: without a filter by its dimension
+    /// they are narrowed to its value, and where there are several, or with group_by, they are refused until the filter names
+    /// one (RESTRICTED). It sees rules, and their incidents, that have to be about its part or less; for it no others exist.
     #[derive(Debug, Clone)]
     pub struct AlertServiceClient<T> {
         inner: tonic::client::Grpc<T>,

@@ -273,8 +273,8 @@ export interface AnswerContext {
  * Restriction is the part of an organization that somebody may see: what carries some values of one dimension. Questions
  * without a filter by the dimension are narrowed to its value; where there are several, a question has to name one of
  * them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused (RESTRICTED). No tokens of
- * rows are given out or taken. Reports are kept with the part that they are about: who may see that part or more sees
- * them.
+ * rows are given out or taken. Reports and alert rules are kept with the part that they are about: who may see that
+ * part or more sees them.
  */
 export interface Restriction {
   /** dimension is "agent", "channel" or "team". */
@@ -287,8 +287,8 @@ export interface Restriction {
  * Restriction is the part of an organization that somebody may see: what carries some values of one dimension. Questions
  * without a filter by the dimension are narrowed to its value; where there are several, a question has to name one of
  * them. Questions that cannot be narrowed, and RPCs about the whole organization, are refused (RESTRICTED). No tokens of
- * rows are given out or taken. Reports are kept with the part that they are about: who may see that part or more sees
- * them.
+ * rows are given out or taken. Reports and alert rules are kept with the part that they are about: who may see that
+ * part or more sees them.
  */
 export interface RestrictionInit {
   /** dimension is "agent", "channel" or "team". */
@@ -5373,6 +5373,11 @@ export interface AlertRule {
   updatedBy: string;
   /** snoozed_until is until when it tells nobody. Set by SnoozeAlertRule. */
   snoozedUntil?: Instant;
+  /**
+   * restriction is the part of the organization that the rule has to be about, whoever changes it: that of the caller who
+   * created it. Unset: it may be about anything. Set by the service.
+   */
+  restriction?: Restriction;
 }
 
 /** AlertRule is a question that is asked again and again, and what is wrong with its answer. */
@@ -5469,6 +5474,11 @@ export interface AlertRuleInit {
   updatedBy?: string | undefined;
   /** snoozed_until is until when it tells nobody. Set by SnoozeAlertRule. */
   snoozedUntil?: InstantInit | undefined;
+  /**
+   * restriction is the part of the organization that the rule has to be about, whoever changes it: that of the caller who
+   * created it. Unset: it may be about anything. Set by the service.
+   */
+  restriction?: RestrictionInit | undefined;
 }
 
 /** AlertCondition is what is looked at, and from where on it is wrong. */
@@ -5753,6 +5763,8 @@ export interface Incident {
   restated: boolean;
   /** reason says in words what was wrong when it began. */
   reason: string;
+  /** restriction is that of its rule when the incident began. Unset: none. */
+  restriction?: Restriction;
 }
 
 /** IncidentEntry is something that has happened to an incident. */
@@ -6015,6 +6027,11 @@ export interface WatchAlertsResponse {
   openIncidents: number;
   /** at is when they stood so. */
   at?: Instant;
+  /**
+   * restriction is the part of the organization that the caller may see: all of these are about it. Unset: the caller may
+   * see everything.
+   */
+  restriction?: Restriction;
 }
 
 /**

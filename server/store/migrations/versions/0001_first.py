@@ -289,7 +289,10 @@ _STATEMENTS = (
         next_run_at timestamptz NOT NULL,
         looked_at timestamptz NOT NULL DEFAULT now(),
         leased_until timestamptz NOT NULL DEFAULT '-infinity',
-        PRIMARY KEY (organization_id, rule_id)
+        restricted_dimension text COLLATE "C" NOT NULL DEFAULT '',
+        restricted_values text[] COLLATE "C" NOT NULL DEFAULT '{}',
+        PRIMARY KEY (organization_id, rule_id),
+        CHECK ((restricted_dimension = '') = (restricted_values = '{}'))
     ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05)
     """,
     # How rules, and values of their dimensions, stand.
@@ -340,7 +343,10 @@ _STATEMENTS = (
         reason text NOT NULL,
         told_state text COLLATE "C",
         told_at timestamptz,
-        PRIMARY KEY (organization_id, incident_id)
+        restricted_dimension text COLLATE "C" NOT NULL DEFAULT '',
+        restricted_values text[] COLLATE "C" NOT NULL DEFAULT '{}',
+        PRIMARY KEY (organization_id, incident_id),
+        CHECK ((restricted_dimension = '') = (restricted_values = '{}'))
     ) WITH (fillfactor = 70)
     """,
     "CREATE INDEX incidents_by_time ON incidents (organization_id, opened_at DESC, incident_id DESC)",

@@ -286,6 +286,7 @@ class AlertRule(google.protobuf.message.Message):
     UPDATED_AT_FIELD_NUMBER: builtins.int
     UPDATED_BY_FIELD_NUMBER: builtins.int
     SNOOZED_UNTIL_FIELD_NUMBER: builtins.int
+    RESTRICTION_FIELD_NUMBER: builtins.int
     rule_id: builtins.str
     """rule_id names the rule. Set by the service."""
     name: builtins.str
@@ -393,6 +394,12 @@ class AlertRule(google.protobuf.message.Message):
     def snoozed_until(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """snoozed_until is until when it tells nobody. Set by SnoozeAlertRule."""
 
+    @property
+    def restriction(self) -> tallywire.v1.answer_pb2.Restriction:
+        """restriction is the part of the organization that the rule has to be about, whoever changes it: that of the caller who
+        created it. Unset: it may be about anything. Set by the service.
+        """
+
     def __init__(
         self,
         *,
@@ -425,9 +432,10 @@ class AlertRule(google.protobuf.message.Message):
         updated_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         updated_by: builtins.str = ...,
         snoozed_until: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        restriction: tallywire.v1.answer_pb2.Restriction | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["close_after", b"close_after", "condition", b"condition", "created_at", b"created_at", "delay", b"delay", "filter", b"filter", "hold_for", b"hold_for", "remind_after", b"remind_after", "snoozed_until", b"snoozed_until", "step", b"step", "updated_at", b"updated_at", "window", b"window"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["close_after", b"close_after", "condition", b"condition", "created_at", b"created_at", "delay", b"delay", "description", b"description", "destination_ids", b"destination_ids", "disabled", b"disabled", "etag", b"etag", "filter", b"filter", "group_by", b"group_by", "hold_for", b"hold_for", "max_values", b"max_values", "metric", b"metric", "minimum_samples", b"minimum_samples", "mute_windows", b"mute_windows", "name", b"name", "no_data", b"no_data", "owner", b"owner", "remind_after", b"remind_after", "rule_id", b"rule_id", "runbook_url", b"runbook_url", "severity", b"severity", "snoozed_until", b"snoozed_until", "step", b"step", "time_zone", b"time_zone", "updated_at", b"updated_at", "updated_by", b"updated_by", "version", b"version", "window", b"window"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["close_after", b"close_after", "condition", b"condition", "created_at", b"created_at", "delay", b"delay", "filter", b"filter", "hold_for", b"hold_for", "remind_after", b"remind_after", "restriction", b"restriction", "snoozed_until", b"snoozed_until", "step", b"step", "updated_at", b"updated_at", "window", b"window"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["close_after", b"close_after", "condition", b"condition", "created_at", b"created_at", "delay", b"delay", "description", b"description", "destination_ids", b"destination_ids", "disabled", b"disabled", "etag", b"etag", "filter", b"filter", "group_by", b"group_by", "hold_for", b"hold_for", "max_values", b"max_values", "metric", b"metric", "minimum_samples", b"minimum_samples", "mute_windows", b"mute_windows", "name", b"name", "no_data", b"no_data", "owner", b"owner", "remind_after", b"remind_after", "restriction", b"restriction", "rule_id", b"rule_id", "runbook_url", b"runbook_url", "severity", b"severity", "snoozed_until", b"snoozed_until", "step", b"step", "time_zone", b"time_zone", "updated_at", b"updated_at", "updated_by", b"updated_by", "version", b"version", "window", b"window"]) -> None: ...
 
 global___AlertRule = AlertRule
 
@@ -797,6 +805,7 @@ class Incident(google.protobuf.message.Message):
     ACKNOWLEDGED_AT_FIELD_NUMBER: builtins.int
     RESTATED_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
+    RESTRICTION_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
     """incident_id names the incident. Empty in backtests."""
     rule_id: builtins.str
@@ -841,6 +850,10 @@ class Incident(google.protobuf.message.Message):
     def acknowledged_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """acknowledged_at is when."""
 
+    @property
+    def restriction(self) -> tallywire.v1.answer_pb2.Restriction:
+        """restriction is that of its rule when the incident began. Unset: none."""
+
     def __init__(
         self,
         *,
@@ -861,9 +874,10 @@ class Incident(google.protobuf.message.Message):
         acknowledged_at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         restated: builtins.bool = ...,
         reason: builtins.str = ...,
+        restriction: tallywire.v1.answer_pb2.Restriction | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_peak", b"_peak", "acknowledged_at", b"acknowledged_at", "closed_at", b"closed_at", "detected_at", b"detected_at", "opened_at", b"opened_at", "peak", b"peak", "peak_at", b"peak_at"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_peak", b"_peak", "acknowledged_at", b"acknowledged_at", "acknowledged_by", b"acknowledged_by", "close_reason", b"close_reason", "closed_at", b"closed_at", "detected_at", b"detected_at", "incident_id", b"incident_id", "opened_at", b"opened_at", "peak", b"peak", "peak_at", b"peak_at", "reason", b"reason", "restated", b"restated", "rule_id", b"rule_id", "rule_name", b"rule_name", "severity", b"severity", "state", b"state", "value", b"value", "worst", b"worst"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_peak", b"_peak", "acknowledged_at", b"acknowledged_at", "closed_at", b"closed_at", "detected_at", b"detected_at", "opened_at", b"opened_at", "peak", b"peak", "peak_at", b"peak_at", "restriction", b"restriction"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_peak", b"_peak", "acknowledged_at", b"acknowledged_at", "acknowledged_by", b"acknowledged_by", "close_reason", b"close_reason", "closed_at", b"closed_at", "detected_at", b"detected_at", "incident_id", b"incident_id", "opened_at", b"opened_at", "peak", b"peak", "peak_at", b"peak_at", "reason", b"reason", "restated", b"restated", "restriction", b"restriction", "rule_id", b"rule_id", "rule_name", b"rule_name", "severity", b"severity", "state", b"state", "value", b"value", "worst", b"worst"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_peak", b"_peak"]) -> typing.Literal["peak"] | None: ...
 
 global___Incident = Incident
@@ -1598,6 +1612,7 @@ class WatchAlertsResponse(google.protobuf.message.Message):
     INCIDENTS_FIELD_NUMBER: builtins.int
     OPEN_INCIDENTS_FIELD_NUMBER: builtins.int
     AT_FIELD_NUMBER: builtins.int
+    RESTRICTION_FIELD_NUMBER: builtins.int
     ok: builtins.int
     """ok is how many rules and values are in the state OK."""
     warning: builtins.int
@@ -1618,6 +1633,12 @@ class WatchAlertsResponse(google.protobuf.message.Message):
     def at(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """at is when they stood so."""
 
+    @property
+    def restriction(self) -> tallywire.v1.answer_pb2.Restriction:
+        """restriction is the part of the organization that the caller may see: all of these are about it. Unset: the caller may
+        see everything.
+        """
+
     def __init__(
         self,
         *,
@@ -1629,8 +1650,9 @@ class WatchAlertsResponse(google.protobuf.message.Message):
         incidents: collections.abc.Iterable[global___Incident] | None = ...,
         open_incidents: builtins.int = ...,
         at: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        restriction: tallywire.v1.answer_pb2.Restriction | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["at", b"at"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["alert", b"alert", "at", b"at", "error", b"error", "incidents", b"incidents", "no_data", b"no_data", "ok", b"ok", "open_incidents", b"open_incidents", "warning", b"warning"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["at", b"at", "restriction", b"restriction"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["alert", b"alert", "at", b"at", "error", b"error", "incidents", b"incidents", "no_data", b"no_data", "ok", b"ok", "open_incidents", b"open_incidents", "restriction", b"restriction", "warning", b"warning"]) -> None: ...
 
 global___WatchAlertsResponse = WatchAlertsResponse

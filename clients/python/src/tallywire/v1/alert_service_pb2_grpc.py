@@ -37,6 +37,10 @@ class AlertServiceStub(object):
     Each rule, and each value of its dimension if it has one, has a state. An incident begins as the state leaves OK and
     ends as it is OK again. Each change of state is told once to each destination of the rule, however many workers there
     are, and whichever of them die.
+
+    A caller that is restricted to a part of the organization makes rules about that part: without a filter by its dimension
+    they are narrowed to its value, and where there are several, or with group_by, they are refused until the filter names
+    one (RESTRICTED). It sees rules, and their incidents, that have to be about its part or less; for it no others exist.
     """
 
     def __init__(self, channel):
@@ -124,6 +128,10 @@ class AlertServiceServicer(object):
     Each rule, and each value of its dimension if it has one, has a state. An incident begins as the state leaves OK and
     ends as it is OK again. Each change of state is told once to each destination of the rule, however many workers there
     are, and whichever of them die.
+
+    A caller that is restricted to a part of the organization makes rules about that part: without a filter by its dimension
+    they are narrowed to its value, and where there are several, or with group_by, they are refused until the filter names
+    one (RESTRICTED). It sees rules, and their incidents, that have to be about its part or less; for it no others exist.
     """
 
     def CreateAlertRule(self, request, context):
@@ -315,6 +323,10 @@ class AlertService(object):
     Each rule, and each value of its dimension if it has one, has a state. An incident begins as the state leaves OK and
     ends as it is OK again. Each change of state is told once to each destination of the rule, however many workers there
     are, and whichever of them die.
+
+    A caller that is restricted to a part of the organization makes rules about that part: without a filter by its dimension
+    they are narrowed to its value, and where there are several, or with group_by, they are refused until the filter names
+    one (RESTRICTED). It sees rules, and their incidents, that have to be about its part or less; for it no others exist.
     """
 
     @staticmethod

@@ -29,6 +29,10 @@ class AlertServiceStub:
     Each rule, and each value of its dimension if it has one, has a state. An incident begins as the state leaves OK and
     ends as it is OK again. Each change of state is told once to each destination of the rule, however many workers there
     are, and whichever of them die.
+
+    A caller that is restricted to a part of the organization makes rules about that part: without a filter by its dimension
+    they are narrowed to its value, and where there are several, or with group_by, they are refused until the filter names
+    one (RESTRICTED). It sees rules, and their incidents, that have to be about its part or less; for it no others exist.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -140,6 +144,10 @@ class AlertServiceAsyncStub:
     Each rule, and each value of its dimension if it has one, has a state. An incident begins as the state leaves OK and
     ends as it is OK again. Each change of state is told once to each destination of the rule, however many workers there
     are, and whichever of them die.
+
+    A caller that is restricted to a part of the organization makes rules about that part: without a filter by its dimension
+    they are narrowed to its value, and where there are several, or with group_by, they are refused until the filter names
+    one (RESTRICTED). It sees rules, and their incidents, that have to be about its part or less; for it no others exist.
     """
 
     CreateAlertRule: grpc.aio.UnaryUnaryMultiCallable[
@@ -250,6 +258,10 @@ class AlertServiceServicer(metaclass=abc.ABCMeta):
     Each rule, and each value of its dimension if it has one, has a state. An incident begins as the state leaves OK and
     ends as it is OK again. Each change of state is told once to each destination of the rule, however many workers there
     are, and whichever of them die.
+
+    A caller that is restricted to a part of the organization makes rules about that part: without a filter by its dimension
+    they are narrowed to its value, and where there are several, or with group_by, they are refused until the filter names
+    one (RESTRICTED). It sees rules, and their incidents, that have to be about its part or less; for it no others exist.
     """
 
     @abc.abstractmethod

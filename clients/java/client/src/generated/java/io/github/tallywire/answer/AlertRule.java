@@ -300,4 +300,14 @@ public final class AlertRule extends Answer<io.github.tallywire.v1.AlertRule> {
   public Optional<Instant> snoozedUntil() {
     return message.hasSnoozedUntil() ? Optional.of(Values.instant(message.getSnoozedUntil())) : Optional.empty();
   }
+
+  /**
+   * restriction is the part of the organization that the rule has to be about, whoever changes it:
+   * that of the caller who created it. Unset: it may be about anything. Set by the service.
+   *
+   * @return the value, empty if it is absent
+   */
+  public Optional<Restriction> restriction() {
+    return message.hasRestriction() ? Optional.of(Restriction.of(message.getRestriction())) : Optional.empty();
+  }
 }

@@ -176,4 +176,13 @@ public final class Incident extends Answer<io.github.tallywire.v1.Incident> {
   public String reason() {
     return message.getReason();
   }
+
+  /**
+   * restriction is that of its rule when the incident began. Unset: none.
+   *
+   * @return the value, empty if it is absent
+   */
+  public Optional<Restriction> restriction() {
+    return message.hasRestriction() ? Optional.of(Restriction.of(message.getRestriction())) : Optional.empty();
+  }
 }

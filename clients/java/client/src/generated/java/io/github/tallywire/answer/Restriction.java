@@ -8,7 +8,8 @@ import java.util.List;
  * dimension. Questions without a filter by the dimension are narrowed to its value; where there are
  * several, a question has to name one of them. Questions that cannot be narrowed, and RPCs about
  * the whole organization, are refused (RESTRICTED). No tokens of rows are given out or taken.
- * Reports are kept with the part that they are about: who may see that part or more sees them.
+ * Reports and alert rules are kept with the part that they are about: who may see that part or more
+ * sees them.
  */
 public final class Restriction extends Answer<io.github.tallywire.v1.Restriction> {
   private Restriction(io.github.tallywire.v1.Restriction message) {

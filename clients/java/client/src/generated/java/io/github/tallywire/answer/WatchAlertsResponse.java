@@ -92,4 +92,14 @@ public final class WatchAlertsResponse extends Answer<io.github.tallywire.v1.Wat
   public Optional<Instant> at() {
     return message.hasAt() ? Optional.of(Values.instant(message.getAt())) : Optional.empty();
   }
+
+  /**
+   * restriction is the part of the organization that the caller may see: all of these are about it.
+   * Unset: the caller may see everything.
+   *
+   * @return the value, empty if it is absent
+   */
+  public Optional<Restriction> restriction() {
+    return message.hasRestriction() ? Optional.of(Restriction.of(message.getRestriction())) : Optional.empty();
+  }
 }
