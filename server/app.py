@@ -77,6 +77,7 @@ from server.rpc.report_service import ReportService
 from server.rpc.services import FIELD_SCOPES, OPEN, SCOPES, Services
 from server.rpc.trace_service import TraceService
 from server.settings import Settings
+from server.slow_questions import SlowQuestions
 from server.store import sessions
 from server.store.database import STEP_PATIENCE, Database
 from server.tasks.wakeups import Wakeups
@@ -141,6 +142,7 @@ class Running:
         self._clock = Clock()
         self.notifications = Notifications(redis_url, self._clock)
         self.files: Files = StoredFiles(settings.reports_url)
+        self._slow = SlowQuestions(settings.slow_query_seconds)
         self._arrivals = Arrivals()
         self._pressure = Pressure(Shortage(settings.max_memory_mib * 2**20))
         self._rates = Rates(redis_url, share=settings.rate_share)
@@ -198,7 +200,9 @@ class Running:
             self.database, queries, slots, Limits.from_settings(settings), on_commit=self._after_commit
         )
         limits_of, kept = DefaultLimits.from_settings(settings), query_slots.of_workspace()
-        asking = self.asking = Asking(queries=queries, pages=tokens, rows=rows, limits=limits_of, secrets=self._secrets)
+        asking = self.asking = Asking(
+            queries=queries, pages=tokens, rows=rows, limits=limits_of, secrets=self._secrets, slow=self._slow
+        )
         administered = self._administer(queries, limits_of, kept)
         return Services(
             events=self._make_events(EventListing(queries, tokens, rows), queries, limits),
@@ -309,6 +313,7 @@ class Running:
             field_scopes=FIELD_SCOPES,
             open_methods=OPEN,
             certificates=self._trusted.certificates,
+            slow=self._slow,
             max_call_seconds=self._settings.max_call_seconds,
         )
         server = grpc.aio.server(interceptors=(gate,), options=transport.options(self._settings))

@@ -84,6 +84,7 @@ class Settings(BaseSettings):
     operator: str | None = Field(default=None, max_length=128)  # who runs commands; unset: the account and its machine
     log_level: str = Field(default="INFO", pattern="^(?i:debug|info|warning|error)$")
     log_format: LogFormat = LogFormat.CONSOLE
+    slow_query_seconds: float = Field(default=1, ge=0)  # questions that take longer are a line in the log; 0: none
 
     failpoint: str | None = Field(default=None, validation_alias="FAILPOINT")  # for tests: name:probability,…
     allow_failpoints: bool = False

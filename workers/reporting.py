@@ -14,6 +14,7 @@ from server.reports.object_store import ObjectStore
 from server.rpc.asking import Asking
 from server.rpc.report_questions import ReportQuestions
 from server.settings import Settings
+from server.slow_questions import SlowQuestions
 from server.store.database import Database
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.limits import DefaultLimits
@@ -35,6 +36,7 @@ def making(
         rows=RowsTokens(tokens),
         limits=DefaultLimits.from_settings(settings),
         secrets=tokens,
+        slow=SlowQuestions(settings.slow_query_seconds),
     )
     return MakingReports(
         questions=ReportQuestions(asking), store=ObjectStore(settings.reports_url), clock=clock, on_queued=on_queued

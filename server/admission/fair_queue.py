@@ -15,6 +15,8 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from server.slow_questions import Spent, spending
+
 MOST_SHARES = 1000  # that are remembered
 
 
@@ -117,8 +119,9 @@ class FairSlots:
             await self._acquire(organization_id, cost / weight)
         else:
             try:
-                async with asyncio.timeout(patience):
-                    await self._acquire(organization_id, cost / weight)
+                with spending(Spent.WAITING):
+                    async with asyncio.timeout(patience):
+                        await self._acquire(organization_id, cost / weight)
             except TimeoutError:
                 raise WaitedTooLong from None
         try:

@@ -2,11 +2,13 @@
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
+from server import slow_questions
 from server.admission.query_slots import QuerySlots
 from server.catalog.catalogue import BUILT_IN, Catalogue
 from server.catalog.metrics import Quantile
@@ -16,12 +18,14 @@ from server.projections.projector import Projector
 from server.query.answers import Context, Period, Source
 from server.query.edges import Exactness, TooManyEventsError
 from server.query.reader import EdgedSelections, Reader
+from server.slow_questions import Spent
 from server.store import events as stored_events
 from server.store import organizations, reading
 from server.store.database import Database, Driver
 from server.tenancy.principal import Principal
 from server.timerange import TimeRange
 
+_QUARTERS_A_DAY = 96
 _AT_ONCE = 500  # selections whose cells are decoded in one turn of the event loop
 
 
@@ -137,7 +141,8 @@ class Queries:
                     )
                     return
                 target = found.as_of.revision
-            await self._projector.catch_up(organization_id, list(lagging), target)
+            with slow_questions.spending(Spent.WAITING):
+                await self._projector.catch_up(organization_id, list(lagging), target)
 
     @contextlib.asynccontextmanager
     async def reading(
@@ -215,7 +220,8 @@ class Queries:
                     yield driver, read
                     return
                 target = read.found.as_of.revision
-            await self._projector.catch_up(principal.organization_id, list(read.lagging), target)
+            with slow_questions.spending(Spent.WAITING):
+                await self._projector.catch_up(principal.organization_id, list(read.lagging), target)
 
     async def _read(
         self,
@@ -247,6 +253,7 @@ class Queries:
             except TooManyEventsError:
                 raw_from = None
                 continue
+            slow_questions.asked(days=math.ceil(planned.span.length / _QUARTERS_A_DAY), cells=len(selections))
             found = await _figures(driver, organization_id, asked, wanted, in_snapshot=in_snapshot)
             now = found.as_of.at
             resolved = period.resolved(principal, now, raw_from)

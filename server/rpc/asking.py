@@ -67,6 +67,7 @@ from server.rpc.questions import trends as trends_messages
 from server.rpc.questions import user_directory as user_lists
 from server.rpc.questions.rows import Tokens
 from server.rpc.questions.shared import StoredUser
+from server.slow_questions import SlowQuestions
 from server.tenancy import sign_ins
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.limits import DefaultLimits
@@ -101,6 +102,7 @@ class Asking:
     rows: RowsTokens
     limits: DefaultLimits
     secrets: KeyedHashes
+    slow: SlowQuestions
 
     @asynccontextmanager
     async def of_one_instant(self) -> AsyncIterator[Self]:
@@ -110,7 +112,9 @@ class Asking:
 
     async def answer(self, principal: Principal, request: Message) -> Any:
         """Answers a question of any kind in QUESTIONS."""
-        return await QUESTIONS[type(request)](self, principal, request)
+        name = type(request).__name__.removesuffix("Request")
+        with self.slow.watching(name, principal.organization_id):
+            return await QUESTIONS[type(request)](self, principal, request)
 
     def _tokens(self, principal: Principal) -> Tokens:
         return rows_messages.of(self.rows, principal.organization_id)

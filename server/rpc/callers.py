@@ -1,5 +1,6 @@
 """What a call says of its maker: the credential, the certificate, the address, and how the audit trail names it."""
 
+import re
 import urllib.parse
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
@@ -15,6 +16,7 @@ from server.tenancy.certificates import ShownCertificate
 from server.tenancy.principal import CallerKind, Principal
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 Metadata: TypeAlias = "Iterable[tuple[str, str | bytes]] | None"
 
 
@@ -75,3 +77,10 @@ def check_network(principal: Principal, context: _Context) -> None:
             "this credential may not be used from the address that the call came from",
             metadata={"networks": ", ".join(principal.networks)},
         )
+
+
+def trace_id(context: _Context) -> str | None:
+    """Returns the id of the W3C trace that the caller says the call belongs to; None where it says none."""
+    given = next((value for key, value in context.invocation_metadata() or () if key == "traceparent"), "")
+    found = _TRACEPARENT.fullmatch(str(given))
+    return found[1] if found is not None and found[1].strip("0") else None

@@ -18,6 +18,7 @@ from server.errors import Reason, Refused
 from server.organizations.audit_trail import Actor
 from server.rpc import answering, callers, embedding, keyless, noting, requests, restricting, unknown_fields
 from server.rpc.noting import Noting
+from server.slow_questions import SlowQuestions
 from server.tenancy import sign_ins
 from server.tenancy.authentication import Authenticator
 from server.tenancy.certificates import Certificates, ShownCertificate
@@ -126,8 +127,10 @@ class Gate(grpc.aio.ServerInterceptor):
         field_scopes: Mapping[str, Mapping[str, Scope]],
         open_methods: Collection[str] = (),
         certificates: Certificates | None = None,
+        slow: SlowQuestions,
         max_call_seconds: float,
     ) -> None:
+        self._slow = slow
         self._authenticator = authenticator
         self._scopes = scopes
         self._field_scopes = field_scopes
@@ -270,7 +273,11 @@ class Gate(grpc.aio.ServerInterceptor):
     async def _answer(
         self, method: str, request: _Raw, handle: Callable[..., Awaitable[Any]], context: _Context
     ) -> object:
-        with self._admission.asking(caller().principal.organization_id):
+        organization_id, traced = caller().principal.organization_id, functools.partial(callers.trace_id, context)
+        with (
+            self._slow.watching(method.rpartition("/")[2], organization_id, traced),
+            self._admission.asking(organization_id),
+        ):
             question = self._question(method, request)
             answer = await handle(question, context)
         if method in noting.READS:

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 
 from server import errors
+from server.slow_questions import Spent, spending
 from server.store import isolation
 from server.store.isolation import Of
 from server.store.patience import Patience
@@ -48,12 +49,16 @@ class Driver(asyncpg.Connection):
                 query = f"{query.rstrip('; ')}; SET LOCAL {isolation.SETTING} = '{self._wanted}'"
             else:
                 await self._say()
-        return await super().execute(query, *args, timeout=timeout)
+        if args:  # which goes by _execute
+            return await super().execute(query, *args, timeout=timeout)
+        with spending(Spent.DATABASE):
+            return await super().execute(query, timeout=timeout)
 
     async def _execute(self, *given: Any, **named: Any) -> Any:
         """Is where the driver passes by with whatever has parameters or returns rows."""
         await self._say()
-        return await super()._execute(*given, **named)  # type: ignore[misc]  # the stubs do not know it
+        with spending(Spent.DATABASE):
+            return await super()._execute(*given, **named)  # type: ignore[misc]  # the stubs do not know it
 
     async def _say(self) -> None:
         if self._named != self._wanted and not self.is_in_transaction():
@@ -94,8 +99,9 @@ class Pool:
         """A connection that is the caller's until it is given back; StorageBusy where none becomes free in time."""
         if self._free.locked():
             try:
-                async with asyncio.timeout(self._longest_wait):
-                    await self._free.acquire()
+                with spending(Spent.WAITING):
+                    async with asyncio.timeout(self._longest_wait):
+                        await self._free.acquire()
             except TimeoutError:
                 raise errors.StorageBusy("no database connection is free") from None
         else:
