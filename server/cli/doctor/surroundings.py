@@ -16,7 +16,7 @@ import redis
 import redis.asyncio
 from cryptography import x509
 
-from server import errors, settings
+from server import errors, redis_pools, settings
 from server.cli import health
 from server.cli.doctor import contradictions
 from server.cli.doctor.check import Check, Finding, Subject, fail, in_thread, ok, skip, warn
@@ -60,7 +60,7 @@ def _installed(name: str) -> str:
 async def _clocks(subject: Subject) -> Finding:
     others = {"PostgreSQL": await _database_skew(subject)}
     if subject.place.redis_url is not None:
-        with contextlib.suppress(redis.RedisError, OSError):  # which is the finding of another check
+        with contextlib.suppress(redis.RedisError, OSError, ValueError):  # which is the finding of another check
             others["Redis"] = await _redis_skew(subject.place.redis_url, subject.now)
     off = {name: skew for name, skew in others.items() if abs(skew) > _SKEW}
     if not off:
@@ -98,10 +98,8 @@ def _apart(at: datetime, before: datetime, after: datetime) -> timedelta:
 
 
 def _client(url: str) -> redis.asyncio.Redis:
-    client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
-        url, socket_timeout=_REDIS_SECONDS, socket_connect_timeout=_REDIS_SECONDS
-    )
-    return client
+    pool = redis_pools.pool(url, socket_timeout=_REDIS_SECONDS, socket_connect_timeout=_REDIS_SECONDS)
+    return redis.asyncio.Redis.from_pool(pool)
 
 
 async def _redis(subject: Subject) -> Finding:
