@@ -34,11 +34,11 @@ async def web(settings: Settings, service: str, folder: Path, **changes: Any) ->
         await running.stop()
 
 
-async def link(caller: Caller, web: RunningWeb) -> str:
-    """A link that signs in once."""
+async def link(caller: Caller, web: RunningWeb, subject: str = "") -> str:
+    """A link that signs in once: somebody by name, or the key itself."""
     stub = account_service_pb2_grpc.AccountServiceStub(caller.channel)
     made = await stub.CreateSignInCode(
-        account_service_pb2.CreateSignInCodeRequest(), metadata=caller.metadata, timeout=20
+        account_service_pb2.CreateSignInCodeRequest(subject=subject), metadata=caller.metadata, timeout=20
     )
     return f"http://{web.address}/#code={made.code}"
 

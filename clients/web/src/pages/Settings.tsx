@@ -20,6 +20,7 @@ import { applyTheme } from "../state/theme";
 import { dayOf, isZone } from "../state/zone";
 import { LANGUAGES, t } from "../text";
 import type * as Embeds from "./Embeds";
+import type * as Sessions from "./Sessions";
 
 type Chosen = Exclude<MessageInitShape<typeof PreferencesSchema>, { $typeName: string }>;
 
@@ -183,6 +184,7 @@ function monthText(its: SessionOrganization | undefined): string | undefined {
 }
 
 const loadEmbeds = (): Promise<typeof Embeds> => import("./Embeds");
+const loadSessions = (): Promise<typeof Sessions> => import("./Sessions");
 
 /** The page. */
 export default function Settings(): JSX.Element {
@@ -205,6 +207,7 @@ export default function Settings(): JSX.Element {
           {keyCommands(one?.organization?.name ?? "")}
         </pre>
       </Tile>
+      <Later load={loadSessions} props={{}} />
       <Later load={loadEmbeds} props={{}} />
     </Page>
   );

@@ -1164,6 +1164,21 @@ export const de: Texts = {
     keys: "API-Schlüssel",
     keysHint: "Schlüssel macht, zeigt und widerruft auf der Maschine des Dienstes, wer ihn betreibt:",
   },
+  sessions: {
+    title: "Wo Sie angemeldet sind",
+    hint: "Sitzungen, die Sie nicht kennen, können Sie hier beenden. Wer eine davon hat, ist binnen 10 Sekunden abgemeldet.",
+    sharedHint:
+      "Sie haben sich mit einem Schlüssel angemeldet und nicht mit Namen: In der Liste sind alle, die sich mit diesem Schlüssel anmelden. Wessen Sitzung beendet wird, ist binnen 10 Sekunden abgemeldet.",
+    signedIn: "Angemeldet",
+    used: "Zuletzt benutzt",
+    by: "Mit",
+    current: "Diese Sitzung",
+    revoke: "Widerrufen",
+    revokeOf: (time) => `Die Sitzung von ${time} widerrufen`,
+    revoked: "Die Sitzung ist widerrufen.",
+    others: "Überall sonst abmelden",
+    othersRevoked: (n) => (n === "1" ? "Eine Sitzung ist widerrufen." : `${n} Sitzungen sind widerrufen.`),
+  },
   embeds: {
     title: "Ein Feld in Ihrer eigenen Seite",
     lead: "Ein Feld mit laufenden Zahlen, 320 bis 480 Pixel breit, in einer Seite von Ihnen. Hier machen Sie ein Token zum Ausprobieren; später macht Ihr Backend eines für jeden Besucher.",

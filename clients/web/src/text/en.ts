@@ -1166,6 +1166,21 @@ export const en = {
     keys: "API keys",
     keysHint: "Keys are made, listed and revoked on the machine of the service, by whoever runs it:",
   },
+  sessions: {
+    title: "Where you are signed in",
+    hint: "Sessions that you do not know you can end here. Whoever has one is signed out within 10 seconds.",
+    sharedHint:
+      "You have signed in with a key and not by name: everybody who signs in with this key is in the list. Whoever has a session that is ended is signed out within 10 seconds.",
+    signedIn: "Signed in",
+    used: "Last used",
+    by: "With",
+    current: "This session",
+    revoke: "Revoke",
+    revokeOf: (time: string) => `Revoke the session of ${time}`,
+    revoked: "The session is revoked.",
+    others: "Sign out everywhere else",
+    othersRevoked: (n: string) => (n === "1" ? "One session is revoked." : `${n} sessions are revoked.`),
+  },
   embeds: {
     title: "A panel within your own page",
     lead: "A panel of live figures, 320 to 480 pixels wide, in a page of your own. Here you make a token to try it with; later your backend makes one for each visitor.",

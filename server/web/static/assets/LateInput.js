@@ -1,1 +1,1 @@
-import{Dn as e,Pn as t}from"./contract.js";function n({value:n,finish:r,...i}){let[a,o]=t(void 0);return e(`input`,{...i,type:`text`,value:a??n,onInput:e=>{o(e.currentTarget.value)},onChange:e=>{o(void 0),r(e.currentTarget.value)}})}export{n as t};
+import{Fn as e,On as t}from"./contract.js";function n({value:n,finish:r,...i}){let[a,o]=e(void 0);return t(`input`,{...i,type:`text`,value:a??n,onInput:e=>{o(e.currentTarget.value)},onChange:e=>{o(void 0),r(e.currentTarget.value)}})}export{n as t};
