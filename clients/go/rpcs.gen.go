@@ -216,8 +216,9 @@ func (c *Client) GetOrganizationDeletion(ctx context.Context, request *tallywire
 
 // CreateKey makes an API key and returns its secret, which is not kept and never shown again. Nobody gives more
 // than they have: scopes that the caller lacks are refused (SCOPE_MISSING), and a caller who is tied to networks
-// makes keys that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). When the key ends does not depend
-// on the caller. An organization has at most 1,000 good keys (KEY_LIMIT).
+// makes keys that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). A key that is made with a key
+// that ends, or with a session from it, ends no later (KEY_OUTLIVES_MAKER). An organization has at most 1,000
+// good keys (KEY_LIMIT).
 func (c *Client) CreateKey(ctx context.Context, request *tallywirev1.CreateKeyRequest) (answer.CreateKeyResponse, error) {
 	response := new(tallywirev1.CreateKeyResponse)
 	if err := c.call(ctx, method{path: "/tallywire.v1.AdminService/CreateKey", kind: change, attempt: 30 * time.Second}, request, response); err != nil {

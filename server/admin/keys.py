@@ -56,7 +56,7 @@ class KeyAdmin:
         self, principal: Principal, organization: str, wanted: Wanted, request_id: str | None, by: Actor
     ) -> ShownKey:
         """Makes a key; refuses what the caller may not give, and a request that has made one before. A role that is
-        named gives its scopes.
+        named gives its scopes, and a maker that ends the end of a key that names none.
         """
         if wanted.expires_at is not None and wanted.expires_at <= self._clock.now():
             raise Refused(Reason.INVALID_VALUE, "must be later than now", field="key.expires_at")
@@ -67,7 +67,11 @@ class KeyAdmin:
                 wanted = dataclasses.replace(wanted, scopes=given)
             with whose.refusing():
                 wanted = api_keys.checked(wanted)
-            whose.check_may_give(await _giver(driver, principal), wanted.scopes, wanted.networks, "key")
+            giver = await _giver(driver, principal)
+            whose.check_may_give(giver, wanted.scopes, wanted.networks, "key")
+            if giver.expires_at is not None:
+                wanted = dataclasses.replace(wanted, expires_at=wanted.expires_at or giver.expires_at)
+                _check_end(giver.expires_at, wanted.expires_at)
             await _check_room(driver, owner)
             made = await api_keys.add_key(
                 driver, self._hashes, owner.organization_id, wanted, by=by, request_id=request_id
@@ -102,7 +106,10 @@ class KeyAdmin:
             before = await organizations.held_key(driver, key_id)
             if before is None:
                 raise _not_found(key_id)
-            whose.check_may_give(await _giver(driver, principal), before.scopes, before.networks, "key")
+            giver = await _giver(driver, principal)
+            whose.check_may_give(giver, before.scopes, before.networks, "key")
+            if giver.expires_at is not None:
+                _check_end(giver.expires_at, before.expires_at)
             await _check_room(driver, owner)
             ends_at = self._clock.now() + overlap
             made = await api_keys.succeed(
@@ -133,13 +140,27 @@ class KeyAdmin:
 
 
 async def _giver(driver: Driver, principal: Principal) -> Principal:
-    """Returns the caller with the networks of the key that it comes from: a session, whose calls come from wherever the
-    pages are served, gives no more than that key could.
+    """Returns the caller with the networks and the end of the key that it comes from: a session, whose calls come from
+    wherever the pages are served, gives no more than that key could. Who has no key, as people and programs whom the
+    operator knows by an identity, and operators, gives without an end: what they show ends within hours and is renewed.
     """
-    if principal.kind is not CallerKind.SESSION:
-        return principal
-    parent = await key_lists.by_id(driver, principal.organization_id, principal.parent_key_id)
-    return principal if parent is None else dataclasses.replace(principal, networks=parent.networks)
+    if principal.kind not in (CallerKind.API_KEY, CallerKind.SESSION):
+        return dataclasses.replace(principal, expires_at=None)
+    key = await key_lists.by_id(driver, principal.organization_id, principal.parent_key_id)
+    if key is None:
+        return dataclasses.replace(principal, expires_at=None)
+    return dataclasses.replace(principal, networks=key.networks, expires_at=key.expires_at)
+
+
+def _check_end(own: datetime, wanted: datetime | None) -> None:
+    """Refuses a key that would be good for longer than the one that makes it, whose end somebody has chosen."""
+    if wanted is None or wanted > own:
+        raise Refused(
+            Reason.KEY_OUTLIVES_MAKER,
+            f"your own key ends at {own.isoformat(timespec='seconds')}: a key that it makes or rotates ends no later",
+            field="key.expires_at",
+            metadata={"expires_at": own.isoformat(timespec="seconds")},
+        )
 
 
 async def _check_request(driver: Driver, owner: Organization, request_id: str | None) -> None:

@@ -165,11 +165,7 @@ def asking(principal: Principal, question: Any) -> Iterator[None]:
     refuses a question that the principal could not ask.
     """
     if principal.restriction is not None:
-        method = _METHODS.get(question.DESCRIPTOR.full_name)
-        if method is None:
-            name = question.DESCRIPTOR.name.removesuffix("Request")
-            raise _refused(principal.restriction, f"{name} is about the whole organization")
-        narrow(method, question, principal.restriction)
+        narrow(_check_asked(question, principal.restriction), question, principal.restriction)
     before = _restriction.set(principal.restriction)
     try:
         yield
@@ -181,6 +177,15 @@ def check(method: str, restriction: Restriction) -> None:
     """Refuses a method that is not for restricted callers."""
     if method not in NARROWED | OPEN | WITHIN:
         raise _refused(restriction, f"{method.rpartition('/')[2]} is about the whole organization")
+
+
+def _check_asked(question: Any, restriction: Restriction) -> str:
+    """Returns the RPC that a question is the request of; refuses one whose RPC is not narrowed."""
+    method = _METHODS.get(question.DESCRIPTOR.full_name)
+    if method is None:
+        name = question.DESCRIPTOR.name.removesuffix("Request")
+        raise _refused(restriction, f"{name} is about the whole organization")
+    return method
 
 
 def check_going_on(method: str, narrowed: Restriction | None, now: Restriction | None) -> None:
@@ -202,6 +207,7 @@ def narrow(method: str, request: Any, restriction: Restriction) -> None:
         if chosen is None:
             return  # which is refused as incomplete
         question = getattr(request, chosen)
+        _check_asked(question, restriction)  # as its own RPC would be
     if method.startswith(_ALERTS):
         _narrow_rule(request, restriction)
         return

@@ -8,7 +8,7 @@ but recorded in its own transaction.
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -21,7 +21,9 @@ from server.tenancy import audit_trail
 WRITE_SECONDS: Final = 60.0
 # Of entries to come, in all and of an organization. What is beyond them counts together for each actor, and beyond
 # twice as many for all.
-MOST, MOST_EACH = 20_000, 100
+MOST, MOST_EACH = 20_000, 500
+# Of what counts together it is told how much of it was different, up to so many in all.
+MOST_DISTINCT: Final = 100_000
 # Of these, of those who are not known: whoever shows bad credentials leaves the others their places.
 MOST_UNKNOWN: Final = 20
 OTHER: Final = "other"  # the subject of what counts together
@@ -40,15 +42,20 @@ class _Act(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class _Noted:
-    """How often something was done, and what that came to."""
+    """How often something was done, and what that came to. distinct are hashes of what counts together, without some
+    where is_cut says so.
+    """
 
     first: datetime
     last: datetime
     times: int = 0
     rows: int | None = None
+    distinct: set[int] = field(default_factory=set)
+    is_cut: bool = False
 
     def add(self, other: "_Noted") -> None:
         """Adds what was noted elsewhere."""
+        self.is_cut = self.is_cut or other.is_cut
         self.first, self.last = min(self.first, other.first), max(self.last, other.last)
         self.times += other.times
         if other.rows is not None:
@@ -63,6 +70,7 @@ class AccessNotes:
         self._clock = clock
         self._noted: dict[int, dict[_Act, _Noted]] = {}
         self._size = 0
+        self._distinct = 0  # hashes that are kept
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -90,6 +98,7 @@ class AccessNotes:
                 telemetry.AUDIT_NOTES_LOST.inc(noted.times)
                 return
             of = self._noted[organization_id] = {}
+        single = act
         if act.actor.kind is ActorKind.SERVICE and act not in of and _unknown(of) >= MOST_UNKNOWN:
             act = _Act(_OTHERS, act.action, OTHER, "")
         # First by who does it, so that nobody hides among others, and then all together.
@@ -102,6 +111,18 @@ class AccessNotes:
         else:
             of[act] = noted
             self._size += 1
+            self._distinct += len(noted.distinct)  # of what is kept since the database did not take it
+        if act.subject == OTHER:
+            self._tell_apart(of[act], noted.distinct if single.subject == OTHER else {hash(_what(single))})
+
+    def _tell_apart(self, together: _Noted, others: set[int]) -> None:
+        """Counts what is different of what counts together, as far as there is room for that."""
+        before = len(together.distinct)
+        new = others - together.distinct
+        room = max(0, MOST_DISTINCT - self._distinct)
+        together.is_cut = together.is_cut or len(new) > room
+        together.distinct.update(list(new)[:room])
+        self._distinct += len(together.distinct) - before
 
     def start(self) -> None:
         """Begins to write once a minute."""
@@ -125,7 +146,7 @@ class AccessNotes:
 
     async def write(self) -> None:
         """Adds what was noted to the trails. What the database does not take now is kept, within the same bounds."""
-        noted, self._noted, self._size = self._noted, {}, 0
+        noted, self._noted, self._size, self._distinct = self._noted, {}, 0, 0
         while noted:
             organization_id, of = noted.popitem()
             try:
@@ -154,9 +175,16 @@ def _unknown(of: Mapping[_Act, _Noted]) -> int:
     return sum(act.actor.kind is ActorKind.SERVICE for act in of)
 
 
+def _what(act: _Act) -> tuple[str, str]:
+    """Returns what an act is about: its subject, or the question that was asked."""
+    return act.subject, act.about if '"filter"' in act.about else ""
+
+
 def _entry(act: _Act, noted: _Noted) -> Entry:
     told: dict[str, object] = json.loads(act.about) if act.about else {}
     told |= {"times": noted.times, "first": noted.first.isoformat(), "last": noted.last.isoformat()}
     if noted.rows is not None:
         told["rows"] = noted.rows
+    if noted.distinct or noted.is_cut:
+        told["distinct_at_least" if noted.is_cut else "distinct"] = len(noted.distinct)
     return Entry(actor=act.actor, action=act.action, subject=act.subject, after=told)

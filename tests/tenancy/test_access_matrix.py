@@ -23,11 +23,13 @@ from server.settings import Settings
 from server.tenancy import administration, api_keys, bad_credentials
 from server.tenancy.principal import Scope
 from server.tenancy.roles import BUILT_IN
-from tests.support import administering, identity_provider, serving
+from tests.support import administering, certified, identity_provider, serving, waiting
+from tests.support.certificates import Certificates
 from tests.support.rpcs import METHODS, answers
 from tests.support.serving import Accounts, Caller
 
 SIGN_OUT = "/tallywire.v1.AccountService/SignOut"  # ends what it is called with
+SPIFFE = "spiffe://example.org/collector"
 SALES = Restriction(dimension="team", values=("sales",))
 # What refuses callers because of who they are. Whatever else an answer says, the caller was let through.
 REASONS = {
@@ -235,3 +237,60 @@ async def test_identity_tokens_may_do_what_their_roles_may(
             assert not await by("nothing", own.name, Rights(refused=Reason.NO_ROLE))
             await administration.set_state(accounts.database, other.name, OrganizationState.SUSPENDED)
             assert not await by("admin", other.name, Rights(refused=Reason.TENANT_SUSPENDED))
+
+
+async def test_client_certificates_may_do_what_their_roles_may(
+    settings: Settings, accounts: Accounts, certificate: Certificates, tmp_path: pathlib.Path
+) -> None:
+    """Each role, of two organizations, at servers that know one program by its SPIFFE id and one by its common name."""
+    own, other = await accounts.caller(), await accounts.caller()
+    for name, roles in (("first", ("viewer", "editor")), ("second", ("admin", "nothing"))):
+        file = tmp_path / f"{name}.toml"
+        file.write_text(_programs((own, roles[0]), (other, roles[1])))
+        async with serving.running(settings, identity_providers=file, **certified.tls(certificate)) as server:
+            pairs = ((certificate.program, own), (certificate.client, other))
+            for (pair, owner), role in zip(pairs, roles, strict=True):
+                async with certified.shown(server.address, certificate, pair, owner) as caller:
+                    has = Rights(scopes=BUILT_IN[role]) if role in BUILT_IN else Rights(refused=Reason.NO_ROLE)
+                    assert not await wrong(caller, has), role
+                    if role in BUILT_IN:  # whose it is follows from the certificate alone
+                        [answer] = await answers(caller, "AccountService/GetSession", {})
+                        assert answer.session.organization.name == owner.name
+            async with certified.shown(server.address, certificate, certificate.nobody, own) as caller:
+                assert not await wrong(caller, Rights(refused=Reason.CREDENTIALS_MISSING)), "one that nobody has named"
+
+
+async def test_client_certificates_of_other_and_of_suspended_organizations(
+    settings: Settings, accounts: Accounts, certificate: Certificates, tmp_path: pathlib.Path
+) -> None:
+    own, other = await accounts.caller(), await accounts.caller()
+    file = tmp_path / "programs.toml"
+    file.write_text(_programs((own, "admin"), (other, "admin")))
+    async with (
+        serving.running(settings, identity_providers=file, **certified.tls(certificate)) as server,
+        certified.shown(server.address, certificate, certificate.program, own) as caller,
+        certified.shown(server.address, certificate, certificate.client, other) as foreign,
+    ):
+        for one, another in ((caller, other), (foreign, own)):
+            named = {"organization": another.name}
+            assert await administering.reason(one, "GetOrganization", **named) == Reason.ORGANIZATION_NOT_FOUND.name
+            assert await administering.reason(one, "ListKeys", **named) == Reason.ORGANIZATION_NOT_FOUND.name
+            assert await administering.reason(one, "RevokeKey", key_id=another.key.key_id) == Reason.KEY_NOT_FOUND.name
+        await administration.set_state(accounts.database, other.name, OrganizationState.SUSPENDED)
+
+        async def is_suspended() -> bool:
+            return await found(foreign, SIGN_OUT) == (Reason.TENANT_SUSPENDED.name, "")
+
+        await waiting.until(is_suspended)
+        assert not await wrong(foreign, Rights(refused=Reason.TENANT_SUSPENDED))
+        assert not await wrong(caller, Rights(scopes=BUILT_IN["admin"])), "the other one goes on"
+
+
+def _programs(*of: tuple[Caller, str]) -> str:
+    """A file that names two programs: the organization of each, and its role."""
+    lines = []
+    for number, (one, role) in enumerate(of):
+        identity = (f'spiffe_id = "{SPIFFE}"', 'common_name = "client"')[number]
+        whose = f"organization = {json.dumps(one.name)}"
+        lines += [f"[certificates.program{number}]", identity, whose, f"role = {json.dumps(role)}"]
+    return "\n".join(lines)

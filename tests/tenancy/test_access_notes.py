@@ -222,9 +222,53 @@ async def test_a_burst_of_distinct_acts_counts_together(
     found = await entries(own_database, own_organization)
     others = {one.action: told(one) for one in found if one.subject == access_notes.OTHER}
     assert {one.actor for one in found} == {ADA}  # nobody hides among others
-    assert others == {"access.denied": {"times": 995}, "rows.read": {"times": 995, "rows": 1_990}}
+    assert others == {
+        "access.denied": {"times": 995, "distinct": 995},
+        "rows.read": {"times": 995, "rows": 1_990, "distinct": 995},
+    }
     assert sum(told(one)["times"] for one in found) == 2_000
     assert (await audit_trail.verify(own_database, own_organization)).faults == 0
+
+
+async def test_a_burst_tells_how_many_were_read_beyond_the_bound_by_each_caller(
+    notes: AccessNotes, own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_notes, "MOST_EACH", 10)
+    bob = Actor(kind=ActorKind.API_KEY, id="b", peer="192.0.2.2")
+    for _ in range(3):
+        for number in range(30):
+            notes.note(own_organization, ADA, "user.read", f"person {number}", about={"rpc": "GetUser"})
+            filtered = {"filter": {"user_id": f"digest:{number % 20}"}}
+            notes.note(own_organization, bob, "rows.read", "ListEvents", about=filtered)
+
+    async def away(*_: object) -> None:
+        raise errors.StorageUnavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audit_trail, "record_all", away)
+        await notes.write()
+    notes.note(own_organization, ADA, "user.read", "person 30")
+    notes.note(own_organization, ADA, "user.read", "person 29")
+    await notes.write()
+    found = await entries(own_database, own_organization)
+    others = {one.actor: told(one) for one in found if one.subject == access_notes.OTHER}
+    assert others == {ADA: {"times": 77, "distinct": 26}, bob: {"times": 60, "distinct": 15}}
+
+
+async def test_what_is_told_apart_is_bounded_and_says_so(
+    notes: AccessNotes, own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_notes, "MOST_EACH", 10)
+    monkeypatch.setattr(access_notes, "MOST_DISTINCT", 50)
+    for number in range(100):
+        notes.note(own_organization, ADA, "user.read", f"person {number}")
+    await notes.write()
+    for number in range(20):  # the next minute begins anew
+        notes.note(own_organization, ADA, "user.read", f"person {number}")
+    await notes.write()
+    found = await entries(own_database, own_organization)
+    said = [told(one) for one in found if one.subject == access_notes.OTHER]
+    assert said == [{"times": 90, "distinct_at_least": 50}, {"times": 10, "distinct": 10}]
 
 
 async def test_a_burst_of_distinct_actors_counts_together(

@@ -141,6 +141,28 @@ async def test_a_session_gives_no_more_than_its_key(accounts: Accounts) -> None:
     assert await reason(session, "CreateKey", key={**READS, "networks": ["127.0.0.1"]}) == ""
 
 
+async def test_a_key_does_not_outlive_the_one_that_makes_it(accounts: Accounts) -> None:
+    owner, above = await admin(accounts), await operator(accounts)
+    ends = serving.stamp(serving.now() + timedelta(days=3))
+    sooner, later = (serving.stamp(serving.now() + timedelta(days=days)) for days in (2, 4))
+    made = await asked(owner, "CreateKey", key={"scopes": ["admin"], "expires_at": ends})
+    ending = holding(owner, made.secret)
+    [signed_in] = await answers(ending, "AccountService/SignIn", {"api_key": made.secret})
+    for caller in (ending, holding(owner, signed_in.credential)):
+        assert (await asked(caller, "CreateKey", key=READS)).key.expires_at == ends, "without an end: that of its maker"
+        assert (await asked(caller, "CreateKey", key={**READS, "expires_at": sooner})).key.expires_at == sooner
+        refused = ("PERMISSION_DENIED", "KEY_OUTLIVES_MAKER", "key.expires_at")
+        assert await refusal(caller, "CreateKey", key={**READS, "expires_at": later}) == refused
+        assert await refusal(caller, "RotateKey", key_id=owner.key.key_id) == refused
+    assert (await asked(ending, "RotateKey", key_id=made.key.key_id)).key.expires_at == ends
+    # One that is rotated ends with the overlap, and so does what it makes.
+    after = await asked(ending, "CreateKey", key=READS)
+    assert after.key.expires_at.ToDatetime() < serving.now().replace(tzinfo=None) + timedelta(days=1, minutes=10)
+    assert not (await asked(owner, "CreateKey", key=READS)).key.HasField("expires_at")
+    by_operator = await asked(above, "CreateKey", organization=owner.name, key={**READS, "expires_at": later})
+    assert by_operator.key.expires_at == later
+
+
 async def test_calls_at_once_take_turns(accounts: Accounts) -> None:
     owner, request = await admin(accounts), uuid.uuid4().hex
     calls = [reason(owner, "CreateKey", key=READS, request_id=request) for _ in range(8)]

@@ -26,22 +26,13 @@ from tallywire.v1 import (
     realtime_service_pb2,
     realtime_service_pb2_grpc,
 )
-from tests.support import serving
+from tests.support import certified, serving
 from tests.support.certificates import Certificates, Pair
 from tests.support.rpcs import answers
 from tests.support.serving import Accounts, Caller
 
 SPIFFE = "spiffe://example.org/collector"
 SESSION = "AccountService/GetSession"
-
-
-class WithoutKey(Caller):
-    """An organization whose calls show a certificate and nothing else."""
-
-    @property
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        """No credential."""
-        return ()
 
 
 class Mutual:
@@ -52,15 +43,9 @@ class Mutual:
         self.made = made
         self.caller = caller
 
-    @contextlib.asynccontextmanager
-    async def shown(self, pair: Pair) -> AsyncIterator[Caller]:
+    def shown(self, pair: Pair) -> contextlib.AbstractAsyncContextManager[Caller]:
         """The organization, on a connection with a certificate."""
-        files = (self.made.authority.certificate, pair.key, pair.certificate)
-        credentials = grpc.ssl_channel_credentials(*(one.read_bytes() for one in files))
-        options = (("grpc.use_local_subchannel_pool", 1),)
-        async with grpc.aio.secure_channel(self._address, credentials, options) as channel:
-            one = self.caller
-            yield WithoutKey(organization_id=one.organization_id, name=one.name, key=one.key, channel=channel)
+        return certified.shown(self._address, self.made, pair, self.caller)
 
     async def says(self, pair: Pair, rpc: str = SESSION, **fields: Any) -> str:
         """Why a call with a certificate is refused; empty where it is not."""
@@ -70,14 +55,6 @@ class Mutual:
             except grpc.aio.AioRpcError as error:
                 return serving.refusal(error).reason
         return ""
-
-
-def tls(made: Certificates) -> dict[str, Any]:
-    return {
-        "tls_certificate": made.server.certificate,
-        "tls_key": made.server.key,
-        "tls_client_ca": made.authority.certificate,
-    }
 
 
 def file(folder: pathlib.Path, organization: str) -> pathlib.Path:
@@ -104,7 +81,7 @@ async def mutual(
     async with database.transaction(of=EVERY) as driver:
         await memberships.put_role(driver, caller.organization_id, "sender", "", ["ingest", "read"])
     path = file(tmp_path, caller.name)
-    async with serving.running(settings, identity_providers=path, **tls(certificate)) as server:
+    async with serving.running(settings, identity_providers=path, **certified.tls(certificate)) as server:
         yield Mutual(server.address, certificate, caller)
 
 

@@ -257,3 +257,40 @@ async def test_a_key_is_tied_to_networks(owner: Caller, accounts: Accounts) -> N
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await answers(far, rpc, fields)
         assert serving.refusal(refused.value)[:2] == ("PERMISSION_DENIED", "NETWORK_NOT_ALLOWED")
+
+
+EXPORTED = [
+    (rpc, one.name, one.message_type.full_name)
+    for rpc in ("ExportService/ExportMetrics", "ExportService/ExportRows")
+    for one in METHODS[rpc].input_type.oneofs[0].fields
+]
+
+
+@pytest.mark.parametrize(("rpc", "chosen", "message"), EXPORTED)
+async def test_what_is_exported_is_for_whom_its_own_rpc_is(
+    accounts: Accounts, owner: Caller, rpc: str, chosen: str, message: str
+) -> None:
+    """The question within an export is let through, narrowed or refused as if it was asked by itself."""
+    (own,) = [name for name, method in METHODS.items() if method.input_type.full_name == message]
+    restricted = await accounts.another(owner, scopes=RIGHTS, restriction=SALES)
+    reasons = [await why(restricted, asked, fields) for asked, fields in ((own, {}), (rpc, {"format": 1, chosen: {}}))]
+    is_for_restricted = path(own) in restricting.NARROWED
+    # Nobody who is restricted has the scope of some, which is looked at first.
+    is_refused = [reason in ("RESTRICTED", "SCOPE_MISSING") for reason in reasons]
+    assert is_refused == [not is_for_restricted] * 2, reasons
+    if is_for_restricted:
+        fields = NARROWED[own]("support")
+        assert await why(restricted, own, fields) == "RESTRICTED"
+        assert await why(restricted, rpc, {"format": 1, chosen: fields}) == "RESTRICTED"
+
+
+def test_questions_of_exports_are_requests_of_rpcs() -> None:
+    assert {message for _, _, message in EXPORTED} <= {method.input_type.full_name for method in METHODS.values()}
+
+
+async def why(caller: Caller, rpc: str, fields: Mapping[str, Any]) -> str:
+    try:
+        await answers(caller, rpc, fields)
+    except grpc.aio.AioRpcError as error:
+        return serving.refusal(error).reason
+    return ""

@@ -450,7 +450,8 @@ func (v ApiKey) Networks() []string {
 	return v.message.GetNetworks()
 }
 
-// ExpiresAt is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never.
+// ExpiresAt is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never; in CreateKey, with the
+// caller's own key if that ends.
 func (v ApiKey) ExpiresAt() time.Time {
 	return instant(v.message.GetExpiresAt())
 }

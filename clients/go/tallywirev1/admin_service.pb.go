@@ -1684,7 +1684,8 @@ type ApiKey struct {
 	Restriction *Restriction `protobuf:"bytes,5,opt,name=restriction,proto3" json:"restriction,omitempty"`
 	// networks are those that calls must come from, in the notation of CIDR: at most 20. Empty: any.
 	Networks []string `protobuf:"bytes,6,rep,name=networks,proto3" json:"networks,omitempty"`
-	// expires_at is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never.
+	// expires_at is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never; in CreateKey, with
+	// the caller's own key if that ends.
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	// state says whether it is good. Set by the service.
 	State ApiKeyState `protobuf:"varint,8,opt,name=state,proto3,enum=tallywire.v1.ApiKeyState" json:"state,omitempty"`

@@ -96,8 +96,9 @@ type AdminServiceClient interface {
 	GetOrganizationDeletion(ctx context.Context, in *GetOrganizationDeletionRequest, opts ...grpc.CallOption) (*GetOrganizationDeletionResponse, error)
 	// CreateKey makes an API key and returns its secret, which is not kept and never shown again. Nobody gives more than
 	// they have: scopes that the caller lacks are refused (SCOPE_MISSING), and a caller who is tied to networks makes keys
-	// that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). When the key ends does not depend on the caller. An
-	// organization has at most 1,000 good keys (KEY_LIMIT).
+	// that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). A key that is made with a key that
+	// ends, or with a session from it, ends no later (KEY_OUTLIVES_MAKER). An organization has at most 1,000 good keys
+	// (KEY_LIMIT).
 	CreateKey(ctx context.Context, in *CreateKeyRequest, opts ...grpc.CallOption) (*CreateKeyResponse, error)
 	// ListKeys returns a page of an organization's API keys, oldest first, without secrets, sessions and codes.
 	ListKeys(ctx context.Context, in *ListKeysRequest, opts ...grpc.CallOption) (*ListKeysResponse, error)
@@ -517,8 +518,9 @@ type AdminServiceServer interface {
 	GetOrganizationDeletion(context.Context, *GetOrganizationDeletionRequest) (*GetOrganizationDeletionResponse, error)
 	// CreateKey makes an API key and returns its secret, which is not kept and never shown again. Nobody gives more than
 	// they have: scopes that the caller lacks are refused (SCOPE_MISSING), and a caller who is tied to networks makes keys
-	// that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). When the key ends does not depend on the caller. An
-	// organization has at most 1,000 good keys (KEY_LIMIT).
+	// that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). A key that is made with a key that
+	// ends, or with a session from it, ends no later (KEY_OUTLIVES_MAKER). An organization has at most 1,000 good keys
+	// (KEY_LIMIT).
 	CreateKey(context.Context, *CreateKeyRequest) (*CreateKeyResponse, error)
 	// ListKeys returns a page of an organization's API keys, oldest first, without secrets, sessions and codes.
 	ListKeys(context.Context, *ListKeysRequest) (*ListKeysResponse, error)

@@ -399,6 +399,9 @@ const (
 	ErrorReason_ERROR_REASON_ORGANIZATION_DELETING ErrorReason = 307
 	// NOT_FOUND. There is no such session that the caller may see, or it ended long ago. Metadata: session.
 	ErrorReason_ERROR_REASON_SESSION_NOT_FOUND ErrorReason = 308
+	// PERMISSION_DENIED. A key that is made or rotated would be good for longer than the caller's own key. Metadata:
+	// expires_at.
+	ErrorReason_ERROR_REASON_KEY_OUTLIVES_MAKER ErrorReason = 309
 )
 
 // Enum value maps for ErrorReason.
@@ -551,6 +554,7 @@ var (
 		306: "ERROR_REASON_SCHEDULE_NOT_FOUND",
 		307: "ERROR_REASON_ORGANIZATION_DELETING",
 		308: "ERROR_REASON_SESSION_NOT_FOUND",
+		309: "ERROR_REASON_KEY_OUTLIVES_MAKER",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                   0,
@@ -700,6 +704,7 @@ var (
 		"ERROR_REASON_SCHEDULE_NOT_FOUND":            306,
 		"ERROR_REASON_ORGANIZATION_DELETING":         307,
 		"ERROR_REASON_SESSION_NOT_FOUND":             308,
+		"ERROR_REASON_KEY_OUTLIVES_MAKER":            309,
 	}
 )
 
@@ -734,7 +739,7 @@ var File_tallywire_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xcb(\n" +
+	"\x1ftallywire/v1/error_reason.proto\x12\ftallywire.v1*\xf1(\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x1eERROR_REASON_MALFORMED_MESSAGE\x10\x01\x12\x1f\n" +
@@ -883,7 +888,8 @@ const file_tallywire_v1_error_reason_proto_rawDesc = "" +
 	"\x17ERROR_REASON_TASK_STATE\x10\xb1\x02\x12$\n" +
 	"\x1fERROR_REASON_SCHEDULE_NOT_FOUND\x10\xb2\x02\x12'\n" +
 	"\"ERROR_REASON_ORGANIZATION_DELETING\x10\xb3\x02\x12#\n" +
-	"\x1eERROR_REASON_SESSION_NOT_FOUND\x10\xb4\x02Bo\n" +
+	"\x1eERROR_REASON_SESSION_NOT_FOUND\x10\xb4\x02\x12$\n" +
+	"\x1fERROR_REASON_KEY_OUTLIVES_MAKER\x10\xb5\x02Bo\n" +
 	"\x16io.github.tallywire.v1B\x10ErrorReasonProtoP\x01ZAgithub.com/tallywire/tallywire/clients/go/tallywirev1;tallywirev1b\x06proto3"
 
 var (

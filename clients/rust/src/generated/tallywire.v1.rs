@@ -5347,7 +5347,8 @@ pub struct ApiKey {
     /// networks are those that calls must come from, in the notation of CIDR: at most 20. Empty: any.
     #[prost(string, repeated, tag = "6")]
     pub networks: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// expires_at is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never.
+    /// expires_at is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never; in CreateKey, with
+    /// the caller's own key if that ends.
     #[prost(message, optional, tag = "7")]
     pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
     /// state says whether it is good. Set by the service.
@@ -6465,8 +6466,9 @@ pub mod admin_service_client {
         }
         /// CreateKey makes an API key and returns its secret, which is not kept and never shown again. Nobody gives more than
         /// they have: scopes that the caller lacks are refused (SCOPE_MISSING), and a caller who is tied to networks makes keys
-        /// that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). When the key ends does not depend on the caller. An
-        /// organization has at most 1,000 good keys (KEY_LIMIT).
+        /// that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). A key that is made with a key that
+        /// ends, or with a session from it, ends no later (KEY_OUTLIVES_MAKER). An organization has at most 1,000 good keys
+        /// (KEY_LIMIT).
         pub async fn create_key(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateKeyRequest>,
@@ -15966,6 +15968,9 @@ pub enum ErrorReason {
     OrganizationDeleting = 307,
     /// NOT_FOUND. There is no such session that the caller may see, or it ended long ago. Metadata: session.
     SessionNotFound = 308,
+    /// PERMISSION_DENIED. A key that is made or rotated would be good for longer than the caller's own key. Metadata:
+    /// expires_at.
+    KeyOutlivesMaker = 309,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -16123,6 +16128,7 @@ impl ErrorReason {
             Self::ScheduleNotFound => "ERROR_REASON_SCHEDULE_NOT_FOUND",
             Self::OrganizationDeleting => "ERROR_REASON_ORGANIZATION_DELETING",
             Self::SessionNotFound => "ERROR_REASON_SESSION_NOT_FOUND",
+            Self::KeyOutlivesMaker => "ERROR_REASON_KEY_OUTLIVES_MAKER",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -16279,6 +16285,7 @@ impl ErrorReason {
             "ERROR_REASON_SCHEDULE_NOT_FOUND" => Some(Self::ScheduleNotFound),
             "ERROR_REASON_ORGANIZATION_DELETING" => Some(Self::OrganizationDeleting),
             "ERROR_REASON_SESSION_NOT_FOUND" => Some(Self::SessionNotFound),
+            "ERROR_REASON_KEY_OUTLIVES_MAKER" => Some(Self::KeyOutlivesMaker),
             _ => None,
         }
     }

@@ -4445,7 +4445,10 @@ export interface ApiKey {
   restriction?: Restriction;
   /** networks are those that calls must come from, in the notation of CIDR: at most 20. Empty: any. */
   networks: string[];
-  /** expires_at is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never. */
+  /**
+   * expires_at is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never; in CreateKey, with
+   * the caller's own key if that ends.
+   */
   expiresAt?: Instant;
   /** state says whether it is good. Set by the service. */
   state?: ApiKeyState;
@@ -4474,7 +4477,10 @@ export interface ApiKeyInit {
   restriction?: RestrictionInit | undefined;
   /** networks are those that calls must come from, in the notation of CIDR: at most 20. Empty: any. */
   networks?: readonly string[] | undefined;
-  /** expires_at is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never. */
+  /**
+   * expires_at is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never; in CreateKey, with
+   * the caller's own key if that ends.
+   */
   expiresAt?: InstantInit | undefined;
   /** state says whether it is good. Set by the service. */
   state?: ApiKeyState | undefined;
@@ -9975,6 +9981,7 @@ export interface GetLeadResponse {
  * - `SCHEDULE_NOT_FOUND`: NOT_FOUND. The organization, or the service, has no such schedule. Metadata: schedule.
  * - `ORGANIZATION_DELETING`: FAILED_PRECONDITION. The organization is to be deleted: resume it first. Metadata: organization.
  * - `SESSION_NOT_FOUND`: NOT_FOUND. There is no such session that the caller may see, or it ended long ago. Metadata: session.
+ * - `KEY_OUTLIVES_MAKER`: PERMISSION_DENIED. A key that is made or rotated would be good for longer than the caller's own key. Metadata: expires_at.
  */
 export type ErrorReason =
   | "MALFORMED_MESSAGE"
@@ -10123,6 +10130,7 @@ export type ErrorReason =
   | "SCHEDULE_NOT_FOUND"
   | "ORGANIZATION_DELETING"
   | "SESSION_NOT_FOUND"
+  | "KEY_OUTLIVES_MAKER"
   | `UNKNOWN_${number}`;
 
 /** ListEventsRequest asks for raw events. */

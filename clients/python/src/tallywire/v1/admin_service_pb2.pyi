@@ -901,7 +901,9 @@ class ApiKey(google.protobuf.message.Message):
 
     @property
     def expires_at(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """expires_at is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never."""
+        """expires_at is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never; in CreateKey, with
+        the caller's own key if that ends.
+        """
 
     @property
     def created_at(self) -> google.protobuf.timestamp_pb2.Timestamp:

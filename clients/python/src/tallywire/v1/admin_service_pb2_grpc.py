@@ -281,8 +281,9 @@ class AdminServiceServicer(object):
     def CreateKey(self, request, context):
         """CreateKey makes an API key and returns its secret, which is not kept and never shown again. Nobody gives more than
         they have: scopes that the caller lacks are refused (SCOPE_MISSING), and a caller who is tied to networks makes keys
-        that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). When the key ends does not depend on the caller. An
-        organization has at most 1,000 good keys (KEY_LIMIT).
+        that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). A key that is made with a key that
+        ends, or with a session from it, ends no later (KEY_OUTLIVES_MAKER). An organization has at most 1,000 good keys
+        (KEY_LIMIT).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -456,6 +456,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """FAILED_PRECONDITION. The organization is to be deleted: resume it first. Metadata: organization."""
     ERROR_REASON_SESSION_NOT_FOUND: _ErrorReason.ValueType  # 308
     """NOT_FOUND. There is no such session that the caller may see, or it ended long ago. Metadata: session."""
+    ERROR_REASON_KEY_OUTLIVES_MAKER: _ErrorReason.ValueType  # 309
+    """PERMISSION_DENIED. A key that is made or rotated would be good for longer than the caller's own key. Metadata:
+    expires_at.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the reason field of google.rpc.ErrorInfo (domain "tallywire") in every error of this service, without
@@ -898,4 +902,8 @@ ERROR_REASON_ORGANIZATION_DELETING: ErrorReason.ValueType  # 307
 """FAILED_PRECONDITION. The organization is to be deleted: resume it first. Metadata: organization."""
 ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 308
 """NOT_FOUND. There is no such session that the caller may see, or it ended long ago. Metadata: session."""
+ERROR_REASON_KEY_OUTLIVES_MAKER: ErrorReason.ValueType  # 309
+"""PERMISSION_DENIED. A key that is made or rotated would be good for longer than the caller's own key. Metadata:
+expires_at.
+"""
 global___ErrorReason = ErrorReason

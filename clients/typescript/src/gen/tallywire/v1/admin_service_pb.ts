@@ -858,7 +858,8 @@ export type ApiKey = Message<"tallywire.v1.ApiKey"> & {
   networks: string[];
 
   /**
-   * expires_at is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never.
+   * expires_at is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never; in CreateKey, with
+   * the caller's own key if that ends.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 7;
    */
@@ -2862,8 +2863,9 @@ export const AdminService: GenService<{
   /**
    * CreateKey makes an API key and returns its secret, which is not kept and never shown again. Nobody gives more than
    * they have: scopes that the caller lacks are refused (SCOPE_MISSING), and a caller who is tied to networks makes keys
-   * that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). When the key ends does not depend on the caller. An
-   * organization has at most 1,000 good keys (KEY_LIMIT).
+   * that are tied to these or to parts of them (NETWORK_NOT_ALLOWED). A key that is made with a key that
+   * ends, or with a session from it, ends no later (KEY_OUTLIVES_MAKER). An organization has at most 1,000 good keys
+   * (KEY_LIMIT).
    *
    * @generated from rpc tallywire.v1.AdminService.CreateKey
    */

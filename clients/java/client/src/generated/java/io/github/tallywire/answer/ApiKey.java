@@ -78,7 +78,8 @@ public final class ApiKey extends Answer<io.github.tallywire.v1.ApiKey> {
   }
 
   /**
-   * expires_at is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never.
+   * expires_at is when it ends. In CreateKey: later than now (INVALID_VALUE). Unset: never; in
+   * CreateKey, with the caller's own key if that ends.
    *
    * @return the value, empty if it is absent
    */
