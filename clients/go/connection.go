@@ -98,6 +98,9 @@ func (c *connections) close() error {
 	return errors.Join(failures...)
 }
 
+// allInTurn has calls go to all servers in turn, and pass over those that do not answer.
+const allInTurn = `{"loadBalancingConfig": [{"round_robin": {}}]}`
+
 // rotated returns addresses beginning with another one for each connection, so that they spread over servers.
 func rotated(addresses []string, by int) []string {
 	by %= len(addresses)
@@ -120,6 +123,7 @@ func dial(addresses []string, key bearer, transport credentials.TransportCredent
 		// Retries are the client's own: gRPC would repeat old bytes, and hide refusals from pacing.
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
+		grpc.WithDefaultServiceConfig(allInTurn),
 	}
 	if transport.Info().SecurityProtocol == "insecure" {
 		options = append(options, grpc.WithNoProxy()) // which would see the key

@@ -53,7 +53,7 @@ func (s *settings) check() error {
 	return nil
 }
 
-// WithAddresses names further addresses of the same service: calls go on while one of them answers.
+// WithAddresses names further addresses of the same service: calls go to all that answer in turn.
 func WithAddresses(addresses ...string) Option {
 	return option(func(s *settings) { s.addresses = append(s.addresses, addresses...) })
 }

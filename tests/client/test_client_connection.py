@@ -39,6 +39,8 @@ LOCAL = [
     "dns:///localhost:1",
     "ipv4:127.0.0.1:1,127.0.0.2:1",
     "ipv6:[::1]:1",
+    "127.0.0.1:1,localhost:2",
+    "[::1]:1,[::1]:2",
     "localhost",
 ]
 REMOTE = [
@@ -49,6 +51,7 @@ REMOTE = [
     "dns://8.8.8.8/localhost:1",
     "ipv4:127.0.0.1:1,10.0.0.1:1",
     "[2001:db8::1]:1",
+    "127.0.0.1:1, 10.0.0.1:1",
     "127.0.0.1.example.com:1",
     "localhost.example.com:1",
 ]
@@ -81,6 +84,14 @@ def test_contradictions_are_refused() -> None:
         connection.connection("a:1", api_key="k", connections=0)
     with pytest.raises(ValueError, match="host:port"):
         connection.connection("", api_key="k")
+
+
+@pytest.mark.parametrize(
+    "target", ["a:1,b:1", "127.0.0.1:1,b:1", "127.0.0.1:1,[::1]:1", "127.0.0.1,127.0.0.2", "::1,::2"]
+)
+def test_a_list_that_grpc_could_not_read_is_refused(target: str) -> None:
+    with pytest.raises(ValueError, match="IP addresses of one kind, each with its port"):
+        connection.connection(target, api_key="k")
 
 
 def test_the_key_is_in_no_repr() -> None:

@@ -1,6 +1,7 @@
 """What clients must stand against a real server: many calls at once, restarts and TLS."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.support.certificates import Certificates
 from tests.support.serving import uuid7
 from tests.support.waiting import PATIENCE
 
+_CARRIED = 8_000  # bytes: about fifty events
 OVERVIEW = "tallywire.v1.MetricsService/GetOverview"
 
 
@@ -71,6 +73,48 @@ async def many_calls_at_once(testee: Testee, address: str, key: str, calls: int 
     if (found := await counted(testee, "many")) != calls:
         raise Refused(f"{found} of {calls} events are counted")
     await done(testee, "close", client="many")
+
+
+class _Way:
+    """Passes connections on to a server, and counts the bytes of the clients."""
+
+    def __init__(self, address: str) -> None:
+        self._host, _, self._port = address.rpartition(":")
+        self._passing: set[asyncio.Task[None]] = set()
+        self.carried = 0
+
+    async def open(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(self._host, int(self._port))
+        for source, target, counts in ((reader, back, True), (there, writer, False)):
+            passing = asyncio.create_task(self._pass(source, target, counts))
+            self._passing.add(passing)
+            passing.add_done_callback(self._passing.discard)
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counts: bool) -> None:
+        with contextlib.suppress(ConnectionError):
+            while part := await reader.read(65_536):
+                self.carried += len(part) if counts else 0
+                writer.write(part)
+                await writer.drain()
+        writer.close()
+
+
+async def calls_in_turn(testee: Testee, address: str, key: str) -> None:
+    """Sends events until two addresses of the service have carried enough of them, beyond what a greeting takes."""
+    ways = [_Way(address), _Way(address)]
+    doors = [await asyncio.start_server(way.open, "127.0.0.1", 0) for way in ways]
+    addresses = [f"127.0.0.1:{door.sockets[0].getsockname()[1]}" for door in doors]
+    await done(testee, "open", client="turns", addresses=addresses, key=key)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while min(way.carried for way in ways) < _CARRIED:
+                await done(testee, "track", client="turns", single=True, events=[event()], timeout_ms=60_000)
+    except TimeoutError:
+        raise Refused(f"two addresses have carried {[way.carried for way in ways]} bytes") from None
+    finally:
+        await done(testee, "close", client="turns")
+        for door in doors:
+            door.close()
 
 
 class Phases:

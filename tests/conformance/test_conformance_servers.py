@@ -60,6 +60,10 @@ async def test_many_calls_at_once(testee: languages.Testee, server: Any, tenant:
     await journeys.many_calls_at_once(testee, server.address, tenant.key)
 
 
+async def test_calls_go_to_all_addresses(testee: languages.Testee, server: Any, tenant: Any) -> None:
+    await journeys.calls_in_turn(testee, server.address, tenant.key)
+
+
 async def test_updates_resume_across_restarts(testee: languages.Testee, resumed: dict[str, str]) -> None:
     assert resumed[testee.language.name] == ""
 

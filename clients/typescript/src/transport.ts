@@ -29,7 +29,7 @@ function asIs(bytes: Buffer): Buffer {
   return bytes;
 }
 
-/** One connection: a channel to each address, of which the first that is ready is used. */
+/** One connection to each address; calls use those that are ready in turn. */
 class Lane {
   readonly slots = new Slots(MOST_CALLS);
   readonly #channels: readonly grpc.Client[];
@@ -42,11 +42,23 @@ class Lane {
 
   /** Returns the channel to use if it is known without waiting. */
   get chosen(): grpc.Client | undefined {
-    const current = this.#channels[this.#current];
-    const isOnly = this.#channels.length === 1;
-    return isOnly || current?.getChannel().getConnectivityState(false) === grpc.connectivityState.READY
-      ? current
-      : undefined;
+    const count = this.#channels.length;
+    if (count === 1) {
+      return this.#channels[0];
+    }
+    let chosen: number | undefined;
+    for (let step = 1; step <= count; step++) {
+      const index = (this.#current + step) % count;
+      // Asked of all of them: it has one connect that is idle.
+      if (this.#channels[index]?.getChannel().getConnectivityState(true) === grpc.connectivityState.READY) {
+        chosen ??= index;
+      }
+    }
+    if (chosen === undefined) {
+      return undefined;
+    }
+    this.#current = chosen;
+    return this.#channels[chosen];
   }
 
   /** Returns the first channel that gets ready, or one that fails or is at it if none does. */

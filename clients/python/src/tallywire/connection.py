@@ -76,16 +76,20 @@ class Connection:
         proxy = (("grpc.enable_http_proxy", 0),) if self.tls is None else ()
         # Channels to one address share a connection otherwise.
         apart = (("grpc.use_local_subchannel_pool", 1),) if self.connections > 1 else ()
-        return (*_OPTIONS, *proxy, *apart, ("grpc.service_config", _own_service_config()))
+        # A list of addresses has no name that certificates could be for: that of its first server stands for all.
+        named = () if (first := _first_listed(self.target)) is None else (("grpc.default_authority", first),)
+        return (*_OPTIONS, *proxy, *apart, *named, ("grpc.service_config", _own_service_config()))
 
 
 def _own_service_config() -> str:
-    """Returns the published config without retries: this client makes them itself.
+    """Returns the published config without retries, which this client makes itself.
 
-    gRPC would send the same bytes again, with a time of sending that has passed. It goes by the status alone, and lost
-    connections have many. And the client would hear of every third refusal only.
+    Calls go to all servers of a target in turn, and pass over those that do not answer. Of retries, gRPC would send the
+    same bytes again, with a time of sending that has passed. It goes by the status alone, and lost connections have
+    many.
+    And the client would hear of every third refusal only.
     """
-    config = json.loads(service_config())
+    config = json.loads(service_config()) | {"loadBalancingConfig": [{"round_robin": {}}]}
     for method in config["methodConfig"]:
         method.pop("retryPolicy", None)
     return json.dumps(config)
@@ -112,6 +116,7 @@ def connection(
     """
     if not target or target != target.strip():
         raise ValueError("target is host:port, for example 127.0.0.1:50051")
+    target = _listed(target)
     if not api_key or not all("!" <= character <= "~" for character in api_key):
         # The key itself stays out of the message, which may be logged.
         raise ValueError("api_key is empty or holds a character that is not visible ASCII, such as a line break")
@@ -127,6 +132,40 @@ def connection(
         tls = grpc.ssl_channel_credentials(root_certificates, private_key, certificate_chain)
     metadata = (("authorization", f"Bearer {api_key}"),)
     return Connection(target=target, tls=tls, metadata=metadata, connections=connections)
+
+
+def _listed(target: str) -> str:
+    """Returns several servers with commas between as gRPC lists them; any other target as it is."""
+    scheme, found, _ = target.partition(":")
+    if "," not in target or (found and scheme in ("unix", "unix-abstract", "dns", "ipv4", "ipv6")):
+        return target
+    places = [one.strip().replace("localhost:", "127.0.0.1:") for one in target.split(",")]
+    kinds = {_address_kind(one) for one in places}
+    if None in kinds or len(kinds) > 1:
+        raise ValueError(
+            "several servers are IP addresses of one kind, each with its port, as 10.0.0.1:50051,10.0.0.2:50051;"
+            " a name that has several addresses stands alone"
+        )
+    return f"{kinds.pop()}:{','.join(places)}"
+
+
+def _address_kind(place: str) -> str | None:
+    """Returns "ipv4" or "ipv6" for an address with a port; None for anything else."""
+    host, found, port = place.rpartition(":")
+    try:
+        version = ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).version
+    except ValueError:
+        return None
+    bracketed = host.startswith("[") and host.endswith("]")
+    return f"ipv{version}" if found and port.isdecimal() and bracketed == (version == 6) else None
+
+
+def _first_listed(target: str) -> str | None:
+    """Returns the host of the first server of a list; None where the target is no list."""
+    scheme, _, rest = target.partition(":")
+    if scheme not in ("ipv4", "ipv6") or "," not in rest:
+        return None
+    return rest.lstrip("/").split(",")[0].rpartition(":")[0]
 
 
 def is_local(target: str) -> bool:

@@ -9,6 +9,7 @@ import io.grpc.Metadata;
 import io.grpc.NameResolverRegistry;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.ScheduledExecutorService;
@@ -32,16 +33,20 @@ final class ConnectionPool {
   private final ScheduledExecutorService timer;
   private final List<Connection> connections = new ArrayList<>();
   private final Deque<Waiting> waiting = new ArrayDeque<>();
-  private Addresses.Provider provider;
+  private final List<Addresses.Provider> providers = new ArrayList<>();
   private int turn;
 
   ConnectionPool(ConnectionSettings settings, ScheduledExecutorService timer) {
     this.settings = settings;
     this.timer = timer;
-    String target = target();
+    // One begins with each address: calls are spread over servers, and none has a single way.
+    int addresses = settings.addresses.size();
     try {
-      for (int i = 0; i < settings.connections; i++) {
-        connections.add(new Connection(channel(target)));
+      for (int first = 0; first < addresses; first++) {
+        String target = target(first);
+        for (int i = 0; i < settings.connections; i++) {
+          connections.add(new Connection(channel(target)));
+        }
       }
     } catch (ManagedChannelRegistry.ProviderNotFoundException error) {
       close();
@@ -98,9 +103,7 @@ final class ConnectionPool {
   /** Ends all connections, and the calls that are under way on them. */
   void close() {
     connections.forEach(connection -> connection.channel.shutdownNow());
-    if (provider != null) {
-      NameResolverRegistry.getDefaultRegistry().deregister(provider);
-    }
+    providers.forEach(NameResolverRegistry.getDefaultRegistry()::deregister);
   }
 
   private void giveUp(Waiting entry) {
@@ -128,13 +131,16 @@ final class ConnectionPool {
     return connections.get(turn);
   }
 
-  private String target() {
-    String first = settings.addresses.get(0);
-    if (Addresses.isUnix(first)) {
-      return first;
+  /** Returns a target that stands for all addresses, one of them before the others. */
+  private String target(int first) {
+    List<String> addresses = new ArrayList<>(settings.addresses);
+    Collections.rotate(addresses, -first);
+    if (Addresses.isUnix(addresses.get(0))) {
+      return addresses.get(0);
     }
     String scheme = "tallywire-" + SCHEMES.incrementAndGet();
-    provider = new Addresses.Provider(settings.addresses, scheme);
+    Addresses.Provider provider = new Addresses.Provider(addresses, scheme);
+    providers.add(provider);
     NameResolverRegistry.getDefaultRegistry().register(provider);
     return scheme + ":///servers";
   }
