@@ -25,6 +25,8 @@ const PAGES = [
   "users",
   "dashboards",
   "reports",
+  "destinations",
+  "alerts",
   "settings",
 ];
 const PERIODS = ["7d", "28d", "90d", "24h", "yesterday", "lastmonth"];
