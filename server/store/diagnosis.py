@@ -117,6 +117,8 @@ def explain(error: BaseException, url: str) -> str:
     causes = list(_causes(error))
     state = next((state for cause in causes if (state := getattr(cause, "sqlstate", None))), None)
     place = _place(url)
+    if any("pooling mode" in str(cause) for cause in causes):
+        return _pooler(place)  # PgBouncer that takes no transactions says so with the SQLSTATE of a lost connection
     if state is not None:
         return _state(state, url, place)
     if (wrong := next((cause for cause in causes if isinstance(cause, ConfigurationError)), None)) is not None:

@@ -1,9 +1,20 @@
-"""Does what a pooler in transaction mode does: gives one session of PostgreSQL to several clients in turns."""
+"""Poolers: one of ours that does what they do in transaction mode, which is to give one session of PostgreSQL to
+several clients in turns; and PgBouncer, where the machine has it.
+"""
 
 import asyncio
 import contextlib
+import os
+import pathlib
+import shutil
+import socket
+import tempfile
 import urllib.parse
 from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support import processes, waiting
 
 _ASKS_FOR_TLS = 80877103
 _ENDS_A_TURN = (b"S", b"Q")  # Sync, and a simple query
@@ -107,3 +118,66 @@ async def in_front_of(url: str) -> AsyncIterator[str]:
     finally:
         server.close()
         await shared.close()
+
+
+_PGBOUNCER = """\
+[databases]
+* = host={host} port={server_port}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = {users}
+pool_mode = {mode}
+{user}
+{more}
+"""
+
+
+@contextlib.asynccontextmanager
+async def pgbouncer(url: str, mode: str, *more: str) -> AsyncIterator[str]:
+    """The URL of a PgBouncer in front of that database, in a mode and with more settings; skips where there is none."""
+    if (program := shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")) is None:
+        pytest.skip("there is no PgBouncer: apt-get install pgbouncer")
+    parts = urllib.parse.urlsplit(url)
+    port = processes.free_port()
+    # Root's PgBouncer becomes nobody, who may not look into the folders of tests.
+    with tempfile.TemporaryDirectory(prefix="pgbouncer-") as name:
+        folder = _readable(name)
+        (folder / "users.txt").write_text(f'"{parts.username}" "{parts.password}"\n')
+        (folder / "pgbouncer.ini").write_text(
+            _PGBOUNCER.format(
+                host=parts.hostname,
+                server_port=parts.port,
+                port=port,
+                users=folder / "users.txt",
+                mode=mode,
+                user="user = nobody" if os.geteuid() == 0 else "",
+                more="\n".join(more),
+            )
+        )
+        with (folder / "log").open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                program, "-q", folder / "pgbouncer.ini", stdout=log, stderr=log, cwd="/"
+            )
+        try:
+            await waiting.until(lambda: _listens(port) or process.returncode is not None)
+            yield url.replace(f":{parts.port}/", f":{port}/")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            await asyncio.wait_for(process.wait(), waiting.PATIENCE)
+            print((folder / "log").read_text()[-3000:])  # shown where the test has failed
+
+
+def _readable(name: str) -> pathlib.Path:
+    folder = pathlib.Path(name)
+    folder.chmod(0o755)
+    return folder
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
