@@ -7,6 +7,7 @@ are behind the code, and ends with 1 if any is.
 import json
 import pathlib
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client.metrics import MetricWrapperBase
@@ -19,12 +20,27 @@ from server.cli import setting_options
 from server.cli.doctor import doctor
 from server.organizations.settings import SETTINGS
 from server.rpc import embedding, restricting, services
+from server.settings import Settings
 from server.store.bi import schema as bi_views
 from server.tenancy.principal import Scope
 from server.tenancy.roles import BUILT_IN
 
 DOCS = pathlib.Path(__file__).parent
-CHART_FILES = DOCS / "operations" / "deploy" / "helm" / "tallywire" / "files"
+CHART = DOCS / "operations" / "deploy" / "helm" / "tallywire"
+# Settings that the chart makes from other values, and those of `up`, the demo and tests, which have no meaning there.
+CHART_SETS = {
+    *("listen", "processes", "allow_plaintext", "tls_certificate", "tls_key", "tls_client_ca", "identity_providers"),
+    *(
+        "metrics_address",
+        "metrics_port",
+        "web_listen",
+        "web_service",
+        "web_service_ca",
+        "web_origin",
+        "web_embed_origins",
+    ),
+    *("web_proxies", "data_dir", "web_caught_mail", "allow_failpoints"),
+}
 PAGES_CATALOGUE = DOCS.parent / "clients" / "web" / "src" / "catalogue.json"
 
 
@@ -205,6 +221,19 @@ def _adds_up(metric: Definition) -> int:
             return 0
 
 
+def chart_schema(before: str) -> str:
+    """Returns the schema of the chart's values with the settings that can be given as they are: secrets are apart."""
+    names = (
+        f'"TALLYWIRE_{name.upper()}"'
+        for name, field in Settings.model_fields.items()
+        if not field.validation_alias and name not in CHART_SETS and "SecretStr" not in str(field.annotation)
+    )
+    lines = textwrap.indent(textwrap.fill(", ".join(names), 108), " " * 10)
+    head, settings, rest = before.partition('"settings": {')
+    beginning, enum, after = rest.partition('"enum": [')
+    return f"{head}{settings}{beginning}{enum}\n{lines}\n        ]{after.partition(']')[2]}"
+
+
 def refreshed() -> Iterator[tuple[pathlib.Path, str, str]]:
     """Yields each page that has a generated table: its file, its text, and the text as the code has it now."""
     for page in sorted(DOCS.rglob("*.md")):
@@ -218,8 +247,10 @@ def refreshed() -> Iterator[tuple[pathlib.Path, str, str]]:
             yield page, before, after
     # The chart has copies, since Helm takes files from within a chart alone.
     for name in ("alerts.yaml", "dashboard.json"):
-        source, copy = DOCS / "operations" / name, CHART_FILES / name
+        source, copy = DOCS / "operations" / name, CHART / "files" / name
         yield copy, copy.read_text(encoding="utf-8"), source.read_text(encoding="utf-8")
+    schema = CHART / "values.schema.json"
+    yield schema, schema.read_text(encoding="utf-8"), chart_schema(schema.read_text(encoding="utf-8"))
     yield PAGES_CATALOGUE, PAGES_CATALOGUE.read_text(encoding="utf-8"), pages_catalogue()
 
 

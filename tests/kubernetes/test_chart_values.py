@@ -8,16 +8,6 @@ import chart
 import pytest
 import yaml
 
-from server.settings import Settings
-
-# Settings that the chart makes from other values, or takes from Secrets.
-OF_THE_CHART = {
-    "LISTEN", "PROCESSES", "ALLOW_PLAINTEXT", "TLS_CERTIFICATE", "TLS_KEY", "TLS_CLIENT_CA", "IDENTITY_PROVIDERS",
-    "METRICS_ADDRESS", "METRICS_PORT", "WEB_LISTEN", "WEB_SERVICE", "WEB_SERVICE_CA", "WEB_ORIGIN", "WEB_EMBED_ORIGINS",
-    "WEB_PROXIES",
-}  # fmt: skip
-# Settings without a meaning there: of `up` and the demo, and for tests.
-ELSEWHERE = {"DATA_DIR", "WEB_CAUGHT_MAIL", "ALLOW_FAILPOINTS"}
 SCHEMA: dict[str, Any] = json.loads((chart.CHART / "values.schema.json").read_text(encoding="utf-8"))
 
 
@@ -25,16 +15,6 @@ def _refusal(values: chart.Object) -> str:
     done = chart.helm("template", "tallywire", str(chart.CHART), "--kube-version", chart.NEWEST, values=values)
     assert done.returncode != 0
     return done.stderr
-
-
-def test_every_setting_has_its_place() -> None:
-    secrets = set(SCHEMA["properties"]["secrets"]["properties"]["values"]["properties"])
-    told = set(SCHEMA["properties"]["settings"]["propertyNames"]["enum"])
-    known = {f"TALLYWIRE_{name.upper()}" for name, field in Settings.model_fields.items() if not field.validation_alias}
-    others = {f"TALLYWIRE_{name}" for name in OF_THE_CHART | ELSEWHERE}
-    assert told | others | (secrets - {"DATABASE_URL", "REDIS_URL", "OWNER_DATABASE_URL"}) == known
-    assert not told & (others | secrets), "nothing is said twice"
-    assert secrets == set(SCHEMA["properties"]["secrets"]["properties"]["from"]["propertyNames"]["enum"])
 
 
 def test_every_value_has_a_default_and_a_schema() -> None:
