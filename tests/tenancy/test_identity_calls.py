@@ -26,6 +26,7 @@ from tests.support.identity_provider import Provider
 from tests.support.rpcs import METHODS, answers
 from tests.support.serving import Accounts, Caller
 
+SALES = Restriction(dimension="team", values=("sales",))
 ROLES = 'role_claim = "role"\nroles = {admin = "admin", editor = "editor", viewer = "viewer"}'
 
 
@@ -228,9 +229,10 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("rpc", "fields", "role", "restriction", "reason"),
     [
-        ("WatchMetrics", {}, "analyst", Restriction(dimension="team", values=("sales",)), "RESTRICTED"),
-        ("WatchUpdates", {}, "analyst", Restriction(dimension="team", values=("sales",)), "RESTRICTED"),
-        ("WatchUpdates", {"include_events": True}, "viewer", None, "SCOPE_MISSING"),
+        ("RealtimeService/WatchMetrics", {}, "analyst", SALES, "RESTRICTED"),
+        ("RealtimeService/WatchUpdates", {}, "analyst", SALES, "RESTRICTED"),
+        ("RealtimeService/WatchUpdates", {"include_events": True}, "viewer", None, "SCOPE_MISSING"),
+        ("AlertService/WatchAlerts", {}, "analyst", SALES, "RESTRICTED"),
     ],
 )
 async def test_a_stream_ends_where_its_holder_may_see_less(
@@ -246,7 +248,7 @@ async def test_a_stream_ends_where_its_holder_may_see_less(
     session = await signed.answer("AccountService/SignIn", signed.token(), identity_token=signed.token(sub="ada"))
     for credential in (signed.token(sub="ada"), session.credential):
         await put(signed.caller, database, "analyst")
-        call = stream(signed.by(credential), f"RealtimeService/{rpc}", fields)
+        call = stream(signed.by(credential), rpc, fields)
         await call.read()
         await put(signed.caller, database, role, restriction)
         ended = await serving.refused(rest(call))
