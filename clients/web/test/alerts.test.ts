@@ -286,6 +286,7 @@ describe("what is wrong", () => {
       "updated_at",
       "updated_by",
       "snoozed_until",
+      "restriction",
     ];
     const missing = descriptor("AlertRule").fields.filter(({ name }) => fieldOf(`rule.${name}`) === undefined);
     expect(missing.map(({ name }) => name)).toEqual(set);

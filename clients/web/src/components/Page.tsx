@@ -9,6 +9,7 @@ import { comparison, place } from "../state/address";
 import { zone } from "../state/period";
 import { dayOf } from "../state/zone";
 import { LeadLine } from "./LeadLine";
+import { Restricted } from "./Restricted";
 import { Toolbar } from "./Toolbar";
 
 let firstPage = true;
@@ -53,6 +54,8 @@ export function Footer({ context }: { context: AnswerContext | undefined }): JSX
       {approximation !== undefined && approximation.metrics.length > 0
         ? t.footer.approximate(percent(approximation.maxRelativeError))
         : t.footer.exact}
+      {context.restriction !== undefined && " · "}
+      <Restricted to={context.restriction} />
       {context.lagging.length > 0 && <p class="stale">{t.footer.lagging}</p>}
     </footer>
   );

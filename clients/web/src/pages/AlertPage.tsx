@@ -9,6 +9,7 @@ import { useQuestion } from "../api/question";
 import { call } from "../api/transport";
 import { say } from "../components/announce";
 import { Page } from "../components/Page";
+import { Restricted } from "../components/Restricted";
 import { Answered, Popover, Tile, closePopover } from "../components/basics";
 import { ms } from "../contract";
 import { instant } from "../format";
@@ -61,6 +62,11 @@ function Standings({
           </li>
         ))}
       </ul>
+      {rule.restriction !== undefined && (
+        <p>
+          <Restricted to={rule.restriction} />
+        </p>
+      )}
       {rule.description !== "" && <p>{rule.description}</p>}
       {rule.runbookUrl !== "" && (
         <p>

@@ -4,7 +4,7 @@ import { DeliveryService } from "@contract/delivery_service_pb.js";
 import type { Destination } from "@contract/delivery_service_pb.js";
 import { useQuestion } from "../api/question";
 import { Answered } from "../components/basics";
-import { may } from "../state/session";
+import { may, session } from "../state/session";
 import { t } from "../text";
 
 /** Returns where a destination is, in a few words. */
@@ -15,9 +15,17 @@ export function targetText({ target }: Destination): string {
   return "";
 }
 
+/** Whether the reader may see destinations: they are the whole organization's. */
+function seesDestinations(): boolean {
+  return may("edit") && session.value?.restriction === undefined;
+}
+
 /** The names of destinations; of those that the reader may not see, how many there are. */
 export function Recipients({ ids }: { ids: readonly string[] }): JSX.Element {
-  const asked = useQuestion(DeliveryService.method.listDestinations, may("edit") && ids.length > 0 ? {} : undefined);
+  const asked = useQuestion(
+    DeliveryService.method.listDestinations,
+    seesDestinations() && ids.length > 0 ? {} : undefined,
+  );
   if (ids.length === 0) return <span class="muted">{t.reports.nobody}</span>;
   if (asked.data === undefined) return <>{t.reports.destinations(ids.length)}</>;
   const known = new Map(asked.data.destinations.map((one) => [one.destinationId, one]));
@@ -44,8 +52,9 @@ export function ChooseRecipients({
   ids: readonly string[];
   choose: (ids: string[]) => void;
 }): JSX.Element {
-  const asked = useQuestion(DeliveryService.method.listDestinations, may("edit") ? {} : undefined);
-  if (!may("edit")) return <span class="muted">{t.reports.recipientsNeedEdit}</span>;
+  const asked = useQuestion(DeliveryService.method.listDestinations, seesDestinations() ? {} : undefined);
+  if (!seesDestinations())
+    return <span class="muted">{may("edit") ? t.reports.recipientsOfAll : t.reports.recipientsNeedEdit}</span>;
   return (
     <Answered asked={asked} height={40}>
       {({ destinations }) =>

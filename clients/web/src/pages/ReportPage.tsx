@@ -7,9 +7,11 @@ import { problemOf } from "../api/errors";
 import { newestContext, useQuestion } from "../api/question";
 import { Later } from "../components/Later";
 import { Page } from "../components/Page";
+import { Restricted } from "../components/Restricted";
 import { Answered, Popover, Tile } from "../components/basics";
 import { count } from "../format";
 import { param, setParams } from "../state/address";
+import { session } from "../state/session";
 import { t } from "../text";
 import { runNow } from "../reports/actions";
 import { boundsOf, daysOf, formatName, rangeName, reportZone } from "../reports/names";
@@ -43,6 +45,13 @@ function About({ report }: { report: Report }): JSX.Element {
       {` · ${place} · ${(report.formats.length > 0 ? report.formats : [1]).map(formatName).join(", ")} · `}
       {t.reports.visibilities[visibility]}
       {report.version > 0n && ` · ${t.dashboards.version(count(report.version))}`}
+      {report.restriction !== undefined && (
+        <>
+          {" · "}
+          <Restricted to={report.restriction} />
+          {session.value?.restriction === undefined && `. ${t.reports.previewIsYours}`}
+        </>
+      )}
     </p>
   );
 }

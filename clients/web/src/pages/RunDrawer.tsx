@@ -9,6 +9,7 @@ import { call } from "../api/transport";
 import { Change } from "../components/Card";
 import { Drawer } from "../components/Drawer";
 import { Failure, Link, Loading } from "../components/basics";
+import { partOf } from "../components/Restricted";
 import { Table } from "../components/Table";
 import { ms } from "../contract";
 import { count, figure, instant } from "../format";
@@ -33,6 +34,7 @@ function Facts({ run }: { run: ReportRun }): JSX.Element {
     [t.reports.state, <RunState key="state" run={run} />],
     [t.reports.period, `${daysOf(boundsOfRun(run), run.timeZone)} (${rangeName(run.range)}), ${run.timeZone}`],
     [t.reports.revision, revisionsOf(run)],
+    [t.reports.about, partOf(run.restriction)],
     [t.reports.who, whoRan(run)],
     [t.reports.scheduledFor, at(run.scheduledAt)],
     [t.reports.askedFor, at(run.createdAt)],

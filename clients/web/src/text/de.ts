@@ -233,6 +233,7 @@ export const de: Texts = {
     change: "Änderung",
   },
   state: {
+    restricted: (part) => `Beschränkt auf ${part}`,
     loading: "Lädt",
     retry: "Noch einmal",
     begins: (day) => `Die Daten beginnen am ${day}.`,
@@ -905,6 +906,8 @@ export const de: Texts = {
     destinations: (n) => plural(n, "Ziel", "Ziele"),
     deleted: "ein gelöschtes Ziel",
     noDestinations: "Es gibt noch kein Ziel.",
+    previewIsYours: "Läufe sind von diesem Teil; hier ist alles zu sehen, was Sie sehen dürfen.",
+    recipientsOfAll: "Ziele sieht, wer die ganze Organisation sieht.",
     recipientsNeedEdit: "Ziele zu wählen verlangt die Berechtigung edit.",
     sentFormats: "Dateien, die gesendet werden",
     allFormats: "alle des Berichts",

@@ -231,6 +231,7 @@ export const en = {
     change: "Change",
   },
   state: {
+    restricted: (part: string) => `Restricted to ${part}`,
     loading: "Loading",
     retry: "Try again",
     begins: (day: string) => `Data begins on ${day}.`,
@@ -897,6 +898,8 @@ export const en = {
     destinations: (n: number) => plural(n, "destination", "destinations"),
     deleted: "a deleted destination",
     noDestinations: "There is no destination yet.",
+    previewIsYours: "Runs are of this part; what is shown here is all that you may see.",
+    recipientsOfAll: "Destinations are shown to those who see the whole organization.",
     recipientsNeedEdit: "To choose destinations takes the scope edit.",
     sentFormats: "Files that are sent",
     allFormats: "all that the report has",

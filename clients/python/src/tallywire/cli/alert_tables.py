@@ -111,6 +111,7 @@ def show_rule(console: Console, rule: AlertRule, told: int | None = None) -> Non
     shown: list[list[str]] = [["Id", rule.rule_id]]
     shown += [["Metric", rule.metric]] if rule.metric else []
     shown += [["Only", _only(rule)]] if rule.HasField("filter") else []
+    shown += [["Always", formatting.part(rule.restriction)]] if rule.HasField("restriction") else []
     shown += [["Wrong is", wrong(rule)]]
     shown += [["Severity", lists.shown(rule, "severity", UTC)]] if rule.severity else []
     shown += [[name, lengths.shown(getattr(rule, field))] for name, field in _TIMES if getattr(rule, field).seconds]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from google.protobuf import timestamp_pb2
 from google.protobuf.message import Message
 
-from tallywire.v1 import metrics_service_pb2, time_pb2
+from tallywire.v1 import answer_pb2, metrics_service_pb2, time_pb2
 
 ABSENT: Final = "–"
 _BARS: Final = "▁▂▃▄▅▆▇█"
@@ -144,6 +144,11 @@ def bar(value: float | None, top: float, width: int) -> str:
         return ""
     eighths = max(1, round(value / top * width * 8))
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def part(restriction: answer_pb2.Restriction) -> str:
+    """Returns which part of the organization something is about."""
+    return f"restricted to {restriction.dimension} {plain(', '.join(restriction.values))}"
 
 
 def plain(text: str) -> str:

@@ -42,6 +42,8 @@ def heading(title: str, context: answer_pb2.AnswerContext, more: Sequence[str] =
     where = formatting.zone(context.time_zone)
     period = f"{formatting.instant(context.start, where)} to {formatting.instant(context.end, where)}"
     notes = [f"revision {context.as_of_revision:,}"]
+    if context.HasField("restriction"):
+        notes.append(formatting.part(context.restriction))
     if context.still_running:
         notes.append("still running")
     if context.approximation.metrics:

@@ -126,6 +126,8 @@ def show_report(console: Console, one: Report) -> None:
         period.range or "last_full_week",
         formats(one.formats) or "pdf",
     ]
+    if one.HasField("restriction"):
+        facts.append(formatting.part(one.restriction))
     console.print(Text(" · ".join(facts)))
     if one.description:
         console.print(Text(one.description))
