@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     log_level: str = Field(default="INFO", pattern="^(?i:debug|info|warning|error)$")
     log_format: LogFormat = LogFormat.CONSOLE
     slow_query_seconds: float = Field(default=1, ge=0)  # questions that take longer are a line in the log; 0: none
+    tracing: str | None = None  # where spans of the service itself are sent, as http://collector:4317; unset: nowhere
+    tracing_ratio: float = Field(default=0.01, ge=0, le=1)  # of calls, tasks and folds
+    tracing_followed_per_second: float = Field(default=1, ge=0)  # traces of callers that are recorded beyond that
 
     failpoint: str | None = Field(default=None, validation_alias="FAILPOINT")  # for tests: name:probability,…
     allow_failpoints: bool = False
@@ -111,6 +114,7 @@ class Settings(BaseSettings):
         "web_service_ca",
         "web_sign_in_key",
         "smtp",
+        "tracing",
         "webhook_allow",
         "delivery_stores",
         mode="before",
@@ -141,6 +145,13 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"must be at most {_MOST_ACCEPTED} values, with commas between, of {_SECRET_LENGTH} characters or more"
             )
+        return value
+
+    @field_validator("tracing")
+    @classmethod
+    def _is_endpoint(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must be like http://collector:4317, or https:// for TLS")
         return value
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, Final
 
-from server import log_throttle
+from server import log_throttle, tracing
 
 
 class Spent(enum.IntEnum):
@@ -22,6 +22,7 @@ class Spent(enum.IntEnum):
     PYTHON = 2  # everything else
 
 
+_NOTHING: Final = contextlib.nullcontext()
 _INNER: Final = (Spent.DATABASE, Spent.WAITING)
 
 
@@ -111,15 +112,20 @@ def asked(*, days: int, cells: int) -> None:
         watch.facts = {"days": max(days, watch.facts.get("days", 0)), "cells": cells + watch.facts.get("cells", 0)}
 
 
-@contextlib.contextmanager
-def spending(what: Spent) -> Iterator[None]:
-    """Notes what the question under way, if there is one, does in the block."""
+def spending(what: Spent) -> contextlib.AbstractContextManager[None]:
+    """Notes what the question under way, if there is one, does in the block; the trace has what it waits for."""
     watch = _watch.get()
-    if watch is None:
+    if watch is None and (what is not Spent.WAITING or tracing.current() is None):
+        return _NOTHING
+    return _noted(what, watch)
+
+
+@contextlib.contextmanager
+def _noted(what: Spent, watch: Watch | None) -> Iterator[None]:
+    with contextlib.ExitStack() as noted:
+        if what is Spent.WAITING and tracing.current() is not None:
+            noted.enter_context(tracing.span("wait"))
+        if watch is not None:
+            watch.begin(what)
+            noted.callback(watch.end, what)
         yield
-        return
-    watch.begin(what)
-    try:
-        yield
-    finally:
-        watch.end(what)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from server import errors, failpoints, kinds, prometheus, settings, telemetry
+from server import errors, failpoints, kinds, prometheus, settings, telemetry, tracing
 from server.alerts import evaluating
 from server.clock import Clock
 from server.delivery import queueing, setup
@@ -80,6 +80,14 @@ async def work(
 ) -> None:
     """Works until a signal; SetupError where it cannot begin."""
     sessions.forget_lost_answers()
+    tracing.start(known, "worker")
+    try:
+        await _work(known, metrics_port, only=only, concurrency=concurrency)
+    finally:
+        tracing.stop()
+
+
+async def _work(known: Settings, metrics_port: int, *, only: str | None, concurrency: int) -> None:
     database_url, redis_url = known.required("database_url"), known.required("redis_url")
     diagnosis.check_url(database_url)
     diagnosis.check_redis_url(redis_url)

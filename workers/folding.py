@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import structlog
 
-from server import errors
+from server import errors, tracing
 from server.rollups import fold
 from server.store import rollups
 from server.store.database import Database
@@ -42,7 +42,8 @@ class Folding:
             async with self._slot():
                 try:
                     for _ in range(_TURN_BATCHES):
-                        folded = await fold.fold(self._database, organization_id)
+                        with tracing.work("fold"):
+                            folded = await fold.fold(self._database, organization_id)
                         total += folded
                         if folded < fold.BATCH_DELTAS:
                             break

@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-from server import errors, log_throttle, telemetry
+from server import errors, log_throttle, telemetry, tracing
 from server.admission.event_loop import Arrivals
 from server.admission.quotas import Quotas
 from server.broadcast import Broadcast
@@ -85,6 +85,7 @@ class Ingest:
             events=events,
             since=time.monotonic(),
             done=asyncio.get_running_loop().create_future(),
+            span=tracing.current(),
         )
         self._scheduler.add(organization_id, limits, call)
         telemetry.PENDING_EVENTS.inc(len(events))
@@ -198,10 +199,11 @@ class Ingest:
         """
         async with self._transaction(batch):
             begun = time.monotonic()
+            traced = tracing.on_behalf_of("ingest", (call.span for one in batch.taken for call in one.calls))
             parts = [_part(taken, taken.events) for taken in batch.taken]
             stored: Mapping[int, Committed] = {}
             try:
-                with telemetry.COMMIT_SECONDS.time():
+                with telemetry.COMMIT_SECONDS.time(), traced:
                     stored = await write.store(self._database, self._numbers, parts, self._recency())
                 telemetry.BATCH_EVENTS.observe(sum(len(one.events) for one in parts))
             except (errors.StorageUnavailable, errors.StorageRejected, errors.QuotaExceeded) as error:
@@ -230,7 +232,8 @@ class Ingest:
             try:
                 while calls := await self._fitting(queue, calls):
                     try:
-                        outcome = await self._write(taken, calls, step)
+                        with tracing.on_behalf_of("ingest", (call.span for call in calls)):
+                            outcome = await self._write(taken, calls, step)
                     except errors.QuotaExceeded as exceeded:
                         # Nothing of the batch is stored. Each call by itself may fit.
                         self.quotas.note(queue.organization_id, exceeded)

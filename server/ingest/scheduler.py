@@ -21,6 +21,7 @@ from server.admission.fair_queue import Queue, Shares
 from server.events.event import Event
 from server.ingest.results import Submission
 from server.tenancy.limits import OrganizationLimits
+from server.tracing import Spanned
 
 MAX_BATCH_EVENTS = 1000
 GROUP_EVENTS = 128  # of a group: up to there one statement costs less than the round trips of many
@@ -41,6 +42,7 @@ class WaitingCall:
     events: Sequence[Event]
     since: float
     done: "asyncio.Future[Submission]"
+    span: Spanned | None = None  # of its call
 
 
 @dataclass(slots=True, kw_only=True)

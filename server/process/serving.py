@@ -40,7 +40,7 @@ def serve_here(known: settings.Settings, number: int | None = None, ready: Calla
     """
     # Imported here: the other commands need neither gRPC nor the domain.
     from server import app as server
-    from server import failpoints
+    from server import failpoints, tracing
 
     async def checked() -> None:
         url = known.required("database_url")
@@ -51,8 +51,12 @@ def serve_here(known: settings.Settings, number: int | None = None, ready: Calla
             port.free_address(known.listen)
         async with diagnosis.database(url):
             pass
-        with diagnosis.explained(url):
-            await server.serve(known, ready=ready)
+        tracing.start(known, "server")
+        try:
+            with diagnosis.explained(url):
+                await server.serve(known, ready=ready)
+        finally:
+            tracing.stop()
 
     telemetry.configure_logs(known.log_level, known.log_format, process=number)
     failpoints.arm(known.failpoint, allowed=known.allow_failpoints)

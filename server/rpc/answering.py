@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from server import errors, log_throttle, telemetry
+from server import errors, log_throttle, telemetry, tracing
 from server.errors import Reason, Refused
 from server.rpc import statuses
 
@@ -19,10 +19,21 @@ _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Refusal: TypeAlias = "Refused | Callable[[_Context], Refused]"  # made for the call if it counts the address
 
 
+# What OpenTelemetry takes for errors of a server.
+_FAULTS = (
+    grpc.StatusCode.UNKNOWN,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.UNIMPLEMENTED,
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DATA_LOSS,
+)
+
+
 class CallEnd:
     """The end of a call: whatever is raised inside becomes one of our statuses, and its duration is measured."""
 
-    __slots__ = ("_context", "_method", "_on_refused", "_started")
+    __slots__ = ("_context", "_method", "_on_refused", "_span", "_started")
 
     def __init__(
         self, method: str, context: _Context, on_refused: "Callable[[str, _Context, Refused], None] | None" = None
@@ -30,10 +41,14 @@ class CallEnd:
         self._method = method
         self._context = context
         self._on_refused = on_refused
+        self._span: tracing.Spanned | None = None
         self._started = time.perf_counter()
 
     async def __aenter__(self) -> None:
-        pass
+        if tracing.is_on():
+            service, _, method = self._method.strip("/").rpartition("/")
+            about = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
+            self._span = tracing.begin_call(f"{service}/{method}", about, self._context.invocation_metadata() or ())
 
     async def __aexit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
@@ -55,6 +70,8 @@ class CallEnd:
             return False
         finally:
             _seconds(self._method, outcome.name).observe(time.perf_counter() - self._started)
+            if self._span is not None:
+                self._span.end({"rpc.grpc.status_code": outcome.value[0]}, is_fault=outcome in _FAULTS)
 
     async def _refuse(self, refusal: Refused) -> grpc.StatusCode:
         """Sends the status. gRPC itself ends the call with it as soon as the handler has returned."""

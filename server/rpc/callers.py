@@ -1,12 +1,12 @@
 """What a call says of its maker: the credential, the certificate, the address, and how the audit trail names it."""
 
-import re
 import urllib.parse
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import grpc
 
+from server import tracing
 from server.errors import Reason, Refused
 from server.organizations import networks
 from server.organizations.audit_trail import Actor, ActorKind
@@ -16,7 +16,6 @@ from server.tenancy.certificates import ShownCertificate
 from server.tenancy.principal import CallerKind, Principal
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 Metadata: TypeAlias = "Iterable[tuple[str, str | bytes]] | None"
 
 
@@ -80,7 +79,9 @@ def check_network(principal: Principal, context: _Context) -> None:
 
 
 def trace_id(context: _Context) -> str | None:
-    """Returns the id of the W3C trace that the caller says the call belongs to; None where it says none."""
-    given = next((value for key, value in context.invocation_metadata() or () if key == "traceparent"), "")
-    found = _TRACEPARENT.fullmatch(str(given))
-    return found[1] if found is not None and found[1].strip("0") else None
+    """Returns the id of the call's trace: the one that is recorded, or that which the caller names; None without."""
+    if (span := tracing.current()) is not None:
+        return span.recorded.traceparent.split("-")[1]
+    given = next((value for key, value in context.invocation_metadata() or () if key == tracing.CARRIED), "")
+    parent = tracing.parent_of(str(given))
+    return None if parent is None else f"{parent.trace_id:032x}"

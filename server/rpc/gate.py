@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import grpc
 
+from server import tracing
 from server.admission import request_limits
 from server.admission.admission import Admission
 from server.errors import Reason, Refused
@@ -263,7 +264,8 @@ class Gate(grpc.aio.ServerInterceptor):
                     if self._scopes[method] is not Scope.INGEST:
                         return await self._answer(method, request, handle, context)
                     principal, size = caller().principal, len(request.data)
-                    await self._admission.check_events(principal, size)
+                    with tracing.span("admission"):
+                        await self._admission.check_events(principal, size)
                     with self._admission.holding(principal.organization_id, size):
                         return await handle(self._charged(principal, request), context)
             return None  # refused: nobody reads an answer

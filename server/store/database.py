@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import asyncpg
 
-from server import errors
+from server import errors, tracing
 from server.store import pool, sessions
 from server.store.isolation import EVERY, Of
 from server.store.patience import Patience
@@ -61,6 +61,10 @@ class Purpose(enum.Enum):
     REALTIME = enum.auto()
     PROJECTING = enum.auto()
     OTHER = enum.auto()
+
+
+# Of spans.
+_ATTRIBUTES = {one: {"db.system.name": "postgresql", "tallywire.pool": one.name.lower()} for one in Purpose}
 
 
 class Database:
@@ -151,7 +155,7 @@ class Database:
     async def _connection(self, purpose: Purpose, of: Of) -> AsyncIterator[Driver]:
         """Gives a connection of a pool. One that is lost or left in the middle of a statement is not used again."""
         pool = self._pools[purpose]
-        with translated():
+        with tracing.span("transaction", _ATTRIBUTES[purpose]), translated():
             driver = await pool.take()
             try:
                 driver.name(of)

@@ -8,9 +8,9 @@ from typing import Any
 
 import asyncpg
 
-from server import errors
+from server import errors, tracing
 from server.slow_questions import Spent, spending
-from server.store import isolation
+from server.store import isolation, statements
 from server.store.isolation import Of
 from server.store.patience import Patience
 
@@ -57,6 +57,8 @@ class Driver(asyncpg.Connection):
     async def _execute(self, *given: Any, **named: Any) -> Any:
         """Is where the driver passes by with whatever has parameters or returns rows."""
         await self._say()
+        if (span := tracing.current()) is not None:
+            span.statement(statements.name_of(given[0]))
         with spending(Spent.DATABASE):
             return await super()._execute(*given, **named)  # type: ignore[misc]  # the stubs do not know it
 

@@ -36,7 +36,8 @@ def statement(counters: int, histograms: int, sets: int, *, with_event_types: bo
     The text depends on how much is wanted and not on what, so that connections keep few prepared statements.
     """
     figures = _FIGURES.replace(":DELTAS", _SUM_FEW if counters <= _FEW else _SUM_ALL)
-    return statements.numbered(
+    return statements.named(
+        "read_figures",
         f"{figures}\n{_EVENT_TYPES}" if with_event_types else figures,
         DAY=int(quarters.Width.DAY),
         HOUR=int(quarters.Width.HOUR),

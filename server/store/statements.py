@@ -5,6 +5,7 @@ driver knows $1, $2, … only, so they are numbered here in the order in which t
 :LARGEST, are constants of the code: their values become part of the text.
 """
 
+import functools
 import importlib.resources
 import re
 from dataclasses import dataclass
@@ -33,6 +34,23 @@ class Statement:
         return found
 
 
+_NAMES: dict[str, str] = {}
+_TARGET = re.compile(r"\b(INSERT INTO|UPDATE|DELETE FROM|FROM)\s+([a-z_][a-z0-9_]*)", re.IGNORECASE)
+
+
+@functools.lru_cache(maxsize=1024)
+def name_of(text: str) -> str:
+    """Returns a name for a statement, for operators: that of its file, else what it does to its first table."""
+    if (name := _NAMES.get(text)) is not None:
+        return name
+    verb = text.split(None, 1)[0].upper() if text.strip() else ""
+    found = _TARGET.search(text)
+    if found is None:
+        return verb
+    does = found[1].split()[0].upper()
+    return f"{verb if does == 'FROM' else does} {found[2].lower()}"
+
+
 def rows(status: str) -> int:
     """Returns how many rows a statement has changed, of what the driver returns of it: "UPDATE 3"."""
     return int(status.rpartition(" ")[2])
@@ -46,7 +64,16 @@ def text(name: str) -> str:
 
 def load(*names: str, **constants: int | str) -> Statement:
     """Returns the statement that files make, one behind the other."""
-    return numbered("\n".join(map(text, names)), **constants)
+    made = numbered("\n".join(map(text, names)), **constants)
+    _NAMES[made.text] = " ".join(names)
+    return made
+
+
+def named(name: str, template: str, /, **constants: int | str) -> Statement:
+    """Returns a statement like numbered(), which operators know by a name."""
+    made = numbered(template, **constants)
+    _NAMES[made.text] = name
+    return made
 
 
 def numbered(named: str, **constants: int | str) -> Statement:

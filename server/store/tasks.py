@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
+from server import tracing
 from server.store import statements
 from server.store.database import Driver
 
@@ -104,7 +105,9 @@ async def enqueue(driver: Driver, tasks: Sequence[NewTask]) -> list[int]:
     that has the same dedupe key and has not ended.
     """
     columns = {name: [getattr(task, name) for task in tasks] for name in NewTask.__dataclass_fields__}
-    columns["payload"] = [json.dumps(task.payload) for task in tasks]
+    # A task belongs to the trace of what has queued it.
+    carried = tracing.carried()
+    columns["payload"] = [json.dumps({**task.payload, **carried}) for task in tasks]
     rows = await driver.fetch(_ENQUEUE.text, *_ENQUEUE.arguments(**columns))
     return [row[0] for row in rows]
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import structlog
 
-from server import errors, failpoints, telemetry
+from server import errors, failpoints, telemetry, tracing
 from server.store import claims
 from server.store.claims import Claim
 from server.store.database import Database, Driver
@@ -80,7 +80,7 @@ class Executions:
             database=self._database,
             task_id=claim.task_id,
             organization_id=claim.organization_id,
-            payload=claim.payload,
+            payload={name: value for name, value in claim.payload.items() if name != tracing.CARRIED},
             now=claim.at,
             period=claim.period,
             last=claim.last,
@@ -133,7 +133,8 @@ class Executions:
     async def _run(self, one: Execution) -> None:
         """Runs a task and records what becomes of it."""
         try:
-            outcome = await self._outcome(one)
+            with tracing.work(f"task {one.kind.name}", one.claim.payload.get(tracing.CARRIED)):
+                outcome = await self._outcome(one)
         except Exception as error:  # noqa: BLE001 - nobody else would see it
             outcome = "unrecorded"
             _log.error(

@@ -1,4 +1,4 @@
-"""Several connections as one channel, which calls use in turn.
+"""One or several connections as one channel, which calls use in turn, and calls as parts of the program's traces.
 
 Server processes share a port by connections, and a connection takes a limited number of calls. A program that makes
 many calls uses several.
@@ -11,13 +11,15 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from tallywire import traces
+
 
 def _in_turn(kind: str, channels: Sequence[Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """Returns what makes calls of one method, each on the next connection."""
     turns = itertools.cycle([getattr(channel, kind)(*arguments, **options) for channel in channels])
 
     def call(*given: Any, **more: Any) -> Any:
-        return next(turns)(*given, **more)  # atomic, so threads may share it
+        return next(turns)(*given, **traces.added(more))  # atomic, so threads may share it
 
     return call
 

@@ -9,7 +9,7 @@ from typing import Final, TypedDict
 import grpc
 import grpc.aio
 
-from tallywire import channels, green_threads, version
+from tallywire import channels, green_threads, traces, version
 
 _OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
     ("grpc.primary_user_agent", f"tallywire-python/{version.VERSION}"),
@@ -54,12 +54,12 @@ class Connection:
         """Returns a new channel; it connects with the first call."""
         green_threads.prepare()
         opened = [self._opened() for _ in range(self.connections)]
-        return opened[0] if len(opened) == 1 else channels.ChannelSet(opened)
+        return opened[0] if len(opened) == 1 and not traces.may_be_there() else channels.ChannelSet(opened)
 
     def open_async(self) -> grpc.aio.Channel:
         """Returns a new asyncio channel, to be used on the running event loop only."""
         opened = [self._opened_async() for _ in range(self.connections)]
-        return opened[0] if len(opened) == 1 else channels.AsyncChannelSet(opened)
+        return opened[0] if len(opened) == 1 and not traces.may_be_there() else channels.AsyncChannelSet(opened)
 
     def _opened(self) -> grpc.Channel:
         if self.tls is None:
