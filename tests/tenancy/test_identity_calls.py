@@ -21,7 +21,7 @@ from server.store.database import Database
 from server.tenancy import authentication, bad_credentials, identities, key_sets
 from server.tenancy.api_keys import NewKey
 from tallywire.v1 import account_service_pb2, audit_service_pb2, realtime_service_pb2
-from tests.support import identity_provider, serving
+from tests.support import identity_provider, serving, waiting
 from tests.support.identity_provider import Provider
 from tests.support.rpcs import METHODS, answers
 from tests.support.serving import Accounts, Caller
@@ -112,6 +112,33 @@ async def test_what_needs_a_stored_key_is_refused(signed: Signed) -> None:
     rpc, origins = "AccountService/CreateEmbedToken", ["https://app.example.com"]
     assert await signed.reason(rpc, admin, origins=origins) == "KEY_REQUIRED"
     assert await signed.reason("AccountService/SignIn", admin, api_key=admin[:512]) == "CREDENTIALS_INVALID"
+
+
+async def test_people_of_a_provider_see_and_end_their_sessions(signed: Signed) -> None:
+    here, elsewhere, other = [
+        (
+            await signed.answer("AccountService/SignIn", "none", identity_token=signed.token("admin", **claims))
+        ).credential
+        for claims in ({}, {"jti": "another"}, {"sub": "bob"})
+    ]
+    [mine, first] = (await signed.answer("AccountService/ListOwnSessions", elsewhere)).sessions
+    assert (mine.is_current, first.is_current, mine.key_id, mine.role) == (True, False, "", "admin")
+    assert mine.identity_issuer == signed.provider.table["issuer"]
+    assert len((await signed.answer("AccountService/ListOwnSessions", signed.token())).sessions) == 2
+    bobs = (await signed.answer("AccountService/ListOwnSessions", other)).sessions[0].session_id
+    assert await signed.reason("AccountService/RevokeOwnSession", here, session_id=bobs) == "SESSION_NOT_FOUND"
+    assert (await signed.answer("AccountService/RevokeOtherSessions", here)).revoked_count == 1
+    await waiting.until(lambda: _is_over(signed, elsewhere))
+    assert await signed.reason("AdminService/RevokeSession", here, session_id=bobs) == ""
+    await waiting.until(lambda: _is_over(signed, other))
+    # A key that somebody makes ends neither with their token nor with their session.
+    for credential in (here, signed.token("admin")):
+        made = await signed.answer("AdminService/CreateKey", credential, key={"scopes": ["read"]})
+        assert not made.key.HasField("expires_at")
+
+
+async def _is_over(signed: Signed, credential: str) -> bool:
+    return await signed.reason("AccountService/GetSession", credential) == "CREDENTIALS_INVALID"
 
 
 async def test_a_token_signs_in(signed: Signed) -> None:
