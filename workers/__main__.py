@@ -11,7 +11,6 @@ import structlog
 import typer
 
 from server import errors, failpoints, kinds, prometheus, settings, telemetry, tracing
-from server.alerts import evaluating
 from server.clock import Clock
 from server.delivery import queueing, setup
 from server.delivery.courier import Courier
@@ -24,19 +23,18 @@ from server.realtime.notifications import Notifications
 from server.rollups.member_numbers import Limits
 from server.settings import Settings
 from server.store import diagnosis, schema, sessions
-from server.store.database import STEP_PATIENCE, Database
+from server.store.database import Database
 from server.tasks import runner
 from server.tasks.kinds import Kinds
 from server.tasks.wakeups import Wakeups
 from server.tenancy import pseudonyms
 from server.tenancy.keyed_hashes import KeyedHashes
-from workers import alerting, folding, reporting
+from workers import alerting, connections, folding, reporting
 from workers.process import Process
 from workers.projecting import Projecting
 
 _GOODBYE_SECONDS = 10.0
 _WATCH_SECONDS = 2.0
-_OTHER_CONNECTIONS = 6  # for claims, leases, schedules, figures, alerts, and the search for what there is to do
 _log = structlog.get_logger(__name__)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -93,16 +91,8 @@ async def _work(known: Settings, metrics_port: int, *, only: str | None, concurr
     diagnosis.check_redis_url(redis_url)
     with diagnosis.explained(database_url):
         long_slots = max(1, concurrency // 2)
-        at_once = evaluating.ORGANIZATIONS_AT_ONCE
-        connections = folding.CONCURRENCY + concurrency + long_slots + at_once + _OTHER_CONNECTIONS
         waker, notifications = Wakeups(redis_url), Notifications(redis_url, Clock())
-        database = Database(
-            database_url,
-            ingest_connections=1,
-            query_connections=reporting.QUERIES + at_once + 1,
-            other_connections=connections,
-            step_patience=STEP_PATIENCE,
-        )
+        database = connections.opened(database_url, short_slots=concurrency, long_slots=long_slots)
         projector = Projector(database, on_revision=notifications.committed)
         try:
             await diagnosis.check_sessions(database, database_url)

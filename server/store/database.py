@@ -115,6 +115,11 @@ class Database:
         }
         self._lost: set[Identity] = set()  # sessions behind connections that were lost
 
+    @property
+    def most_connections(self) -> int:
+        """How many connections there are at most."""
+        return sum(pool.size for pool in self._pools.values())
+
     async def close(self) -> None:
         """Closes every connection; those that are silent are left to the end of the process."""
         with contextlib.suppress(TimeoutError):

@@ -89,6 +89,7 @@ class Pool:
         is_long: bool = False,
     ) -> None:
         self._connect = connect
+        self.size = size
         self._free = asyncio.Semaphore(size)
         self._patience = patience
         self._longest_use, self._longest_wait, self._longest_age = longest_use, longest_wait, longest_age

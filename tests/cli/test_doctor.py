@@ -14,26 +14,22 @@ import pytest
 import redis.asyncio
 from pydantic import SecretStr
 
-import workers.__main__ as worker
 from server import kinds
-from server.alerts import evaluating
-from server.cli.doctor import check, doctor, page, postgres
+from server.cli.doctor import check, doctor, page
 from server.cli.doctor.check import Check, Finding, Subject, Verdict
 from server.cli.place import Place
 from server.local import embedded
 from server.settings import Settings
-from server.store import database as pools
 from server.store import projections, vitals
 from server.store.database import Database
 from server.store.isolation import EVERY
-from server.tasks import runner, schedules
+from server.tasks import schedules
 from server.tasks.kinds import Kind, Result, Work
 from server.tasks.runner import Runner
 from server.tenancy import api_keys
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Scope
 from tests.support import certificates, own_tasks, processes, receivers, worlds
-from workers import folding, reporting
 
 PEPPER = "the pepper of a patient of the doctor"
 EARLIER = "an earlier pepper that was long enough"
@@ -293,14 +289,6 @@ def test_the_command(own_url: str, own_engines: embedded.Engines, tmp_path: path
     broken = processes.invoke("doctor", environment={**environment, "TALLYWIRE_MAX_QUERIES": "many"})
     assert broken.stdout.startswith("FAIL  settings ")
     assert processes.invoke("doctor", "--nonsense", environment=environment).returncode == 2
-
-
-def test_a_worker_has_as_many_connections_as_the_doctor_says() -> None:
-    looking = evaluating.ORGANIZATIONS_AT_ONCE
-    slots = runner.SHORT_SLOTS + max(1, runner.SHORT_SLOTS // 2)
-    other = folding.CONCURRENCY + slots + looking + worker._OTHER_CONNECTIONS
-    questions = reporting.QUERIES + looking + 1
-    assert other + questions + 1 + pools.PROJECTING_CONNECTIONS == postgres.WORKER_CONNECTIONS
 
 
 @contextlib.asynccontextmanager
