@@ -86,9 +86,13 @@ def schema_fault(found: Deployment) -> str | None:
 def check_redis_url(url: str) -> None:
     """Refuses what is not the URL of a Redis, or of Sentinels."""
     try:
-        redis_pools.pool(url)
+        redis_pools.pool(url).make_connection()  # type: ignore[no-untyped-call]  # redis-py's
     except ValueError as error:
         raise errors.SetupError(f"REDIS_URL {error}") from None
+    except TypeError:
+        raise errors.SetupError(
+            "REDIS_URL has an option behind its ? that connections do not know; those of TLS need rediss://"
+        ) from None
 
 
 async def check_redis(url: str) -> None:

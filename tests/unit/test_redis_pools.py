@@ -46,6 +46,8 @@ def test_tls_is_spoken_where_the_url_says_so(scheme: str) -> None:
         ("redis+sentinel://:secret@one:port/tallywire/0", "is not a URL of Sentinels"),
         ("redis+sentinel://:secret@one/tallywire/first", "is not a URL of Sentinels"),
         ("redis+sentinel://:secret@one/tallywire/0?socket_timeout=soon", "is not a URL of Sentinels"),
+        ("redis+sentinel://:secret@one/tallywire?ssl_ca_certs=/etc/ca.pem", "an option .* those of TLS need rediss"),
+        ("redis://:secret@one/0?nonsense=1", "REDIS_URL has an option behind its ?"),
     ],
 )
 def test_a_wrong_url_is_refused_in_one_line(url: str, said: str) -> None:
