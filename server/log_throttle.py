@@ -66,7 +66,9 @@ class Lines:
         if not cause.more:
             del self._causes[key]
             return
-        getattr(_log, cause.level)(cause.event, **cause.fields, times=cause.more, seconds=self._seconds)
+        # As one mapping, since lines have fields of any name, such as the seconds of a question.
+        fields = {**cause.fields, "times": cause.more, "within_seconds": self._seconds}
+        getattr(_log, cause.level)(cause.event, **fields)
         cause.more, cause.written_until = 0, time.monotonic() + self._seconds
         self._count_on(key)
 

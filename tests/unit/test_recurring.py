@@ -50,7 +50,7 @@ def test_a_cause_is_reported_at_once_and_then_counted(lines: Lines, timers: Time
             lines.write("warning", "away", "refused", reason="refused")
         assert reported == [{"event": "away", "log_level": "warning", "reason": "refused"}]
         timers.elapse()
-        assert reported[1:] == [{**reported[0], "times": 499, "seconds": _SECONDS}]
+        assert reported[1:] == [{**reported[0], "times": 499, "within_seconds": _SECONDS}]
         lines.write("warning", "away", "refused", reason="refused")
         timers.elapse()
         assert [line["times"] for line in reported[2:]] == [1]
@@ -58,6 +58,14 @@ def test_a_cause_is_reported_at_once_and_then_counted(lines: Lines, timers: Time
         lines.write("warning", "away", "refused", reason="refused")
     assert len(reported) == 4
     assert "times" not in reported[3]
+
+
+def test_lines_have_fields_of_any_name(lines: Lines, timers: Timers) -> None:
+    with capture_logs() as reported:
+        for seconds in (2.5, 3.5):
+            lines.write("warning", "slow", seconds=seconds, times=7)
+        timers.elapse()
+    assert [(line["seconds"], line["times"]) for line in reported] == [(2.5, 7), (2.5, 1)]
 
 
 def test_causes_are_distinguished_by_what_they_are(lines: Lines) -> None:
