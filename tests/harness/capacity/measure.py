@@ -6,7 +6,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,20 +93,43 @@ class Meter:
 
 def _seconds(pid: int) -> float:
     """The processor time of a process and all that it has started, those that have ended included (Linux)."""
+    while True:
+        family = list(_family(pid))
+        with contextlib.suppress(FileNotFoundError):
+            taken = sum(map(_ticks, family)) / _TICKS
+            # Who ends in between is counted twice or not at all.
+            if list(_family(pid)) == family:
+                return taken
+
+
+def _ticks(pid: int) -> int:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    taken = sum(map(int, fields[11:15])) / _TICKS
-    for task in Path(f"/proc/{pid}/task").iterdir():
+    return sum(map(int, fields[11:15]))
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    for task in sorted(Path(f"/proc/{pid}/task").iterdir()):
         with contextlib.suppress(FileNotFoundError):  # threads and processes end
-            taken += sum(_seconds(int(child)) for child in (task / "children").read_text().split())
-    return taken
+            for child in (task / "children").read_text().split():
+                yield from _family(int(child))
 
 
 async def measure(scale: float = 1.0) -> Costs:
     """Measures everything on engines of its own; scale makes each leg shorter."""
-    with tempfile.TemporaryDirectory() as folder, embedded.start(Path(folder)) as engines, Aside() as load:
+    with tempfile.TemporaryDirectory() as folder, embedded.start(Path(folder)) as engines:
+        return await measure_on(engines, scale)
+
+
+async def measure_on(engines: embedded.Engines, scale: float) -> Costs:
+    """The same on engines that run already."""
+    with Aside() as load:
         async with World.on(engines, "capacity") as world:
-            facts = await machine.facts(world)
-            return await _on(world, load, scale, facts)
+            return await _on(world, load, scale, _without_kernel(await machine.facts(world)))
+
+
+def _without_kernel(facts: dict[str, Any]) -> dict[str, Any]:
+    return {**facts, "machine": {name: value for name, value in facts["machine"].items() if name != "kernel"}}
 
 
 async def _on(world: World, load: Aside, scale: float, facts: dict[str, Any]) -> Costs:
@@ -130,8 +153,8 @@ async def _on(world: World, load: Aside, scale: float, facts: dict[str, Any]) ->
             singly.append(await _fastest(world, organization, since))
         async with _worker(world) as pid:
             meter.worker = pid
-            await asyncio.sleep(_IDLE_SECONDS)  # its first tasks
-            rests = [await meter.of(asyncio.sleep(_IDLE_SECONDS)) for _ in range(_ROUNDS)]
+            await asyncio.sleep(_IDLE_SECONDS * scale)  # its first tasks
+            rests = [await meter.of(asyncio.sleep(_IDLE_SECONDS * scale)) for _ in range(_ROUNDS)]
             idle = min(rests, key=lambda one: one.postgresql)
             legs["worked"] = [
                 await _work(meter, served, load, keys, batches, seed) for seed in range(5, 10 * _ROUNDS, 10)
@@ -162,11 +185,12 @@ async def _fastest(world: World, organization: int, since: datetime) -> float:
     """
     async with world.connected() as connection:
         rows = await connection.fetch(_REVISIONS, organization, since)
-    rates = []
-    for first in range(len(rows) - _STRETCH):
-        stretch = rows[first : first + _STRETCH + 1]
-        seconds = (stretch[-1]["received_at"] - stretch[0]["received_at"]).total_seconds()
-        rates.append(sum(row["events"] for row in stretch[1:]) / max(seconds, 1e-6))
+    times, events = [since, *(row["received_at"] for row in rows)], [0, *(row["events"] for row in rows)]
+    length = min(_STRETCH, len(rows))
+    rates = [
+        sum(events[last - length + 1 : last + 1]) / max((times[last] - times[last - length]).total_seconds(), 1e-6)
+        for last in range(length, len(times))
+    ]
     return max(rates)
 
 
@@ -233,7 +257,8 @@ async def _is_behind(world: World) -> bool:
 
 
 async def _ask(served: Served, key: str, questions: int) -> None:
-    end = datetime.now(UTC)
+    # Whole hours: what occurred in parts of quarter hours would be counted event by event.
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     request = messages.GetOverviewRequest(
         time_range=requests.time_range(end - timedelta(days=30), end, "UTC")
     ).SerializeToString()

@@ -2,11 +2,13 @@
 
 import dataclasses
 import math
+import pathlib
 
 import pytest
 
+from server.local import embedded
 from tests import documentation
-from tests.harness.capacity import model, simulation, skew, tables
+from tests.harness.capacity import measure, model, simulation, skew, tables
 from tests.harness.capacity.costs import Costs, Sent
 from tests.harness.capacity.model import NONE, Demand, Overhead, Plant
 from tests.harness.capacity.simulation import Setup
@@ -78,6 +80,17 @@ def test_isolating_the_largest_organization_frees_the_others_of_its_node() -> No
             max(seen[n].p99_wait for n, node in enumerate(one.placement.nodes) if 0 not in node or len(node) > 1)
         )
     assert waits[1] < waits[0]
+
+
+async def test_everything_is_measured_that_the_model_needs(engines: embedded.Engines, tmp_path: pathlib.Path) -> None:
+    found = await measure.measure_on(engines, 0.05)
+    found.write(tmp_path / "costs.json")
+    assert Costs.read(tmp_path / "costs.json") == found
+    assert min(found.event_bytes, found.key_bytes, found.lasting_bytes) > 0
+    for sent in (found.batch, found.single):
+        # Processor times are told in hundredths of a second, of which so little work may take none.
+        assert min(sent.server_us, sent.postgresql_us) >= 0
+        assert min(sent.wal_bytes, sent.one_organization) > 0
 
 
 def test_placement_loses_and_doubles_nobody() -> None:
