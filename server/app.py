@@ -330,6 +330,8 @@ class Running:
         sessions.forget_lost_answers()
         found = await preconditions.met(self.database, self._secrets)
         self._clock.set(found.condition.now)
+        if found.condition.is_distributed:
+            self._ingest.distribute()
         port = transport.bind(self._server, self._settings)
         prometheus.serve(self._settings.metrics_address, self._settings.metrics_port)
         self.epoch = self.notifications.epoch = found.deployment.epoch

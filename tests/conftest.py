@@ -76,22 +76,22 @@ MakeTenant = Callable[..., Awaitable[Tenant]]
 @pytest.fixture(scope="session")
 def engines() -> Iterator[embedded.Engines]:
     """PostgreSQL and Valkey for the whole session."""
-    from server.local import embedded
-    from tests.support import memory
+    from tests.support import citus, memory
 
-    with memory.folder("engines", room=memory.OF_A_SESSION) as folder, embedded.start(folder) as engines:
+    with memory.folder("engines", room=memory.OF_A_SESSION) as folder, citus.start(folder) as engines:
         yield engines
 
 
 @pytest.fixture(scope="session")
 async def database(engines: embedded.Engines) -> AsyncIterator[Database]:
     """The migrated database that the tests share."""
-    from server.store import migrate, partitions
+    from server.store import partitions
     from server.store.database import Database
     from server.store.isolation import EVERY
+    from tests.support import citus
 
     database = Database(engines.database_url)
-    await migrate.upgrade(database)
+    await citus.migrate(database)
     condition = await database.condition()
     async with database.transaction(of=EVERY) as driver:
         await partitions.ensure(driver, condition.now.date())

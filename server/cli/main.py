@@ -139,20 +139,34 @@ def web() -> None:
 
 
 @app.command()
-def migrate(data_dir: DataDir = None) -> None:
+def migrate(
+    data_dir: DataDir = None,
+    distribute: Annotated[
+        bool, typer.Option("--distribute", help="Distribute tables over the nodes of a Citus cluster, by organization.")
+    ] = False,
+    shards: Annotated[
+        int | None,
+        typer.Option(min=1, max=1024, help="Into how many shards, the first time; 16 unless told otherwise."),
+    ] = None,
+) -> None:
     """Bring the database's schema up to date.
 
-    Several of these may run at once: one migrates, the others wait for it and find nothing left to do.
+    Several of these may run at once: one migrates, the others wait for it and find nothing left to do. With
+    --distribute, servers and workers must be stopped the first time; tables that are distributed stay as they are.
     """
     from server.process import preparation
 
-    async def work(url: str) -> str:
+    async def work(url: str) -> tuple[str, list[str]]:
         async with diagnosis.database(url, migrated=False) as database:
-            return await preparation.prepare(database)
+            return await preparation.prepare(database, distributes=distribute, shards=shards)
 
+    if shards is not None and not distribute:
+        raise typer.BadParameter("--shards is for --distribute")
     with terminal.reported():
-        schema = serving.run(work(place.place(data_dir).database_url))
+        schema, distributed = serving.run(work(place.place(data_dir).database_url))
     typer.echo(f"the database has the schema {schema}")
+    if distribute:
+        typer.echo(f"distributed: {', '.join(distributed) or 'nothing new'}")
 
 
 @app.command()

@@ -36,6 +36,7 @@ _BACKOFF_TIMES = 3  # times the length of its transaction, for which a backlogge
 _LONGEST_BACKOFF = 0.3  # seconds, of each part of a backoff: a backlogged organization gets its turn, too
 _STEP_BACKOFF = 0.02  # seconds at most before each step of a backlogged organization's transaction
 _GIVE_UP_AFTER = 10.0  # seconds of retrying, after which the caller is asked to retry
+_DISTRIBUTED_SLOTS = 1000  # transactions under way or waiting for a connection, where tables are distributed
 _NO_LIMITS = OrganizationLimits()
 
 
@@ -65,6 +66,14 @@ class Ingest:
         self._looking: asyncio.TimerHandle | None = None
         self._running: set[asyncio.Task[None]] = set()
         self.weak = False  # true while the database could lose what is acknowledged
+        self._is_distributed = False
+
+    def distribute(self) -> None:
+        """Keeps the organizations of one node from waiting for those of another: each has transactions of its own, as
+        many at a time as the connections to its node are, and no place that others wait for.
+        """
+        self._is_distributed = True
+        self._scheduler.widen(_DISTRIBUTED_SLOTS)
 
     def forget(self) -> None:
         """Forgets everything known of the database: after a restore to an earlier point."""
@@ -154,8 +163,12 @@ class Ingest:
             await asyncio.wait(self._running)
 
     def _may_join(self, queue: OrganizationQueue) -> bool:
-        """True where the events of an organization probably fit into its month."""
-        return self.quotas.refusal(queue.organization_id, queue.limits.monthly_events) is None
+        """True where the events of an organization probably fit into its month, and its transaction may be that of
+        others: over several nodes it would have two phases, and a node that is away would be in everybody's way.
+        """
+        return (
+            not self._is_distributed and self.quotas.refusal(queue.organization_id, queue.limits.monthly_events) is None
+        )
 
     def _dispatch_soon(self) -> None:
         """Begins transactions once all the calls that have just come in are queued."""

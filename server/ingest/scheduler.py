@@ -112,6 +112,10 @@ class Scheduler:
         self._held_back: set[int] = set()  # the queues with few events that wait for gathered()
         self._events = 0  # waiting or under way, of all queues
 
+    def widen(self, slots: int) -> None:
+        """Lets so many more transactions begin."""
+        self._free += slots
+
     def get(self, organization_id: int) -> OrganizationQueue | None:
         """Returns the queue of an organization that has calls waiting or under way."""
         return self._queues.get(organization_id)

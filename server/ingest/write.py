@@ -197,8 +197,7 @@ async def _append(driver: Driver, counted: Sequence[_Counted]) -> dict[int, Revi
         for event in one.part.events
         if event.event_type == "agent.status_changed" and event.agent_id
     ]
-    if changed:
-        await statuses.append(driver, changed)
+    await statuses.append(driver, changed)
     return revisions
 
 

@@ -146,7 +146,8 @@ async def add_kinds(driver: Driver, rows: Rows, changes: Iterable[KindChange]) -
     if columns:
         await driver.execute(
             "INSERT INTO agent_kinds (organization_id, version, agent_id, revision, kind)"
-            " SELECT $1, $2, * FROM unnest($3::text[], $4::bigint[], $5::smallint[])",
+            " SELECT b.organization_id, $2, c.*"
+            " FROM unnest($3::text[], $4::bigint[], $5::smallint[]) AS c, revisions AS b WHERE b.organization_id = $1",
             *rows,
             *columns,
         )

@@ -7,9 +7,10 @@ under array_send.
 
 import functools
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from typing import Any
 
 import asyncpg
 
@@ -111,3 +112,52 @@ def _array(values: Sequence[int], oid: int, size: int, code: str) -> bytes:
 @functools.lru_cache(maxsize=512)
 def _layout(count: int, code: str) -> struct.Struct:
     return struct.Struct(f"!iiiiii{('i' + code) * count}")
+
+
+def unpacked(rows: Iterable[bytes], readers: Sequence[Callable[[bytes], Any]]) -> list[list[Any]]:
+    """The values of each column of packed rows, as its reader reads them; None for NULL."""
+    columns: list[list[Any]] = [[] for _ in readers]
+    content, place = b"".join(rows), 0
+    while place < len(content):
+        place += 2  # how many columns there are
+        for column, read in zip(columns, readers, strict=True):
+            (length,) = _LENGTH.unpack_from(content, place)
+            place += 4
+            column.append(read(content[place : place + length]) if length >= 0 else None)
+            place += max(length, 0)
+    return columns
+
+
+def integer_of(sent: bytes) -> int:
+    """An integer of any size."""
+    return int.from_bytes(sent, "big", signed=True)
+
+
+def instant_of(sent: bytes) -> datetime:
+    """An instant."""
+    return _POSTGRES_EPOCH + integer_of(sent) * _MICROSECOND
+
+
+def json_of(sent: bytes) -> str:
+    """A JSON text."""
+    return sent[1:].decode()
+
+
+def integers_text_of(sent: bytes) -> str:
+    """An array of 32-bit integers as PostgreSQL writes it."""
+    return "{" + ",".join(map(str, integers_of(sent))) + "}"
+
+
+def bigints_text_of(sent: bytes) -> str:
+    """An array of 64-bit integers as PostgreSQL writes it."""
+    return "{" + ",".join(map(str, bigints_of(sent))) + "}"
+
+
+def byteas_text_of(sent: bytes) -> str:
+    """An array of byte strings as PostgreSQL writes it."""
+    place, found = _ARRAY_HEADER, []
+    while place < len(sent):
+        (length,) = _LENGTH.unpack_from(sent, place)
+        place += 4 + length
+        found.append(f'"\\\\x{sent[place - length : place].hex()}"')
+    return "{" + ",".join(found) + "}"

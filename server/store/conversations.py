@@ -86,9 +86,10 @@ _LOAD = f"""
 """  # noqa: S608 - constants of this file
 _SAVE = f"""
     INSERT INTO conversations (organization_id, version, conversation_key, latest_minute, {", ".join(FIELDS)})
-    SELECT $1, $2, conversation_key, latest_at / 60000000, {", ".join(map(_stored, FIELDS))}
+    SELECT b.organization_id, $2, conversation_key, latest_at / 60000000, {", ".join(map(_stored, FIELDS))}
     FROM unnest($3::bytea[], {", ".join(f"${place}::{_TYPES[name]}[]" for place, name in enumerate(FIELDS, 4))})
-        AS c(conversation_key, {", ".join(FIELDS)})
+        AS c(conversation_key, {", ".join(FIELDS)}), revisions AS b
+    WHERE b.organization_id = $1
     ON CONFLICT (organization_id, version, conversation_key) DO UPDATE
     SET latest_minute = excluded.latest_minute, {", ".join(f"{name} = excluded.{name}" for name in FIELDS)}
 """  # noqa: S608 - constants of this file
@@ -233,9 +234,9 @@ async def add_closings(driver: Driver, rows: Rows, closings: Iterable[Closing]) 
 
 
 _ADD_CLOSINGS = (
-    f"INSERT INTO conversation_closings (organization_id, version, {CLOSING}) SELECT $1, $2, * FROM"  # noqa: S608
-    " unnest($3::bytea[], $4::timestamptz[], $5::bytea[], $6::smallint[], $7::text[], $8::text[], $9::text[],"
-    " $10::text[])"
+    f"INSERT INTO conversation_closings (organization_id, version, {CLOSING}) SELECT b.organization_id, $2, c.*"  # noqa: S608
+    " FROM unnest($3::bytea[], $4::timestamptz[], $5::bytea[], $6::smallint[], $7::text[], $8::text[], $9::text[],"
+    " $10::text[]) AS c, revisions AS b WHERE b.organization_id = $1"
 )
 
 

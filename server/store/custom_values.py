@@ -18,7 +18,9 @@ _KNOWN = """
 """
 _ADD = """
     INSERT INTO custom_values (organization_id, number, is_dimension, value, place)
-    SELECT $1, * FROM unnest($2::integer[], $3::boolean[], $4::text[], $5::integer[])
+    SELECT b.organization_id, v.*
+    FROM unnest($2::integer[], $3::boolean[], $4::text[], $5::integer[]) AS v, revisions AS b
+    WHERE b.organization_id = $1
 """
 _COUNT = """
     UPDATE custom_metrics SET distinct_values = distinct_values + $3, dimension_values = dimension_values + $4

@@ -7,7 +7,8 @@ They are the bare driver's. SQLAlchemy is for migrations alone (server/store/mig
 import asyncio
 import contextlib
 import enum
-from collections.abc import AsyncIterator, Iterator
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,8 +17,9 @@ from typing import TypeAlias
 import asyncpg
 
 from server import errors, tracing
-from server.store import pool, sessions
+from server.store import nodes, pool, sessions
 from server.store.isolation import EVERY, Of
+from server.store.nodes import Nodes, Shares
 from server.store.patience import Patience
 from server.store.pool import Identity, Pool
 from server.store.sessions import SessionKind
@@ -35,6 +37,8 @@ _LOCKED_OUT = ("40P01", "55P03")  # a deadlock, and a lock that was not to be ha
 _INGEST_PATIENCE = 10.0
 # Seconds for which a step of a projection may use a connection on servers and workers: a statement has less.
 STEP_PATIENCE = 130.0
+# Seconds for which whoever asks or writes waits for a free connection.
+_QUERY_WAIT = 1.0
 # Seconds for which what neither writes events nor reads figures waits for a free connection.
 _OTHER_WAIT = 10.0
 # How many connections there are for projections, and for what is neither of these nor set by the operator.
@@ -47,10 +51,13 @@ _LOST = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """What the database says of itself. weak_settings is empty where an acknowledged event is safe."""
+    """What the database says of itself. weak_settings is empty where an acknowledged event is safe. is_distributed:
+    organizations' rows are on the nodes of a cluster.
+    """
 
     now: datetime
     weak_settings: tuple[str, ...]
+    is_distributed: bool = False
 
 
 class Purpose(enum.Enum):
@@ -93,7 +100,9 @@ class Database:
         self.url = url
         together = Patience()
 
-        def pool(kind: SessionKind, size: int, use: float | None, *, wait: float = 1, is_long: bool = False) -> Pool:
+        def pool(
+            kind: SessionKind, size: int, use: float | None, *, wait: float = _QUERY_WAIT, is_long: bool = False
+        ) -> Pool:
             return Pool(
                 sessions.connector(url, kind),
                 size,
@@ -114,6 +123,13 @@ class Database:
             Purpose.OTHER: pool(sessions.OTHER, other_connections, patience, wait=_OTHER_WAIT),
         }
         self._lost: set[Identity] = set()  # sessions behind connections that were lost
+        self._nodes: Nodes | None = None  # where tables are distributed, as the first connection tells
+        self._shares = {
+            Purpose.INGEST: Shares(ingest_connections, _INGEST_PATIENCE),
+            Purpose.QUERY: Shares(query_connections, _QUERY_WAIT),
+            Purpose.REALTIME: Shares(realtime_connections, _QUERY_WAIT),
+            Purpose.PROJECTING: Shares(projecting_connections, _OTHER_WAIT),
+        }
 
     @property
     def most_connections(self) -> int:
@@ -158,12 +174,20 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def _connection(self, purpose: Purpose, of: Of) -> AsyncIterator[Driver]:
-        """Gives a connection of a pool. One that is lost or left in the middle of a statement is not used again."""
+        """Gives a connection of a pool, within its node's share. One that is lost or left in the middle of a statement
+        is not used again.
+        """
         pool = self._pools[purpose]
-        with tracing.span("transaction", _ATTRIBUTES[purpose]), translated():
+        async with contextlib.AsyncExitStack() as held:
+            held.enter_context(tracing.span("transaction", _ATTRIBUTES[purpose]))
+            if self._nodes is not None:
+                await self._take_share(held, purpose, of)
+            held.enter_context(translated())
             driver = await pool.take()
             try:
                 driver.name(of)
+                if driver.is_distributed and self._nodes is None:
+                    self._nodes = Nodes(self._ask_coordinator)
                 if self._lost:
                     await self._bury(driver)
                 yield driver
@@ -173,6 +197,19 @@ class Database:
                 raise
             finally:
                 pool.give(driver)
+
+    async def _take_share(self, held: contextlib.AsyncExitStack, purpose: Purpose, of: Of) -> None:
+        """Takes a connection of the share of an organization's node, where a statement is about a single one."""
+        shares, organization_id = self._shares.get(purpose), nodes.single(of)
+        if shares is None or organization_id is None or self._nodes is None:
+            return
+        node = await self._nodes.of(organization_id)
+        if node is not None:
+            await held.enter_async_context(shares.at(node, self._nodes.count))
+
+    async def _ask_coordinator(self, statement: str, *given: int) -> list[tuple[int, int]]:
+        async with self.transaction(of=EVERY) as driver:
+            return await nodes.asked(driver, statement, *given)
 
     async def _bury(self, driver: Driver) -> None:
         """Ends the sessions of connections that were lost.
@@ -184,25 +221,38 @@ class Database:
         await driver.execute(_BURY, [one.pid for one in lost], [one.began for one in lost])
         self._lost.difference_update(lost)
 
+    def pids(self) -> list[int]:
+        """The processes of PostgreSQL that serve this object's connections."""
+        return [driver.identity.pid for pool in self._pools.values() for driver in pool.opened]
+
     async def is_shared(self) -> bool:
         """Whether two connections were given the same session: then a pooler gives it to others in between."""
         async with self.query(of=EVERY) as one, self.query(of=EVERY) as other:
             return one.identity == other.identity
 
     async def condition(self) -> Condition:
-        """The database's clock and whether what it commits is durable."""
+        """The database's clock and whether what it commits is durable, on every node that answers."""
         async with self.transaction(of=EVERY) as driver:
             (row,) = await driver.fetch(_CONDITION)
-        weak = tuple(
-            f"{name} = {row[name]}"
-            for name, safe in (
-                ("fsync", ("on",)),
-                ("full_page_writes", ("on",)),
-                ("synchronous_commit", ("on", "remote_apply")),
-            )
-            if row[name] not in safe
-        )
-        return Condition(now=row["now"], weak_settings=weak)
+            weak = _weak(json.loads(row["settings"]))
+            if driver.is_distributed:
+                weak += await _weak_nodes(driver)
+        return Condition(now=row["now"], weak_settings=tuple(weak), is_distributed=driver.is_distributed)
+
+
+def _weak(found: Mapping[str, str]) -> list[str]:
+    """The settings with which an acknowledged event could be lost."""
+    return [f"{name} = {found[name]}" for name, safe in _SAFE.items() if found[name] not in safe]
+
+
+async def _weak_nodes(driver: Driver) -> list[str]:
+    """Such settings of the nodes that answer in time, in a transaction that ends with this."""
+    await limit_statements(driver, _NODES_SECONDS)
+    try:
+        rows = await driver.fetch(_NODES, _SETTINGS)
+    except asyncpg.QueryCanceledError:  # a node is silent: whoever needs it learns that by itself
+        return []
+    return [f"{one} at {place}" for place, found in rows for one in _weak(json.loads(found))]
 
 
 async def limit_statements(driver: Driver, seconds: float) -> None:
@@ -210,10 +260,14 @@ async def limit_statements(driver: Driver, seconds: float) -> None:
     await driver.execute("SELECT set_config('statement_timeout', $1, true)", str(int(seconds * 1000)))
 
 
-_CONDITION = (
-    "SELECT clock_timestamp() AS now, current_setting('fsync') AS fsync,"
-    " current_setting('full_page_writes') AS full_page_writes,"
-    " current_setting('synchronous_commit') AS synchronous_commit"
+# With which values of which settings an acknowledged event is safe.
+_SAFE = {"fsync": ("on",), "full_page_writes": ("on",), "synchronous_commit": ("on", "remote_apply")}
+_SETTINGS = f"SELECT json_object_agg(name, setting) FROM pg_settings WHERE name IN ({', '.join(map(repr, _SAFE))})"  # noqa: S608
+_CONDITION = f"SELECT clock_timestamp() AS now, ({_SETTINGS}) AS settings"
+_NODES_SECONDS = 1.5
+_NODES = (
+    "SELECT nodename || ':' || nodeport, result FROM run_command_on_all_nodes($1) JOIN pg_dist_node USING (nodeid)"
+    " WHERE success"
 )
 
 _BURY = (

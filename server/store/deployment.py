@@ -4,6 +4,7 @@ An epoch is a time in which revisions only grow. It ends when the database is re
 that come then have the numbers of others that were.
 """
 
+import uuid
 from dataclasses import dataclass
 
 from server.store.database import Driver
@@ -41,13 +42,13 @@ async def epoch(driver: Driver) -> str:
 
 async def begin_epoch(driver: Driver) -> str:
     """Begins a new epoch and returns its name."""
-    return str(await driver.fetchval(_BEGIN_EPOCH))
+    return str(await driver.fetchval(_BEGIN_EPOCH, uuid.uuid4()))
 
 
 _IS_MIGRATED = "SELECT to_regclass('alembic_version') IS NOT NULL AND to_regclass('deployment') IS NOT NULL"
 _LOOK = "SELECT deployment_id, version_num, oldest_code, epoch::text FROM deployment, alembic_version"
 _EPOCH = "SELECT epoch::text FROM deployment WHERE only_row"
-_BEGIN_EPOCH = "UPDATE deployment SET epoch = gen_random_uuid() RETURNING epoch::text"
+_BEGIN_EPOCH = "UPDATE deployment SET epoch = $1 RETURNING epoch::text"
 
 
 async def pin_pseudonyms(driver: Driver, check: bytes) -> bytes:

@@ -130,7 +130,8 @@ async def finish(driver: Driver, erasure: Erasure, revision: int, exports: Seque
     """
     await driver.execute(
         "UPDATE erased_users SET user_id = NULL, value_key = NULL, decided = NULL, swept_until = NULL, progress = 1,"
-        " revision = $3, exports = $4, erased_at = clock_timestamp() WHERE organization_id = $1 AND erasure_id = $2",
+        " revision = $3, exports = $4, erased_at = statement_timestamp()"
+        " WHERE organization_id = $1 AND erasure_id = $2",
         erasure.organization_id,
         erasure.erasure_id,
         revision,

@@ -8,10 +8,11 @@ import struct
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from server import timerange
 from server.events.event import ID_FIELDS, Event, id_of
-from server.store import binary, partitions, statements
+from server.store import appending, binary, partitions, statements
 from server.store.database import Driver
 
 COLUMNS = (
@@ -61,6 +62,11 @@ async def claim_keys(driver: Driver, events: Mapping[int, Sequence[Event]]) -> d
 
     Waits for a transaction that is storing the same key; once that has committed the key is not new.
     """
+    if driver.is_distributed:
+        return {
+            organization_id: await _claim_keys(driver, organization_id, some)
+            for organization_id, some in events.items()
+        }
     rows = await driver.fetch(
         _CLAIM_KEYS,
         [organization_id for organization_id, some in events.items() for _ in some],
@@ -74,6 +80,16 @@ async def claim_keys(driver: Driver, events: Mapping[int, Sequence[Event]]) -> d
     for organization_id, event_key in rows:
         new[organization_id].add(event_key)
     return new
+
+
+async def _claim_keys(driver: Driver, organization_id: int, events: Sequence[Event]) -> set[bytes]:
+    """Does so for one organization."""
+    values: dict[str, list[Any]] = {
+        "event_key": [event.event_key for event in events],
+        "fingerprint": [event.fingerprint for event in events],
+        "occurred_hour": [event.occurred_at // 3_600_000_000 for event in events],
+    }
+    return set(await appending.insert_new(driver, "event_keys", organization_id, values, returning="event_key"))
 
 
 async def fingerprints(driver: Driver, organization_id: int, keys: Sequence[bytes]) -> dict[bytes, int]:
@@ -90,14 +106,18 @@ async def next_revisions(driver: Driver, events: Mapping[int, int]) -> dict[int,
     """Takes the next revision of organizations, each for so many events, and holds their rows until COMMIT: commits
     happen in this order, without gaps. The organizations come sorted, so that callers cannot deadlock.
     """
-    arguments = _NEXT_REVISIONS.arguments(organizations=list(events), events=list(events.values()))
-    rows = await driver.fetch(_NEXT_REVISIONS.text, *arguments)
+    if driver.is_distributed:
+        given = [_NEXT_REVISION.arguments(organization_id=one, events=count) for one, count in events.items()]
+        rows = [row for arguments in given for row in await driver.fetch(_NEXT_REVISION.text, *arguments)]
+    else:
+        arguments = _NEXT_REVISIONS.arguments(organizations=list(events), events=list(events.values()))
+        rows = await driver.fetch(_NEXT_REVISIONS.text, *arguments)
     return {
         row[0]: Revision(number=row[1], at=row[2], month_events=row[3], pairs=row[4], erasures=row[5]) for row in rows
     }
 
 
-_NEXT_REVISIONS = statements.load("next_revisions")
+_NEXT_REVISIONS, _NEXT_REVISION = statements.load("next_revisions"), statements.load("next_revision")
 
 
 async def append(driver: Driver, events: Sequence[tuple[int, Revision, Sequence[Event]]]) -> None:
@@ -108,8 +128,12 @@ async def append(driver: Driver, events: Sequence[tuple[int, Revision, Sequence[
     for one in events:
         by_day.setdefault(one[1].at.date(), []).append(one)
     for day, of_day in by_day.items():
-        rows = itertools.chain.from_iterable(itertools.starmap(_rows, of_day))
-        await binary.copy(driver, partitions.name_of(day), COLUMNS, rows)
+        if driver.is_distributed:
+            for one in of_day:
+                await appending.insert_packed(driver, partitions.name_of(day), COLUMNS, _rows(*one))
+        else:
+            rows = itertools.chain.from_iterable(itertools.starmap(_rows, of_day))
+            await binary.copy(driver, partitions.name_of(day), COLUMNS, rows)
 
 
 def _rows(organization_id: int, revision: Revision, events: Sequence[Event]) -> Iterator[bytes]:
@@ -172,7 +196,11 @@ async def hold(driver: Driver) -> None:
     """Keeps partitions of raw events from being dropped until the end of the transaction, whose first statement this
     is: what its snapshot takes for kept stays there.
     """
-    await driver.execute("LOCK TABLE ONLY events IN ACCESS SHARE MODE")
+    # A node that is away would be asked for its lock, too; the coordinator's own is what dropping waits for.
+    locked = (
+        "SELECT FROM events WHERE false" if driver.is_distributed else "LOCK TABLE ONLY events IN ACCESS SHARE MODE"
+    )
+    await driver.execute(locked)
 
 
 _BEFORE_IT_OCCURS = timedelta(days=1)  # more than timerange.MAX_AHEAD, whatever the clocks of servers were

@@ -85,9 +85,11 @@ _STEPS = ("step_times", "steps")
 # Arrays of arrays have no different lengths: steps come as what PostgreSQL reads arrays from.
 _SAVE = f"""
     INSERT INTO leads (organization_id, version, lead_id, {", ".join((*_FIELDS, *_STEPS))})
-    SELECT $1, $2, lead_id, {_STORED}, step_times::bigint[], steps::text[]
+    SELECT b.organization_id, $2, lead_id, {_STORED}, step_times::bigint[], steps::text[]
     FROM unnest($3::text[], {", ".join(f"${place}::{_TYPES[name]}[]" for place, name in enumerate(_FIELDS, 4))},
-        ${len(_FIELDS) + 4}::text[], ${len(_FIELDS) + 5}::text[]) AS l(lead_id, {", ".join((*_FIELDS, *_STEPS))})
+        ${len(_FIELDS) + 4}::text[], ${len(_FIELDS) + 5}::text[]) AS l(lead_id, {", ".join((*_FIELDS, *_STEPS))}),
+        revisions AS b
+    WHERE b.organization_id = $1
     ON CONFLICT (organization_id, version, lead_id) DO UPDATE
     SET {", ".join(f"{name} = excluded.{name}" for name in (*_FIELDS, *_STEPS))}
 """  # noqa: S608 - constants of this file

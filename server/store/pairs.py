@@ -28,7 +28,8 @@ async def begin(driver: Driver, organization_id: int, numbers: Sequence[int]) ->
         numbers,
     )
     await driver.execute(
-        "INSERT INTO kept_pairs (organization_id, dimension, complete_from) SELECT $1, unnest($2::smallint[]), 0",
+        "INSERT INTO kept_pairs (organization_id, dimension, complete_from)"
+        " SELECT b.organization_id, p, 0 FROM unnest($2::smallint[]) AS p, revisions AS b WHERE b.organization_id = $1",
         organization_id,
         numbers,
     )
@@ -48,7 +49,8 @@ _TAKE_BACK = """
 """
 # What is left of an earlier declaration goes first: some of it may be gone already.
 _DECLARE = """
-    INSERT INTO kept_pairs (organization_id, dimension) SELECT $1, unnest($2::smallint[])
+    INSERT INTO kept_pairs (organization_id, dimension)
+    SELECT b.organization_id, p FROM unnest($2::smallint[]) AS p, revisions AS b WHERE b.organization_id = $1
     ON CONFLICT (organization_id, dimension) DO UPDATE SET declared = true, generation = kept_pairs.generation + 1
     WHERE NOT kept_pairs.declared
 """
@@ -123,7 +125,7 @@ async def remove_figures(driver: Driver, organization_id: int, numbers: Collecti
     is_all = True
     for table in ("deltas", "rollups"):
         removed = await driver.execute(
-            f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - names of this file
+            f"DELETE FROM {table} WHERE organization_id = $1 AND ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - names of this file
             " WHERE organization_id = $1 AND dimension = ANY($2::smallint[]) LIMIT $3))",
             organization_id,
             list(numbers),

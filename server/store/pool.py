@@ -27,16 +27,19 @@ class Driver(asyncpg.Connection):
     """The driver's own connection, which knows the identity of its session, and for which organizations it is.
 
     That goes to PostgreSQL with BEGIN, and so costs nothing; a statement outside of any transaction is preceded by
-    another one where the last one there was for other organizations.
+    another one where the last one there was for other organizations. Where the database is distributed, such a
+    statement gets a transaction: only what is set within one is passed on to the nodes that have the rows.
     """
 
-    __slots__ = ("_named", "_wanted", "identity")
+    __slots__ = ("_named", "_wanted", "identity", "is_distributed")
     identity: Identity
+    is_distributed: bool
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._wanted = isolation.NOBODY
         self._named: str | None = isolation.NOBODY
+        self.is_distributed = False
 
     def name(self, of: Of) -> None:
         """Says which organizations everything that follows is about."""
@@ -45,8 +48,15 @@ class Driver(asyncpg.Connection):
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """Executes a statement. That which begins a transaction says for which organizations it is."""
         if not self.is_in_transaction():
-            if query.startswith("BEGIN"):
+            if query.startswith("BEGIN") and self.is_distributed:
+                # By itself: a node is told the whole text.
+                await super().execute(query, timeout=timeout)
+                query = f"SET LOCAL {isolation.SETTING} = '{self._wanted}'"
+            elif query.startswith("BEGIN"):
                 query = f"{query.rstrip('; ')}; SET LOCAL {isolation.SETTING} = '{self._wanted}'"
+            elif self.is_distributed:
+                async with self.transaction():
+                    return await super().execute(query, *args, timeout=timeout)
             else:
                 await self._say()
         if args:  # which goes by _execute
@@ -56,6 +66,9 @@ class Driver(asyncpg.Connection):
 
     async def _execute(self, *given: Any, **named: Any) -> Any:
         """Is where the driver passes by with whatever has parameters or returns rows."""
+        if self.is_distributed and not self.is_in_transaction():
+            async with self.transaction():
+                return await super()._execute(*given, **named)  # type: ignore[misc]  # as below
         await self._say()
         if (span := tracing.current()) is not None:
             span.statement(statements.name_of(given[0]))
@@ -97,6 +110,11 @@ class Pool:
         self._idle: list[Driver] = []
         self._opened: dict[Driver, float] = {}
         self._closed = False
+
+    @property
+    def opened(self) -> list[Driver]:
+        """The connections that there are, in use or not."""
+        return list(self._opened)
 
     async def take(self) -> Driver:
         """A connection that is the caller's until it is given back; StorageBusy where none becomes free in time."""

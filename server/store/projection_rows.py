@@ -37,8 +37,9 @@ class MergingTable:
         into = f"INSERT INTO {name} AS t (organization_id, version, {key}, {columns})"
         merge = f"ON CONFLICT (organization_id, version, {key}) DO UPDATE SET {merging}"
         self._merge = (
-            f"{into} SELECT $1, $2, {key}, {read}"  # noqa: S608 - constants of the code
-            f" FROM unnest($3::text[], {given}) AS told({key}, {columns}) {merge}"
+            f"{into} SELECT b.organization_id, $2, {key}, {read}"  # noqa: S608 - constants of the code
+            f" FROM unnest($3::text[], {given}) AS told({key}, {columns}), revisions AS b"
+            f" WHERE b.organization_id = $1 {merge}"
         )
         read_times = ", ".join(instants.selected(one) for one in self.columns[: -len(newest)])
         self._load = (
@@ -150,7 +151,7 @@ async def remove_others(driver: Driver, tables: Collection[str], valid: Rows, la
     for first, last in ((1, valid.version - 1), (valid.version + 1, latest)):
         for table in tables if first <= last else ():
             status = await driver.execute(
-                f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - a name of the code
+                f"DELETE FROM {table} WHERE organization_id = $1 AND ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - a name of the code
                 " WHERE organization_id = $1 AND version >= $2 AND version <= $3 LIMIT $4))",
                 valid.organization_id,
                 first,

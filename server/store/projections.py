@@ -90,12 +90,14 @@ async def lock(driver: Driver, organization_id: int, name: str, needs: Collectio
     organization, or where it is ON_DEMAND and not followed. Of the projections that it needs, it does not wait for
     those that have stopped. Other locks are waited for as long as ever.
     """
-    await driver.execute("SELECT set_config('lock_timeout', $1, true)", str(int(LOCK_SECONDS * 1000)))
+    await driver.execute(f"SET LOCAL lock_timeout = {int(LOCK_SECONDS * 1000)}")
     row = await driver.fetchrow(_LOCK, organization_id, name)
     if row is None and name not in ON_DEMAND:
         await driver.execute(_ADD, organization_id, name)
         row = await driver.fetchrow(_LOCK, organization_id, name)
     found = await driver.fetchrow(_NEWEST, organization_id, sessions.LOCK_TIMEOUT, list(needs))
+    if driver.is_distributed:  # the statement has set that of the node alone
+        await driver.execute(f"SET LOCAL lock_timeout = '{sessions.LOCK_TIMEOUT}'")
     if row is None or found is None:
         return None
     newest = _position(found)
@@ -173,7 +175,7 @@ async def move(
     lost, all of the transaction is, and is done again.
     """
     statement = "UPDATE projections SET revision = $3, revised_at = $4 WHERE organization_id = $1 AND name = $2"
-    if not is_durable:
+    if not is_durable and not driver.is_distributed:  # nodes take nothing that has an effect in RETURNING
         statement += " RETURNING set_config('synchronous_commit', 'off', true)"
     await driver.execute(statement, organization_id, name, position.revision, position.revised_at)
 
@@ -229,7 +231,7 @@ async def end_rebuild(driver: Driver, name: str, valid: Rows) -> None:
 async def stop(driver: Driver, organization_id: int, name: str, revision: int, failure: str) -> None:
     """Records that a projection cannot get over a revision, and why."""
     await driver.execute(
-        "UPDATE projections SET failed_revision = $3, failed_at = clock_timestamp(), failure = $4"
+        "UPDATE projections SET failed_revision = $3, failed_at = statement_timestamp(), failure = $4"
         " WHERE organization_id = $1 AND name = $2",
         organization_id,
         name,
@@ -351,7 +353,13 @@ _STATES = statements.load("read_projection_states")
 async def states(driver: Driver, names: Collection[str]) -> list[ProjectionState]:
     """Returns how far projections are behind."""
     rows = await driver.fetch(_STATES.text, *_STATES.arguments(names=list(names), on_demand=list(ON_DEMAND)))
-    return [ProjectionState(name=row[0], organizations=row[1], revisions=row[2], seconds=row[3]) for row in rows]
+    found = {
+        row[0]: ProjectionState(name=row[0], organizations=row[1], revisions=row[2], seconds=row[3]) for row in rows
+    }
+    return [
+        found.get(name) or ProjectionState(name=name, organizations=0, revisions=0, seconds=0.0)
+        for name in sorted(names)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ _COLUMNS = (
 )
 _READ = statements.load("read_events_of_keys", COLUMNS=events.SELECTED)
 _REPLACE = statements.load("replace_events", COLUMNS=_COLUMNS)
+_REMOVE_REPLACED = statements.load("remove_replaced_events")
 _PORTION = 5_000
 _HOUR = 3_600_000_000
 
@@ -81,12 +82,15 @@ async def replace(
     note: Note,
 ) -> None:
     """Stores events in place of others with the same keys, under a revision; without any the others are retracted."""
+    which: dict[str, object] = {
+        "organization_id": organization_id,
+        "revisions": sorted({one.revision for one in stored}),
+        "keys": [one.event.event_key for one in stored],
+        "first_at": min(one.received_at for one in stored),
+        "last_at": max(one.received_at for one in stored),
+    }
     given = _REPLACE.arguments(
-        organization_id=organization_id,
-        revisions=sorted({one.revision for one in stored}),
-        keys=[one.event.event_key for one in stored],
-        first_at=min(one.received_at for one in stored),
-        last_at=max(one.received_at for one in stored),
+        **which,
         revision=revision.number,
         at=revision.at,
         is_retracted=not by,
@@ -94,6 +98,7 @@ async def replace(
         key_id=note.key_id,
     )
     await driver.execute(_REPLACE.text, *given)
+    await driver.execute(_REMOVE_REPLACED.text, *_REMOVE_REPLACED.arguments(**which))
     if by:
         await events.append(driver, [(organization_id, revision, by)])
         await driver.execute(

@@ -16,7 +16,7 @@ from server.catalog import cells, dimensions, slots
 from server.catalog.cells import Cell, CellKey, Cells
 from server.catalog.selections import AsOf
 from server.catalog.slots import Counts, SlotKey
-from server.store import binary, packed_histograms, statements
+from server.store import appending, binary, packed_histograms, statements
 from server.store.database import Driver
 from server.store.events import Revision
 
@@ -24,7 +24,8 @@ _DELTA_FIGURES = ("counter_keys", "counter_amounts", "bin_keys", "bin_counts", "
 _ROLLUP_FIGURES = ("counter_keys", "counter_amounts", "histogram_keys", "histograms", "set_keys", "sets")
 
 _TAKE = statements.load("take_deltas")
-_LOAD, _SAVE = statements.load("read_rollups"), statements.load("save_rollups")
+_LOAD, _SAVE = statements.load("read_rollups"), statements.load("save_rollups", "replace_rollups")
+_REPLACE = statements.load("replace_rollups")
 _STORED = statements.load("read_stored_figures")
 _BY_HOUR = statements.load("read_events_by_hour", HOUR=int(quarters.Width.HOUR), TOTAL=dimensions.TOTAL.number)
 
@@ -102,7 +103,11 @@ _DELTA = struct.Struct("!iiihiqiq")
 
 async def append(driver: Driver, changes: Iterable[tuple[int, Revision, Encoded]]) -> None:
     """Appends figures of organizations as deltas: no row is shared, so nobody waits."""
-    await binary.copy(driver, "deltas_rows", _DELTA_COLUMNS, chain.from_iterable(starmap(_deltas, changes)))
+    if driver.is_distributed:
+        for one in changes:
+            await appending.insert_packed(driver, "deltas", _DELTA_COLUMNS, _deltas(*one))
+    else:
+        await binary.copy(driver, "deltas_rows", _DELTA_COLUMNS, chain.from_iterable(starmap(_deltas, changes)))
 
 
 _DELTA_COLUMNS = ("organization_id", "dimension", "value", "bucket", "slot", "revision", "created_at", *_DELTA_FIGURES)
@@ -268,19 +273,23 @@ def _rows(organization_id: int, rollups: Mapping[RollupKey, Cell]) -> Iterator[b
 
 async def save(driver: Driver, organization_id: int, rollups: Mapping[RollupKey, Cell]) -> None:
     """Writes rollup rows, in place of those that were there."""
+    rows = _rows(organization_id, rollups)
+    if driver.is_distributed:
+        await appending.insert_packed(driver, "rollups", _ROLLUP_COLUMNS, rows, replace=_REPLACE.text)
+        return
     # With defaults: a later release may have added columns that have one and must not be NULL.
     await driver.execute(
         "CREATE TEMPORARY TABLE IF NOT EXISTS rollup_stage (LIKE rollups INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
     )
-    await binary.copy(driver, "rollup_stage", _ROLLUP_COLUMNS, _rows(organization_id, rollups))
+    await binary.copy(driver, "rollup_stage", _ROLLUP_COLUMNS, rows)
     await driver.execute(_SAVE.text)
 
 
 async def note_fold(driver: Driver, organization_id: int, deltas: int) -> datetime:
     """Records that deltas were folded, and returns when."""
     at: datetime = await driver.fetchval(
-        "UPDATE folds SET folded_at = clock_timestamp(), folded_deltas = folded_deltas + $2 WHERE organization_id = $1"
-        " RETURNING folded_at",
+        "UPDATE folds SET folded_at = statement_timestamp(), folded_deltas = folded_deltas + $2"
+        " WHERE organization_id = $1 RETURNING folded_at",
         organization_id,
         deltas,
     )
@@ -288,13 +297,12 @@ async def note_fold(driver: Driver, organization_id: int, deltas: int) -> dateti
 
 
 async def unfolded(driver: Driver) -> list[int]:
-    """The organizations that have deltas, found by hopping through the index."""
+    """The organizations that have deltas. Each is asked for its first one, so that their number does not matter."""
     rows = await driver.fetch(
-        "WITH RECURSIVE hop AS (SELECT min(organization_id) AS id FROM deltas UNION ALL"
-        " SELECT (SELECT min(organization_id) FROM deltas WHERE organization_id > hop.id) FROM hop"
-        " WHERE hop.id IS NOT NULL) SELECT id FROM hop WHERE id IS NOT NULL"
+        "SELECT organization_id FROM revisions AS r"
+        " WHERE EXISTS (SELECT FROM deltas AS d WHERE d.organization_id = r.organization_id) ORDER BY organization_id"
     )
-    return [row["id"] for row in rows]
+    return [row["organization_id"] for row in rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -216,8 +216,13 @@ async def rename_in_beginnings(driver: Driver, locked: Locked, user_id: str, ali
 
 async def rename_in_days(driver: Driver, locked: Locked, user_id: str, alias: str, limit: int) -> int:
     """Does the same in days of users, and adds them to those that the alias has."""
-    arguments = _DAYS.arguments(**_given(locked, user_id, alias), limit=limit)
-    renamed = statements.rows(await driver.execute(_DAYS.text, *arguments))
+    rows = await driver.fetch(_SOME_DAYS, locked.rows.organization_id, _versions(locked), user_id, limit)
+    given = [row["version"] for row in rows], [row["day"] for row in rows]
+    arguments = _DAYS.arguments(
+        organization_id=locked.rows.organization_id, user_id=user_id, alias=alias, versions=given[0], days=given[1]
+    )
+    await driver.execute(_DAYS.text, *arguments)
+    await driver.execute(_REMOVE_DAYS, locked.rows.organization_id, user_id, *given)
     await driver.execute(
         "DELETE FROM user_days WHERE organization_id = $1 AND version = ANY($2::smallint[]) AND user_id = $3"  # noqa: S608
         f" AND {users.IS_EMPTY_DAY}",
@@ -225,13 +230,30 @@ async def rename_in_days(driver: Driver, locked: Locked, user_id: str, alias: st
         _versions(locked),
         alias,
     )
-    return renamed
+    return len(rows)
+
+
+_SOME_DAYS = """
+    SELECT version, day FROM user_days WHERE organization_id = $1 AND version = ANY($2::smallint[]) AND user_id = $3
+    ORDER BY version, day LIMIT $4
+"""
+_REMOVE_DAYS = """
+    DELETE FROM user_days AS d USING unnest($3::smallint[], $4::date[]) AS given(version, day)
+    WHERE d.organization_id = $1 AND d.user_id = $2 AND d.version = given.version AND d.day = given.day
+"""
 
 
 async def rename_profile(driver: Driver, locked: Locked, user_id: str, alias: str) -> int:
     """Does the same with what is known of the user, whose name goes."""
     arguments = _PROFILE.arguments(**_given(locked, user_id, alias))
-    return statements.rows(await driver.execute(_PROFILE.text, *arguments))
+    await driver.execute(_PROFILE.text, *arguments)
+    removed = await driver.execute(
+        "DELETE FROM users WHERE organization_id = $1 AND version = ANY($2::smallint[]) AND user_id = $3",
+        locked.rows.organization_id,
+        _versions(locked),
+        user_id,
+    )
+    return statements.rows(removed)
 
 
 def _given(locked: Locked, user_id: str, alias: str) -> dict[str, object]:

@@ -81,18 +81,30 @@ async def _open(dsn: str, kind: SessionKind) -> Driver:
     try:
         names, values = list(kind.settings), list(kind.settings.values())
         (found,) = await session.fetch(_SET_UP, names, values, timeout=_CONNECT_SECONDS)
+        if found[2]:
+            await session.execute(_OF_CITUS, timeout=_CONNECT_SECONDS)
     except BaseException:
         session.terminate()
         raise
     session.identity = Identity(pid=found[0], began=found[1])
     session.name(kind.of)
+    session.is_distributed = found[2]
     return session
 
 
 _SET_UP = (
-    "SELECT pid, backend_start FROM pg_stat_activity, LATERAL (SELECT count(set_config(name, value, false)) AS settings"
+    "SELECT pid, backend_start, EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') FROM pg_stat_activity,"
+    " LATERAL (SELECT count(set_config(name, value, false)) AS settings"
     " FROM unnest($1::text[], $2::text[]) AS given(name, value)) AS done WHERE pid = pg_backend_pid() AND settings > 0"
 )
+
+# Citus picks the node by the values of parameters, so that a plan cannot do without them. What is set within a
+# transaction is passed on to its nodes. Else each session would spend a second on the catalogue, whose names it hides.
+_OF_CITUS = """
+    SET plan_cache_mode = auto;
+    SET citus.propagate_set_commands = 'local';
+    SET citus.override_table_visibility = off
+"""
 
 
 def connector(url: str, kind: SessionKind) -> Callable[[], Awaitable[Driver]]:

@@ -30,8 +30,13 @@ _CONSTANTS = {
     "FIRST_BIN": slots.FIRST_BIN,
     "LAST_BIN": slots.LAST_BIN,
 }
-_ADD = statements.load("add_slots", "add_up_slots")
-_MERGE = statements.load("merge_slots", "add_up_slots", **_CONSTANTS)
+# By whether tables are distributed.
+_ADD = {False: statements.load("add_slots", "add_up_slots"), True: statements.load("add_slots", "add_up_slots_at_node")}
+_MERGE = {
+    False: statements.load("merge_slots", "add_up_slots", **_CONSTANTS),
+    True: statements.load("merge_slots", "add_up_slots_at_node", **_CONSTANTS),
+}
+_REMOVE_MERGED = statements.load("remove_merged_slots", **_CONSTANTS)
 _READ_ONE = statements.load("read_slots", "read_slots_of_one", **_CONSTANTS)
 _READ_MANY = statements.load("read_slots", "read_slots_of_many", **_CONSTANTS)
 
@@ -40,7 +45,8 @@ async def add(driver: Driver, organization_id: int, added: Mapping[SlotKey, Coun
     """Adds to the figures of slots. Only who holds the organization's fold may do so."""
     keys = sorted(added)
     counts = [added[key] for key in keys]
-    values = _ADD.arguments(
+    statement = _ADD[driver.is_distributed]
+    values = statement.arguments(
         organization_id=organization_id,
         dimensions=[key.dimension for key in keys],
         names=[key.value for key in keys],
@@ -54,7 +60,7 @@ async def add(driver: Driver, organization_id: int, added: Mapping[SlotKey, Coun
         bin_keys=[_array(one.bins.keys()) for one in counts],
         bin_counts=[_array(one.bins.values()) for one in counts],
     )
-    await driver.execute(_ADD.text, *values)
+    await driver.execute(statement.text, *values)
 
 
 def _array(numbers: Collection[int]) -> str:
@@ -65,8 +71,9 @@ def _array(numbers: Collection[int]) -> str:
 async def merge(driver: Driver, organization_id: int, values: Collection[tuple[int, str]], before: int) -> None:
     """Makes minutes of the fine slots of some values before a minute. Only who holds the organization's fold may."""
     dimensions, names = zip(*values, strict=True)
-    given = _MERGE.arguments(organization_id=organization_id, dimensions=dimensions, names=names, before=before)
-    await driver.execute(_MERGE.text, *given)
+    for statement in (_MERGE[driver.is_distributed], _REMOVE_MERGED):
+        given = statement.arguments(organization_id=organization_id, dimensions=dimensions, names=names, before=before)
+        await driver.execute(statement.text, *given)
 
 
 async def read(
@@ -136,6 +143,8 @@ async def by_minute(driver: Driver, organization_id: int, since: int) -> dict[Sl
 async def remove_before(driver: Driver, before: datetime, limit: int) -> int:
     """Removes that many slots that are over before an instant, of any organization. Returns how many there were."""
     seconds = int((before - timerange.EPOCH).total_seconds())
+    if driver.is_distributed:
+        return await _remove_at_nodes(driver, seconds, limit)
     removed = await driver.execute(
         "DELETE FROM slot_rollups WHERE ctid = ANY(ARRAY(SELECT ctid FROM slot_rollups"
         " WHERE (slot + 1) * seconds::bigint <= $1 LIMIT $2))",
@@ -143,3 +152,21 @@ async def remove_before(driver: Driver, before: datetime, limit: int) -> int:
         limit,
     )
     return statements.rows(removed)
+
+
+async def _remove_at_nodes(driver: Driver, seconds: int, limit: int) -> int:
+    """Does so one organization after the other: places of rows say something within a node alone."""
+    over = "(slot + 1) * seconds::bigint <="
+    some = await driver.fetch(f"SELECT DISTINCT organization_id FROM slot_rollups WHERE {over} $1", seconds)  # noqa: S608
+    removed = 0
+    for (organization_id,) in some:
+        if removed < limit:
+            status = await driver.execute(
+                "DELETE FROM slot_rollups WHERE organization_id = $1 AND ctid = ANY(ARRAY("  # noqa: S608 - our own
+                f"SELECT ctid FROM slot_rollups WHERE organization_id = $1 AND {over} $2 LIMIT $3))",
+                organization_id,
+                seconds,
+                limit - removed,
+            )
+            removed += statements.rows(status)
+    return removed

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from server import timerange
 from server.catalog import dimensions
 from server.events.event import Event
-from server.store import statements
+from server.store import appending, statements
 from server.store.database import Driver
 
 
@@ -22,14 +23,24 @@ class StatusChange:
 async def append(driver: Driver, events: Iterable[tuple[int, Event]]) -> None:
     """Stores status changes of agents of organizations."""
     given = list(events)
+    if not given:
+        return
+    values: dict[str, list[Any]] = {
+        "agent_id": [event.agent_id for _, event in given],
+        "occurred_at": [timerange.EPOCH + timedelta(microseconds=event.occurred_at) for _, event in given],
+        "event_key": [event.event_key for _, event in given],
+        "status": [event.detail["status"] for _, event in given],
+    }
+    organizations = [organization_id for organization_id, _ in given]
+    if driver.is_distributed:
+        (organization_id,) = set(organizations)
+        await appending.insert(driver, "agent_statuses", organization_id, values)
+        return
     await driver.execute(
         "INSERT INTO agent_statuses (organization_id, agent_id, occurred_at, event_key, status)"
         " SELECT * FROM unnest($1::integer[], $2::text[], $3::timestamptz[], $4::bytea[], $5::smallint[])",
-        [organization_id for organization_id, _ in given],
-        [event.agent_id for _, event in given],
-        [timerange.EPOCH + timedelta(microseconds=event.occurred_at) for _, event in given],
-        [event.event_key for _, event in given],
-        [event.detail["status"] for _, event in given],
+        organizations,
+        *values.values(),
     )
 
 

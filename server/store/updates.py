@@ -6,7 +6,9 @@ stored and read in portions, and no reader has more than a page of it in memory.
 
 import asyncio
 import dataclasses
+import itertools
 import json
+import operator
 import zlib
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +20,8 @@ import asyncpg
 from server.catalog import cells, dimensions, registry
 from server.catalog.cells import Cell, CellKey
 from server.events.event import Event
+from server.store import appending, statements
 from server.store import events as stored_events
-from server.store import statements
 from server.store.database import Driver
 from server.store.events import Revision
 
@@ -96,18 +98,26 @@ def _portions(content: Sequence[list[Any]]) -> Iterator[tuple[int, Sequence[list
     yield counters, content[first:]
 
 
+_COLUMNS = ("revision", "portion", "more", "created_at", "events", "counters", "changes")
+
+
 async def append(driver: Driver, updates: Sequence[tuple[int, Revision, Encoded]]) -> None:
     """Stores what revisions of organizations change, in the transaction that makes them."""
     rows = [row for organization_id, revision, update in updates for row in _rows(organization_id, revision, update)]
+    if driver.is_distributed:
+        for organization_id, group in itertools.groupby(rows, operator.itemgetter(0)):
+            _, *columns = zip(*group, strict=True)
+            await appending.insert(driver, "updates", organization_id, dict(zip(_COLUMNS, columns, strict=True)))
+        return
     await driver.execute(
-        "INSERT INTO updates (organization_id, revision, portion, more, created_at, events, counters, changes)"
+        f"INSERT INTO updates (organization_id, {', '.join(_COLUMNS)})"  # noqa: S608 - names of columns
         " SELECT * FROM unnest($1::integer[], $2::bigint[], $3::integer[], $4::boolean[], $5::timestamptz[],"
         " $6::integer[], $7::integer[], $8::bytea[])",
         *zip(*rows, strict=True),
     )
 
 
-def _rows(organization_id: int, revision: Revision, update: Encoded) -> Iterator[tuple[object, ...]]:
+def _rows(organization_id: int, revision: Revision, update: Encoded) -> Iterator[tuple[Any, ...]]:
     last = len(update.portions) - 1
     for number, (counters, content) in enumerate(update.portions):
         events, more = (update.events, False) if number == last else (0, True)

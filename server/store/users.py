@@ -107,8 +107,10 @@ _BEGINNINGS = f"""
 """  # noqa: S608 - constants of this file
 _SAVE_BEGINNINGS = f"""
     INSERT INTO user_conversations (organization_id, version, conversation_key, is_no_start, began_at, user_id)
-    SELECT $1, $2, conversation_key, is_no_start, {instants.stored("at")}, user_id
-    FROM unnest($3::bytea[], $4::boolean[], $5::bigint[], $6::text[]) AS c(conversation_key, is_no_start, at, user_id)
+    SELECT b.organization_id, $2, conversation_key, is_no_start, {instants.stored("at")}, user_id
+    FROM unnest($3::bytea[], $4::boolean[], $5::bigint[], $6::text[]) AS c(conversation_key, is_no_start, at, user_id),
+        revisions AS b
+    WHERE b.organization_id = $1
     ON CONFLICT (organization_id, version, conversation_key) DO UPDATE
     SET is_no_start = excluded.is_no_start, began_at = excluded.began_at, user_id = excluded.user_id
 """  # noqa: S608 - constants of this file

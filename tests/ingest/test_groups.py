@@ -25,7 +25,7 @@ from server.store.database import Database, Driver
 from server.store.isolation import EVERY
 from server.tenancy import administration
 from server.tenancy.limits import OrganizationLimits
-from tests.support import effort, worlds
+from tests.support import citus, effort, worlds
 from tests.support.waiting import PATIENCE
 
 ACCEPTED, DUPLICATE, REJECTED = EventStatus.ACCEPTED, EventStatus.DUPLICATE, EventStatus.REJECTED
@@ -104,6 +104,7 @@ def _without_sets(figures: dict) -> dict:  # type: ignore[type-arg]
     }
 
 
+@citus.one_node
 @pytest.mark.parametrize("size", [1, 5])
 async def test_a_group_of_any_size_is_stored_by_five_statements(
     own_database: Database, tenants: Sequence[int], monkeypatch: pytest.MonkeyPatch, size: int

@@ -382,7 +382,7 @@ async def test_raw_events_stay_until_projections_have_seen_them(own_database: Da
     await worlds.store(own_database, own_organization, [message("c", 1)])
     for table in ("events", "revisions"):
         column = {"events": "received_at", "revisions": "revised_at"}[table]
-        await worlds.execute(own_database, f"UPDATE {table} SET {column} = {column} - interval '5 days'")
+        await worlds.execute(own_database, f"UPDATE {table} SET {column} = {worlds.moved(column, '-5 days')}")
     await retention.event_retention(own_database, datetime.now(UTC), {})
     assert await worlds.value(own_database, "SELECT count(*) FROM events") == 1
     await worlds.project(own_database, own_organization)

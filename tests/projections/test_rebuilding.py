@@ -254,9 +254,10 @@ async def test_a_rebuild_mends_closings_that_decide_nothing(own_database: Databa
     before = await worlds.figures(own_database, own_organization), await rows(own_database, own_organization)
     invented = (
         "INSERT INTO conversation_closings SELECT organization_id, version, occurred_at + interval '1 second', kind,"
-        " agent_id, channel, team_id, '', conversation_key, 'x' FROM conversation_closings WHERE kind = 1 LIMIT 1"
+        " agent_id, channel, team_id, '', conversation_key, 'x' FROM conversation_closings"
+        " WHERE organization_id = $1 AND kind = 1 LIMIT 1"
     )
-    assert (await worlds.execute(own_database, invented)).endswith(" 1")
+    assert (await worlds.execute(own_database, invented, own_organization)).endswith(" 1")
     assert (await audit.check(own_database, own_organization)).mismatches > 0
     done = await rebuild(own_database, own_organization, PROJECTION, ignore)
     assert done.differing == 1

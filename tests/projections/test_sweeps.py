@@ -28,7 +28,7 @@ async def leave_behind(database: Database, organization: int, number: int) -> No
     await worlds.store(database, organization, [message("c", number)])
     await worlds.execute(
         database,
-        "UPDATE revisions SET revised_at = revised_at - interval '1 hour' WHERE organization_id = $1",
+        f"UPDATE revisions SET revised_at = {worlds.moved('revised_at', '-1 hour')} WHERE organization_id = $1",
         organization,
     )
 

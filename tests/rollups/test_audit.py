@@ -25,7 +25,7 @@ from server.tasks import schedules as task_schedules
 from server.tasks.kinds import Result
 from server.tasks.runner import Runner
 from server.tenancy import administration
-from tests.support import own_databases, worlds
+from tests.support import citus, own_databases, worlds
 
 AT = datetime(2025, 1, 1, tzinfo=UTC)  # the audit does not look at the time it is given
 
@@ -86,7 +86,11 @@ COUNT_MORE_IN_A_BIN = (
         *((COUNT_MORE, granularity, events) for granularity in Width for events in (20, 100_000)),
         (COUNT_MORE_IN_A_BIN, Width.HOUR, 100_000),
         (
-            "UPDATE rollups SET sets[1] = (SELECT r.sets[2] FROM rollups r WHERE r.sets[2] IS NOT NULL LIMIT 1)",
+            """
+            UPDATE rollups SET sets[1] = (
+                SELECT r.sets[2] FROM rollups r WHERE r.organization_id = $2 AND r.sets[2] IS NOT NULL LIMIT 1
+            )
+            """,
             Width.QUARTER,
             100_000,
         ),
@@ -97,9 +101,10 @@ async def test_a_rollup_that_was_changed_is_found(
     own_database: Database, own_organization: int, change: str, granularity: Width, window_events: int
 ) -> None:
     await fold_it(own_database, own_organization)
-    picked = "SELECT ctid FROM rollups WHERE granularity = $1 AND histograms IS NOT NULL AND sets IS NOT NULL"
-    once = f"{change} WHERE ctid = ({picked} ORDER BY dimension DESC, value, bucket LIMIT 1)"
-    assert (await worlds.execute(own_database, once, int(granularity))).endswith(" 1")
+    picked = "SELECT ctid FROM rollups WHERE organization_id = $2 AND granularity = $1"
+    picked += " AND histograms IS NOT NULL AND sets IS NOT NULL ORDER BY dimension DESC, value, bucket LIMIT 1"
+    once = f"{change} WHERE organization_id = $2 AND ctid = ({picked})"
+    assert (await worlds.execute(own_database, once, int(granularity), own_organization)).endswith(" 1")
     report = await audit.check(own_database, own_organization, window_events=window_events)
     # Where a rollup is checked against finer ones, those are met twice.
     assert 1 <= report.mismatches <= 2
@@ -143,16 +148,20 @@ async def test_whatever_else_was_changed_is_found(
 ) -> None:
     table = change.split()[2 if change.startswith("DELETE") else 1]
     where = {
-        "conversations": " WHERE closed_at IS NOT NULL AND team_id = '' AND counted_topic = ''",
-        "conversation_closings": " WHERE kind <> 0",
-        "events": " WHERE event_type LIKE 'order.%'",
+        "conversations": " AND closed_at IS NOT NULL AND team_id = '' AND counted_topic = ''",
+        "conversation_closings": " AND kind <> 0",
+        "events": " AND event_type LIKE 'order.%'",
     }.get(table, "")
     if " WHERE " not in change:
-        change += f" WHERE (tableoid, ctid) = (SELECT tableoid, ctid FROM {table}{where} LIMIT 1)"
+        mine = f"organization_id = {own_organization}"
+        change += (
+            f" WHERE {mine} AND (tableoid, ctid) = (SELECT tableoid, ctid FROM {table} WHERE {mine}{where} LIMIT 1)"
+        )
     assert (await worlds.execute(own_database, change)).endswith(" 1")
     assert await faults(own_database, own_organization) == expected
 
 
+@citus.one_node
 async def test_conversations_without_events_are_found(own_database: Database, own_organization: int) -> None:
     await fold_it(own_database, own_organization)
     copied = "CREATE TEMPORARY TABLE one AS SELECT * FROM conversations LIMIT 1"

@@ -19,7 +19,7 @@ from server.store import members
 from server.store.database import Database
 from server.store.isolation import EVERY
 from server.store.members import Candidate, Member
-from tests.support import effort, waiting, worlds
+from tests.support import citus, effort, waiting, worlds
 
 FEW = Limits({"agent": 1, "channel": 1, "team": 0, "event_type": 1, "topic": 1})
 LIMITED = (dimensions.AGENT, dimensions.CHANNEL, dimensions.TEAM, dimensions.EVENT_TYPE, dimensions.TOPIC)
@@ -141,6 +141,7 @@ async def test_servers_that_meet_new_values_at_once_agree(
     await without_mismatch(own_database, own_organization, 4 * 150)
 
 
+@citus.one_node
 async def test_whoever_waits_for_a_turn_sees_what_was_decided_in_the_one_before(
     own_database: Database, own_organization: int
 ) -> None:
@@ -173,6 +174,7 @@ async def test_whoever_waits_for_a_turn_sees_what_was_decided_in_the_one_before(
     assert tuple(row) == (6, 4)
 
 
+@citus.one_node
 async def test_ids_of_many_organizations_are_enrolled_together(own_database: Database) -> None:
     events = {number: worlds.events(number, 20) for number in range(901, 905)}
     numbers = NumberCache(Limits({"agent": 1}))

@@ -14,7 +14,7 @@ from server.rollups import audit, fold
 from server.store import rollups
 from server.store.database import Database
 from server.store.isolation import EVERY
-from tests.support import effort, worlds
+from tests.support import citus, effort, worlds
 from workers import folding
 from workers.folding import Folding
 
@@ -101,6 +101,7 @@ async def test_a_fold_that_is_given_up_leaves_everything_as_it_was(
     assert await worlds.figures(database, organization) == before
 
 
+@citus.one_node
 async def test_a_fold_alone_does_not_wait_for_the_disk(database: Database, organization: int) -> None:
     await worlds.store(database, organization, worlds.events(6, 10))
     await fold.fold_all(database, organization)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from server import errors
+from server import errors, timerange
 from server.catalog import cells, dimensions, registry
 from server.catalog.cells import Cell, CellKey, Cells
 from server.cli import recounting
@@ -296,7 +296,7 @@ async def test_times_whose_raw_events_are_gone_stay(own_database: Database, own_
     buckets = sorted(key.bucket for width, key in await worlds.figures(own_database, own_organization) if width == 1)
     raw_from = buckets[len(buckets) // 2]
     await worlds.execute(own_database, "UPDATE organizations SET raw_from_bucket = $1", raw_from)
-    await worlds.execute(own_database, "DELETE FROM events WHERE extract(epoch FROM occurred_at) < $1 * 900", raw_from)
+    await worlds.execute(own_database, "DELETE FROM events WHERE occurred_at < $1", timerange.instant(raw_from))
     await forget(own_database, *NAMES)
 
     async def old() -> dict[CellKey, Cell]:

@@ -88,7 +88,17 @@ async def test_what_is_stored_is_what_raw_events_say_whatever_is_folded(
     assert (await verified(own_database, own_organization)).digest.hexdigest() != before.digest.hexdigest()
 
 
-PICKED = "(SELECT ctid FROM {} WHERE dimension = {} AND set_keys IS NOT NULL {} ORDER BY value, bucket LIMIT 1)"
+async def change_one(database: Database, organization: int, change: str, table: str) -> None:
+    """Changes some row of a table."""
+    mine = "organization_id = $1"
+    picked = f"(SELECT ctid FROM {table} WHERE {mine} LIMIT 1)"
+    await worlds.execute(database, f"{change} WHERE {mine} AND ctid = {picked}", organization)
+
+
+PICKED = (
+    "organization_id = $1 AND ctid = (SELECT ctid FROM {} WHERE organization_id = $1 AND dimension = {}"
+    " AND set_keys IS NOT NULL {} ORDER BY value, bucket LIMIT 1)"
+)
 
 
 @pytest.mark.parametrize("folded", [True, False])
@@ -105,7 +115,8 @@ async def test_what_was_changed_is_found_and_mended(
     place = f"array_position(counter_keys, {events * 8192})"
     await worlds.execute(
         own_database,
-        f"UPDATE {table} SET counter_amounts[{place}] = counter_amounts[{place}] + 7 WHERE ctid = {picked}",
+        f"UPDATE {table} SET counter_amounts[{place}] = counter_amounts[{place}] + 7 WHERE {picked}",
+        own_organization,
     )
     found = await verified(own_database, own_organization)
     quarter = [one for one in found.differences if one.seconds == 900]
@@ -116,13 +127,12 @@ async def test_what_was_changed_is_found_and_mended(
     assert (await verified(own_database, own_organization, only=1)).number == found.number
     assert found.digest.hexdigest() != clean
     # Someone who is in a set and never was there, a cell that is gone, and one that nothing speaks of.
-    extra = f"UPDATE {table} SET sets[1] = (SELECT sets[1] FROM {table} WHERE dimension = 0 AND value = '' "
-    extra += "AND set_keys[1] = t.set_keys[1] ORDER BY octet_length(sets[1]) DESC LIMIT 1)"
-    await worlds.execute(
-        own_database, extra.replace(f"UPDATE {table}", f"UPDATE {table} AS t", 1) + f" WHERE ctid = {picked}"
-    )
+    extra = f"UPDATE {table} SET sets[1] = (SELECT sets[1] FROM {table} WHERE organization_id = $1 AND dimension = 0"
+    extra += " AND value = '' AND set_keys[1] = t.set_keys[1] ORDER BY octet_length(sets[1]) DESC LIMIT 1)"
+    extra = extra.replace(f"UPDATE {table}", f"UPDATE {table} AS t", 1) + f" WHERE {picked}"
+    await worlds.execute(own_database, extra, own_organization)
     gone = PICKED.format(table, 2, narrow)
-    await worlds.execute(own_database, f"DELETE FROM {table} WHERE ctid = {gone}")
+    await worlds.execute(own_database, f"DELETE FROM {table} WHERE {gone}", own_organization)
     assert (await verified(own_database, own_organization)).number > 1
     repair, recorded = await repaired(own_database, own_organization)
     assert repair.repaired > 0
@@ -144,9 +154,11 @@ async def test_a_wide_rollup_that_was_changed_is_written_anew(
     right = await worlds.figures(own_database, own_organization)
     await worlds.execute(
         own_database,
-        "UPDATE rollups SET counter_amounts[1] = counter_amounts[1] + 1 WHERE ctid ="
-        " (SELECT ctid FROM rollups WHERE granularity = $1 ORDER BY dimension DESC, bucket LIMIT 1)",
+        "UPDATE rollups SET counter_amounts[1] = counter_amounts[1] + 1 WHERE organization_id = $2 AND ctid ="
+        " (SELECT ctid FROM rollups WHERE organization_id = $2 AND granularity = $1"
+        " ORDER BY dimension DESC, bucket LIMIT 1)",
         int(width),
+        own_organization,
     )
     repair, _ = await repaired(own_database, own_organization)
     assert (repair.repaired, repair.rewritten) == (0, 1)
@@ -161,8 +173,10 @@ async def test_realtime_figures_are_compared_and_mended(own_database: Database, 
     assert not (await verified(own_database, own_organization)).number
     changed = await worlds.execute(
         own_database,
-        "UPDATE slot_rollups SET messages = messages + 1, sent = sent + 1 WHERE dimension = 0 AND ctid ="
-        " (SELECT ctid FROM slot_rollups WHERE dimension = 0 ORDER BY slot * seconds::bigint DESC LIMIT 1)",
+        "UPDATE slot_rollups SET messages = messages + 1, sent = sent + 1 WHERE organization_id = $1 AND dimension = 0"
+        " AND ctid = (SELECT ctid FROM slot_rollups WHERE organization_id = $1 AND dimension = 0"
+        " ORDER BY slot * seconds::bigint DESC LIMIT 1)",
+        own_organization,
     )
     assert changed == "UPDATE 1"
     (one,) = (await verified(own_database, own_organization)).differences
@@ -192,8 +206,9 @@ async def test_a_repair_beside_events_that_come_in(own_database: Database, own_o
 async def test_what_is_recorded_of_conversations_is_not_mended_and_said(
     own_database: Database, own_organization: int
 ) -> None:
-    changed = "UPDATE conversations SET messages = messages + 1 WHERE ctid = (SELECT ctid FROM conversations LIMIT 1)"
-    await worlds.execute(own_database, changed)
+    await change_one(
+        own_database, own_organization, "UPDATE conversations SET messages = messages + 1", "conversations"
+    )
     found = await verified(own_database, own_organization)
     assert Fault.MESSAGES in {one.fault for one in found.differences}
     repair, _ = await repaired(own_database, own_organization)
@@ -203,8 +218,8 @@ async def test_what_is_recorded_of_conversations_is_not_mended_and_said(
 @pytest.mark.parametrize(
     ("change", "fault", "projection"),
     [
-        ("UPDATE agents SET last_seen_at = last_seen_at - interval '1 hour'", Fault.AGENT, "agents"),
-        ("UPDATE users SET first_seen_at = first_seen_at + interval '1 hour'", Fault.USER, "users"),
+        ("UPDATE agents SET last_seen_at = " + worlds.moved("last_seen_at", "-1 hour"), Fault.AGENT, "agents"),
+        ("UPDATE users SET first_seen_at = " + worlds.moved("first_seen_at", "1 hour"), Fault.USER, "users"),
         ("UPDATE user_days SET events = events + 1", Fault.USER, "users"),
         ("UPDATE user_days SET conversations = conversations + 1", Fault.USER, "users"),
         ("DELETE FROM user_days", Fault.USER, "users"),
@@ -214,7 +229,7 @@ async def test_what_is_recorded_of_agents_and_users_is_compared(
     own_database: Database, own_organization: int, change: str, fault: Fault, projection: str
 ) -> None:
     table = change.split()[2 if change.startswith("DELETE") else 1]
-    await worlds.execute(own_database, f"{change} WHERE ctid = (SELECT ctid FROM {table} LIMIT 1)")
+    await change_one(own_database, own_organization, change, table)
     (one,) = (await verified(own_database, own_organization)).differences
     assert (one.fault, one.count) == (fault, 1)
     repair, _ = await repaired(own_database, own_organization)

@@ -308,6 +308,8 @@ def literal(value: object) -> str:
 class Explaining:
     """Stands for a driver: keeps the plans of statements in place of running them."""
 
+    is_distributed = False
+
     def __init__(self, driver: Driver, *, generic: bool) -> None:
         self.nodes: list[dict[str, Any]] = []
         self._driver, self._generic = driver, generic

@@ -19,22 +19,22 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def own_engines() -> Iterator[embedded.Engines]:
     """PostgreSQL and a Valkey that tests may stop and empty."""
-    from server.local import embedded
-    from tests.support import memory
+    from tests.support import citus, memory
 
-    with memory.folder("workers", room=memory.OF_A_SESSION) as folder, embedded.start(folder) as engines:
+    with memory.folder("workers", room=memory.OF_A_SESSION) as folder, citus.start(folder) as engines:
         yield engines
 
 
 @pytest.fixture(scope="session")
 async def template(own_engines: embedded.Engines) -> str:
     """A migrated database to make others from."""
-    from server.store import migrate, partitions
+    from server.store import partitions
     from server.store.database import Database
     from server.store.isolation import EVERY
+    from tests.support import citus
 
     database = Database(own_engines.create_database(_TEMPLATE), ingest_connections=1, other_connections=1)
-    await migrate.upgrade(database)
+    await citus.migrate(database)
     condition = await database.condition()
     async with database.transaction(of=EVERY) as driver:
         await partitions.ensure(driver, condition.now.date())

@@ -157,6 +157,13 @@ async def execute(database: Database, statement: str, *arguments: object) -> str
         return await driver.execute(statement, *arguments)
 
 
+def moved(column: str, interval: str) -> str:
+    """SQL of a time that many later, for a statement that changes rows of nodes: what depends on the session's zone is
+    not allowed there.
+    """
+    return f"(({column} AT TIME ZONE 'UTC') + interval '{interval}') AT TIME ZONE 'UTC'"
+
+
 async def unfolded(database: Database, organization: int) -> int:
     """How many deltas of an organization wait to be folded."""
     return int(str(await value(database, "SELECT count(*) FROM deltas WHERE organization_id = $1", organization)))

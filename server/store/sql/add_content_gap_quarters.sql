@@ -8,10 +8,11 @@
 --                                      bigint[]: what was found in each; times in microseconds since 1970
 INSERT INTO content_gap_quarters AS q
     (organization_id, version, topic, bucket, frequency, confidence_sum, confidence_count, first_at, last_at)
-SELECT :organization_id, :version, topic, bucket, frequency, confidence_sum, confidence_count, :FIRST, :LAST
+SELECT b.organization_id, :version, topic, bucket, frequency, confidence_sum, confidence_count, :FIRST, :LAST
 FROM unnest(:topics::text[], :buckets::integer[], :frequencies::bigint[], :confidence_sums::bigint[],
     :confidence_counts::bigint[], :firsts::bigint[], :lasts::bigint[])
-    AS added(topic, bucket, frequency, confidence_sum, confidence_count, first, last)
+    AS added(topic, bucket, frequency, confidence_sum, confidence_count, first, last), revisions AS b
+WHERE b.organization_id = :organization_id
 ON CONFLICT (organization_id, version, topic, bucket) DO UPDATE
 SET frequency = q.frequency + excluded.frequency,
     confidence_sum = q.confidence_sum + excluded.confidence_sum,

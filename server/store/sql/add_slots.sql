@@ -11,9 +11,11 @@
 --                                      length, and arrays of arrays must not
 INSERT INTO slot_rollups AS r (organization_id, dimension, value, seconds, slot, messages, sent, failed, responses,
     response_time, bin_keys, bin_counts)
-SELECT :organization_id, dimension, value, seconds, slot, messages, sent, failed, responses, response_time,
+SELECT b.organization_id, dimension, value, seconds, slot, messages, sent, failed, responses, response_time,
     bin_keys::integer[], bin_counts::bigint[]
 FROM unnest(:dimensions::smallint[], :names::text[], :seconds::smallint[], :slots::integer[], :messages::bigint[],
     :sent::bigint[], :failed::bigint[], :responses::bigint[], :response_times::bigint[], :bin_keys::text[],
     :bin_counts::text[])
-    AS a(dimension, value, seconds, slot, messages, sent, failed, responses, response_time, bin_keys, bin_counts)
+    AS a(dimension, value, seconds, slot, messages, sent, failed, responses, response_time, bin_keys, bin_counts),
+    revisions AS b
+WHERE b.organization_id = :organization_id

@@ -1,4 +1,4 @@
--- Makes minutes of slots of five seconds; add_up_slots.sql continues it.
+-- Adds slots of five seconds to minutes; add_up_slots.sql continues it, and remove_merged_slots.sql removes them then.
 --
 -- Parameters
 --   organization_id                    integer
@@ -7,26 +7,22 @@
 --
 -- OFFSET 0 keeps the planner from turning the lookups round: one range of the primary key for each value is right
 -- whatever the statistics say.
-WITH old AS (
-    DELETE FROM slot_rollups
-    WHERE organization_id = :organization_id AND ctid = ANY(ARRAY(
-        SELECT r.ctid
-        FROM unnest(:dimensions::smallint[], :names::text[]) AS v(dimension, value)
-        CROSS JOIN LATERAL (
-            SELECT ctid FROM slot_rollups
-            WHERE organization_id = :organization_id AND dimension = v.dimension AND value = v.value
-                AND seconds = :FINE AND slot < :before * :FINE_PER_MINUTE
-            OFFSET 0
-        ) AS r
-    ))
-    RETURNING dimension, value, slot / :FINE_PER_MINUTE AS slot, messages, sent, failed, responses, response_time,
-        bin_keys, bin_counts
+WITH old AS MATERIALIZED (
+    SELECT r.organization_id, v.dimension, v.value, r.slot / :FINE_PER_MINUTE AS slot, messages, sent, failed, responses,
+        response_time, bin_keys, bin_counts
+    FROM unnest(:dimensions::smallint[], :names::text[]) AS v(dimension, value)
+    CROSS JOIN LATERAL (
+        SELECT * FROM slot_rollups
+        WHERE organization_id = :organization_id AND dimension = v.dimension AND value = v.value
+            AND seconds = :FINE AND slot < :before * :FINE_PER_MINUTE
+        OFFSET 0
+    ) AS r
 ), summed AS (
-    SELECT dimension, value, slot, sum(messages)::bigint AS messages, sum(sent)::bigint AS sent,
+    SELECT organization_id, dimension, value, slot, sum(messages)::bigint AS messages, sum(sent)::bigint AS sent,
         sum(failed)::bigint AS failed, sum(responses)::bigint AS responses,
         sum(response_time)::bigint AS response_time
     FROM old
-    GROUP BY dimension, value, slot
+    GROUP BY organization_id, dimension, value, slot
 ), binned AS (
     SELECT dimension, value, slot, array_agg(key) AS bin_keys, array_agg(count) AS bin_counts
     FROM (
@@ -39,7 +35,7 @@ WITH old AS (
 )
 INSERT INTO slot_rollups AS r (organization_id, dimension, value, seconds, slot, messages, sent, failed, responses,
     response_time, bin_keys, bin_counts)
-SELECT :organization_id, dimension, value, :MINUTE, slot, messages, sent, failed, responses, response_time,
+SELECT organization_id, dimension, value, :MINUTE, slot, messages, sent, failed, responses, response_time,
     coalesce(bin_keys, '{}'), coalesce(bin_counts, '{}')
 FROM summed
 LEFT JOIN binned USING (dimension, value, slot)

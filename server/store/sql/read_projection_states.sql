@@ -1,16 +1,15 @@
--- Reads how far projections are behind, over all organizations.
+-- Reads how far projections are behind, over all organizations; nothing of those that no organization has.
 --
 -- Parameters
 --   names                              text[]: the projections
 --   on_demand                          text[]: those that are followed where they have a row alone
-SELECT n.name, count(*) FILTER (WHERE lag > 0)::integer, coalesce(sum(lag) FILTER (WHERE lag > 0), 0)::bigint,
-    coalesce(max(extract(epoch FROM b.newest - b.seen)) FILTER (WHERE lag > 0), 0)::double precision
-FROM unnest(:names::text[]) AS n(name)
-LEFT JOIN LATERAL (
-    SELECT r.revision - coalesce(p.revision, 0) AS lag, r.revised_at AS newest,
+SELECT name, count(*) FILTER (WHERE lag > 0)::integer, coalesce(sum(lag) FILTER (WHERE lag > 0), 0)::bigint,
+    coalesce(max(extract(epoch FROM newest - seen)) FILTER (WHERE lag > 0), 0)::double precision
+FROM (
+    SELECT n.name, r.revision - coalesce(p.revision, 0) AS lag, r.revised_at AS newest,
         CASE WHEN p.revision > 0 THEN p.revised_at ELSE r.revised_at END AS seen
-    FROM revisions r LEFT JOIN projections p ON p.organization_id = r.organization_id AND p.name = n.name
+    FROM revisions r CROSS JOIN unnest(:names::text[]) AS n(name)
+    LEFT JOIN projections p ON p.organization_id = r.organization_id AND p.name = n.name
     WHERE p.name IS NOT NULL OR n.name <> ALL(:on_demand::text[])
-) AS b ON true
-GROUP BY n.name
-ORDER BY n.name
+) AS b
+GROUP BY name

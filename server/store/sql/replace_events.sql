@@ -1,4 +1,4 @@
--- Moves raw events to where it is kept what they were before a revision replaced them.
+-- Keeps what raw events were before a revision replaced them; remove_replaced_events.sql removes them then.
 --
 -- Parameters
 --   organization_id                    integer
@@ -11,15 +11,11 @@
 --   note, key_id                       text: why, and with whose key
 --
 -- COLUMNS are those that both tables have, beside the organization.
-WITH gone AS (
-    DELETE FROM events
-    WHERE organization_id = :organization_id AND revision = ANY(:revisions::bigint[])
-        AND received_at >= :first_at AND received_at <= :last_at AND event_key = ANY(:keys::bytea[])
-    RETURNING *
-)
 INSERT INTO replaced_events (
     organization_id, revision, replaced_at, replaced_revision, is_retracted, note, key_id, :COLUMNS
 )
 SELECT organization_id, :revision::bigint, :at::timestamptz, revision, :is_retracted::boolean, :note::text,
     :key_id::text, :COLUMNS
-FROM gone
+FROM events
+WHERE organization_id = :organization_id AND revision = ANY(:revisions::bigint[])
+    AND received_at >= :first_at AND received_at <= :last_at AND event_key = ANY(:keys::bytea[])

@@ -13,12 +13,13 @@
 INSERT INTO content_gaps AS g
     (organization_id, version, topic, name, name_at, questions, users, frequency, confidence_sum, confidence_count,
     first_at, last_at)
-SELECT :organization_id, :version, topic, name, :NAMED, questions::jsonb, users, frequency, confidence_sum,
+SELECT b.organization_id, :version, topic, name, :NAMED, questions::jsonb, users, frequency, confidence_sum,
     confidence_count, :FIRST, :LAST
 FROM unnest(:topics::text[], :names::text[], :name_times::bigint[], :questions::text[], :users::bytea[],
     :frequencies::bigint[], :confidence_sums::bigint[], :confidence_counts::bigint[], :firsts::bigint[],
     :lasts::bigint[]) AS told(topic, name, named, questions, users, frequency, confidence_sum, confidence_count,
-    first, last)
+    first, last), revisions AS b
+WHERE b.organization_id = :organization_id
 ON CONFLICT (organization_id, version, topic) DO UPDATE
 SET name = excluded.name, name_at = excluded.name_at, questions = excluded.questions, users = excluded.users,
     frequency = g.frequency + excluded.frequency,

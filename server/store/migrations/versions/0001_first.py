@@ -1422,6 +1422,10 @@ _PARTITIONS = (
         grantee text;
     BEGIN
         EXECUTE format('CREATE TABLE %I (LIKE events INCLUDING ALL)', added);
+        IF EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
+            -- Without a key, or this, its rows cannot move to other nodes while they are written.
+            EXECUTE format('ALTER TABLE %I REPLICA IDENTITY FULL', added);
+        END IF;
         FOR grantee IN
             SELECT DISTINCT quote_ident(r.rolname) FROM pg_class c, aclexplode(c.relacl) p, pg_roles r
             WHERE c.oid = 'events'::regclass AND p.privilege_type = 'INSERT' AND p.grantee <> c.relowner

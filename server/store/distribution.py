@@ -1,0 +1,197 @@
+"""Distributes the tables of organizations over the nodes of a Citus cluster, by organization.
+
+An organization's rows are all on one node, so that what is done for it is done there, in one transaction of one phase.
+What many organizations share or the service looks at across them stays on the coordinator, where it is as before.
+docs/design/distribution.md has the reasons.
+"""
+
+from server import errors
+from server.store.database import Database, Driver
+from server.store.isolation import EVERY
+
+ANCHOR = "revisions"  # the first; every other table has its rows beside it
+# Beside ANCHOR. Each is led by organization_id, and is read and written for one organization at a time.
+DISTRIBUTED = (
+    "member_counters",
+    "member_counts",
+    "members",
+    "kept_pairs",
+    "event_keys",
+    "events",
+    "replaced_events",
+    "updates",
+    "erased_users",
+    "projections",
+    "conversations",
+    "conversation_closings",
+    "agents",
+    "agent_kinds",
+    "users",
+    "user_days",
+    "user_conversations",
+    "leads",
+    "campaigns",
+    "content_gaps",
+    "content_gap_quarters",
+    "content_gap_states",
+    "content_gap_merges",
+    "custom_metrics",
+    "custom_values",
+    "agent_statuses",
+    "deltas",
+    "rollups",
+    "slot_rollups",
+    "folds",
+)
+# One copy on every node, since statements about organizations ask for them, too.
+REFERENCE = ("deployment",)
+
+DEFAULT_SHARDS = 16
+_LOCK = 7_203_844_016_013  # two must not distribute the same table; arbitrary and ours
+
+
+async def is_distributed(driver: Driver) -> bool:
+    """Whether the tables of organizations are distributed."""
+    if not driver.is_distributed:
+        return False
+    found = "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass($1))"
+    return bool(await driver.fetchval(found, ANCHOR))
+
+
+async def define(driver: Driver) -> None:
+    """Makes the functions that nodes call, on every node; nothing on a database without Citus."""
+    if driver.is_distributed:
+        for function in _FUNCTIONS:
+            await driver.execute(function)
+
+
+async def distribute(database: Database, shards: int | None = None) -> list[str]:
+    """Distributes those tables that are not distributed yet, with their rows, and returns their names.
+
+    Any number of callers may race, and a call that was cut off may be repeated. SetupError where the database is none
+    of a Citus cluster, no node takes shards, or servers and workers are connected.
+    """
+    done = []
+    async with database.transaction(of=EVERY) as driver:
+        await _check(driver, database.pids())
+        await define(driver)
+        todo = await _missing(driver)
+    for table in todo:
+        async with database.transaction(of=EVERY) as driver:
+            await driver.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+            if table in await _missing(driver):
+                await _distribute(driver, table, shards)
+                done.append(table)
+    return done
+
+
+async def _check(driver: Driver, own: list[int]) -> None:
+    if not driver.is_distributed:
+        raise errors.SetupError(
+            "the database is not one of a Citus cluster: run `CREATE EXTENSION citus` in it on every node, and"
+            " `SELECT citus_add_node(…)` on the coordinator"
+        )
+    if not await driver.fetchval("SELECT EXISTS (SELECT FROM pg_dist_node WHERE isactive AND shouldhaveshards)"):
+        raise errors.SetupError("no node of the Citus cluster takes shards: add one by `SELECT citus_add_node(…)`")
+    if await is_distributed(driver):
+        return
+    # They write in the way of a single database, and would not see rows on other nodes.
+    others = await driver.fetchval(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name LIKE 'tallywire%' AND pid <> ALL($1::integer[])",
+        own,
+    )
+    if others:
+        raise errors.SetupError(
+            f"servers, workers and commands have {others} connections to the database: stop them, then distribute its"
+            " tables"
+        )
+
+
+async def _missing(driver: Driver) -> list[str]:
+    """The tables that are not distributed yet, in their order."""
+    rows = await driver.fetch(
+        "SELECT name FROM unnest($1::text[]) WITH ORDINALITY AS wanted(name, place) WHERE NOT EXISTS"
+        " (SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass(name)) ORDER BY place",
+        [ANCHOR, *REFERENCE, *DISTRIBUTED],
+    )
+    return [row[0] for row in rows]
+
+
+async def _distribute(driver: Driver, table: str, shards: int | None) -> None:
+    if table in REFERENCE:
+        await driver.execute("SELECT create_reference_table($1::text::regclass)", table)
+    else:
+        for statement in _PREPARE:
+            await driver.execute(statement.replace("TABLE_NAME", table))
+        await _identify_rows(driver, table)
+        if table == ANCHOR:
+            await driver.execute(
+                "SELECT create_distributed_table($1::text::regclass, 'organization_id', colocate_with => 'none',"
+                " shard_count => $2)",
+                table,
+                shards or DEFAULT_SHARDS,
+            )
+        else:
+            await driver.execute(
+                "SELECT create_distributed_table($1::text::regclass, 'organization_id', colocate_with => $2)",
+                table,
+                ANCHOR,
+            )
+        for state in ("ENABLE", "FORCE"):
+            await driver.execute(f"ALTER TABLE {table} {state} ROW LEVEL SECURITY")
+    # What was there before has been copied to the nodes and would stay on the coordinator, where nobody sees it.
+    await driver.execute("SELECT truncate_local_data_after_distributing_table($1::text::regclass)", table)
+
+
+# What add_up_slots_at_node.sql calls: bins of the same key become one. The last one is for operators who move shards:
+# they move by logical replication, by a role that is a member of the owner's, and policies that hold for the owner do
+# not let it write. Meanwhile policies hold for everybody else.
+_FUNCTIONS = (
+    """
+    CREATE OR REPLACE FUNCTION tallywire_bin_keys(keys integer[]) RETURNS integer[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ARRAY(SELECT DISTINCT key FROM unnest(keys) AS key ORDER BY key)
+    """,
+    """
+    CREATE OR REPLACE FUNCTION tallywire_bin_counts(keys integer[], counts bigint[]) RETURNS bigint[] LANGUAGE sql
+    IMMUTABLE PARALLEL SAFE RETURN ARRAY(
+        SELECT sum(count)::bigint FROM unnest(keys, counts) AS b(key, count) GROUP BY key ORDER BY key
+    )
+    """,
+    """
+    CREATE OR REPLACE FUNCTION tallywire_let_shards_move(may boolean) RETURNS void LANGUAGE plpgsql AS $$
+    DECLARE
+        one regclass;
+    BEGIN
+        FOR one IN
+            SELECT logicalrelid FROM pg_dist_partition JOIN pg_class ON oid = logicalrelid
+            WHERE partmethod = 'h' AND relrowsecurity AND relforcerowsecurity = may ORDER BY logicalrelid::text
+        LOOP
+            EXECUTE format('ALTER TABLE %s %s ROW LEVEL SECURITY', one, CASE WHEN may THEN 'NO FORCE' ELSE 'FORCE' END);
+        END LOOP;
+    END $$
+    """,
+)
+_SETTING = "current_setting('tallywire.organizations', true)"
+# Citus takes no subqueries in policies: each row asks for the setting. Organizations that are deleted are not looked
+# for, either: they are not on the nodes. Removing looks again until nothing is left.
+_PREPARE = (
+    # Rows are copied to the nodes by COPY, which a table with policies does not take.
+    "ALTER TABLE TABLE_NAME DISABLE ROW LEVEL SECURITY",
+    "ALTER TABLE TABLE_NAME NO FORCE ROW LEVEL SECURITY",
+    "DROP POLICY IF EXISTS of_none_that_is_deleted ON TABLE_NAME",
+    "DROP POLICY organizations ON TABLE_NAME",
+    f"""
+    CREATE POLICY organizations ON TABLE_NAME
+        USING ({_SETTING} = '*' OR organization_id = ANY (nullif(nullif({_SETTING}, '*'), '')::integer[]))
+    """,
+)
+
+
+async def _identify_rows(driver: Driver, table: str) -> None:
+    """Lets rows of partitions without a key move between nodes while they are written."""
+    if table == "events":
+        await driver.execute("ALTER TABLE events REPLICA IDENTITY FULL")
+        parts = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = $1::text::regclass"
+        for (name,) in await driver.fetch(parts, table):
+            await driver.execute(f"ALTER TABLE {name} REPLICA IDENTITY FULL")

@@ -1,0 +1,93 @@
+"""Keeps a node of a cluster that is away or silent from taking all connections: each node has a share of them.
+
+Where tables are not distributed there is nothing to keep apart, and none of this is asked.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from server import errors
+from server.store.isolation import Everyone, Of
+from server.store.pool import Driver
+
+_KEPT_SECONDS = 10.0  # for which it is remembered on which nodes shards are
+
+
+def single(of: Of) -> int | None:
+    """Returns the organization where it is a single one."""
+    if isinstance(of, Everyone):
+        return None
+    if isinstance(of, int):
+        return of
+    return next(iter(of)) if len(of) == 1 else None
+
+
+class Nodes:
+    """Knows on which node each organization's rows are, by the number of its group; fetch asks the coordinator.
+
+    What it knows may be some seconds old: then a node that has taken over a shard is asked under the name of the
+    earlier one, which changes only whose share that takes.
+    """
+
+    def __init__(self, fetch: Callable[..., Awaitable[list[tuple[int, int]]]]) -> None:
+        self._fetch = fetch
+        self._shards: dict[int, int] = {}  # by organization
+        self._groups: dict[int, int] = {}  # by shard
+        self._looked_at = float("-inf")
+
+    async def of(self, organization_id: int) -> int | None:
+        """Returns the node of an organization; None where nobody knows."""
+        if time.monotonic() > self._looked_at + _KEPT_SECONDS:
+            self._looked_at = time.monotonic()
+            self._groups = dict(await self._fetch(_PLACEMENTS))
+        if not self._groups:  # tables are not distributed yet
+            return None
+        shard = self._shards.get(organization_id)
+        if shard not in self._groups:  # new, or its shard was split
+            ((_, shard),) = await self._fetch(_SHARD, organization_id)
+            self._shards[organization_id] = shard
+        return self._groups.get(shard)
+
+    @property
+    def count(self) -> int:
+        """How many nodes have rows."""
+        return len(set(self._groups.values()))
+
+
+_PLACEMENTS = (
+    "SELECT shardid, groupid FROM pg_dist_placement JOIN pg_dist_shard USING (shardid)"
+    " WHERE logicalrelid = to_regclass('revisions')"
+)
+_SHARD = "SELECT 0::bigint, get_shard_id_for_distribution_column('revisions', $1::integer)"
+
+
+class Shares:
+    """Of the connections of a pool: twice as many as each node would have if all had as many and one more were left.
+    longest_wait is how many seconds a caller waits for one of its node.
+    """
+
+    def __init__(self, size: int, longest_wait: float) -> None:
+        self._size = size
+        self._longest_wait = longest_wait
+        self._of_nodes: dict[int, asyncio.Semaphore] = {}
+
+    @contextlib.asynccontextmanager
+    async def at(self, node: int, nodes: int) -> AsyncIterator[None]:
+        """Takes one of a node's, of so many nodes, for the block; StorageBusy where none becomes free in time."""
+        share = self._of_nodes.setdefault(node, asyncio.Semaphore(max(1, 2 * self._size // (nodes + 1))))
+        try:
+            async with asyncio.timeout(self._longest_wait):
+                await share.acquire()
+        except TimeoutError:
+            raise errors.StorageBusy("no connection to the organization's node is free") from None
+        try:
+            yield
+        finally:
+            share.release()
+
+
+async def asked(driver: Driver, statement: str, *given: int) -> list[tuple[int, int]]:
+    """Returns rows of two numbers."""
+    return [(row[0], row[1]) for row in await driver.fetch(statement, *given)]

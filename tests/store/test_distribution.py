@@ -1,0 +1,331 @@
+"""Tables that are distributed over the nodes of a Citus cluster: what is acknowledged stays, whatever nodes do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from typing import Any
+
+import grpc
+import pytest
+from pydantic import SecretStr
+
+from server import errors
+from server.local import embedded
+from server.local.embedded import cluster
+from server.process import preparation
+from server.rollups import audit
+from server.rollups.fold import fold_all
+from server.settings import Settings
+from server.store import distribution
+from server.store.database import Database
+from server.store.isolation import EVERY
+from server.tenancy.keyed_hashes import KeyedHashes
+from tests.support import citus, memory, serving, waiting, worlds
+from tests.support.serving import Accounts, Caller
+
+_needs_citus = pytest.mark.skipif(not citus.is_wanted(), reason=f"{citus.VARIABLE} names no PostgreSQL that has Citus")
+_numbers = iter(range(1000))
+
+
+async def test_a_database_without_citus_is_not_distributed(own_database: Database) -> None:
+    """It says what to do first, and changes nothing."""
+    if citus.is_wanted():
+        pytest.skip("this database has Citus")
+    with pytest.raises(errors.SetupError, match="CREATE EXTENSION citus"):
+        await distribution.distribute(own_database)
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[citus.Nodes]:
+    """A cluster whose nodes tests may kill, and one more to add."""
+    with memory.folder("nodes", room=memory.OF_A_SESSION) as folder, citus.start_nodes(folder, spare=1) as found:
+        yield found
+
+
+@contextlib.asynccontextmanager
+async def _filled(nodes: citus.Nodes) -> AsyncIterator[tuple[str, Database]]:
+    """A database of the test's own with the schema, not distributed yet."""
+    name = f"nodes_{next(_numbers)}"
+    database = Database(nodes.create_database(name), ingest_connections=1)
+    await preparation.prepare(database)
+    try:
+        yield name, database
+    finally:
+        await database.close()
+        nodes.drop_database(name)
+
+
+@contextlib.asynccontextmanager
+async def _served(nodes: citus.Nodes, settings: Settings, name: str) -> AsyncIterator[Accounts]:
+    """A server on a database of the cluster."""
+    urls = {"database_url": SecretStr(nodes.url(name)), "redis_url": SecretStr(nodes.redis_url)}
+    database = Database(nodes.url(name), ingest_connections=1)
+    try:
+        async with serving.running(settings, **urls) as server, grpc.aio.insecure_channel(server.address) as channel:
+            hashes = KeyedHashes(settings.required("key_pepper"))
+            yield Accounts(database=database, secrets=hashes, channel=channel)
+    finally:
+        await database.close()
+
+
+async def _events(caller: Caller) -> int:
+    return (await caller.overview(serving.today())).overview.events
+
+
+async def _port_of(database: Database, caller: Caller) -> int:
+    """The port of the node that has an organization's rows."""
+    async with database.query(of=EVERY) as driver:
+        found: int = await driver.fetchval(
+            "SELECT nodeport FROM pg_dist_placement JOIN pg_dist_node USING (groupid)"
+            " WHERE shardid = get_shard_id_for_distribution_column('revisions', $1::integer)",
+            caller.organization_id,
+        )
+    return found
+
+
+async def _on_both(accounts: Accounts, nodes: citus.Nodes) -> tuple[list[Caller], list[Caller]]:
+    """Organizations on the first worker, and others elsewhere: two of each."""
+    here: list[Caller] = []
+    there: list[Caller] = []
+    port = citus.port(nodes.workers[0])
+    while len(here) < 2 or len(there) < 2:
+        caller = await accounts.caller()
+        (here if await _port_of(accounts.database, caller) == port else there).append(caller)
+    return here[:2], there[:2]
+
+
+async def _until_stored(caller: Caller, one: Any) -> None:
+    """Sends an event until it is acknowledged."""
+
+    async def stored() -> bool:
+        try:
+            await caller.track(one)
+        except grpc.aio.AioRpcError as error:
+            assert error.code() in _AWAY, error  # noqa: PT017 - it is sent again
+            return False
+        return True
+
+    await waiting.until(stored)
+
+
+async def _until_read(caller: Caller, events: int) -> None:
+    async def read() -> bool:
+        try:
+            return await _events(caller) == events
+        except grpc.aio.AioRpcError as error:
+            assert error.code() in _AWAY, error  # noqa: PT017 - it is asked again
+            return False
+
+    await waiting.until(read)
+
+
+_AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+async def _is_clean(database: Database, callers: list[Caller]) -> bool:
+    return not sum([(await audit.check(database, one.organization_id)).mismatches for one in callers])
+
+
+@_needs_citus
+async def test_a_filled_database_is_distributed_and_answers_as_before(nodes: citus.Nodes, settings: Settings) -> None:
+    """What is stored stays, what comes again is known, and a second time there is nothing left to do."""
+    async with _filled(nodes) as (name, database):
+        sent = [[serving.event(user_id=f"user {number % 3}") for number in range(20)] for _ in range(4)]
+        async with _served(nodes, settings, name) as accounts:
+            callers = [await accounts.caller() for _ in sent]
+            for caller, some in zip(callers, sent, strict=True):
+                await caller.track_all(some)
+            await fold_all(database, callers[0].organization_id)
+            before = [(await one.overview(serving.today())).overview for one in callers]
+            with pytest.raises(errors.SetupError, match="stop them, then distribute"):
+                await distribution.distribute(database, citus.SHARDS)
+        done = await distribution.distribute(database, citus.SHARDS)
+        assert set(done) == {distribution.ANCHOR, *distribution.REFERENCE, *distribution.DISTRIBUTED}
+        assert not await distribution.distribute(database, citus.SHARDS)
+        async with _served(nodes, settings, name) as accounts:
+            again = [replace(one, channel=accounts.channel) for one in callers]
+            assert [(await one.overview(serving.today())).overview for one in again] == before
+            for caller, some in zip(again, sent, strict=True):
+                results = (await caller.track_all([*some, serving.event()])).results
+                assert serving.statuses(results) == ["DUPLICATE"] * 20 + ["ACCEPTED"]
+                assert await _events(caller) == 21
+            assert len({await _port_of(database, one) for one in again}) <= len(nodes.workers)
+            assert await _is_clean(database, again)
+
+
+@_needs_citus
+async def test_rows_of_an_organization_are_seen_by_it_alone_on_every_node(nodes: citus.Nodes) -> None:
+    """A statement that forgets the organization finds nothing of others, in no table that is distributed."""
+    async with _filled(nodes) as (_, database):
+        await distribution.distribute(database, citus.SHARDS)
+        for organization_id in (1, 2, 3):
+            async with database.transaction(of=organization_id) as driver:
+                await driver.execute(
+                    "INSERT INTO revisions (organization_id, revision, revised_at) VALUES ($1, 1, now())",
+                    organization_id,
+                )
+        seen = "SELECT organization_id FROM revisions ORDER BY 1"
+        for of, expected in ((2, [2]), ((1, 3), [1, 3]), (EVERY, [1, 2, 3]), ((), [])):
+            async with database.query(of=of) as driver:
+                assert [row[0] for row in await driver.fetch(seen)] == expected
+        with pytest.raises(errors.StorageUnavailable, match="42501"):
+            async with database.transaction(of=2) as driver:
+                await driver.execute(
+                    "INSERT INTO folds (organization_id, folded_at, folded_deltas) VALUES (3, now(), 0)"
+                )
+        async with database.query(of=EVERY) as driver:
+            forced = await driver.fetch(
+                "SELECT relname FROM pg_class JOIN pg_dist_partition ON logicalrelid = oid"
+                " WHERE partmethod = 'h' AND relkind = 'r' AND NOT relispartition AND NOT relforcerowsecurity"
+            )
+        assert not forced
+
+
+@_needs_citus
+async def test_a_node_that_is_killed_stops_no_other(nodes: citus.Nodes, settings: Settings) -> None:
+    """Its organizations are told to come again, and everything acknowledged is there when it is back."""
+    async with _filled(nodes) as (name, database):
+        await distribution.distribute(database, citus.SHARDS)
+        async with _served(nodes, settings, name) as accounts:
+            here, there = await _on_both(accounts, nodes)
+            for caller in (*here, *there):
+                await caller.track_all([serving.event() for _ in range(5)])
+            node = nodes.workers[0]
+            os.kill(node.postgres_pid, signal.SIGKILL)
+            try:
+                lost = serving.event()
+                refused = await serving.refused(here[0].track(lost))
+                assert serving.refusal(refused).code == "UNAVAILABLE"
+                assert serving.refusal(refused).retry
+                assert serving.refusal(await serving.refused(here[1].overview(serving.today()))).code == "UNAVAILABLE"
+                for caller in there * 5:
+                    assert serving.statuses([(await caller.track(serving.event())).result]) == ["ACCEPTED"]
+                assert [await _events(caller) for caller in there] == [10, 10]
+            finally:
+                await asyncio.to_thread(node.restart_postgres)
+            await _until_stored(here[0], lost)
+            await _until_read(here[0], 6)
+            await _until_read(here[1], 5)
+            assert await _is_clean(database, [*here, *there])
+
+
+@_needs_citus
+async def test_a_node_that_is_silent_stops_no_other(nodes: citus.Nodes, settings: Settings) -> None:
+    """Calls for its organizations wait, and take the connections of their node alone."""
+    async with _filled(nodes) as (name, database):
+        await distribution.distribute(database, citus.SHARDS)
+        async with _served(nodes, settings, name) as accounts:
+            here, there = await _on_both(accounts, nodes)
+            for caller in (*here, *there):
+                await caller.track_all([serving.event() for _ in range(5)])
+            with _silent(nodes.workers[0]):
+                waits = [
+                    asyncio.ensure_future(call)
+                    for caller in here * 8
+                    for call in (caller.track(serving.event()), caller.overview(serving.today()))
+                ]
+                for caller in there * 5:
+                    await _until_stored(caller, serving.event())
+                for caller in there:
+                    await _until_read(caller, 10)
+            found = await asyncio.gather(*waits, return_exceptions=True)
+            assert {one.code() for one in found if isinstance(one, grpc.aio.AioRpcError)} <= set(_AWAY)
+            await _until_stored(here[0], serving.event())
+            assert await _is_clean(database, [*here, *there])
+
+
+@contextlib.contextmanager
+def _silent(node: embedded.Engines) -> Iterator[None]:
+    """Stops a node's PostgreSQL with all its processes for the block."""
+    stopped = citus.processes(node)
+    for one in stopped:
+        os.kill(one, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for one in stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one, signal.SIGCONT)
+
+
+async def _let_shards_move(database: Database, may: bool) -> None:
+    async with database.transaction(of=EVERY) as driver:
+        await driver.execute("SELECT tallywire_let_shards_move($1)", may)
+
+
+@_needs_citus
+async def test_shards_move_to_a_new_node_under_load(nodes: citus.Nodes, settings: Settings) -> None:
+    """No call fails, nothing is lost; a large organization gets a shard of its own."""
+    async with _filled(nodes) as (name, database):
+        await distribution.distribute(database, citus.SHARDS)
+        async with _served(nodes, settings, name) as accounts:
+            callers = [await accounts.caller() for _ in range(6)]
+            sent, moved = dict.fromkeys(range(len(callers)), 0), asyncio.Event()
+
+            async def send(number: int) -> None:
+                while not moved.is_set():
+                    await callers[number].track_all([serving.event() for _ in range(3)])
+                    sent[number] += 3
+                    assert await _events(callers[number]) == sent[number]
+
+            sending = [asyncio.create_task(send(number)) for number in sent]
+            await _let_shards_move(database, True)
+            node = nodes.add(name)
+            await asyncio.to_thread(nodes.execute, "SELECT citus_rebalance_start()", name)
+            await asyncio.to_thread(nodes.execute, "SELECT citus_rebalance_wait()", name)
+            largest = callers[0].organization_id
+            alone = f"SELECT isolate_tenant_to_new_shard('revisions', {largest}, 'CASCADE')"
+            await asyncio.to_thread(nodes.execute, alone, name)
+            await _let_shards_move(database, False)
+            moved.set()
+            await asyncio.gather(*sending)
+            assert min(sent.values()) > 0
+            assert [await _events(caller) for caller in callers] == list(sent.values())
+            async with database.query(of=EVERY) as driver:
+                ports = await driver.fetch("SELECT DISTINCT nodeport FROM citus_shards WHERE shard_size >= 0")
+            assert citus.port(node) in {row[0] for row in ports}
+            assert await _is_clean(database, callers)
+
+
+@_needs_citus
+async def test_a_node_that_could_lose_events_is_seen(nodes: citus.Nodes) -> None:
+    """Whatever is acknowledged would be on that node alone."""
+    async with _filled(nodes) as (_, database):
+        await distribution.distribute(database, citus.SHARDS)
+        node = nodes.workers[0]
+        citus.execute(node, f"ALTER ROLE {cluster.USER} SET synchronous_commit = off")
+        try:
+            expected = (f"synchronous_commit = off at 127.0.0.1:{citus.port(node)}",)
+
+            async def is_seen() -> bool:
+                return (await database.condition()).weak_settings == expected
+
+            await waiting.until(is_seen)
+        finally:
+            citus.execute(node, f"ALTER ROLE {cluster.USER} RESET synchronous_commit")
+
+
+@_needs_citus
+async def test_events_are_stored_and_folded_in_one_phase(nodes: citus.Nodes, settings: Settings) -> None:
+    """In two phases a crash in between would leave what is acknowledged out of answers for a time."""
+    async with _filled(nodes) as (name, database):
+        await distribution.distribute(database, citus.SHARDS)
+        for node in nodes.workers:
+            citus.execute(node, f"ALTER DATABASE {name} SET log_statement = 'all'")
+        async with _served(nodes, settings, name) as accounts:
+            callers = [await accounts.caller() for _ in range(3)]
+            asked = [citus.log(node).count("PREPARE TRANSACTION") for node in nodes.workers]
+            for caller in callers:
+                await asyncio.gather(*(caller.track(serving.event(user_id="ada")) for _ in range(5)))
+                await caller.track_all([serving.event(conversation_id="c") for _ in range(60)])
+                await fold_all(database, caller.organization_id)
+                await worlds.project(database, caller.organization_id)
+                assert await _events(caller) == 65
+        logs = [citus.log(node) for node in nodes.workers]
+        assert any("INSERT INTO" in log for log in logs)
+        assert [log.count("PREPARE TRANSACTION") for log in logs] == asked
