@@ -252,5 +252,8 @@ async def _stored(
         mine = new[part.organization_id]
         if len(mine) < len(part.events):
             old = [event.event_key for event in part.events if event.event_key not in mine]
-            found[part.organization_id] = await stored_events.fingerprints(driver, part.organization_id, old)
+            known = await stored_events.fingerprints(driver, part.organization_id, old)
+            if len(known) < len(old):  # neither new nor there: they were just removed, or their shard is being split
+                raise errors.StorageUnavailable("keys of events changed while they were looked at")
+            found[part.organization_id] = known
     return found

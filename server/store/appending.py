@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from server import errors
 from server.store import binary, statements
 from server.store.database import Driver
 
@@ -57,12 +58,14 @@ async def insert(
     """Adds rows of one organization, by the values of each column but organization_id. replace says what becomes of
     rows that are there.
 
-    The organization has a row of revisions, as each has until it is removed; RuntimeError where it has none.
+    The organization has a row of revisions, as each has until it is removed. StorageUnavailable where the node has not
+    found it: that is so in the moment in which a shard is split, for a statement that waited for that as the first one
+    of its transaction. Tried again, it finds the row.
     """
     statement = f"{_statement(table, values)} {replace}"
     added = statements.rows(await driver.execute(statement, organization_id, *values.values()))
     if added != len(next(iter(values.values()))):
-        raise RuntimeError(f"organization {organization_id} has no row of revisions")
+        raise errors.StorageUnavailable("the organization's rows are being moved")
 
 
 async def insert_new(

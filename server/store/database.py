@@ -17,7 +17,7 @@ from typing import TypeAlias
 import asyncpg
 
 from server import errors, tracing
-from server.store import nodes, pool, sessions
+from server.store import isolation, nodes, pool, sessions
 from server.store.isolation import EVERY, Of
 from server.store.nodes import Nodes, Shares
 from server.store.patience import Patience
@@ -200,7 +200,7 @@ class Database:
 
     async def _take_share(self, held: contextlib.AsyncExitStack, purpose: Purpose, of: Of) -> None:
         """Takes a connection of the share of an organization's node, where a statement is about a single one."""
-        shares, organization_id = self._shares.get(purpose), nodes.single(of)
+        shares, organization_id = self._shares.get(purpose), isolation.single(of)
         if shares is None or organization_id is None or self._nodes is None:
             return
         node = await self._nodes.of(organization_id)

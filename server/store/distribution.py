@@ -159,7 +159,7 @@ _FUNCTIONS = (
     )
     """,
     """
-    CREATE OR REPLACE FUNCTION tallywire_let_shards_move(may boolean) RETURNS void LANGUAGE plpgsql AS $$
+    CREATE OR REPLACE PROCEDURE tallywire_let_shards_move(may boolean) LANGUAGE plpgsql AS $$
     DECLARE
         one regclass;
     BEGIN
@@ -168,6 +168,7 @@ _FUNCTIONS = (
             WHERE partmethod = 'h' AND relrowsecurity AND relforcerowsecurity = may ORDER BY logicalrelid::text
         LOOP
             EXECUTE format('ALTER TABLE %s %s ROW LEVEL SECURITY', one, CASE WHEN may THEN 'NO FORCE' ELSE 'FORCE' END);
+            COMMIT;  -- who reads several tables waits for one at a time
         END LOOP;
     END $$
     """,

@@ -23,6 +23,15 @@ Of: TypeAlias = int | Collection[int] | Everyone
 NOBODY = ""
 
 
+def single(of: Of) -> int | None:
+    """Returns the organization where it is a single one."""
+    if isinstance(of, Everyone):
+        return None
+    if isinstance(of, int):
+        return of
+    return next(iter(of)) if len(of) == 1 else None
+
+
 def value(of: Of) -> str:
     """Returns what the setting says of organizations: * for every one, and otherwise an array of their ids."""
     if isinstance(of, Everyone):

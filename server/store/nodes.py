@@ -9,19 +9,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from server import errors
-from server.store.isolation import Everyone, Of
 from server.store.pool import Driver
 
 _KEPT_SECONDS = 10.0  # for which it is remembered on which nodes shards are
-
-
-def single(of: Of) -> int | None:
-    """Returns the organization where it is a single one."""
-    if isinstance(of, Everyone):
-        return None
-    if isinstance(of, int):
-        return of
-    return next(iter(of)) if len(of) == 1 else None
 
 
 class Nodes:

@@ -29,36 +29,40 @@ class Driver(asyncpg.Connection):
     That goes to PostgreSQL with BEGIN, and so costs nothing; a statement outside of any transaction is preceded by
     another one where the last one there was for other organizations. Where the database is distributed, such a
     statement gets a transaction: only what is set within one is passed on to the nodes that have the rows.
+
+    There, too, a transaction of an organization that writes is refused where its shard was split meanwhile: a statement
+    that waited for that adds nothing and says nothing. has_shards: it may write, to tables that are distributed.
     """
 
-    __slots__ = ("_named", "_wanted", "identity", "is_distributed")
+    __slots__ = ("_named", "_of", "_shard", "_wanted", "has_shards", "identity", "is_distributed")
     identity: Identity
-    is_distributed: bool
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._wanted = isolation.NOBODY
         self._named: str | None = isolation.NOBODY
-        self.is_distributed = False
+        self._of: int | None = None
+        self._shard: int | None = None  # of the organization whose transaction this is, when it began
+        self.is_distributed = self.has_shards = False
 
     def name(self, of: Of) -> None:
         """Says which organizations everything that follows is about."""
-        self._wanted = isolation.value(of)
+        self._wanted, self._of = isolation.value(of), isolation.single(of)
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """Executes a statement. That which begins a transaction says for which organizations it is."""
         if not self.is_in_transaction():
             if query.startswith("BEGIN") and self.is_distributed:
-                # By itself: a node is told the whole text.
-                await super().execute(query, timeout=timeout)
-                query = f"SET LOCAL {isolation.SETTING} = '{self._wanted}'"
-            elif query.startswith("BEGIN"):
+                return await self._begin(query)
+            if query.startswith("BEGIN"):
                 query = f"{query.rstrip('; ')}; SET LOCAL {isolation.SETTING} = '{self._wanted}'"
             elif self.is_distributed:
                 async with self.transaction():
                     return await super().execute(query, *args, timeout=timeout)
             else:
                 await self._say()
+        elif self._shard is not None and query.startswith("COMMIT"):
+            await self._check_shard()
         if args:  # which goes by _execute
             return await super().execute(query, *args, timeout=timeout)
         with spending(Spent.DATABASE):
@@ -75,11 +79,30 @@ class Driver(asyncpg.Connection):
         with spending(Spent.DATABASE):
             return await super()._execute(*given, **named)  # type: ignore[misc]  # the stubs do not know it
 
+    async def _begin(self, query: str) -> str:
+        """Begins a transaction where the database is distributed."""
+        self._shard = None
+        status = await super().execute(query)
+        await super().execute(
+            f"SET LOCAL {isolation.SETTING} = '{self._wanted}'"
+        )  # by itself: nodes are told all of it
+        if self.has_shards and self._of is not None and "READ ONLY" not in query:
+            self._shard = await super().fetchval(_SHARD, self._of)
+        return status
+
+    async def _check_shard(self) -> None:
+        before, self._shard = self._shard, None
+        if await super().fetchval(_SHARD, self._of) != before:
+            raise asyncpg.SerializationError("the organization's shard was split")
+
     async def _say(self) -> None:
         if self._named != self._wanted and not self.is_in_transaction():
             wanted, self._named = self._wanted, None  # until it is sure: PostgreSQL may hear what fails here
             await super().execute(f"SET {isolation.SETTING} = '{wanted}'")
             self._named = wanted
+
+
+_SHARD = "SELECT get_shard_id_for_distribution_column('revisions', $1::integer)"
 
 
 class Pool:

@@ -66,6 +66,7 @@ INGEST = SessionKind(application_name="tallywire ingest", settings=_INGEST_SETTI
 QUERY = SessionKind(application_name="tallywire query", settings=_QUERY_SETTINGS, timeout=60)
 REALTIME = SessionKind(application_name="tallywire realtime", settings=_QUERY_SETTINGS, timeout=60)
 PROJECTING = SessionKind(application_name="tallywire projecting", settings=_QUERY_SETTINGS, timeout=120)
+_READING = (QUERY, REALTIME)  # they write nothing
 OTHER = SessionKind(application_name="tallywire", settings=_SETTINGS, timeout=120)
 # One of its sessions holds the turn to migrate, in a transaction that waits for the other and for its turn.
 _MIGRATION_SETTINGS = {**_SETTINGS, "idle_in_transaction_session_timeout": "0", "lock_timeout": "0"}
@@ -83,6 +84,8 @@ async def _open(dsn: str, kind: SessionKind) -> Driver:
         (found,) = await session.fetch(_SET_UP, names, values, timeout=_CONNECT_SECONDS)
         if found[2]:
             await session.execute(_OF_CITUS, timeout=_CONNECT_SECONDS)
+            found_shards = await session.fetchval(_HAS_SHARDS, timeout=_CONNECT_SECONDS)
+            session.has_shards = found_shards and kind not in _READING
     except BaseException:
         session.terminate()
         raise
@@ -105,6 +108,7 @@ _OF_CITUS = """
     SET citus.propagate_set_commands = 'local';
     SET citus.override_table_visibility = off
 """
+_HAS_SHARDS = "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass('revisions'))"
 
 
 def connector(url: str, kind: SessionKind) -> Callable[[], Awaitable[Driver]]:
