@@ -19,7 +19,7 @@ import asyncpg
 from server import errors, tracing
 from server.store import isolation, nodes, pool, sessions
 from server.store.isolation import EVERY, Of
-from server.store.nodes import Nodes, Shares
+from server.store.nodes import NodeMap, NodeShares
 from server.store.patience import Patience
 from server.store.pool import Identity, Pool
 from server.store.sessions import SessionKind
@@ -123,12 +123,12 @@ class Database:
             Purpose.OTHER: pool(sessions.OTHER, other_connections, patience, wait=_OTHER_WAIT),
         }
         self._lost: set[Identity] = set()  # sessions behind connections that were lost
-        self._nodes: Nodes | None = None  # where tables are distributed, as the first connection tells
+        self._nodes: NodeMap | None = None  # where tables are distributed, as the first connection tells
         self._shares = {
-            Purpose.INGEST: Shares(ingest_connections, _INGEST_PATIENCE),
-            Purpose.QUERY: Shares(query_connections, _QUERY_WAIT),
-            Purpose.REALTIME: Shares(realtime_connections, _QUERY_WAIT),
-            Purpose.PROJECTING: Shares(projecting_connections, _OTHER_WAIT),
+            Purpose.INGEST: NodeShares(ingest_connections, _INGEST_PATIENCE),
+            Purpose.QUERY: NodeShares(query_connections, _QUERY_WAIT),
+            Purpose.REALTIME: NodeShares(realtime_connections, _QUERY_WAIT),
+            Purpose.PROJECTING: NodeShares(projecting_connections, _OTHER_WAIT),
         }
 
     @property
@@ -187,7 +187,7 @@ class Database:
             try:
                 driver.name(of)
                 if driver.is_distributed and self._nodes is None:
-                    self._nodes = Nodes(self._ask_coordinator)
+                    self._nodes = NodeMap(self._ask_coordinator)
                 if self._lost:
                     await self._bury(driver)
                 yield driver

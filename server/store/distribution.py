@@ -6,6 +6,7 @@ docs/design/distribution.md has the reasons.
 """
 
 from server import errors
+from server.store import statements
 from server.store.database import Database, Driver
 from server.store.isolation import EVERY
 
@@ -61,8 +62,7 @@ async def is_distributed(driver: Driver) -> bool:
 async def define(driver: Driver) -> None:
     """Makes the functions that nodes call, on every node; nothing on a database without Citus."""
     if driver.is_distributed:
-        for function in _FUNCTIONS:
-            await driver.execute(function)
+        await driver.execute(_FUNCTIONS)
 
 
 async def distribute(database: Database, shards: int | None = None) -> list[str]:
@@ -144,35 +144,7 @@ async def _distribute(driver: Driver, table: str, shards: int | None) -> None:
     await driver.execute("SELECT truncate_local_data_after_distributing_table($1::text::regclass)", table)
 
 
-# What add_up_slots_at_node.sql calls: bins of the same key become one. The last one is for operators who move shards:
-# they move by logical replication, by a role that is a member of the owner's, and policies that hold for the owner do
-# not let it write. Meanwhile policies hold for everybody else.
-_FUNCTIONS = (
-    """
-    CREATE OR REPLACE FUNCTION tallywire_bin_keys(keys integer[]) RETURNS integer[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN ARRAY(SELECT DISTINCT key FROM unnest(keys) AS key ORDER BY key)
-    """,
-    """
-    CREATE OR REPLACE FUNCTION tallywire_bin_counts(keys integer[], counts bigint[]) RETURNS bigint[] LANGUAGE sql
-    IMMUTABLE PARALLEL SAFE RETURN ARRAY(
-        SELECT sum(count)::bigint FROM unnest(keys, counts) AS b(key, count) GROUP BY key ORDER BY key
-    )
-    """,
-    """
-    CREATE OR REPLACE PROCEDURE tallywire_let_shards_move(may boolean) LANGUAGE plpgsql AS $$
-    DECLARE
-        one regclass;
-    BEGIN
-        FOR one IN
-            SELECT logicalrelid FROM pg_dist_partition JOIN pg_class ON oid = logicalrelid
-            WHERE partmethod = 'h' AND relrowsecurity AND relforcerowsecurity = may ORDER BY logicalrelid::text
-        LOOP
-            EXECUTE format('ALTER TABLE %s %s ROW LEVEL SECURITY', one, CASE WHEN may THEN 'NO FORCE' ELSE 'FORCE' END);
-            COMMIT;  -- who reads several tables waits for one at a time
-        END LOOP;
-    END $$
-    """,
-)
+_FUNCTIONS = statements.text("node_functions")
 _SETTING = "current_setting('tallywire.organizations', true)"
 # Citus takes no subqueries in policies: each row asks for the setting. Organizations that are deleted are not looked
 # for, either: they are not on the nodes. Removing looks again until nothing is left.

@@ -14,7 +14,7 @@ from server.store.pool import Driver
 _KEPT_SECONDS = 10.0  # for which it is remembered on which nodes shards are
 
 
-class Nodes:
+class NodeMap:
     """Knows on which node each organization's rows are, by the number of its group; fetch asks the coordinator.
 
     What it knows may be some seconds old: then a node that has taken over a shard is asked under the name of the
@@ -53,7 +53,7 @@ _PLACEMENTS = (
 _SHARD = "SELECT 0::bigint, get_shard_id_for_distribution_column('revisions', $1::integer)"
 
 
-class Shares:
+class NodeShares:
     """Of the connections of a pool: twice as many as each node would have if all had as many and one more were left.
     longest_wait is how many seconds a caller waits for one of its node.
     """

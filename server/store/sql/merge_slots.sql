@@ -8,8 +8,8 @@
 -- OFFSET 0 keeps the planner from turning the lookups round: one range of the primary key for each value is right
 -- whatever the statistics say.
 WITH old AS MATERIALIZED (
-    SELECT r.organization_id, v.dimension, v.value, r.slot / :FINE_PER_MINUTE AS slot, messages, sent, failed, responses,
-        response_time, bin_keys, bin_counts
+    SELECT r.organization_id, v.dimension, v.value, r.slot / :FINE_PER_MINUTE AS slot, messages, sent, failed,
+        responses, response_time, bin_keys, bin_counts
     FROM unnest(:dimensions::smallint[], :names::text[]) AS v(dimension, value)
     CROSS JOIN LATERAL (
         SELECT * FROM slot_rollups
