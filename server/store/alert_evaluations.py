@@ -9,7 +9,13 @@ from server.store import alert_rules, incidents, statements
 from server.store.database import Driver
 
 _BEFORE_IT_OCCURS = timedelta(days=1)  # as in events: more than an event may be ahead of its receipt
-_CLAIM = statements.load("claim_alert_rules")
+_CLAIM = statements.load("claim_alert_rules", NEWEST="revisions")
+# Where tables are distributed rules are on the coordinator, and revisions are not.
+_CLAIM_TOLD = statements.load(
+    "claim_alert_rules",
+    NEWEST="(SELECT * FROM unnest(:organizations::integer[], :revisions::bigint[]) AS n(organization_id, revision))",
+)
+_EARLY = "SELECT DISTINCT organization_id FROM alert_rules WHERE is_early AND NOT is_disabled AND leased_until <= $1"
 _INCIDENT = ", ".join(f"i.{one}" for one in incidents.COLUMNS.split(", "))
 
 
@@ -55,7 +61,15 @@ async def claim(driver: Driver, now: datetime | None, lease: timedelta, most: in
     instant, too.
     """
     at: datetime = now or await driver.fetchval("SELECT clock_timestamp()")
-    rows = await driver.fetch(_CLAIM.text, *_CLAIM.arguments(now=at, lease=lease, most=most))
+    if driver.is_distributed:
+        early = [row[0] for row in await driver.fetch(_EARLY, at)]
+        newest = await driver.fetch(
+            "SELECT organization_id, revision FROM revisions WHERE organization_id = ANY($1::integer[])", early
+        )
+        told = {"organizations": [row[0] for row in newest], "revisions": [row[1] for row in newest]}
+        rows = await driver.fetch(_CLAIM_TOLD.text, *_CLAIM_TOLD.arguments(now=at, lease=lease, most=most, **told))
+    else:
+        rows = await driver.fetch(_CLAIM.text, *_CLAIM.arguments(now=at, lease=lease, most=most))
     return at, [alert_rules.kept(row) for row in rows]
 
 

@@ -22,6 +22,7 @@ from server.rollups import audit
 from server.rollups.fold import fold_all
 from server.settings import Settings
 from server.store import distribution
+from server.store.bi import logins
 from server.store.database import Database
 from server.store.isolation import EVERY
 from server.tenancy.keyed_hashes import KeyedHashes
@@ -156,6 +157,13 @@ async def test_a_filled_database_is_distributed_and_answers_as_before(nodes: cit
                 assert await _events(caller) == 21
             assert len({await _port_of(database, one) for one in again}) <= len(nodes.workers)
             assert await _is_clean(database, again)
+
+
+@_needs_citus
+async def test_there_are_no_views_for_bi(nodes: citus.Nodes) -> None:
+    async with _filled(nodes) as (_, database), database.transaction(of=EVERY) as driver:
+        with pytest.raises(errors.SetupError, match="not to be had of a Citus cluster"):
+            await logins.prepare(driver)
 
 
 @_needs_citus

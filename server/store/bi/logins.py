@@ -41,7 +41,13 @@ class BiLogin:
 
 
 async def prepare(driver: Driver) -> None:
-    """Makes the views unless they are there. SetupError says what the service's own role lacks for logins."""
+    """Makes the views unless they are there. SetupError says what the service's own role lacks for logins, and that
+    there are none where tables are distributed.
+    """
+    if driver.is_distributed:
+        raise errors.SetupError(
+            "views for BI are not to be had of a Citus cluster: export figures, or ask for them over gRPC"
+        )
     await _check(driver)
     await schema.make(driver)
 

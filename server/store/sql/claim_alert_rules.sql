@@ -6,7 +6,8 @@
 --   lease                              interval
 --   most                               bigint
 --
--- A rule that is looked at early is due between its steps, too, if there is news and some seconds have passed.
+-- A rule that is looked at early is due between its steps, too, if there is news and some seconds have passed. NEWEST
+-- has the newest revision of organizations.
 UPDATE alert_rules AS r SET leased_until = :now + :lease
 FROM (
     SELECT a.organization_id, a.rule_id
@@ -14,7 +15,7 @@ FROM (
     WHERE NOT a.is_disabled AND a.leased_until <= :now AND (
         a.next_run_at <= :now
         OR a.is_early AND a.looked_at <= :now - interval '3 s' AND a.evaluated_revision < (
-            SELECT v.revision FROM revisions AS v WHERE v.organization_id = a.organization_id
+            SELECT v.revision FROM :NEWEST AS v WHERE v.organization_id = a.organization_id
         )
     )
     ORDER BY a.next_run_at, a.organization_id
