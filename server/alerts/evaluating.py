@@ -25,7 +25,7 @@ from server.organizations.organization import OrganizationState
 from server.query import custom_metrics
 from server.query.queries import Queries
 from server.store import alert_evaluations as stored
-from server.store import alert_standings, organizations
+from server.store import alert_rules, alert_standings, organizations
 from server.store.database import Database, Driver
 from server.store.isolation import EVERY
 from server.tenancy import principal as principals
@@ -195,7 +195,7 @@ class Evaluating:
         async with self._database.snapshot(of=principal.organization_id) as driver:
             also = await stored.open_values(driver, principal.organization_id, [one.rule_id for one in rules])
             firsts = await _first_ends(driver, rules, now)
-            revision = await stored.revision(driver, principal.organization_id)
+            revision = await alert_rules.newest_revision(driver, principal.organization_id)
         due = []
         for rule, first in zip(rules, firsts, strict=True):
             gauge = backtesting.gauge_of(catalogue, self._limits, principal, rule.draft)

@@ -113,14 +113,6 @@ _NEWS = """
 """
 
 
-async def revision(driver: Driver, organization_id: int) -> int:
-    """Returns the organization's newest revision; 0 before its first event."""
-    found: int | None = await driver.fetchval(
-        "SELECT revision FROM revisions WHERE organization_id = $1", organization_id
-    )
-    return found or 0
-
-
 async def latest_event(driver: Driver, organization_id: int, since: datetime) -> datetime | None:
     """Returns when the latest event occurred that is not earlier than an instant; None where there is none."""
     found: datetime | None = await driver.fetchval(

@@ -45,7 +45,6 @@ _SPANS = {"window", "step", "hold_for", "close_after", "remind_after", "delay", 
 # From where on a rule that begins anew is looked at: the last multiple of its step, by the database's clock, with what
 # is acknowledged by then.
 _BEGINS = "to_timestamp(floor(extract(epoch FROM now()) / extract(epoch FROM {step})) * extract(epoch FROM {step}))"
-_REVISION = "coalesce((SELECT revision FROM revisions WHERE organization_id = $1), 0)"
 # The state as people see it: see Standing.shown.
 SHOWN: Final = "CASE WHEN s.standing ? 'failing_from' THEN 'error' ELSE s.standing->>'state' END"
 _RANK = f"CASE {SHOWN} " + " ".join(f"WHEN '{one}' THEN {one.rank}" for one in State) + " END"
@@ -131,12 +130,13 @@ async def add(
 ) -> None:
     """Stores a new rule, which has to be about a part of the organization and is looked at from its next step on."""
     begins = _BEGINS.format(step="$8::interval")
+    revision = await newest_revision(driver, organization_id)
     await driver.execute(
         "INSERT INTO alert_rules (organization_id, rule_id, name, draft, owner, updated_by, version, is_disabled,"  # noqa: S608 - ours
         " is_early, begun_at, evaluated_until, next_run_at, evaluated_revision, restricted_dimension,"
         " restricted_values)"
         f" VALUES ($1, $2, $3, $4::text::jsonb, $5, $5, 1, $6, $7, {begins}, {begins},"
-        f" {begins} + $8::interval + $9::interval, {_REVISION}, $10, $11)",
+        f" {begins} + $8::interval + $9::interval, $10, $11, $12)",
         organization_id,
         rule_id,
         draft.name,
@@ -146,6 +146,7 @@ async def add(
         is_early,
         draft.step,
         draft.delay,
+        revision,
         *parts.arguments(restriction),
     )
 
@@ -225,13 +226,14 @@ async def update(
     if begins_anew:
         await _forget(driver, organization_id, rule_id)
     begins = _BEGINS.format(step="$8::interval")
+    revision = await newest_revision(driver, organization_id)
     await driver.execute(
         "UPDATE alert_rules SET name = $3, draft = $4::text::jsonb, updated_by = $5, is_disabled = $6, is_early = $7,"  # noqa: S608 - ours
         " version = version + 1, updated_at = clock_timestamp(), generation = generation + $10::boolean::integer,"
         f" begun_at = CASE WHEN $10 THEN {begins} ELSE begun_at END,"
         f" evaluated_until = CASE WHEN $10 THEN {begins} ELSE evaluated_until END,"
         f" next_run_at = CASE WHEN $10 THEN {begins} ELSE evaluated_until END + $8::interval + $9::interval,"
-        f" evaluated_revision = CASE WHEN $10 THEN {_REVISION} ELSE evaluated_revision END"
+        f" evaluated_revision = CASE WHEN $10 THEN $11 ELSE evaluated_revision END"
         " WHERE organization_id = $1 AND rule_id = $2",
         organization_id,
         rule_id,
@@ -243,7 +245,14 @@ async def update(
         draft.step,
         draft.delay,
         begins_anew,
+        revision,
     )
+
+
+async def newest_revision(driver: Driver, organization_id: int) -> int:
+    """Returns the organization's newest revision; 0 before its first event."""
+    found = await driver.fetchval("SELECT revision FROM revisions WHERE organization_id = $1", organization_id)
+    return int(found or 0)
 
 
 async def _forget(driver: Driver, organization_id: int, rule_id: str) -> None:

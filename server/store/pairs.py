@@ -90,21 +90,25 @@ async def note_counted(driver: Driver, organization_id: int, some: Sequence[Pair
     """Records up to which quarter hour pairs are counted, None for all time: then they are complete as far back as raw
     events are. False where one of them was taken back meanwhile.
     """
+    raw_from: int | None = await driver.fetchval(
+        "SELECT raw_from_bucket FROM organizations WHERE organization_id = $1", organization_id
+    )
     changed = await driver.execute(
         _NOTE_COUNTED,
         organization_id,
         [one.number for one in some],
         [one.generation for one in some],
         until,
+        raw_from,
     )
     return statements.rows(changed) == len(some)
 
 
 _NOTE_COUNTED = """
     UPDATE kept_pairs p SET counted_until = coalesce($4, 0),
-        complete_from = CASE WHEN $4::integer IS NULL THEN o.raw_from_bucket END
-    FROM organizations o, unnest($2::smallint[], $3::integer[]) AS w(dimension, generation)
-    WHERE o.organization_id = $1 AND p.organization_id = $1 AND p.dimension = w.dimension
+        complete_from = CASE WHEN $4::integer IS NULL THEN $5::integer END
+    FROM unnest($2::smallint[], $3::integer[]) AS w(dimension, generation)
+    WHERE p.organization_id = $1 AND p.dimension = w.dimension
         AND p.generation = w.generation AND p.declared AND NOT p.has_remnants
 """
 

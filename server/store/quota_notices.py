@@ -7,7 +7,13 @@ from datetime import date, datetime
 from server.store import statements
 from server.store.database import Driver
 
-_PASSED = statements.load("passed_thresholds")
+_PASSED = statements.load("passed_thresholds", STORED="revisions")
+# Where tables are distributed organizations and notices are on the coordinator, and revisions are not.
+_PASSED_TOLD = statements.load(
+    "passed_thresholds",
+    STORED="(SELECT * FROM unnest(:organizations::integer[], :months::bigint[], :times::timestamptz[])"
+    " AS s(organization_id, month_events, revised_at))",
+)
 _USED = statements.load("used_quota")
 
 
@@ -33,8 +39,22 @@ async def passed(driver: Driver, now: datetime, default_quota: int, thresholds: 
     """Returns organizations whose notice is not what it should be: another threshold is passed, at most so many.
     default_quota is that of organizations without one of their own; 0 is no quota.
     """
-    given = {"now": now, "default_quota": default_quota, "thresholds": list(thresholds), "limit": limit}
-    rows = await driver.fetch(_PASSED.text, *_PASSED.arguments(**given))
+    given: dict[str, object] = {
+        "now": now,
+        "default_quota": default_quota,
+        "thresholds": list(thresholds),
+        "limit": limit,
+    }
+    if driver.is_distributed:
+        stored = await driver.fetch(
+            "SELECT organization_id, month_events, revised_at FROM revisions WHERE month_events > 0"
+        )
+        given |= {
+            name: [row[place] for row in stored] for place, name in enumerate(("organizations", "months", "times"))
+        }
+        rows = await driver.fetch(_PASSED_TOLD.text, *_PASSED_TOLD.arguments(**given))
+    else:
+        rows = await driver.fetch(_PASSED.text, *_PASSED.arguments(**given))
     return [row["organization_id"] for row in rows]
 
 

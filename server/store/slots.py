@@ -32,10 +32,8 @@ _CONSTANTS = {
 }
 # By whether tables are distributed.
 _ADD = {False: statements.load("add_slots", "add_up_slots"), True: statements.load("add_slots", "add_up_slots_at_node")}
-_MERGE = {
-    False: statements.load("merge_slots", "add_up_slots", **_CONSTANTS),
-    True: statements.load("merge_slots", "add_up_slots_at_node", **_CONSTANTS),
-}
+_MERGE = statements.load("add_merged_slots", "merge_slots", "add_up_slots", **_CONSTANTS)
+_MERGED = statements.load("merge_slots", **_CONSTANTS)  # nodes take no INSERT of it
 _REMOVE_MERGED = statements.load("remove_merged_slots", **_CONSTANTS)
 _READ_ONE = statements.load("read_slots", "read_slots_of_one", **_CONSTANTS)
 _READ_MANY = statements.load("read_slots", "read_slots_of_many", **_CONSTANTS)
@@ -71,9 +69,21 @@ def _array(numbers: Collection[int]) -> str:
 async def merge(driver: Driver, organization_id: int, values: Collection[tuple[int, str]], before: int) -> None:
     """Makes minutes of the fine slots of some values before a minute. Only who holds the organization's fold may."""
     dimensions, names = zip(*values, strict=True)
-    for statement in (_MERGE[driver.is_distributed], _REMOVE_MERGED):
-        given = statement.arguments(organization_id=organization_id, dimensions=dimensions, names=names, before=before)
-        await driver.execute(statement.text, *given)
+    which = {"organization_id": organization_id, "dimensions": dimensions, "names": names, "before": before}
+    if driver.is_distributed:
+        merged = await driver.fetch(_MERGED.text, *_MERGED.arguments(**which))
+        if merged:
+            await add(driver, organization_id, dict(map(_merged, merged)))
+    else:
+        await driver.execute(_MERGE.text, *_MERGE.arguments(**which))
+    await driver.execute(_REMOVE_MERGED.text, *_REMOVE_MERGED.arguments(**which))
+
+
+def _merged(row: asyncpg.Record) -> tuple[SlotKey, Counts]:
+    key = SlotKey(row["dimension"], row["value"], Slot(row["seconds"], row["slot"]))
+    bins = dict(zip(row["bin_keys"], row["bin_counts"], strict=True))
+    numbers = (row["messages"], row["sent"], row["failed"], row["responses"], row["response_time"])
+    return key, Counts(*numbers, bins)
 
 
 async def read(

@@ -1,4 +1,5 @@
--- Adds slots of five seconds to minutes; add_up_slots.sql continues it, and remove_merged_slots.sql removes them then.
+-- Adds slots of five seconds up to minutes, and returns them as rows of slot_rollups; remove_merged_slots.sql removes
+-- them then.
 --
 -- Parameters
 --   organization_id                    integer
@@ -33,9 +34,7 @@ WITH old AS MATERIALIZED (
     ) AS b
     GROUP BY dimension, value, slot
 )
-INSERT INTO slot_rollups AS r (organization_id, dimension, value, seconds, slot, messages, sent, failed, responses,
-    response_time, bin_keys, bin_counts)
-SELECT organization_id, dimension, value, :MINUTE, slot, messages, sent, failed, responses, response_time,
+SELECT organization_id, dimension, value, :MINUTE AS seconds, slot, messages, sent, failed, responses, response_time,
     coalesce(bin_keys, '{}'), coalesce(bin_counts, '{}')
 FROM summed
 LEFT JOIN binned USING (dimension, value, slot)

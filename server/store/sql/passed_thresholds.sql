@@ -6,10 +6,12 @@
 --   default_quota                      bigint: of organizations without a quota of their own; 0 is none
 --   thresholds                         integer[]: percent
 --   limit                              integer: the most organizations
+--
+-- STORED has the events of the month of organizations, as revisions has them.
 WITH used AS (
     SELECT r.organization_id, date_trunc('month', :now::timestamptz AT TIME ZONE 'UTC')::date AS month,
         r.month_events AS used, coalesce(o.monthly_events, :default_quota::bigint) AS quota
-    FROM revisions AS r JOIN organizations AS o USING (organization_id)
+    FROM :STORED AS r JOIN organizations AS o USING (organization_id)
     WHERE o.state IN ('active', 'suspended') AND coalesce(o.monthly_events, :default_quota) > 0 AND r.month_events > 0
         AND r.revised_at >= date_trunc('month', :now::timestamptz AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
 ), passed AS (
