@@ -128,12 +128,13 @@ async def append(driver: Driver, events: Sequence[tuple[int, Revision, Sequence[
     for one in events:
         by_day.setdefault(one[1].at.date(), []).append(one)
     for day, of_day in by_day.items():
+        partition = partitions.name_of(day)
         if driver.is_distributed:
             for one in of_day:
-                await appending.insert_packed(driver, partitions.name_of(day), COLUMNS, _rows(*one))
+                await appending.insert_packed(driver, partition, COLUMNS, _rows(*one))
         else:
             rows = itertools.chain.from_iterable(itertools.starmap(_rows, of_day))
-            await binary.copy(driver, partitions.name_of(day), COLUMNS, rows)
+            await binary.copy(driver, partition, COLUMNS, rows)
 
 
 def _rows(organization_id: int, revision: Revision, events: Sequence[Event]) -> Iterator[bytes]:

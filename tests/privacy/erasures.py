@@ -204,8 +204,7 @@ async def tables_with(database: Database, texts: Sequence[str]) -> list[str]:
         )
         for (name,) in [*names, ("pg_stats",)]:
             rows = await driver.fetch(
-                f"SELECT w FROM unnest($1::text[]) AS w WHERE EXISTS"
-                f" (SELECT FROM {name} AS t WHERE position(w IN t::text) > 0)",
+                f"SELECT DISTINCT w FROM {name} AS t, unnest($1::text[]) AS w WHERE position(w IN t::text) > 0",
                 list(texts),
             )
             found += [f"{name}: {row[0]}" for row in rows]

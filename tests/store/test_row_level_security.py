@@ -14,9 +14,13 @@ from server.local import embedded
 from server.store import address, isolation
 from server.store.database import Database, Driver
 from server.store.isolation import EVERY
+from tests.support import citus
 
 ADA, BOB, EVE = 101, 102, 103  # organizations
 STORE = pathlib.Path(isolation.__file__).parent
+# Of several nodes test_distribution.py tells.
+pytestmark = citus.one_node
+
 # Tables with rows of organizations, and what keeps them apart. Partitions are reached through their tables.
 TABLES = """
     SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity,
@@ -233,9 +237,10 @@ async def test_a_session_whose_setting_is_not_known_is_told_again(
 def test_partitions_are_named_where_rows_are_copied_alone() -> None:
     """Nothing keeps rows apart in a partition itself."""
     naming = {
-        path.relative_to(STORE).as_posix(): path.read_text().count("deltas_rows") + path.read_text().count("name_of(")
+        path.relative_to(STORE).as_posix(): path.read_text().count("deltas_rows")
+        + path.read_text().count("name_of(day")
         for path in STORE.rglob("*")
-        if path.suffix in (".py", ".sql") and ("deltas_rows" in path.read_text() or "name_of(" in path.read_text())
+        if path.suffix in (".py", ".sql") and ("deltas_rows" in path.read_text() or "name_of(day" in path.read_text())
     }
     assert naming == {"events.py": 1, "migrations/versions/0001_first.py": 1, "partitions.py": 1, "rollups.py": 1}
 

@@ -107,6 +107,11 @@ class Nodes:
         self.stop()
 
 
+def workers(engines: embedded.Engines) -> list[embedded.Engines]:
+    """The nodes of a cluster that have rows; none of a plain PostgreSQL."""
+    return engines.workers if isinstance(engines, Nodes) else []
+
+
 def is_wanted() -> bool:
     """Whether tests run on a cluster."""
     return bool(os.environ.get(VARIABLE))

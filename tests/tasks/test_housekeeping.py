@@ -36,7 +36,7 @@ async def move_receipt(database: Database, days: int) -> None:
             await worlds.project(database, row["organization_id"])
     async with database.transaction(of=EVERY) as driver:
         await partitions.ensure(driver, (await now(database)).date() - timedelta(days=days), days=0)
-    await worlds.execute(database, "UPDATE events SET received_at = received_at - $1::interval", timedelta(days=days))
+    await worlds.execute(database, f"UPDATE events SET received_at = {worlds.moved('received_at', f'-{days} days')}")
 
 
 async def raw(database: Database, organization: int) -> object:

@@ -19,10 +19,9 @@ _DAY = timedelta(hours=24)
 
 async def age(database: Database, organization: int, revisions: int, by: timedelta) -> None:
     """Makes the first revisions of an organization that much older."""
-    statement = (
-        "UPDATE updates SET created_at = created_at - $1::interval WHERE organization_id = $2 AND revision <= $3"
-    )
-    await worlds.execute(database, statement, by, organization, revisions)
+    older = worlds.moved("created_at", f"-{by.total_seconds()} seconds")
+    statement = f"UPDATE updates SET created_at = {older} WHERE organization_id = $1 AND revision <= $2"
+    await worlds.execute(database, statement, organization, revisions)
 
 
 async def kept(database: Database, organization: int) -> tuple[int, int]:

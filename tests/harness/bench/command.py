@@ -29,6 +29,7 @@ from tests.harness.bench import (
     workers,
 )
 from tests.harness.bench.suite import Bench, Run
+from tests.support import citus
 
 BENCHMARKS: dict[str, Run] = {
     "ingest": ingest.ingest,
@@ -56,7 +57,10 @@ BENCHMARKS: dict[str, Run] = {
 # These print what they find.
 PRINTING = {"watch": watch.run, "updates": updates.run}
 NAMES = (*BENCHMARKS, *PRINTING)
-_DESCRIPTION = "Runs benchmarks on embedded engines, each beside its yardstick in the same run."
+_DESCRIPTION = (
+    "Runs benchmarks on embedded engines, each beside its yardstick in the same run; on a Citus cluster where"
+    f" {citus.VARIABLE} names the programs of one."
+)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -81,7 +85,7 @@ def main(arguments: Sequence[str]) -> None:
 
 async def run(names: Sequence[str], *, quick: bool) -> dict[str, Any]:
     """Runs benchmarks on engines of their own."""
-    with tempfile.TemporaryDirectory(prefix="tallywire-bench-") as folder, embedded.start(Path(folder)) as engines:
+    with tempfile.TemporaryDirectory(prefix="tallywire-bench-") as folder, citus.start(Path(folder)) as engines:
         return await run_on(engines, names, quick=quick)
 
 

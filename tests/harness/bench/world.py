@@ -16,12 +16,13 @@ import asyncpg
 from server.local import embedded
 from server.organizations.settings import OrganizationSettings
 from server.projections.registry import PROJECTIONS
-from server.store import migrate, partitions, projections
+from server.store import partitions, projections
 from server.store.database import Database
 from server.store.isolation import EVERY, SETTING
 from server.tenancy import administration, api_keys
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Scope
+from tests.support import citus
 
 PEPPER = "a pepper that only the benchmarks know and that is long enough"
 _START_SECONDS = 30.0
@@ -45,7 +46,7 @@ class World:
         """Makes the database, and drops it in the end."""
         url = engines.create_database(f"bench_{name}")
         database = Database(url)
-        await migrate.upgrade(database)
+        await citus.migrate(database)
         async with database.transaction(of=EVERY) as driver:
             await partitions.ensure(driver, datetime.now(UTC).date())
         try:

@@ -15,11 +15,13 @@ from tests.harness.faults.history import Fault, History, now
 from tests.harness.faults.processes import Program
 from tests.harness.faults.redis_faults import Kept
 from tests.harness.faults.supervisor import Cluster
+from tests.support import citus
 
 _SHORTEST, _LONGEST = 0.05, 0.6  # seconds between two faults
 _DOWN = 0.3  # seconds that a killed engine stays down, at most
 _AWAY, _LONG_AWAY = 1.0, 60.0  # seconds that Redis is away on purpose; the latter once, in runs that are long enough
 _LONG_RUN = 90.0  # seconds
+_OF_A_CLUSTER = 5.0  # times as long is each pause where PostgreSQL is a cluster
 _TRIES = 5
 _PATIENCE = 4  # times what a run should take, and
 _PATIENCE_SECONDS = 30.0  # at least
@@ -46,12 +48,17 @@ class Nemesis:
             (2, self._flush_redis),
             (2, self._bring_back_old_redis),
         ]
+        # Of a cluster, whose nodes take seconds to find each other again.
+        self._nodes = citus.workers(cluster.engines)
+        self._pace = _OF_A_CLUSTER if self._nodes else 1.0
+        if self._nodes:
+            self._actions.append((4, self._kill_node))
 
     async def run(self, seconds: float, enough: Callable[[], bool]) -> None:
         """Does harm for some time, for longer and more and more slowly where that was not enough for a slow machine,
         and returns once the engines run again.
         """
-        loop, pace = asyncio.get_running_loop(), 1.0
+        loop, pace = asyncio.get_running_loop(), self._pace
         ends, latest = (
             loop.time() + seconds,
             loop.time() + max(_PATIENCE * seconds, patience.FACTOR * _PATIENCE_SECONDS),
@@ -90,6 +97,14 @@ class Nemesis:
             self._note("kill", "postgres")
             os.kill(self._cluster.engines.postgres_pid, signal.SIGKILL)
             self._repair("postgres", self._cluster.engines.restart_postgres)
+
+    async def _kill_node(self) -> None:
+        number = self._dice.randrange(len(self._nodes))
+        name, node = f"node-{number + 1}", self._nodes[number]
+        if name not in self._broken:
+            self._note("kill", name)
+            os.kill(node.postgres_pid, signal.SIGKILL)
+            self._repair(name, node.restart_postgres)
 
     async def _kill_redis(self, away: float | None = None) -> None:
         if "redis" not in self._broken:

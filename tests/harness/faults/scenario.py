@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from server.failpoints import Name
-from server.local import embedded
 from tests.harness.faults import world as worlds
 from tests.harness.faults.checker import Violation
 from tests.harness.faults.supervisor import NO_FAILPOINTS, NO_SETTINGS
 from tests.harness.faults.world import EngineWays, Place, ServerWays, Start, World
+from tests.support import citus
 
 
 def _nothing(_: World) -> Iterable[Violation]:
@@ -22,7 +22,7 @@ class Scenario:
     harm: Callable[[World, float], Awaitable[None]]
     option: str = ""  # of the command line
     data: Place = worlds.in_memory  # where the engines' folder is
-    start: Start = embedded.start
+    start: Start = citus.start
     urls: EngineWays = worlds.by_url
     targets: ServerWays = worlds.by_address
     failpoints: Callable[[int], Mapping[str, Mapping[Name, float]]] = lambda _: NO_FAILPOINTS  # by seed; then by name

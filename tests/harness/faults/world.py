@@ -14,7 +14,7 @@ from server.failpoints import Name
 from server.local import embedded
 from server.organizations.settings import OrganizationSettings
 from server.rollups import audit
-from server.store import migrate, partitions
+from server.store import partitions
 from server.store.database import Database
 from server.store.isolation import EVERY
 from server.tenancy import administration, api_keys
@@ -28,7 +28,7 @@ from tests.harness.faults.history import Audit, History, now
 from tests.harness.faults.strays import Stray
 from tests.harness.faults.supervisor import NO_FAILPOINTS, NO_SETTINGS, PEPPER, Cluster, Urls
 from tests.harness.faults.workload import SPREAD, Business
-from tests.support import memory
+from tests.support import citus, memory
 
 _WRONGEST_CLOCK = timedelta(days=3)  # of a client
 _HOUR = 3600.0
@@ -36,7 +36,7 @@ _EXAMPLES = 5  # of what a recount finds
 _ZONES = ("UTC", "Asia/Kathmandu", "America/St_Johns")
 
 Place: TypeAlias = Callable[[], AbstractContextManager[Path]]  # of the engines' folder
-Start: TypeAlias = Callable[[Path], embedded.Engines]
+Start: TypeAlias = Callable[[Path], AbstractContextManager[embedded.Engines]]
 EngineWays: TypeAlias = Callable[[embedded.Engines], AbstractAsyncContextManager[Urls]]
 ServerWays: TypeAlias = Callable[[Sequence[str]], AbstractAsyncContextManager[Sequence[str]]]
 
@@ -117,7 +117,7 @@ async def opened(
     logs: Path,
     history: History,
     *,
-    start: Start = embedded.start,
+    start: Start = citus.start,
     urls: EngineWays = by_url,
     targets: ServerWays = by_address,
     failpoints: Mapping[str, Mapping[Name, float]] = NO_FAILPOINTS,
@@ -154,7 +154,7 @@ async def opened(
 
 
 async def _migrate(database: Database) -> None:
-    await migrate.upgrade(database)
+    await citus.migrate(database)
     condition = await database.condition()
     async with database.transaction(of=EVERY) as driver:
         await partitions.ensure(driver, condition.now.date())
@@ -198,6 +198,6 @@ def data_folder(logs: Path, place: Place = in_memory) -> Iterator[Path]:
         try:
             yield data
         finally:
-            for log in data.glob("*.log"):
+            for log in (*data.glob("*.log"), *data.glob("*/*.log")):  # the latter of the nodes of a cluster
                 with contextlib.suppress(OSError):  # its disk may have been lost
-                    shutil.copy(log, logs / f"engine-{log.name}")
+                    shutil.copy(log, logs / f"engine-{'-'.join(log.relative_to(data).parts)}")
