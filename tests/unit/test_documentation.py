@@ -26,6 +26,7 @@ from tallywire.v1 import error_reason_pb2, event_pb2, event_service_pb2
 from tests import documentation
 from tests.conformance import store
 from tests.documentation import API, EVENTS, EVERYTHING, PAGES, ROOT, blocks, commands, rows, shell_lines
+from tests.support import citus
 
 SETTINGS = "docs/operations/settings.md"
 DEPLOY = "docs/operations/deploy.md"
@@ -80,6 +81,7 @@ def _default(value: object) -> str:
 def test_names_in_capitals_exist() -> None:
     settings = {_variable(name) for name in Settings.model_fields}
     settings |= {binaries.POSTGRES_VARIABLE, binaries.VALKEY_VARIABLE, "TALLYWIRE_ADDRESS", "TALLYWIRE_API_KEY"}
+    settings.add(citus.VARIABLE)
     settings.add(store.VARIABLE)
     reasons = {one.removeprefix("ERROR_REASON_") for one in error_reason_pb2.ErrorReason.DESCRIPTOR.values_by_name}
     warnings = {one.removeprefix("EVENT_WARNING_") for one in event_service_pb2.EventWarning.DESCRIPTOR.values_by_name}
