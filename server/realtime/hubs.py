@@ -4,6 +4,7 @@ One statement a second reads the newest revisions for all of them.
 """
 
 import asyncio
+from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -128,30 +129,52 @@ class Hubs:
             entry.hub.wake()
 
     async def _beat(self) -> None:
-        """Gives every hub, once a second, its organization's newest revision and the time, read in one statement.
+        """Gives every hub, once a second, its organization's newest revision and the time.
 
-        While the database is away no hub gets either: windows do not move on without the events that belong in them.
+        They are read in one statement for all organizations of a node, and a node that is silent is of no concern to
+        others. While the database is away no hub gets either: windows do not move on without the events that belong in them.
         """
-        away = False
-        while True:
-            await asyncio.sleep(PULSE_SECONDS)
-            try:
-                async with self.lookups.snapshot(lookup_slots.EVERYBODY) as driver:
-                    epoch, at, revisions = await updates.newest(
-                        driver, {organization_id for organization_id, _ in self._entries}
-                    )
-                away = False
-            except Exception as error:  # noqa: BLE001 - the pulse outlives whatever happens
-                if not away:
-                    _log.warning("revisions cannot be read; subscriptions wait", error=_description(error))
-                away = True
-                continue
-            for (organization_id, _), entry in list(self._entries.items()):
-                if entry.started.done():
-                    entry.hub.set_epoch(epoch)
-                    newest = revisions.get(organization_id, updates.Newest(0, 0))
-                    entry.hub.advance(newest.revision, at)
-                    entry.hub.obey(newest.erasures)
+        looking: dict[int, asyncio.Task[None]] = {}
+        away: set[int] = set()
+        try:
+            while True:
+                await asyncio.sleep(PULSE_SECONDS)
+                for node, some in (await self._by_node()).items():
+                    if (
+                        node not in looking or looking[node].done()
+                    ):  # a node may be silent, which is of no concern to others
+                        looking[node] = asyncio.create_task(self._advance(node, some, away))
+                if len(looking) == 1:
+                    await asyncio.wait(looking.values())
+        finally:
+            for task in looking.values():
+                task.cancel()
+
+    async def _by_node(self) -> dict[int, set[int]]:
+        """The organizations that somebody watches, by the node that has their rows; 0 where nobody knows."""
+        watched = {organization_id for organization_id, _ in self._entries}
+        try:
+            return await self.lookups.by_node(watched)
+        except errors.StorageUnavailable:  # each look will say so
+            return {0: watched}
+
+    async def _advance(self, node: int, some: Collection[int], away: set[int]) -> None:
+        """Gives hubs of some organizations the newest revision and the time; notes where their node is away."""
+        try:
+            async with self.lookups.snapshot(lookup_slots.EVERYBODY) as driver:
+                epoch, at, revisions = await updates.newest(driver, some)
+        except Exception as error:  # noqa: BLE001 - the pulse outlives whatever happens
+            if node not in away:
+                _log.warning("revisions cannot be read; subscriptions wait", error=_description(error))
+            away.add(node)
+            return
+        away.discard(node)
+        for (organization_id, _), entry in list(self._entries.items()):
+            if organization_id in some and entry.started.done():
+                entry.hub.set_epoch(epoch)
+                newest = revisions.get(organization_id, updates.Newest(0, 0))
+                entry.hub.advance(newest.revision, at)
+                entry.hub.obey(newest.erasures)
 
     def set_epoch(self, epoch: str) -> None:
         """Ends subscriptions of other epochs than this one, and forgets their states."""

@@ -7,7 +7,7 @@ those of others. Questions never wait for a subscription's connection, nor for l
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager
 
 from server.admission.fair_queue import FairSlots
@@ -41,6 +41,10 @@ class Lookups:
         of = EVERY if organization_id == EVERYBODY else organization_id
         async with self._slots.slot(organization_id), self._database.snapshot(Purpose.REALTIME, of=of) as driver:
             yield driver
+
+    async def by_node(self, organization_ids: Collection[int]) -> dict[int, set[int]]:
+        """Returns organizations by the node that has their rows; all under 0 where tables are not distributed."""
+        return await self._database.by_node(organization_ids)
 
     @contextlib.asynccontextmanager
     async def projected_snapshot(self, organization_id: int) -> AsyncIterator[Driver]:

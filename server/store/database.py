@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import enum
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -206,6 +206,15 @@ class Database:
         node = await self._nodes.of(organization_id)
         if node is not None:
             await held.enter_async_context(shares.at(node, self._nodes.count))
+
+    async def by_node(self, organization_ids: Collection[int]) -> dict[int, set[int]]:
+        """Returns organizations by the node that has their rows; all under 0 where tables are not distributed."""
+        if self._nodes is None:
+            return {0: set(organization_ids)}
+        found: dict[int, set[int]] = {}
+        for organization_id in organization_ids:
+            found.setdefault(await self._nodes.of(organization_id) or 0, set()).add(organization_id)
+        return found
 
     async def _ask_coordinator(self, statement: str, *given: int) -> list[tuple[int, int]]:
         async with self.transaction(of=EVERY) as driver:
