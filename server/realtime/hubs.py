@@ -132,7 +132,8 @@ class Hubs:
         """Gives every hub, once a second, its organization's newest revision and the time.
 
         They are read in one statement for all organizations of a node, and a node that is silent is of no concern to
-        others. While the database is away no hub gets either: windows do not move on without the events that belong in them.
+        others. While the database is away no hub gets either: windows do not move on without the events that belong in
+        them.
         """
         looking: dict[int, asyncio.Task[None]] = {}
         away: set[int] = set()
