@@ -141,23 +141,22 @@ class Hubs:
             while True:
                 await asyncio.sleep(PULSE_SECONDS)
                 for node, some in (await self._by_node()).items():
-                    if (
-                        node not in looking or looking[node].done()
-                    ):  # a node may be silent, which is of no concern to others
+                    if node not in looking or looking[node].done():
                         looking[node] = asyncio.create_task(self._advance(node, some, away))
                 if len(looking) == 1:
                     await asyncio.wait(looking.values())
         finally:
             for task in looking.values():
                 task.cancel()
+            await asyncio.gather(*looking.values(), return_exceptions=True)
 
     async def _by_node(self) -> dict[int, set[int]]:
-        """The organizations that somebody watches, by the node that has their rows; 0 where nobody knows."""
-        watched = {organization_id for organization_id, _ in self._entries}
+        """The organizations that somebody watches, by the node that has their rows; none where that cannot be asked."""
         try:
-            return await self.lookups.by_node(watched)
-        except errors.StorageUnavailable:  # each look will say so
-            return {0: watched}
+            return await self.lookups.by_node({organization_id for organization_id, _ in self._entries})
+        except Exception as error:  # noqa: BLE001 - the pulse outlives whatever happens
+            _log.warning("nodes cannot be read; subscriptions wait", error=_description(error))
+            return {}
 
     async def _advance(self, node: int, some: Collection[int], away: set[int]) -> None:
         """Gives hubs of some organizations the newest revision and the time; notes where their node is away."""

@@ -226,7 +226,7 @@ async def update(
     if begins_anew:
         await _forget(driver, organization_id, rule_id)
     begins = _BEGINS.format(step="$8::interval")
-    revision = await newest_revision(driver, organization_id)
+    revision = await newest_revision(driver, organization_id) if begins_anew else 0
     await driver.execute(
         "UPDATE alert_rules SET name = $3, draft = $4::text::jsonb, updated_by = $5, is_disabled = $6, is_early = $7,"  # noqa: S608 - ours
         " version = version + 1, updated_at = clock_timestamp(), generation = generation + $10::boolean::integer,"

@@ -17,7 +17,7 @@ from typing import TypeAlias
 import asyncpg
 
 from server import errors, tracing
-from server.store import isolation, nodes, pool, sessions
+from server.store import isolation, pool, sessions
 from server.store.isolation import EVERY, Of
 from server.store.nodes import NodeMap, NodeShares
 from server.store.patience import Patience
@@ -123,12 +123,14 @@ class Database:
             Purpose.OTHER: pool(sessions.OTHER, other_connections, patience, wait=_OTHER_WAIT),
         }
         self._lost: set[Identity] = set()  # sessions behind connections that were lost
+        self._weak_nodes: list[str] = []  # settings of nodes with which events could be lost
         self._nodes: NodeMap | None = None  # where tables are distributed, as the first connection tells
         self._shares = {
             Purpose.INGEST: NodeShares(ingest_connections, _INGEST_PATIENCE),
             Purpose.QUERY: NodeShares(query_connections, _QUERY_WAIT),
             Purpose.REALTIME: NodeShares(realtime_connections, _QUERY_WAIT),
             Purpose.PROJECTING: NodeShares(projecting_connections, _OTHER_WAIT),
+            Purpose.OTHER: NodeShares(other_connections, _OTHER_WAIT),
         }
 
     @property
@@ -200,25 +202,26 @@ class Database:
 
     async def _take_share(self, held: contextlib.AsyncExitStack, purpose: Purpose, of: Of) -> None:
         """Takes a connection of the share of an organization's node, where a statement is about a single one."""
-        shares, organization_id = self._shares.get(purpose), isolation.single(of)
-        if shares is None or organization_id is None or self._nodes is None:
+        organization_id = isolation.single(of)
+        if organization_id is None or self._nodes is None:
             return
         node = await self._nodes.of(organization_id)
         if node is not None:
-            await held.enter_async_context(shares.at(node, self._nodes.count))
+            await held.enter_async_context(self._shares[purpose].at(node, self._nodes.count))
 
     async def by_node(self, organization_ids: Collection[int]) -> dict[int, set[int]]:
         """Returns organizations by the node that has their rows; all under 0 where tables are not distributed."""
         if self._nodes is None:
             return {0: set(organization_ids)}
+        await self._nodes.learn(organization_ids)
         found: dict[int, set[int]] = {}
         for organization_id in organization_ids:
             found.setdefault(await self._nodes.of(organization_id) or 0, set()).add(organization_id)
         return found
 
-    async def _ask_coordinator(self, statement: str, *given: int) -> list[tuple[int, int]]:
+    async def _ask_coordinator(self, statement: str, *given: object) -> list[asyncpg.Record]:
         async with self.transaction(of=EVERY) as driver:
-            return await nodes.asked(driver, statement, *given)
+            return list(await driver.fetch(statement, *given))
 
     async def _bury(self, driver: Driver) -> None:
         """Ends the sessions of connections that were lost.
@@ -245,7 +248,8 @@ class Database:
             (row,) = await driver.fetch(_CONDITION)
             weak = _weak(json.loads(row["settings"]))
             if driver.is_distributed:
-                weak += await _weak_nodes(driver)
+                self._weak_nodes = await _weak_nodes(driver, self._weak_nodes)
+                weak += self._weak_nodes
         return Condition(now=row["now"], weak_settings=tuple(weak), is_distributed=driver.is_distributed)
 
 
@@ -254,13 +258,13 @@ def _weak(found: Mapping[str, str]) -> list[str]:
     return [f"{name} = {found[name]}" for name, safe in _SAFE.items() if found[name] not in safe]
 
 
-async def _weak_nodes(driver: Driver) -> list[str]:
-    """Such settings of the nodes that answer in time, in a transaction that ends with this."""
+async def _weak_nodes(driver: Driver, before: list[str]) -> list[str]:
+    """Such settings of nodes, in a transaction that ends with this; those of the look before where one is silent."""
     await limit_statements(driver, _NODES_SECONDS)
     try:
         rows = await driver.fetch(_NODES, _SETTINGS)
-    except asyncpg.QueryCanceledError:  # a node is silent: whoever needs it learns that by itself
-        return []
+    except asyncpg.QueryCanceledError:  # whoever needs the node learns that by itself
+        return before
     return [f"{one} at {place}" for place, found in rows for one in _weak(json.loads(found))]
 
 

@@ -62,14 +62,15 @@ async def is_distributed(driver: Driver) -> bool:
 async def define(driver: Driver) -> None:
     """Makes the functions that nodes call, on every node; nothing on a database without Citus."""
     if driver.is_distributed:
+        await driver.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         await driver.execute(_FUNCTIONS)
 
 
 async def distribute(database: Database, shards: int | None = None) -> list[str]:
     """Distributes those tables that are not distributed yet, with their rows, and returns their names.
 
-    Any number of callers may race, and a call that was cut off may be repeated. SetupError where the database is none
-    of a Citus cluster, no node takes shards, or servers and workers are connected.
+    Policies hold for the owner again, where shards were let move. A call that was cut off may be repeated. SetupError
+    where the database is none of a Citus cluster, no node takes shards, or servers and workers are connected.
     """
     done = []
     async with database.transaction(of=EVERY) as driver:
@@ -82,6 +83,10 @@ async def distribute(database: Database, shards: int | None = None) -> list[str]
             if table in await _missing(driver):
                 await _distribute(driver, table, shards)
                 done.append(table)
+    for table in (ANCHOR, *DISTRIBUTED):
+        async with database.transaction(of=EVERY) as driver:
+            if not await driver.fetchval("SELECT relforcerowsecurity FROM pg_class WHERE oid = to_regclass($1)", table):
+                await driver.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
     return done
 
 

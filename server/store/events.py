@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from server import timerange
+from server import errors, timerange
 from server.events.event import ID_FIELDS, Event, id_of
 from server.store import appending, binary, partitions, statements
 from server.store.database import Driver
@@ -112,6 +112,8 @@ async def next_revisions(driver: Driver, events: Mapping[int, int]) -> dict[int,
     else:
         arguments = _NEXT_REVISIONS.arguments(organizations=list(events), events=list(events.values()))
         rows = await driver.fetch(_NEXT_REVISIONS.text, *arguments)
+    if len(rows) < len(events):
+        raise errors.StorageUnavailable("the organization's rows are being moved")
     return {
         row[0]: Revision(number=row[1], at=row[2], month_events=row[3], pairs=row[4], erasures=row[5]) for row in rows
     }

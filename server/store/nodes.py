@@ -6,10 +6,11 @@ Where tables are not distributed there is nothing to keep apart, and none of thi
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+
+import asyncpg
 
 from server import errors
-from server.store.pool import Driver
 
 _KEPT_SECONDS = 10.0  # for which it is remembered on which nodes shards are
 
@@ -21,7 +22,7 @@ class NodeMap:
     earlier one, which changes only whose share that takes.
     """
 
-    def __init__(self, fetch: Callable[..., Awaitable[list[tuple[int, int]]]]) -> None:
+    def __init__(self, fetch: Callable[..., Awaitable[list[asyncpg.Record]]]) -> None:
         self._fetch = fetch
         self._shards: dict[int, int] = {}  # by organization
         self._groups: dict[int, int] = {}  # by shard
@@ -29,16 +30,22 @@ class NodeMap:
 
     async def of(self, organization_id: int) -> int | None:
         """Returns the node of an organization; None where nobody knows."""
+        await self.learn((organization_id,))
+        return self._groups.get(self._shards.get(organization_id, 0))
+
+    async def learn(self, organization_ids: Collection[int]) -> None:
+        """Asks for organizations that it does not know, all at once, and now and then where shards are."""
         if time.monotonic() > self._looked_at + _KEPT_SECONDS:
             self._looked_at = time.monotonic()
-            self._groups = dict(await self._fetch(_PLACEMENTS))
-        if not self._groups:  # tables are not distributed yet
-            return None
-        shard = self._shards.get(organization_id)
-        if shard not in self._groups:  # new, or its shard was split
-            ((_, shard),) = await self._fetch(_SHARD, organization_id)
-            self._shards[organization_id] = shard
-        return self._groups.get(shard)
+            try:
+                self._groups = {row[0]: row[1] for row in await self._fetch(_PLACEMENTS)}
+            except errors.StorageUnavailable:
+                if not self._groups:
+                    raise
+        # New ones, and those whose shard was split. Without groups tables are not distributed yet.
+        new = [one for one in organization_ids if self._groups and self._shards.get(one) not in self._groups]
+        if new:
+            self._shards |= {row[0]: row[1] for row in await self._fetch(_SHARDS, new)}
 
     @property
     def count(self) -> int:
@@ -50,7 +57,7 @@ _PLACEMENTS = (
     "SELECT shardid, groupid FROM pg_dist_placement JOIN pg_dist_shard USING (shardid)"
     " WHERE logicalrelid = to_regclass('revisions')"
 )
-_SHARD = "SELECT 0::bigint, get_shard_id_for_distribution_column('revisions', $1::integer)"
+_SHARDS = "SELECT o, get_shard_id_for_distribution_column('revisions', o) FROM unnest($1::integer[]) AS o"
 
 
 class NodeShares:
@@ -76,8 +83,3 @@ class NodeShares:
             yield
         finally:
             share.release()
-
-
-async def asked(driver: Driver, statement: str, *given: int) -> list[tuple[int, int]]:
-    """Returns rows of two numbers."""
-    return [(row[0], row[1]) for row in await driver.fetch(statement, *given)]

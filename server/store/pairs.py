@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from server import errors
 from server.catalog import pairs
 from server.catalog.pairs import KeptPair
 from server.store import statements
@@ -22,11 +23,13 @@ class PairToCount:
 
 async def begin(driver: Driver, organization_id: int, numbers: Sequence[int]) -> None:
     """Declares the pairs of an organization that has just been made: they are complete."""
-    await driver.execute(
+    begun = await driver.execute(
         "INSERT INTO revisions (organization_id, revision, revised_at, pairs) VALUES ($1, 0, now(), $2)",
         organization_id,
         numbers,
     )
+    if not statements.rows(begun):  # its shard is being split
+        raise errors.StorageUnavailable("the organization's rows are being moved")
     await driver.execute(
         "INSERT INTO kept_pairs (organization_id, dimension, complete_from)"
         " SELECT b.organization_id, p, 0 FROM unnest($2::smallint[]) AS p, revisions AS b WHERE b.organization_id = $1",
@@ -93,6 +96,8 @@ async def note_counted(driver: Driver, organization_id: int, some: Sequence[Pair
     raw_from: int | None = await driver.fetchval(
         "SELECT raw_from_bucket FROM organizations WHERE organization_id = $1", organization_id
     )
+    if raw_from is None:
+        return False
     changed = await driver.execute(
         _NOTE_COUNTED,
         organization_id,

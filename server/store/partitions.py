@@ -63,12 +63,17 @@ async def ensure(driver: Driver, today: date, days: int = DAYS_AHEAD) -> int:
 
 
 async def organizations(driver: Driver, partition: Partition) -> list[int]:
-    """The organizations that have events in a partition."""
-    rows = await driver.fetch(
-        "SELECT organization_id FROM revisions AS r WHERE EXISTS (SELECT FROM events AS e"  # noqa: S608 - made of its day
-        f" WHERE e.organization_id = r.organization_id AND {partition.condition}) ORDER BY organization_id"
-    )
-    return [row["organization_id"] for row in rows]
+    """The organizations that have events in a partition, found by hopping through the index."""
+    if driver.is_distributed:  # nodes take no hops over organizations
+        text = f"SELECT DISTINCT organization_id AS id FROM events WHERE {partition.condition} ORDER BY 1"  # noqa: S608
+    else:
+        text = (
+            f"WITH RECURSIVE hop AS (SELECT min(organization_id) AS id FROM events WHERE {partition.condition}"  # noqa: S608
+            f" UNION ALL SELECT (SELECT min(organization_id) FROM events WHERE {partition.condition}"
+            " AND organization_id > hop.id) FROM hop"
+            " WHERE hop.id IS NOT NULL) SELECT id FROM hop WHERE id IS NOT NULL"
+        )
+    return [row["id"] for row in await driver.fetch(text)]
 
 
 async def last_bucket(driver: Driver, partition: Partition, organization_id: int) -> int | None:

@@ -93,6 +93,7 @@ class Driver(asyncpg.Connection):
     async def _check_shard(self) -> None:
         before, self._shard = self._shard, None
         if await super().fetchval(_SHARD, self._of) != before:
+            await super().execute("ROLLBACK")  # the driver takes the transaction for ended
             raise asyncpg.SerializationError("the organization's shard was split")
 
     async def _say(self) -> None:

@@ -71,7 +71,10 @@ _LOCK = """
         failed_revision IS NOT NULL AS is_stopped
     FROM projections WHERE organization_id = $1 AND name = $2 FOR UPDATE
 """
-_ADD = "INSERT INTO projections (organization_id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+_ADD = (
+    "INSERT INTO projections (organization_id, name) SELECT organization_id, $2 FROM revisions"
+    " WHERE organization_id = $1 ON CONFLICT DO NOTHING"
+)
 # Looked at once the lock is held: whatever was newest when somebody asked for the projection is seen.
 _NEWEST = """
     SELECT r.revision, r.revised_at, n.revision AS needed_revision, n.revised_at AS needed_revised_at,

@@ -17,6 +17,7 @@ _COLUMNS = (
 )
 _READ = statements.load("read_events_of_keys", COLUMNS=events.SELECTED)
 _REPLACE = statements.load("replace_events", COLUMNS=_COLUMNS)
+_LOCK_REPLACED = statements.load("lock_replaced_events")
 _REMOVE_REPLACED = statements.load("remove_replaced_events")
 _PORTION = 5_000
 _HOUR = 3_600_000_000
@@ -97,6 +98,8 @@ async def replace(
         note=note.reason,
         key_id=note.key_id,
     )
+    # An erasure may be changing one of them: what is kept of it is as that leaves it.
+    await driver.execute(_LOCK_REPLACED.text, *_LOCK_REPLACED.arguments(**which))
     await driver.execute(_REPLACE.text, *given)
     await driver.execute(_REMOVE_REPLACED.text, *_REMOVE_REPLACED.arguments(**which))
     if by:

@@ -297,12 +297,23 @@ async def note_fold(driver: Driver, organization_id: int, deltas: int) -> dateti
 
 
 async def unfolded(driver: Driver) -> list[int]:
-    """The organizations that have deltas. Each is asked for its first one, so that their number does not matter."""
-    rows = await driver.fetch(
-        "SELECT organization_id FROM revisions AS r"
+    """The organizations that have deltas, found by hopping through the index."""
+    rows = await driver.fetch(_UNFOLDED[driver.is_distributed])
+    return [row["id"] for row in rows]
+
+
+_UNFOLDED = {
+    False: (
+        "WITH RECURSIVE hop AS (SELECT min(organization_id) AS id FROM deltas UNION ALL"
+        " SELECT (SELECT min(organization_id) FROM deltas WHERE organization_id > hop.id) FROM hop"
+        " WHERE hop.id IS NOT NULL) SELECT id FROM hop WHERE id IS NOT NULL"
+    ),
+    # Nodes take no hops over organizations.
+    True: (
+        "SELECT organization_id AS id FROM revisions AS r"
         " WHERE EXISTS (SELECT FROM deltas AS d WHERE d.organization_id = r.organization_id) ORDER BY organization_id"
-    )
-    return [row["organization_id"] for row in rows]
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -217,12 +217,14 @@ async def rename_in_beginnings(driver: Driver, locked: Locked, user_id: str, ali
 async def rename_in_days(driver: Driver, locked: Locked, user_id: str, alias: str, limit: int) -> int:
     """Does the same in days of users, and adds them to those that the alias has."""
     rows = await driver.fetch(_SOME_DAYS, locked.rows.organization_id, _versions(locked), user_id, limit)
-    given = [row["version"] for row in rows], [row["day"] for row in rows]
+    if not rows:
+        return 0
+    versions, days = [row["version"] for row in rows], [row["day"] for row in rows]
     arguments = _DAYS.arguments(
-        organization_id=locked.rows.organization_id, user_id=user_id, alias=alias, versions=given[0], days=given[1]
+        organization_id=locked.rows.organization_id, user_id=user_id, alias=alias, versions=versions, days=days
     )
     await driver.execute(_DAYS.text, *arguments)
-    await driver.execute(_REMOVE_DAYS, locked.rows.organization_id, user_id, *given)
+    await driver.execute(_REMOVE_DAYS, locked.rows.organization_id, user_id, versions, days)
     await driver.execute(
         "DELETE FROM user_days WHERE organization_id = $1 AND version = ANY($2::smallint[]) AND user_id = $3"  # noqa: S608
         f" AND {users.IS_EMPTY_DAY}",

@@ -24,7 +24,7 @@ from server.tasks import custom_metric_history
 from tests.ingest import test_erased_users
 from tests.privacy import erasures as own
 from tests.privacy.erasures import ANN, CANARIES
-from tests.support import worlds
+from tests.support import citus, waiting, worlds
 
 
 @pytest.fixture(autouse=True)
@@ -208,3 +208,19 @@ async def test_a_correction_and_a_sweep_that_wait_for_each_other_are_both_done(
     assert "database error 40P01" in states
     await worlds.project(own_database, own_organization)
     await check_nothing_is_left(own_database, own_organization)
+
+
+@citus.one_node
+async def test_what_is_kept_of_a_replaced_event_is_as_a_sweep_beside_it_leaves_it(
+    own_database: Database, own_organization: int
+) -> None:
+    """The sweep has renamed the row and not committed: the correction waits for it before it keeps what was."""
+    one = (await fill(own_database, own_organization, 5))[0]
+    async with own_database.transaction(of=own_organization) as sweep:
+        await sweep.execute("UPDATE events SET user_id = 'renamed' WHERE event_key = $1", one.event_key)
+        correcting = asyncio.create_task(correct(own_database, own_organization, {str(one.event_id): None}))
+        is_waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+        await waiting.until(lambda: sweep.fetchval(is_waiting))
+    assert [row.status for row in (await correcting).results] == [CorrectionStatus.RETRACTED]
+    kept = "SELECT user_id FROM replaced_events WHERE event_key = $1"
+    assert await worlds.value(own_database, kept, one.event_key) == "renamed"
