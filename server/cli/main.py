@@ -155,10 +155,12 @@ def migrate(
     --distribute, servers and workers must be stopped the first time; tables that are distributed stay as they are.
     """
     from server.process import preparation
+    from server.store import distribution
 
     async def work(url: str) -> tuple[str, list[str]]:
         async with diagnosis.database(url, migrated=False) as database:
-            return await preparation.prepare(database, distributes=distribute, shards=shards)
+            made = await preparation.prepare(database)
+            return made, await distribution.distribute(database, shards) if distribute else []
 
     if shards is not None and not distribute:
         raise typer.BadParameter("--shards is for --distribute")

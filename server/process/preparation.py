@@ -6,11 +6,10 @@ from server.store.database import Database
 from server.store.isolation import EVERY
 
 
-async def prepare(database: Database, *, distributes: bool = False, shards: int | None = None) -> tuple[str, list[str]]:
-    """Brings the schema and the views for BI up to date, and makes the partitions of the days ahead.
+async def prepare(database: Database) -> str:
+    """Brings the schema and the views for BI up to date, makes the partitions of the days ahead, returns the schema.
 
-    Returns the schema, and the tables that it has distributed: those that are not yet, where others are or where that
-    is asked for.
+    Tables that are new are distributed where others are.
     """
     made = await migrate.upgrade(database)
     diagnosis.checked_schema(await schema.current(database))
@@ -20,5 +19,7 @@ async def prepare(database: Database, *, distributes: bool = False, shards: int 
         await partitions.ensure(driver, today)
     async with database.transaction(of=EVERY) as driver:
         await distribution.define(driver)
-        distributes = distributes or await distribution.is_distributed(driver)
-    return made, await distribution.distribute(database, shards) if distributes else []
+        distributes = await distribution.is_distributed(driver)
+    if distributes:
+        await distribution.distribute(database)
+    return made

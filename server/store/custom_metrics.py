@@ -242,7 +242,7 @@ async def remove_remnants(driver: Driver, organization_id: int, numbers: Sequenc
         ("custom_values", "number", "integer", numbers),
     ):
         removed = await driver.execute(
-            f"DELETE FROM {table} WHERE organization_id = $1 AND ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - names of this file
+            f"DELETE FROM {table} WHERE {driver.narrowed}ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - names of this file
             f" WHERE organization_id = $1 AND {column} = ANY($2::{kind}[]) LIMIT $3))",
             organization_id,
             list(some),

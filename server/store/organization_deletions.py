@@ -213,7 +213,7 @@ async def remove(driver: Driver, table: OwnedTable, organization_id: int, limit:
         return await _remove_of_partition(driver, table, organization_id, limit)
     before = await _count(driver, table, organization_id) if table.refers_to_itself else 0
     removed = await driver.execute(
-        f"DELETE FROM {table.name} WHERE organization_id = $1 AND ctid = ANY (ARRAY(SELECT ctid FROM {table.name}"  # noqa: S608 - of the catalog
+        f"DELETE FROM {table.name} WHERE {driver.narrowed}ctid = ANY (ARRAY(SELECT ctid FROM {table.name}"  # noqa: S608 - of the catalog
         " WHERE organization_id = $1 LIMIT $2))",
         organization_id,
         limit,

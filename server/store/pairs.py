@@ -134,7 +134,7 @@ async def remove_figures(driver: Driver, organization_id: int, numbers: Collecti
     is_all = True
     for table in ("deltas", "rollups"):
         removed = await driver.execute(
-            f"DELETE FROM {table} WHERE organization_id = $1 AND ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - names of this file
+            f"DELETE FROM {table} WHERE {driver.narrowed}ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - names of this file
             " WHERE organization_id = $1 AND dimension = ANY($2::smallint[]) LIMIT $3))",
             organization_id,
             list(numbers),

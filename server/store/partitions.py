@@ -89,7 +89,7 @@ async def last_bucket(driver: Driver, partition: Partition, organization_id: int
 async def remove_events(driver: Driver, partition: Partition, organization_id: int, limit: int) -> int:
     """Removes that many of the organization's events from a partition, and returns how many there were."""
     removed = await driver.execute(
-        f"DELETE FROM events WHERE {partition.condition} AND organization_id = $1 AND ctid = ANY(ARRAY("  # noqa: S608 - made of its day
+        f"DELETE FROM events WHERE {driver.narrowed}{partition.condition} AND ctid = ANY(ARRAY("  # noqa: S608 - made of its day
         f"SELECT ctid FROM events WHERE {partition.condition} AND organization_id = $1 LIMIT $2))",
         organization_id,
         limit,

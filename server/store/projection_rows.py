@@ -151,7 +151,7 @@ async def remove_others(driver: Driver, tables: Collection[str], valid: Rows, la
     for first, last in ((1, valid.version - 1), (valid.version + 1, latest)):
         for table in tables if first <= last else ():
             status = await driver.execute(
-                f"DELETE FROM {table} WHERE organization_id = $1 AND ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - a name of the code
+                f"DELETE FROM {table} WHERE {driver.narrowed}ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - a name of the code
                 " WHERE organization_id = $1 AND version >= $2 AND version <= $3 LIMIT $4))",
                 valid.organization_id,
                 first,

@@ -308,7 +308,7 @@ def literal(value: object) -> str:
 class Explaining:
     """Stands for a driver: keeps the plans of statements in place of running them."""
 
-    is_distributed = False
+    is_distributed, narrowed = False, ""
 
     def __init__(self, driver: Driver, *, generic: bool) -> None:
         self.nodes: list[dict[str, Any]] = []
