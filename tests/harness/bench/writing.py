@@ -54,6 +54,10 @@ async def commits(dsn: str, since: float, count: int) -> list[float]:
 
 async def _rows(pool: asyncpg.Pool, since: float) -> list[asyncpg.Record]:
     """In the order in which they were stored."""
-    return await pool.fetch(
-        "SELECT * FROM events WHERE received_at > to_timestamp($1) ORDER BY organization_id, revision", since
-    )
+    async with pool.acquire() as connection, connection.transaction():
+        # What a transaction sets goes to the nodes of a cluster, if this lets it; other databases know nothing of it.
+        await connection.execute("SET LOCAL citus.propagate_set_commands = 'local'")
+        await connection.execute(f"SET LOCAL {SETTING} = '{EVERY.value}'")
+        return await connection.fetch(
+            "SELECT * FROM events WHERE received_at > to_timestamp($1) ORDER BY organization_id, revision", since
+        )
