@@ -1,6 +1,7 @@
 """The preconditions of serving."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
@@ -14,6 +15,7 @@ from server.store.protection import Protection
 from server.tenancy import pseudonyms
 from server.tenancy.keyed_hashes import KeyedHashes
 
+_DAYS_NEEDED = 1  # ahead, to start and to go on: whatever cannot be made is tried again within the hour
 _log = structlog.get_logger(__name__)
 
 
@@ -43,9 +45,20 @@ async def met(database: Database, hashes: KeyedHashes) -> Preconditions:
 
 
 async def ensure_partitions(database: Database, condition: Condition) -> None:
-    """Makes the missing partitions of today, by the database's clock, and of the days ahead."""
-    async with database.transaction(of=EVERY) as driver:
-        await partitions.ensure(driver, condition.now.date())
+    """Makes the missing partitions of today, by the database's clock, and of the days ahead.
+
+    Whoever makes one waits for every node of a cluster. Where one is away and there is time left, that can wait.
+    """
+    today = condition.now.date()
+    try:
+        async with database.transaction(of=EVERY) as driver:
+            await partitions.ensure(driver, today)
+    except errors.StorageUnavailable as error:
+        async with database.query(of=EVERY) as driver:
+            days = {partition.day for partition in await partitions.listed(driver)}
+        if not days.issuperset(today + timedelta(days=offset) for offset in range(-1, _DAYS_NEEDED + 1)):
+            raise
+        _log.warning("partitions of events of later days could not be made yet", reason=str(error))
 
 
 async def _look_at_protection(database: Database) -> None:

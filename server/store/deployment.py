@@ -49,13 +49,16 @@ _IS_MIGRATED = "SELECT to_regclass('alembic_version') IS NOT NULL AND to_regclas
 _LOOK = "SELECT deployment_id, version_num, oldest_code, epoch::text FROM deployment, alembic_version"
 _EPOCH = "SELECT epoch::text FROM deployment WHERE only_row"
 _BEGIN_EPOCH = "UPDATE deployment SET epoch = $1 RETURNING epoch::text"
+_PIN = "UPDATE deployment SET pseudonym_check = coalesce(pseudonym_check, $1) RETURNING pseudonym_check"
 
 
 async def pin_pseudonyms(driver: Driver, check: bytes) -> bytes:
-    """Returns the check of the deployment's pseudonyms, which is this one where there was none."""
-    pinned: bytes = await driver.fetchval(
-        "UPDATE deployment SET pseudonym_check = coalesce(pseudonym_check, $1) RETURNING pseudonym_check", check
-    )
+    """Returns the check of the deployment's pseudonyms, which is this one where there was none.
+
+    Writes only then: a write goes to every node of a cluster, and processes start while one is away, too.
+    """
+    pinned = await pseudonym_check(driver) or await driver.fetchval(_PIN, check)
+    assert isinstance(pinned, bytes)  # noqa: S101 - the deployment's row is there: its schema was looked at
     return pinned
 
 

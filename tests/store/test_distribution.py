@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import pathlib
 import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -15,19 +16,22 @@ import pytest
 from pydantic import SecretStr
 
 from server import errors
+from server.lifecycle import preconditions
 from server.local import embedded
 from server.local.embedded import cluster
 from server.process import preparation
 from server.rollups import audit
 from server.rollups.fold import fold_all
 from server.settings import Settings
-from server.store import distribution
+from server.store import distribution, partitions
 from server.store.bi import logins
 from server.store.database import Database
 from server.store.isolation import EVERY
 from server.tenancy.keyed_hashes import KeyedHashes
+from tests.conftest import PEPPER
 from tests.support import citus, memory, serving, waiting, worlds
 from tests.support.serving import Accounts, Caller
+from tests.support.worker_processes import Worker, Workers
 
 _needs_citus = pytest.mark.skipif(not citus.is_wanted(), reason=f"{citus.VARIABLE} names no PostgreSQL that has Citus")
 _numbers = iter(range(1000))
@@ -220,6 +224,66 @@ async def test_a_node_that_is_killed_stops_no_other(nodes: citus.Nodes, settings
             await _until_read(here[0], 6)
             await _until_read(here[1], 5)
             assert await _is_clean(database, [*here, *there])
+
+
+@_needs_citus
+async def test_servers_and_workers_start_while_a_node_is_away(
+    nodes: citus.Nodes, settings: Settings, tmp_path: pathlib.Path
+) -> None:
+    """They serve the organizations of other nodes, and the partition of a later day that they cannot make yet waits."""
+    async with _filled(nodes) as (name, database):
+        await distribution.distribute(database, citus.SHARDS)
+        async with _served(nodes, settings, name) as accounts:
+            here, there = await _on_both(accounts, nodes)
+        async with database.transaction(of=EVERY) as driver:
+            latest = (await partitions.listed(driver))[-1]
+            await partitions.drop(driver, latest)
+        node = nodes.workers[0]
+        os.kill(node.postgres_pid, signal.SIGKILL)
+        variables = {"DATABASE_URL": nodes.url(name), "REDIS_URL": nodes.redis_url, "TALLYWIRE_KEY_PEPPER": PEPPER}
+        workers = Workers(tmp_path, variables)
+        try:
+            async with _served(nodes, settings, name) as accounts:
+                worker = await workers.start()
+                await _until_said(worker, "working")
+                caller, away = (replace(one, channel=accounts.channel) for one in (there[0], here[0]))
+                await _until_stored(caller, serving.event())
+                await _until_folded(database, caller)
+                assert serving.refusal(await serving.refused(away.track(serving.event()))).code == "UNAVAILABLE"
+                assert worker.process.returncode is None
+                assert await worker.end() == 0
+        finally:
+            await asyncio.to_thread(node.restart_postgres)
+
+        async def is_made() -> bool:
+            try:
+                await preconditions.ensure_partitions(database, await database.condition())
+            except errors.StorageUnavailable:
+                return False
+            async with database.query(of=EVERY) as driver:
+                return (await partitions.listed(driver))[-1] == latest
+
+        await waiting.until(is_made)
+
+
+async def _until_said(worker: Worker, text: str) -> None:
+    async def said() -> bool:
+        assert worker.process.returncode is None, worker.log
+        return text in worker.log
+
+    await waiting.until(said)
+
+
+async def _until_folded(database: Database, caller: Caller) -> None:
+    async def folded() -> bool:
+        async with database.query(of=caller.organization_id) as driver:
+            return bool(
+                await driver.fetchval(
+                    "SELECT folded_deltas FROM folds WHERE organization_id = $1", caller.organization_id
+                )
+            )
+
+    await waiting.until(folded)
 
 
 @_needs_citus
