@@ -105,6 +105,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None] | None = Non
         query_patience=settings.max_call_seconds,
         patience=_PATIENCE_SECONDS,
         step_patience=STEP_PATIENCE,
+        node_urls=settings.node_urls,
     )
     wakeups = Wakeups(settings.required("redis_url"))
     stop = Stop((signal.SIGTERM, signal.SIGINT))

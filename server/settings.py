@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TALLYWIRE_", frozen=True, extra="ignore")
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    query_database_urls: SecretStr | None = None  # of nodes of a cluster that are asked themselves, commas between
     redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
     key_pepper: SecretStr | None = None  # keys the hashes of API keys and tokens; at least 32 characters
     key_peppers_accepted: SecretStr | None = None  # others, with commas between: the next one, or earlier ones
@@ -114,6 +115,7 @@ class Settings(BaseSettings):
         "web_service_ca",
         "web_sign_in_key",
         "smtp",
+        "query_database_urls",
         "tracing",
         "webhook_allow",
         "delivery_stores",
@@ -176,6 +178,11 @@ class Settings(BaseSettings):
     def accepted_peppers(self) -> tuple[str, ...]:
         """Returns the peppers that are accepted beside the one that is used."""
         return _listed(self.key_peppers_accepted)
+
+    @property
+    def node_urls(self) -> tuple[str, ...]:
+        """Returns the URLs of nodes that are asked questions themselves."""
+        return _listed(self.query_database_urls)
 
     @property
     def reports_url(self) -> str:

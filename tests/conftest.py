@@ -90,7 +90,7 @@ async def database(engines: embedded.Engines) -> AsyncIterator[Database]:
     from server.store.isolation import EVERY
     from tests.support import citus
 
-    database = Database(engines.database_url)
+    database = Database(engines.database_url, node_urls=citus.node_urls(engines))
     await citus.migrate(database)
     condition = await database.condition()
     async with database.transaction(of=EVERY) as driver:

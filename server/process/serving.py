@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from server import settings, telemetry
 from server.process import port, terminal
-from server.store import diagnosis
+from server.store import diagnosis, node_pools
 
 _Result = TypeVar("_Result")
 
@@ -46,6 +46,8 @@ def serve_here(known: settings.Settings, number: int | None = None, ready: Calla
         url = known.required("database_url")
         diagnosis.check_redis_url(known.required("redis_url"))
         known.required("key_pepper")
+        for one in known.node_urls:
+            diagnosis.check_url(one, node_pools.VARIABLE)
         if known.processes == 1:
             # gRPC would say more lines about it than one.
             port.free_address(known.listen)

@@ -113,7 +113,10 @@ class Queries:
     @contextlib.asynccontextmanager
     async def holding_raw(self, principal: Principal) -> AsyncIterator[Driver]:
         """Gives a view of one instant to a question about raw events, none of which are dropped meanwhile."""
-        async with self._slots.slot(principal), self._database.snapshot(of=principal.organization_id) as driver:
+        async with (
+            self._slots.slot(principal),
+            self._database.asking(of=principal.organization_id, in_snapshot=True) as driver,
+        ):
             await stored_events.hold(driver)
             yield driver
 
@@ -127,7 +130,10 @@ class Queries:
         organization_id, wanted = principal.organization_id, Wanted(counters=(), projections=projections)
         target: int | None = None
         while True:
-            async with self._slots.slot(principal), self._database.snapshot(of=principal.organization_id) as driver:
+            async with (
+                self._slots.slot(principal),
+                self._database.asking(of=principal.organization_id, in_snapshot=True) as driver,
+            ):
                 if holds_raw:
                     await stored_events.hold(driver)
                 found = await reading.read(driver, organization_id, (), wanted)
@@ -209,9 +215,7 @@ class Queries:
         while True:
             async with (
                 self._slots.slot(principal),
-                self._database.snapshot(of=principal.organization_id)
-                if in_snapshot
-                else self._database.query(of=principal.organization_id) as driver,
+                self._database.asking(of=principal.organization_id, in_snapshot=in_snapshot) as driver,
             ):
                 if holds_raw or exactness is not None:
                     await stored_events.hold(driver)

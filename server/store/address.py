@@ -22,13 +22,13 @@ _OPTIONAL = {"channel_binding": ("disable", "prefer"), "gssencmode": ("disable",
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 
 
-def dsn(url: str) -> str:
-    """The URL as the driver takes it. SetupError for a parameter that nobody understands, or that asks for too much."""
+def dsn(url: str, variable: str = "DATABASE_URL") -> str:
+    """A setting's URL as the driver takes it. SetupError for parameters that nobody knows or that ask too much."""
     parts = urllib.parse.urlsplit(url)
     kept = {}
     for name, value in urllib.parse.parse_qsl(parts.query, keep_blank_values=True):
         if name in _FILES:
-            _check_file(name, value)
+            _check_file(variable, name, value)
         if name == "ssl":  # SQLAlchemy's word
             kept["sslmode"] = value
         elif name in _UNDERSTOOD.split():
@@ -36,16 +36,23 @@ def dsn(url: str) -> str:
         elif name in _OPTIONAL:
             if value not in _OPTIONAL[name]:
                 raise errors.SetupError(
-                    f"DATABASE_URL asks for {name}={value}, which this service cannot do: write {name}=disable"
+                    f"{variable} asks for {name}={value}, which this service cannot do: write {name}=disable"
                 )
         elif name not in _DECIDED.split():
-            raise errors.SetupError(f"DATABASE_URL has a parameter that this service does not know: remove {name}")
+            raise errors.SetupError(f"{variable} has a parameter that this service does not know: remove {name}")
     return urllib.parse.urlunsplit(parts._replace(scheme="postgresql", query=urllib.parse.urlencode(kept)))
 
 
-def _check_file(name: str, value: str) -> None:
+def place(url: str) -> str:
+    """Where a URL leads to, as it may be shown: host and port."""
+    parts = urllib.parse.urlsplit(url)
+    host = parts.hostname or urllib.parse.parse_qs(parts.query).get("host", ["localhost"])[0]
+    return f"{host}:{parts.port or 5432}"
+
+
+def _check_file(variable: str, name: str, value: str) -> None:
     if value != "system" and not pathlib.Path(value).is_file():
-        raise errors.SetupError(f"DATABASE_URL names {name}={value}, and there is no such file")
+        raise errors.SetupError(f"{variable} names {name}={value}, and there is no such file")
 
 
 _OF_LOGINS = ("host", "port", "sslmode", "sslnegotiation")

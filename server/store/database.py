@@ -7,8 +7,9 @@ They are the bare driver's. SQLAlchemy is for migrations alone (server/store/mig
 import asyncio
 import contextlib
 import enum
+import functools
 import json
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ import asyncpg
 from server import errors, tracing
 from server.store import isolation, pool, sessions
 from server.store.isolation import EVERY, Of
+from server.store.node_pools import NodePools
 from server.store.nodes import NodeMap, NodeShares
 from server.store.patience import Patience
 from server.store.pool import Identity, Pool
@@ -82,6 +84,7 @@ class Database:
     which organizations rows are seen and written: one, several, or EVERY. patience,
     query_patience and step_patience, that of projections, are the seconds after which a connection in use is taken for
     lost. Where patience or step_patience is None, their connections have as long as statements may take: jobs are long.
+    node_urls are those of nodes of a cluster that are asked questions themselves.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class Database:
         query_patience: float = 60,
         patience: float | None = None,
         step_patience: float | None = None,
+        node_urls: Sequence[str] = (),
     ) -> None:
         self.url = url
         together = Patience()
@@ -125,6 +129,7 @@ class Database:
         self._lost: set[Identity] = set()  # sessions behind connections that were lost
         self._weak_nodes: list[str] = []  # settings of nodes with which events could be lost
         self._nodes: NodeMap | None = None  # where tables are distributed, as the first connection tells
+        self._at_nodes = NodePools(node_urls, query_connections, longest_use=query_patience, longest_wait=_QUERY_WAIT)
         self._shares = {
             Purpose.INGEST: NodeShares(ingest_connections, _INGEST_PATIENCE),
             Purpose.QUERY: NodeShares(query_connections, _QUERY_WAIT),
@@ -142,7 +147,7 @@ class Database:
         """Closes every connection; those that are silent are left to the end of the process."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE_SECONDS):
-                await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+                await asyncio.gather(self._at_nodes.close(), *(pool.close() for pool in self._pools.values()))
 
     def ingest(self, *, of: Of) -> AbstractAsyncContextManager[Driver]:
         """Gives a connection that writes events, outside of any transaction.
@@ -154,6 +159,26 @@ class Database:
     def query(self, *, of: Of) -> AbstractAsyncContextManager[Driver]:
         """Gives a connection for a single statement of a question: it sees one instant without a transaction."""
         return self._connection(Purpose.QUERY, of)
+
+    @contextlib.asynccontextmanager
+    async def asking(self, *, of: int, in_snapshot: bool) -> AsyncIterator[Driver]:
+        """Gives what query() gives, or snapshot(), of the node that has an organization's rows, where it may be asked
+        itself. There it lacks the tables that the coordinator alone has: its with_all_tables() gives those.
+        """
+        async with contextlib.AsyncExitStack() as held:
+            driver, node = None, await self._nodes.of(of) if self._nodes is not None else None
+            if node is not None and self._at_nodes.has(node):
+                held.enter_context(tracing.span("transaction", _ATTRIBUTES[Purpose.QUERY]))
+                held.enter_context(translated())
+                driver = await held.enter_async_context(self._at_nodes.connection(node))
+            if driver is None:
+                driver = await held.enter_async_context(self.query(of=of))
+            else:
+                driver.name(of)
+                driver.coordinator = functools.partial(self.query, of=of)
+            if in_snapshot:
+                await held.enter_async_context(driver.transaction(isolation="repeatable_read", readonly=True))
+            yield driver
 
     @contextlib.asynccontextmanager
     async def snapshot(self, purpose: Purpose = Purpose.QUERY, *, of: Of) -> AsyncIterator[Driver]:
@@ -233,6 +258,11 @@ class Database:
         await driver.execute(_BURY, [one.pid for one in lost], [one.began for one in lost])
         self._lost.difference_update(lost)
 
+    async def node_faults(self) -> dict[str, str]:
+        """Returns why URLs of nodes, by their places, are not used for questions, after a look at them."""
+        await self.condition()
+        return await self._at_nodes.faults()
+
     def pids(self) -> list[int]:
         """The processes of PostgreSQL that serve this object's connections."""
         return [driver.identity.pid for pool in self._pools.values() for driver in pool.opened]
@@ -248,6 +278,7 @@ class Database:
             (row,) = await driver.fetch(_CONDITION)
             weak = _weak(json.loads(row["settings"]))
             if driver.is_distributed:
+                await self._at_nodes.look(driver)
                 self._weak_nodes = await _weak_nodes(driver, self._weak_nodes)
                 weak += self._weak_nodes
         return Condition(now=row["now"], weak_settings=tuple(weak), is_distributed=driver.is_distributed)

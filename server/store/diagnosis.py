@@ -36,27 +36,27 @@ async def database(url: str, *, migrated: bool = True) -> AsyncIterator[Database
             await opened.close()
 
 
-def check_url(url: str) -> None:
-    """Refuses what is not the URL of a PostgreSQL database."""
+def check_url(url: str, variable: str = "DATABASE_URL") -> None:
+    """Refuses what is not the URL of a PostgreSQL database, as the setting that has it."""
     try:
         parts = urllib.parse.urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise errors.SetupError(f"DATABASE_URL is not a URL: it looks like {_EXAMPLE}") from None
+        raise errors.SetupError(f"{variable} is not a URL: it looks like {_EXAMPLE}") from None
     if parts.scheme not in address.SCHEMES:
         what = f"is of {parts.scheme}, not of PostgreSQL" if "://" in url and parts.scheme else "is not a URL"
-        raise errors.SetupError(f"DATABASE_URL {what}: it looks like {_EXAMPLE}")
+        raise errors.SetupError(f"{variable} {what}: it looks like {_EXAMPLE}")
     if "@" in parts.path + parts.query + parts.fragment:
-        raise errors.SetupError("DATABASE_URL has / ? or # in its user or password: write them as %2F %3F %23")
+        raise errors.SetupError(f"{variable} has / ? or # in its user or password: write them as %2F %3F %23")
     if not parts.path.strip("/"):
-        raise errors.SetupError(f"DATABASE_URL names no database: it looks like {_EXAMPLE}")
-    address.dsn(url)
+        raise errors.SetupError(f"{variable} names no database: it looks like {_EXAMPLE}")
+    address.dsn(url, variable)
 
 
 async def check_sessions(database: Database, url: str) -> None:
     """Refuses a pooler that gives one session to several clients: what a session is set to would be others', too."""
     if await database.is_shared():
-        raise errors.SetupError(_pooler(_place(url)))
+        raise errors.SetupError(_pooler(address.place(url)))
 
 
 def checked_schema(found: Deployment | None) -> Deployment:
@@ -120,7 +120,7 @@ def explain(error: BaseException, url: str) -> str:
     """What an error of the database means, in one line."""
     causes = list(_causes(error))
     state = next((state for cause in causes if (state := getattr(cause, "sqlstate", None))), None)
-    place = _place(url)
+    place = address.place(url)
     if any("pooling mode" in str(cause) for cause in causes):
         return _pooler(place)  # PgBouncer that takes no transactions says so with the SQLSTATE of a lost connection
     if state is not None:
@@ -143,12 +143,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _place(url: str) -> str:
-    parts = urllib.parse.urlsplit(url)
-    host = parts.hostname or urllib.parse.parse_qs(parts.query).get("host", ["localhost"])[0]
-    return f"{host}:{parts.port or 5432}"
 
 
 def _state(state: str, url: str, place: str) -> str:

@@ -10,7 +10,7 @@ from server.events import rules
 
 
 class EventCondition(NamedTuple):
-    """A condition on a row of events. Its text has {} in place of each of its values."""
+    """A condition on a row of events of the organization $1. Its text has {} in place of each of its values."""
 
     text: str
     values: Sequence[object] = ()
@@ -19,8 +19,7 @@ class EventCondition(NamedTuple):
 _KNOWN_TYPES = sorted({name for one in registry.MEASURES.values() for name in one.event_types})
 _BETWEEN = "\x1f"  # stands between the values of a pair
 _HAS_OVERFLOW = (
-    "EXISTS (SELECT FROM members WHERE members.organization_id = looked.organization_id AND kind = {}"
-    " AND external_id = VALUE AND overflow)"
+    "EXISTS (SELECT FROM members WHERE organization_id = $1 AND kind = {} AND external_id = VALUE AND overflow)"
 )
 
 

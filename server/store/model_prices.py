@@ -70,10 +70,11 @@ async def listed(driver: Driver, organization_id: int) -> list[ModelPrice]:
 
 async def of_models(driver: Driver, organization_id: int, models: Collection[str]) -> list[ModelPrice]:
     """Returns the entries of some models, by model and day."""
-    rows = await driver.fetch(
-        f"SELECT {_COLUMNS} FROM model_prices WHERE organization_id = $1 AND model = ANY($2::text[])"  # noqa: S608
-        " ORDER BY model, effective_from",
-        organization_id,
-        list(models),
-    )
+    async with driver.with_all_tables() as found:
+        rows = await found.fetch(
+            f"SELECT {_COLUMNS} FROM model_prices WHERE organization_id = $1 AND model = ANY($2::text[])"  # noqa: S608
+            " ORDER BY model, effective_from",
+            organization_id,
+            list(models),
+        )
     return [_price(row) for row in rows]

@@ -248,18 +248,20 @@ class Kept:
 
 async def kept(driver: Driver, organization_id: int) -> Kept | None:
     """Returns what must still be there; None where there is no such organization."""
-    row = await driver.fetchrow(
-        "SELECT now(), raw_from_bucket, key_retention_days FROM organizations WHERE organization_id = $1",
-        organization_id,
-    )
+    async with driver.with_all_tables() as found:
+        row = await found.fetchrow(
+            "SELECT now(), raw_from_bucket, key_retention_days FROM organizations WHERE organization_id = $1",
+            organization_id,
+        )
     return Kept(now=row[0], raw_from_bucket=row[1], key_retention_days=row[2]) if row else None
 
 
 async def raw_from(driver: Driver, organization_id: int) -> int:
     """Returns the quarter hour from which on all raw events of an organization are kept."""
-    bucket: int | None = await driver.fetchval(
-        "SELECT raw_from_bucket FROM organizations WHERE organization_id = $1", organization_id
-    )
+    async with driver.with_all_tables() as found:
+        bucket: int | None = await found.fetchval(
+            "SELECT raw_from_bucket FROM organizations WHERE organization_id = $1", organization_id
+        )
     return 0 if bucket is None else bucket
 
 

@@ -1,7 +1,9 @@
 """A pool of the driver's own connections, for short statements that come by the thousand."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,9 +34,21 @@ class Driver(asyncpg.Connection):
 
     There, too, a transaction of an organization that writes is refused where its shard was split meanwhile: a statement
     that waited for that adds nothing and says nothing. has_shards: it may write, to tables that are distributed.
+    node: the number of the node that the session is with; 0 is the coordinator, which alone has all tables. coordinator
+    gives another connection, to that.
     """
 
-    __slots__ = ("_named", "_of", "_shard", "_wanted", "has_shards", "identity", "is_distributed")
+    __slots__ = (
+        "_named",
+        "_of",
+        "_shard",
+        "_wanted",
+        "coordinator",
+        "has_shards",
+        "identity",
+        "is_distributed",
+        "node",
+    )
     identity: Identity
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -44,6 +58,8 @@ class Driver(asyncpg.Connection):
         self._of: int | None = None
         self._shard: int | None = None  # of the organization whose transaction this is, when it began
         self.is_distributed = self.has_shards = False
+        self.node = 0
+        self.coordinator: Callable[[], AbstractAsyncContextManager[Driver]] | None = None
 
     @property
     def narrowed(self) -> str:
@@ -55,6 +71,15 @@ class Driver(asyncpg.Connection):
     def name(self, of: Of) -> None:
         """Says which organizations everything that follows is about."""
         self._wanted, self._of = isolation.value(of), isolation.single(of)
+
+    @contextlib.asynccontextmanager
+    async def with_all_tables(self) -> AsyncIterator["Driver"]:
+        """Gives a connection that has all tables: this one, with what it sees, unless it is with a node."""
+        if self.coordinator is None:
+            yield self
+            return
+        async with self.coordinator() as other:
+            yield other
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """Executes a statement. That which begins a transaction says for which organizations it is."""
@@ -79,7 +104,7 @@ class Driver(asyncpg.Connection):
         """Is where the driver passes by with whatever has parameters or returns rows."""
         if self.is_distributed and not self.is_in_transaction():
             async with self.transaction():
-                return await super()._execute(*given, **named)  # type: ignore[misc]  # as below
+                return await self._execute(*given, **named)
         await self._say()
         if (span := tracing.current()) is not None:
             span.statement(statements.name_of(given[0]))

@@ -84,8 +84,8 @@ async def _open(dsn: str, kind: SessionKind) -> Driver:
         (found,) = await session.fetch(_SET_UP, names, values, timeout=_CONNECT_SECONDS)
         if found[2]:
             await session.execute(_OF_CITUS, timeout=_CONNECT_SECONDS)
-            found_shards = await session.fetchval(_HAS_SHARDS, timeout=_CONNECT_SECONDS)
-            session.has_shards = found_shards and kind not in _READING
+            has_shards, session.node = (await session.fetch(_PLACE, timeout=_CONNECT_SECONDS))[0]
+            session.has_shards = has_shards and kind not in _READING
     except BaseException:
         session.terminate()
         raise
@@ -108,12 +108,15 @@ _OF_CITUS = """
     SET citus.propagate_set_commands = 'local';
     SET citus.override_table_visibility = off
 """
-_HAS_SHARDS = "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass('revisions'))"
+_PLACE = (
+    "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass('revisions')), groupid"
+    " FROM pg_dist_local_group"
+)
 
 
-def connector(url: str, kind: SessionKind) -> Callable[[], Awaitable[Driver]]:
-    """Returns what opens sessions of a kind."""
-    dsn = address.dsn(url)
+def connector(url: str, kind: SessionKind, variable: str = "DATABASE_URL") -> Callable[[], Awaitable[Driver]]:
+    """Returns what opens sessions of a kind, at the URL of a setting."""
+    dsn = address.dsn(url, variable)
 
     async def connect() -> Driver:
         return await _open(dsn, kind)

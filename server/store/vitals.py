@@ -136,6 +136,11 @@ async def now(driver: Driver) -> datetime:
     return at
 
 
+async def nodes_away(driver: Driver) -> list[str]:
+    """Returns the places of the nodes of a cluster that do not answer; it waits for those that are silent."""
+    return [row[0] for row in await driver.fetch(_NODES_AWAY)]
+
+
 _CONNECTIONS = (
     "SELECT current_setting('max_connections')::int AS most,"
     " CASE WHEN r.rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::int"
@@ -178,4 +183,8 @@ _UNPROTECTED = (
     " WHERE c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'events'::regclass)"
     " AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND NOT a.attisdropped AND NOT c.relrowsecurity"
     " ORDER BY c.relname"
+)
+_NODES_AWAY = (
+    "SELECT nodename || ':' || nodeport FROM run_command_on_all_nodes('SELECT 1') JOIN pg_dist_node USING (nodeid)"
+    " WHERE NOT success ORDER BY 1"
 )

@@ -159,9 +159,10 @@ class World:
             )
             gone = await driver.fetch(_DROP_EVENTS, self.organization_id, end)
             gone += await driver.fetch(_DROP_REPLACED, self.organization_id, end)
-            latest = max((one["occurred_at"] for one in gone), default=0)
+            known = [Version(one[0], rules.microseconds(one[1]), one[2]) for one in gone]
+            latest = max((one.occurred_at for one in known), default=0)
             await organizations.raise_raw_from(driver, self.organization_id, latest // 900_000_000 + 1)
-        self.dropped.update(Version(*one) for one in gone)
+        self.dropped.update(known)
         self.has_dropped = True
         async with self.database.transaction(of=EVERY) as driver:
             ids = await driver.fetch("SELECT event_id FROM events WHERE organization_id = $1", self.organization_id)
@@ -283,7 +284,7 @@ class World:
         return self.has_dropped and one.token.kind != rows_pb2.ROWS_KIND_EVENTS
 
 
-_RETURNING = "revision, (extract(epoch FROM occurred_at) * 1000000)::bigint AS occurred_at, event_type"
+_RETURNING = "revision, occurred_at, event_type"
 _DROP_EVENTS = f"DELETE FROM events WHERE organization_id = $1 AND received_at < $2 RETURNING {_RETURNING}"
 _DROP_REPLACED = (
     f"DELETE FROM replaced_events WHERE organization_id = $1 AND received_at < $2 RETURNING replaced_{_RETURNING}"

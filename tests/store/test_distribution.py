@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import pathlib
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,13 +24,13 @@ from server.process import preparation
 from server.rollups import audit
 from server.rollups.fold import fold_all
 from server.settings import Settings
-from server.store import distribution, partitions
+from server.store import distribution, organizations, partitions
 from server.store.bi import logins
 from server.store.database import Database
 from server.store.isolation import EVERY
 from server.tenancy.keyed_hashes import KeyedHashes
 from tests.conftest import PEPPER
-from tests.support import citus, memory, serving, waiting, worlds
+from tests.support import citus, memory, processes, serving, waiting, worlds
 from tests.support.serving import Accounts, Caller
 from tests.support.worker_processes import Worker, Workers
 
@@ -66,9 +67,15 @@ async def _filled(nodes: citus.Nodes) -> AsyncIterator[tuple[str, Database]]:
 
 
 @contextlib.asynccontextmanager
-async def _served(nodes: citus.Nodes, settings: Settings, name: str) -> AsyncIterator[Accounts]:
+async def _served(
+    nodes: citus.Nodes, settings: Settings, name: str, node_urls: Sequence[str] = ()
+) -> AsyncIterator[Accounts]:
     """A server on a database of the cluster."""
-    urls = {"database_url": SecretStr(nodes.url(name)), "redis_url": SecretStr(nodes.redis_url)}
+    urls = {
+        "database_url": SecretStr(nodes.url(name)),
+        "redis_url": SecretStr(nodes.redis_url),
+        "query_database_urls": SecretStr(",".join(node_urls)),
+    }
     database = Database(nodes.url(name), ingest_connections=1)
     try:
         async with serving.running(settings, **urls) as server, grpc.aio.insecure_channel(server.address) as channel:
@@ -361,7 +368,7 @@ async def test_shards_move_to_a_new_node_under_load(nodes: citus.Nodes, settings
     """
     async with _filled(nodes) as (name, database):
         await distribution.distribute(database, citus.SHARDS)
-        async with _served(nodes, settings, name) as accounts:
+        async with _served(nodes, settings, name, citus.node_urls(nodes, nodes.url(name))) as accounts:
             callers = [await accounts.caller() for _ in range(6)]
             sent = dict.fromkeys(range(len(callers)), 0)
             async with _sending(callers, sent, may_fail=False):
@@ -382,6 +389,96 @@ async def test_shards_move_to_a_new_node_under_load(nodes: citus.Nodes, settings
                 ports = await driver.fetch("SELECT DISTINCT nodeport FROM citus_shards")
             assert citus.port(node) in {row[0] for row in ports}
             assert await _is_clean(database, callers)
+
+
+@contextlib.asynccontextmanager
+async def _asked(database: Database, node_urls: Sequence[str]) -> AsyncIterator[Database]:
+    """Another view of a database, which has looked at the URLs of nodes."""
+    asked = Database(database.url, ingest_connections=1, node_urls=node_urls)
+    try:
+        await asked.condition()
+        looking = asked._at_nodes._looking
+        assert looking is not None
+        await looking
+        yield asked
+    finally:
+        await asked.close()
+
+
+async def _is_at_node(database: Database, caller: Caller) -> bool:
+    """Whether questions of an organization go to its node itself; the answer is right either way."""
+    await database.condition()  # which looks at URLs again
+    async with database.asking(of=caller.organization_id, in_snapshot=True) as driver:
+        found = "SELECT count(*) FROM revisions WHERE organization_id = $1"
+        assert await driver.fetchval(found, caller.organization_id) == 1
+        assert await organizations.raw_from(driver, caller.organization_id) == 0
+        assert await organizations.kept(driver, caller.organization_id) is not None
+        return bool(driver.node)
+
+
+def _doctor(home: pathlib.Path, database_url: str, redis_url: str, node_urls: Sequence[str]) -> dict[str, str]:
+    """What the doctor says of nodes."""
+    variables = processes.environment(
+        home,
+        DATABASE_URL=database_url,
+        REDIS_URL=redis_url,
+        TALLYWIRE_KEY_PEPPER=PEPPER,
+        TALLYWIRE_QUERY_DATABASE_URLS=",".join(node_urls),
+    )
+    told = json.loads(processes.invoke("doctor", "--json", environment=variables).stdout)
+    found: dict[str, str] = next(one for one in told["checks"] if one["check"] == "nodes")
+    return found
+
+
+@_needs_citus
+async def test_questions_are_asked_at_the_node_itself(
+    nodes: citus.Nodes, settings: Settings, tmp_path: pathlib.Path
+) -> None:
+    """What was acknowledged is there. Where a URL does not lead to a node of the cluster, the coordinator is asked, and
+    so it is while a node is away.
+    """
+    async with _filled(nodes) as (name, database), _filled(nodes) as (other, another):
+        for one in (database, another):
+            await distribution.distribute(one, citus.SHARDS)
+        urls = citus.node_urls(nodes, nodes.url(name))
+        async with _served(nodes, settings, name, urls) as accounts:
+            here, there = await _on_both(accounts, nodes)
+            for number in range(1, 6):
+                for caller in (*here, *there):
+                    await caller.track(serving.event())
+                    assert await _events(caller) == number
+        wrong = [citus.node_urls(nodes, nodes.url(other))[1], nodes.url(name), "postgresql://127.0.0.1:1/nothing"]
+        async with _asked(database, [urls[0], *wrong]) as asked:
+            assert await _is_at_node(asked, here[0])
+            assert not await _is_at_node(asked, there[0])
+            faults = set((await asked.node_faults()).values())
+            assert len(faults) == len(wrong)
+            assert faults > {"is a node of another deployment", "is no node of a cluster that has rows"}
+        async with _asked(database, urls[:2]) as asked:
+            assert await _is_at_node(asked, here[1])
+            assert await _is_at_node(asked, there[1])
+            assert not await asked.node_faults()
+            node = nodes.workers[0]
+            os.kill(node.postgres_pid, signal.SIGKILL)
+            try:
+                with pytest.raises(errors.StorageUnavailable):
+                    await _is_at_node(asked, here[0])
+                assert await _is_at_node(asked, there[0])
+                found = await asyncio.to_thread(_doctor, tmp_path, nodes.url(name), nodes.redis_url, urls[:2])
+                assert (found["verdict"], found["text"]) == (
+                    "FAIL",
+                    f"127.0.0.1:{citus.port(node)} cannot be reached: organizations there are UNAVAILABLE",
+                )
+            finally:
+                await asyncio.to_thread(node.restart_postgres)
+
+            async def is_back() -> bool:
+                try:
+                    return await _is_at_node(asked, here[0])
+                except errors.StorageUnavailable:
+                    return False
+
+            await waiting.until(is_back)
 
 
 @_needs_citus

@@ -11,6 +11,7 @@ import os
 import pathlib
 import subprocess
 import types
+import urllib.parse
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import asyncpg
@@ -110,6 +111,15 @@ class Nodes:
 def workers(engines: embedded.Engines) -> list[embedded.Engines]:
     """The nodes of a cluster that have rows; none of a plain PostgreSQL."""
     return engines.workers if isinstance(engines, Nodes) else []
+
+
+def node_urls(engines: embedded.Engines, url: str | None = None) -> list[str]:
+    """The URLs of the nodes that have rows, at which questions may be asked; none of a plain PostgreSQL. url is that of
+    the database at the coordinator.
+    """
+    parts = urllib.parse.urlsplit(url or engines.database_url)
+    user = parts.netloc.rpartition("@")[0]
+    return [parts._replace(netloc=f"{user}@127.0.0.1:{port(node)}").geturl() for node in workers(engines)]
 
 
 def is_wanted() -> bool:

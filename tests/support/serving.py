@@ -46,7 +46,10 @@ async def running(settings: Settings, **changes: Any) -> AsyncIterator[Running]:
     """A server like the shared one but for some changes, with pools of its own, until the block ends."""
     settings = settings.model_copy(update=changes)
     database = Database(
-        settings.required("database_url"), ingest_connections=4, query_connections=settings.query_connections
+        settings.required("database_url"),
+        ingest_connections=4,
+        query_connections=settings.query_connections,
+        node_urls=settings.node_urls,
     )
     wakeups = Wakeups(settings.required("redis_url"))
     server = Running(settings, database, wakeups)

@@ -7,6 +7,7 @@ from server import settings
 from server.delivery import setup
 from server.delivery.reachable import AddressGuard
 from server.settings import Settings
+from server.store import diagnosis, node_pools
 
 
 def found(known: Settings) -> list[str]:
@@ -14,6 +15,8 @@ def found(known: Settings) -> list[str]:
     setup.mail_server(known)
     setup.stores(known)
     AddressGuard.of(known.webhook_allow)
+    for one in known.node_urls:
+        diagnosis.check_url(one, node_pools.VARIABLE)
     return [*_without_effect(known), *_ports(known), *_secrets(known), *_dangers(known)]
 
 

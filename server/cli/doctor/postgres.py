@@ -5,7 +5,7 @@ from typing import Final
 
 from server.cli.doctor.check import Check, Finding, Subject, fail, ok, warn
 from server.cli.status import span
-from server.store import database, diagnosis, partitions, protection, schema, vitals
+from server.store import database, diagnosis, distribution, node_pools, partitions, protection, schema, vitals
 from server.store.isolation import EVERY
 from server.store.protection import Protection
 
@@ -181,6 +181,31 @@ async def _vacuum(subject: Subject) -> Finding:
     return ok("autovacuum keeps up")
 
 
+async def _nodes(subject: Subject) -> Finding:
+    async with subject.database.query(of=EVERY) as driver:
+        distributed = await distribution.is_distributed(driver)
+        away = await vitals.nodes_away(driver) if distributed else []
+    urls = subject.settings.node_urls
+    if not distributed and urls:
+        return warn(f"{node_pools.VARIABLE} has no effect: tables are not distributed", "unset it")
+    if not distributed:
+        return ok("one PostgreSQL")
+    if away:
+        return fail(
+            f"{', '.join(away)} cannot be reached: organizations there are UNAVAILABLE",
+            "start them, or their standbys; look at the network and at pg_hba.conf",
+        )
+    asked = database.Database(subject.place.database_url, ingest_connections=1, node_urls=urls)
+    try:
+        faults = await asked.node_faults()
+    finally:
+        await asked.close()
+    if faults:
+        shown = ", ".join(f"{place}: {fault}" for place, fault in faults.items())
+        return warn(f"not all of {node_pools.VARIABLE} can be asked ({shown})", "correct it")
+    return ok(f"all nodes answer, and {len(urls)} are asked themselves" if urls else "all nodes answer")
+
+
 _TROUBLE: Final = "docs/operations/troubleshooting.md"
 _OWN: Final = ("database",)
 CHECKS: Final = (
@@ -209,6 +234,13 @@ CHECKS: Final = (
         about="the service's role is one that policies hold for, and every table of organizations has them",
         page="docs/operations/database.md#roles",
         look=_isolation,
+        needs=("schema",),
+    ),
+    Check(
+        name="nodes",
+        about="the nodes of a [cluster](citus.md) answer, and those of `TALLYWIRE_QUERY_DATABASE_URLS` can be asked",
+        page="docs/operations/citus.md#when-a-node-is-away",
+        look=_nodes,
         needs=("schema",),
     ),
     Check(

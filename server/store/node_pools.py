@@ -1,0 +1,131 @@
+"""Connections to the nodes of a cluster themselves: a question is planned and answered where its rows are."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Sequence
+
+import asyncpg
+import structlog
+
+from server import errors, log_throttle
+from server.store import address, sessions
+from server.store.patience import Patience
+from server.store.pool import Driver, Pool
+
+VARIABLE = "TALLYWIRE_QUERY_DATABASE_URLS"  # which has them
+_LOOK_SECONDS = 5.0  # after which an address that was not found to be a node's is tried again
+_UNREACHABLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_DEPLOYMENT = "SELECT deployment_id FROM deployment"  # each node knows it
+_log = structlog.get_logger(__name__)
+
+
+class NodePools:
+    """Has a pool of so many connections for each URL of a node, for questions.
+
+    A URL is used once it was found to lead to a node of the same cluster, and as long as that can be reached: else
+    questions go through the coordinator. longest_use and longest_wait are those of Pool.
+    """
+
+    def __init__(self, urls: Sequence[str], size: int, *, longest_use: float, longest_wait: float) -> None:
+        self._pools = {
+            # Each has patience of its own: a node that is silent says nothing of others.
+            address.place(url): Pool(
+                sessions.connector(url, sessions.QUERY, VARIABLE),
+                size,
+                Patience(),
+                longest_use=longest_use,
+                longest_wait=longest_wait,
+                longest_age=sessions.RECYCLE_SECONDS,
+            )
+            for url in urls
+        }
+        self._places: dict[int, str] = {}  # by the number of a node in the cluster
+        self._faults: dict[str, str] = {}  # of places
+        self._tried_at = float("-inf")
+        self._looking: asyncio.Task[None] | None = None
+
+    def has(self, node: int) -> bool:
+        """Whether a node can be asked itself."""
+        return node in self._places
+
+    @contextlib.asynccontextmanager
+    async def connection(self, node: int) -> AsyncIterator[Driver | None]:
+        """Gives a connection to a node for the block; None where there is none to be had. One that is lost, or left in
+        the middle of a statement, is not used again.
+        """
+        pool = self._pools[self._places[node]]
+        try:
+            driver = await pool.take()
+        except _UNREACHABLE as error:
+            self._lose(node, error)
+            yield None
+            return
+        try:
+            yield driver
+        except (asyncio.CancelledError, OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+            driver.terminate()
+            raise
+        finally:
+            pool.give(driver)
+
+    async def look(self, coordinator: Driver) -> None:
+        """Has URLs that are not in use looked at, beside what goes on: whether they lead to nodes of this cluster."""
+        now = asyncio.get_running_loop().time()
+        busy = self._looking is not None and not self._looking.done()
+        if not busy and len(self._places) < len(self._pools) and now > self._tried_at + _LOOK_SECONDS:
+            self._tried_at = now
+            self._looking = asyncio.create_task(self._look(await coordinator.fetchval(_DEPLOYMENT)))
+
+    async def faults(self) -> dict[str, str]:
+        """Returns why places are of no use, once they have been looked at."""
+        if self._looking is not None:
+            await asyncio.wait((self._looking,))
+        return self._faults
+
+    async def close(self) -> None:
+        """Closes the connections; those in use are ended when they are given back."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait((self._looking,))
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+
+    def _lose(self, node: int, reason: BaseException) -> None:
+        """Asks a node no more until it was looked at again."""
+        if place := self._places.pop(node, None):
+            self._complain(place, errors.describe(reason))
+
+    async def _look(self, deployment_id: uuid.UUID) -> None:
+        missing = [place for place in self._pools if place not in self._places.values()]
+        await asyncio.gather(*(self._try(place, deployment_id) for place in missing))
+
+    async def _try(self, place: str, deployment_id: uuid.UUID) -> None:
+        pool = self._pools[place]
+        try:
+            driver = await pool.take()
+            try:
+                fault, node = await self._fault(driver, deployment_id), driver.node
+            finally:
+                pool.give(driver)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the coordinator is asked in its place
+            fault, node = errors.describe(error), 0
+        if fault:
+            self._complain(place, fault)
+        else:
+            self._places[node] = place
+            self._faults.pop(place, None)
+            _log.info("questions are asked at the node itself", place=place)
+
+    async def _fault(self, driver: Driver, deployment_id: uuid.UUID) -> str:
+        """Returns why a connection is of no use for questions."""
+        if not driver.node:
+            return "is no node of a cluster that has rows"
+        if driver.node in self._places:
+            return f"is the same node as {self._places[driver.node]}"
+        found = await driver.fetchval(_DEPLOYMENT)
+        return "" if found == deployment_id else "is a node of another deployment"
+
+    def _complain(self, place: str, fault: str) -> None:
+        self._faults[place] = fault
+        text = f"questions go through the coordinator: a node of {VARIABLE} cannot be asked itself"
+        log_throttle.write("warning", text, place, place=place, reason=fault)
