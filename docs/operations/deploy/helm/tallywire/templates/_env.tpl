@@ -53,7 +53,7 @@
 {{- include "tallywire.secret" (dict "root" $root "variable" $database "as" "DATABASE_URL" "required" true) }}
 {{- include "tallywire.secret" (dict "root" $root "variable" "REDIS_URL" "required" true) }}
 {{- include "tallywire.secret" (dict "root" $root "variable" "TALLYWIRE_KEY_PEPPER" "required" true) }}
-{{- range list "TALLYWIRE_KEY_PEPPERS_ACCEPTED" "TALLYWIRE_PSEUDONYM_KEY" "TALLYWIRE_SMTP" "TALLYWIRE_DELIVERY_STORES" }}
+{{- range list "TALLYWIRE_KEY_PEPPERS_ACCEPTED" "TALLYWIRE_PSEUDONYM_KEY" "TALLYWIRE_SMTP" "TALLYWIRE_DELIVERY_STORES" "TALLYWIRE_QUERY_DATABASE_URLS" }}
 {{- include "tallywire.secret" (dict "root" $root "variable" .) }}
 {{- end }}
 {{- if or $root.Values.reports.volume.enabled $root.Values.reports.store }}
