@@ -11,7 +11,7 @@ import structlog
 from server import errors, telemetry
 from server.projections.projector import Projector
 from server.projections.registry import PROJECTIONS
-from server.store import projections
+from server.store import projection_states, projections
 from server.store.database import Database, Driver
 from server.store.isolation import EVERY
 from server.store.projections import Behind
@@ -138,10 +138,10 @@ class Projecting:
 
     async def _publish(self, driver: Driver) -> None:
         """Shows Prometheus how far projections are behind."""
-        for state in await projections.states(driver, list(PROJECTIONS)):
+        for state in await projection_states.read(driver, list(PROJECTIONS)):
             telemetry.PROJECTION_LAG_REVISIONS.labels(state.name).set(state.revisions)
             telemetry.PROJECTION_LAG_SECONDS.labels(state.name).set(state.seconds)
-        telemetry.PROJECTIONS_STOPPED.set(await projections.stopped_count(driver))
+        telemetry.PROJECTIONS_STOPPED.set(await projection_states.stopped_count(driver))
 
     def _complain(self, error: Exception, **where: object) -> None:
         """Logs a failure, once in a while: what is due is looked at every second."""

@@ -14,7 +14,7 @@ from server.process import operators, terminal
 from server.projections.rebuild import RebuildProgress, rebuild
 from server.projections.registry import NOT_REBUILT, PROJECTIONS
 from server.store import organizations as stored_organizations
-from server.store import projections
+from server.store import projection_states, projections
 from server.store.database import Database
 from server.store.isolation import EVERY
 from server.tenancy import audit_trail
@@ -30,8 +30,8 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the projectio
 class _Found(NamedTuple):
     """What there is to show of projections, and the names of organizations."""
 
-    states: list[projections.ProjectionState]
-    stopped: list[projections.StoppedProjection]
+    states: list[projection_states.ProjectionState]
+    stopped: list[projection_states.StoppedProjection]
     unfinished: list[projections.UnfinishedRebuild]
     names: dict[int, str]
 
@@ -43,8 +43,8 @@ def list_projections(data_dir: DataDir = None) -> None:
     async def work(database: Database, _: Place) -> _Found:
         async with database.snapshot(of=EVERY) as driver:
             return _Found(
-                states=await projections.states(driver, list(PROJECTIONS)),
-                stopped=await projections.stopped(driver, _SHOWN),
+                states=await projection_states.read(driver, list(PROJECTIONS)),
+                stopped=await projection_states.stopped(driver, _SHOWN),
                 unfinished=await projections.unfinished(driver, _SHOWN),
                 names={one.organization_id: one.name for one in await stored_organizations.listed(driver)},
             )

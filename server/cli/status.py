@@ -10,11 +10,11 @@ from redis.exceptions import RedisError
 from server.catalog.cells import OTHER
 from server.projections.registry import PROJECTIONS
 from server.rollups import audit
-from server.store import deployment, members, projections, protection, rollups, schedules, schema, tasks
+from server.store import deployment, members, projection_states, protection, rollups, schedules, schema, tasks
 from server.store.database import Database
 from server.store.isolation import EVERY
 from server.store.members import OverflowCount
-from server.store.projections import ProjectionState
+from server.store.projection_states import ProjectionState
 from server.store.protection import Protection
 from server.store.schedules import ScheduleSummary
 from server.store.tasks import SERVICE, TaskBacklog, TaskState
@@ -52,8 +52,8 @@ async def status(database: Database, redis_url: str | None) -> ServiceStatus:
     async with database.snapshot(of=EVERY) as driver:
         protected = await protection.look(driver)
         backlog = await rollups.backlog(driver)
-        states = tuple(await projections.states(driver, list(PROJECTIONS)))
-        stopped = await projections.stopped_count(driver)
+        states = tuple(await projection_states.read(driver, list(PROJECTIONS)))
+        stopped = await projection_states.stopped_count(driver)
         overflows = tuple(await members.overflows(driver))
         peppers = await deployment.keys_by_pepper(driver)
         waiting = tuple(await tasks.backlog(driver))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from server.store import sessions, statements
+from server.store import sessions
 from server.store.database import Driver
 from server.store.events import Revision
 
@@ -336,60 +336,6 @@ async def behind(driver: Driver, names: Collection[str], *, within_seconds: floa
         list(ON_DEMAND),
     )
     return [Behind(organization_id=row[0], name=row[1]) for row in rows]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectionState:
-    """How far a projection is behind over all organizations: how many of them, by how many revisions together, and the
-    seconds between the time up to which one has seen everything and that of its newest revision, at most.
-    """
-
-    name: str
-    organizations: int
-    revisions: int
-    seconds: float
-
-
-_STATES = statements.load("read_projection_states")
-
-
-async def states(driver: Driver, names: Collection[str]) -> list[ProjectionState]:
-    """Returns how far projections are behind."""
-    rows = await driver.fetch(_STATES.text, *_STATES.arguments(names=list(names), on_demand=list(ON_DEMAND)))
-    found = {
-        row[0]: ProjectionState(name=row[0], organizations=row[1], revisions=row[2], seconds=row[3]) for row in rows
-    }
-    return [
-        found.get(name) or ProjectionState(name=name, organizations=0, revisions=0, seconds=0.0)
-        for name in sorted(names)
-    ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoppedProjection:
-    """A projection of an organization that cannot get over a revision."""
-
-    name: str
-    organization_id: int
-    revision: int
-    at: datetime
-    failure: str
-
-
-async def stopped_count(driver: Driver) -> int:
-    """Returns how many projections of organizations have stopped."""
-    found: int = await driver.fetchval("SELECT count(*) FROM projections WHERE failed_revision IS NOT NULL")
-    return found
-
-
-async def stopped(driver: Driver, limit: int) -> list[StoppedProjection]:
-    """Returns projections that have stopped, the first of them, as many as a limit allows."""
-    rows = await driver.fetch(
-        "SELECT name, organization_id, failed_revision AS revision, failed_at AS at, failure FROM projections"
-        " WHERE failed_revision IS NOT NULL ORDER BY failed_at, organization_id LIMIT $1",
-        limit,
-    )
-    return [StoppedProjection(**row) for row in rows]
 
 
 async def seen_until(driver: Driver, names: Collection[str], organization_ids: Collection[int]) -> dict[int, datetime]:

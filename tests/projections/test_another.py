@@ -14,7 +14,7 @@ from server.projections.projection import Advance, Replacement
 from server.projections.projector import Projector
 from server.projections.rebuild import rebuild
 from server.projections.registry import PROJECTIONS
-from server.store import projection_rows, projections
+from server.store import projection_rows, projection_states, projections
 from server.store.database import Database, Driver
 from server.store.following import EventReader
 from server.store.isolation import EVERY
@@ -123,7 +123,7 @@ async def test_answers_workers_status_and_rebuilding_go_by_the_registry(caller: 
     await caller.track(serving.event("message.received", user_id="quiet"))
     await Projecting(database, Projector(database)).organization(caller.organization_id)
     async with database.snapshot(of=EVERY) as driver:
-        states = {one.name: one for one in await projections.states(driver, list(PROJECTIONS))}
+        states = {one.name: one for one in await projection_states.read(driver, list(PROJECTIONS))}
         newest = await driver.fetchval(
             "SELECT revision FROM revisions WHERE organization_id = $1", caller.organization_id
         )

@@ -11,7 +11,7 @@ from server.catalog.families.conversations import PROJECTION
 from server.organizations.settings import OrganizationSettings
 from server.projections.projector import Projector
 from server.projections.registry import PROJECTIONS
-from server.store import projections
+from server.store import projection_states, projections
 from server.store.database import Database
 from server.store.projections import Behind
 from server.tenancy import administration
@@ -135,13 +135,13 @@ async def test_how_far_projections_are_behind_is_published_with_the_look_at_all(
     own_database: Database, own_organization: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(projecting, "_EVERYTHING_SECONDS", 3_600)
-    published, states = [], projections.states
+    published, read = [], projection_states.read
 
     async def counted(*arguments: object) -> object:
         published.append(PROJECTION)
-        return await states(*arguments)  # type: ignore[arg-type]
+        return await read(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(projections, "states", counted)
+    monkeypatch.setattr(projection_states, "read", counted)
     working = Projecting(own_database, Projector(own_database))
     for _ in range(3):
         await working.due()

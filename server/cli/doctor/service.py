@@ -8,7 +8,7 @@ from server.cli.doctor.check import Check, Finding, Subject, fail, ok, skip, war
 from server.cli.status import ago, span
 from server.projections.registry import PROJECTIONS
 from server.rollups import audit
-from server.store import deployment, key_lists, members, projections, rollups, schedules, tasks, vitals
+from server.store import deployment, key_lists, members, projection_states, rollups, schedules, tasks, vitals
 from server.store.isolation import EVERY
 from server.store.schedules import ScheduleSummary
 from server.store.tasks import SERVICE, TaskState
@@ -41,8 +41,8 @@ async def _folding(subject: Subject) -> Finding:
 
 async def _projections(subject: Subject) -> Finding:
     async with subject.database.snapshot(of=EVERY) as driver:
-        stopped = await projections.stopped_count(driver)
-        states = await projections.states(driver, list(PROJECTIONS))
+        stopped = await projection_states.stopped_count(driver)
+        states = await projection_states.read(driver, list(PROJECTIONS))
     if stopped:
         return fail(
             f"{stopped:,} have stopped at a revision that they cannot get over",

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from server.catalog import cells, dimensions, registry
 from server.events.event import key_of
 from server.projections.registry import PROJECTIONS
-from server.store import projections, updates
+from server.store import projection_states, projections, updates
 from server.store.database import Database, Driver
 from server.store.isolation import EVERY
 from server.store.updates import Update
@@ -27,7 +27,7 @@ async def stored(database: Database, organization: int, event_ids: Iterable[str]
         keys = await driver.fetch("SELECT event_key FROM event_keys WHERE organization_id = $1", organization)
         revision = await driver.fetchval("SELECT revision FROM revisions WHERE organization_id = $1", organization)
         deltas = await driver.fetch("SELECT DISTINCT revision FROM deltas WHERE organization_id = $1", organization)
-        stopped = [one for one in await projections.stopped(driver, 100) if one.organization_id == organization]
+        stopped = [one for one in await projection_states.stopped(driver, 100) if one.organization_id == organization]
         portions = await updates.after(
             driver, organization, 0, limit=_EVERYTHING, events=_EVERYTHING, counters=_EVERYTHING
         )
