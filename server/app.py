@@ -44,10 +44,7 @@ from server.query.rows_tokens import RowsTokens
 from server.query.verifications import Verifications
 from server.realtime.hubs import Hubs
 from server.realtime.notifications import Notifications
-from server.reports.object_store import ObjectStore
-from server.reports.runs import ReportRuns
-from server.reports.saved import SavedReports
-from server.reports.timetables import ReportTimetables
+from server.reports import setup as reports
 from server.rollups.member_numbers import Limits
 from server.rpc import incident_conversion, realtime_conversion, transport
 from server.rpc.account_service import AccountService
@@ -278,17 +275,10 @@ class Running:
         return DeliveryService(*known, self._secrets)
 
     def _make_reports(self, questions: ReportQuestions, kept: QuerySlots) -> ReportService:
-        runs = ReportRuns(
-            self.database,
-            kept,
-            self._clock,
-            questions,
-            ObjectStore(self._settings.reports_url),
-            self._secrets,
-            on_queued=self._wakeups.tasks,
+        known = reports.of_servers(
+            self._settings, self.database, self._secrets, kept, self._clock, questions, on_task=self._wakeups.tasks
         )
-        timetables = ReportTimetables(self.database, kept, self._clock, runs, questions)
-        return ReportService(SavedReports(self.database, kept), runs, timetables)
+        return ReportService(*known)
 
     def _make_alerts(
         self, queries: Queries, limits: DefaultLimits, kept: QuerySlots, *, max_seconds: float

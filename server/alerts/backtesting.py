@@ -15,14 +15,12 @@ from server.catalog import figures
 from server.catalog.catalogue import Catalogue
 from server.errors import Reason, Refused
 from server.organizations.alerts import (
-    MOST_WINDOWS,
     AlertStanding,
+    CloseReason,
     ConditionKind,
-    FoundIncident,
     Observation,
-    RuleBacktest,
     RuleDraft,
-    TestedValue,
+    State,
 )
 from server.query import custom_metrics
 from server.query.answers import Context, Period
@@ -31,6 +29,7 @@ from server.tenancy.limits import DefaultLimits
 from server.tenancy.principal import Principal
 from server.timerange import Interval
 
+MOST_WINDOWS = 30_000  # of a backtest, over all values
 MOST_INCIDENTS = 1_000
 MOST_SHOWN = 2_000
 MOST_FORECASTS = 400  # each of which takes a tenth of a second
@@ -39,6 +38,53 @@ TESTED_WINDOWS = 120
 _AT_ONCE = 200  # windows that are measured between two turns of the event loop
 _SLOW_AT_ONCE = 5  # the same of those that take a thread, which goes on for a while when nobody waits for it any more
 _DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundIncident:
+    """An incident that a run of windows came to. closed_at is None if it was open after the last one; turns counts the
+    changes of its state, with its beginning and end.
+    """
+
+    value: str
+    opened_at: datetime
+    closed_at: datetime | None
+    close_reason: CloseReason | None
+    state: State
+    worst: State
+    peak: float | None
+    peak_at: datetime | None
+    reason: str
+    turns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestedValue:
+    """The last windows of a rule, or of a value of its dimension, oldest first, and how it would stand after them.
+    levels has for each window how it alone would stand.
+    """
+
+    value: str
+    observations: Sequence[Observation]
+    levels: Sequence[State]
+    state: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleBacktest:
+    """What a rule would have found. incidents are the first of all, oldest first; observations are of observed_value,
+    with how each alone would stand.
+    """
+
+    incidents: Sequence[FoundIncident]
+    total: int
+    open_time: timedelta
+    windows: int
+    silent_windows: int
+    notifications: int
+    observed_value: str
+    observations: Sequence[Observation]
+    levels: Sequence[State]
 
 
 async def gauge(queries: Queries, limits: DefaultLimits, principal: Principal, draft: RuleDraft) -> Gauge:

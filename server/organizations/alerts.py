@@ -16,7 +16,6 @@ MOST_DESTINATIONS: Final = 20
 MOST_MUTES: Final = 20
 MOST_COMMENTS: Final = 200  # of an incident
 MOST_ENTRIES: Final = 1_000  # of an incident that the service writes
-MOST_WINDOWS: Final = 30_000  # of a backtest, over all values
 STEPS: Final = tuple(timedelta(minutes=one) for one in (1, 5, 15, 30, 60))
 LONGEST: Final = timedelta(days=31)
 DEFAULT_WINDOW: Final = timedelta(minutes=5)
@@ -358,50 +357,3 @@ class AlertsOverview:
     open_incidents: int
     at: datetime
     restriction: Restriction | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundIncident:
-    """An incident that a run of windows came to. closed_at is None if it was open after the last one; turns counts the
-    changes of its state, with its beginning and end.
-    """
-
-    value: str
-    opened_at: datetime
-    closed_at: datetime | None
-    close_reason: CloseReason | None
-    state: State
-    worst: State
-    peak: float | None
-    peak_at: datetime | None
-    reason: str
-    turns: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestedValue:
-    """The last windows of a rule, or of a value of its dimension, oldest first, and how it would stand after them.
-    levels has for each window how it alone would stand.
-    """
-
-    value: str
-    observations: Sequence[Observation]
-    levels: Sequence[State]
-    state: State
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleBacktest:
-    """What a rule would have found. incidents are the first of all, oldest first; observations are of observed_value,
-    with how each alone would stand.
-    """
-
-    incidents: Sequence[FoundIncident]
-    total: int
-    open_time: timedelta
-    windows: int
-    silent_windows: int
-    notifications: int
-    observed_value: str
-    observations: Sequence[Observation]
-    levels: Sequence[State]

@@ -5,20 +5,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from server.alerts.backtesting import FoundIncident, RuleBacktest, TestedValue
 from server.errors import Reason, Refused
 from server.events import rules
 from server.organizations.alerts import (
     AlertsOverview,
     CloseReason,
     EntryKind,
-    FoundIncident,
     IncidentEntry,
     KeptIncident,
     Observation,
-    RuleBacktest,
     RuleDraft,
     State,
-    TestedValue,
     WantedIncidents,
 )
 from server.query.answers import Context

@@ -11,6 +11,7 @@ from typing import Any
 from server import timerange
 from server.admission.query_slots import QuerySlots
 from server.alerts import backtesting, windows
+from server.alerts.backtesting import RuleBacktest
 from server.alerts.evaluating import Evaluating
 from server.catalog.catalogue import BUILT_IN
 from server.clock import Clock
@@ -20,7 +21,6 @@ from server.organizations.alerts import (
     ConditionKind,
     KeptIncident,
     KeptRule,
-    RuleBacktest,
     RuleDraft,
     WantedIncidents,
 )

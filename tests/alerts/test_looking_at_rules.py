@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from server.alerts.backtesting import FoundIncident
 from server.events.event import Event
 from server.organizations.alerts import (
     AlertBaseline,
     AlertCondition,
     AlertDirection,
     ConditionKind,
-    FoundIncident,
     KeptIncident,
     NoData,
     RuleDraft,

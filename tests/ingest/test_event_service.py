@@ -15,7 +15,7 @@ from server.store import events as stored_events
 from server.store import rollups
 from server.store.database import Database
 from tallywire.v1 import event_pb2
-from tests.support import serving
+from tests.support import holding, serving
 from tests.support.serving import Caller, event, refused, statuses
 
 
@@ -179,7 +179,7 @@ async def test_concurrent_calls_share_transactions(caller: Caller, monkeypatch: 
     async def slowly(_: Collection[int]) -> None:
         await asyncio.sleep(0.05)  # while others come
 
-    serving.around_commits(monkeypatch, before=slowly)
+    holding.around_commits(monkeypatch, before=slowly)
     before = transactions()
     answers = await asyncio.gather(*(caller.track(event()) for _ in range(80)))
     assert transactions() - before < 40
@@ -272,7 +272,7 @@ async def test_a_fault_says_nothing_of_itself(caller: Caller, monkeypatch: pytes
 async def test_a_cancelled_call_may_have_stored_and_counts_once_when_sent_again(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    committed = serving.committing_slowly(monkeypatch)
+    committed = holding.committing_slowly(monkeypatch)
     sent = [event() for _ in range(10)]
     call = asyncio.create_task(caller.track_all(sent))
     await committed.wait()

@@ -14,7 +14,7 @@ from server.rpc.endings import StreamLimits
 from server.rpc.event_service import MAX_UNACKED_BATCHES
 from server.settings import Settings
 from tallywire.v1 import event_service_pb2
-from tests.support import serving, waiting
+from tests.support import holding, serving, waiting
 from tests.support.serving import Accounts, Caller, batch, event, header, read_ack, refused, rest, statuses
 
 
@@ -135,7 +135,7 @@ async def test_a_client_that_is_gone_leaves_no_stream_behind(caller: Caller, ser
 async def test_a_stream_that_is_cancelled_during_a_commit_has_stored_and_counts_once(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    committed = serving.committing_slowly(monkeypatch)
+    committed = holding.committing_slowly(monkeypatch)
     sent = [event() for _ in range(3)]
     call = caller.stream()
     await call.write(batch(1, sent))

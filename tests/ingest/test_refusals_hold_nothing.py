@@ -13,7 +13,7 @@ from server.errors import Refused
 from server.organizations.settings import OrganizationSettings
 from server.rpc import gate
 from tallywire.v1 import event_service_pb2, metrics_service_pb2, realtime_service_pb2
-from tests.support import serving
+from tests.support import holding, serving
 from tests.support.bad_inputs import outcome
 from tests.support.serving import Accounts, Caller, event
 
@@ -106,7 +106,7 @@ async def test_a_call_that_fails_leaves_nothing_in_memory(
     if send is _over_the_rate:
         await caller.track_all([event() for _ in range(60)])
     if send is _given_up:
-        serving.committing_slowly(monkeypatch)
+        holding.committing_slowly(monkeypatch)
     await outcome(send(caller))  # whatever is made once and kept is made by this one
     await asyncio.sleep(0.1)
     before = _held()

@@ -14,7 +14,7 @@ from google.protobuf import struct_pb2, timestamp_pb2
 from server.organizations.settings import OrganizationSettings
 from server.store.isolation import EVERY
 from tallywire.v1 import event_pb2
-from tests.support import serving
+from tests.support import holding, serving
 from tests.support.bad_inputs import World, outcome, row
 from tests.support.serving import Caller
 
@@ -450,7 +450,7 @@ async def _(world: World) -> str:
 
 @row("E-107", "CANCELLED", keeps=1)
 async def _(world: World) -> str:
-    committed = serving.committing_slowly(world.monkeypatch)
+    committed = holding.committing_slowly(world.monkeypatch)
     event = serving.event()
     body = serving.body(event)
     call = world.caller.channel.unary_unary(serving.TRACK_EVENT)(body, metadata=world.caller.metadata)

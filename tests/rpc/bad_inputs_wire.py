@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import REGISTRY
 
 from server.rpc import transport
-from tests.support import serving, wire
+from tests.support import holding, serving, wire
 from tests.support.bad_inputs import World, outcome, row
 
 
@@ -319,7 +319,7 @@ async def _(world: World) -> str:
     async def slowly(_: Collection[int]) -> None:
         await asyncio.sleep(0.3)
 
-    serving.around_commits(world.monkeypatch, before=slowly)
+    holding.around_commits(world.monkeypatch, before=slowly)
     async with wire.connected(world.server.address) as connection:
         connection.headers(1, wire.request(serving.TRACK_EVENT, secret=world.caller.key.secret))
         connection.data(1, wire.message(serving.body()), end=True)

@@ -2,17 +2,51 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import grpc
 import pytest
 
+from server.ingest import write
 from server.store import reading
-from tests.support import serving
+from server.store.database import Database
 from tests.support.serving import Caller
 
 Served = Callable[..., contextlib.AbstractAsyncContextManager[grpc.aio.Channel]]
+
+
+Waits = Callable[[Collection[int]], Awaitable[None]]
+
+
+async def _nothing(_: Collection[int]) -> None:
+    return
+
+
+def around_commits(monkeypatch: pytest.MonkeyPatch, *, before: Waits = _nothing, after: Waits = _nothing) -> None:
+    """Makes transactions of ingest wait before they begin and after they have committed, told whose events they are."""
+    store = write.store
+
+    async def around(database: Database, numbers: Any, parts: Any, *rest: Any, **options: Any) -> Any:
+        organizations = [part.organization_id for part in parts]
+        await before(organizations)
+        committed = await store(database, numbers, parts, *rest, **options)
+        await after(organizations)
+        return committed
+
+    monkeypatch.setattr(write, "store", around)
+
+
+def committing_slowly(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Makes the answers to commits of ingest come late; the event says that something has been committed."""
+    committed = asyncio.Event()
+
+    async def late(_: Collection[int]) -> None:
+        committed.set()
+        await asyncio.sleep(0.2)
+
+    around_commits(monkeypatch, after=late)
+    return committed
 
 
 class Held:
@@ -27,7 +61,7 @@ class Held:
                 self.begun += 1
                 await self.go_on.wait()
 
-        serving.around_commits(monkeypatch, before=held)
+        around_commits(monkeypatch, before=held)
 
 
 class HeldQuestions:

@@ -1,21 +1,18 @@
 """A real server for tests, an organization's view of it, and what a refusal says."""
 
-import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import grpc
-import pytest
 from google.protobuf import timestamp_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from server.app import Running
-from server.ingest import write
 from server.organizations.settings import OrganizationSettings
 from server.settings import Settings
 from server.store.database import Database
@@ -261,39 +258,6 @@ async def stored(database: Database, caller: Caller) -> list[str]:
         )
     assert keys == len(types)
     return sorted(row[0] for row in types)
-
-
-Waits = Callable[[Collection[int]], Awaitable[None]]
-
-
-async def _nothing(_: Collection[int]) -> None:
-    return
-
-
-def around_commits(monkeypatch: pytest.MonkeyPatch, *, before: Waits = _nothing, after: Waits = _nothing) -> None:
-    """Makes transactions of ingest wait before they begin and after they have committed, told whose events they are."""
-    store = write.store
-
-    async def around(database: Database, numbers: Any, parts: Any, *rest: Any, **options: Any) -> Any:
-        organizations = [part.organization_id for part in parts]
-        await before(organizations)
-        committed = await store(database, numbers, parts, *rest, **options)
-        await after(organizations)
-        return committed
-
-    monkeypatch.setattr(write, "store", around)
-
-
-def committing_slowly(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Makes the answers to commits of ingest come late; the event says that something has been committed."""
-    committed = asyncio.Event()
-
-    async def late(_: Collection[int]) -> None:
-        committed.set()
-        await asyncio.sleep(0.2)
-
-    around_commits(monkeypatch, after=late)
-    return committed
 
 
 async def column(database: Database, caller: Caller, name: str) -> list[Any]:
