@@ -52,8 +52,8 @@ async def lock(driver: Driver, organization_id: int, topics: Collection[str]) ->
     wanted = sorted(topics)  # the order in which rows are locked
     await driver.execute(
         "INSERT INTO content_gap_states (organization_id, topic, status, change, changed_at, changed_by, note,"
-        " resolved_from, resolved_until) SELECT $1, topic, 1, 0, now(), '', '', '{}', '{}'"
-        " FROM unnest($2::text[]) AS t(topic) ON CONFLICT DO NOTHING",
+        " resolved_from, resolved_until) SELECT b.organization_id, topic, 1, 0, now(), '', '', '{}', '{}'"
+        " FROM revisions AS b, unnest($2::text[]) AS t(topic) WHERE b.organization_id = $1 ON CONFLICT DO NOTHING",
         organization_id,
         wanted,
     )
