@@ -14,7 +14,7 @@ import importlib
 import itertools
 import pathlib
 import pkgutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from types import ModuleType
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -65,7 +65,7 @@ def _modules() -> Iterator[ModuleType]:
 
 def of_source(source: str, names: Mapping[str, Any], place: str) -> Iterator[StoreText]:
     """Yields the texts of a module: its source, and its names with their values."""
-    read = _Reader(ast.parse(source), names)
+    read = Reader(ast.parse(source), names)
     for name, value in names.items():
         if name in read.assigned:
             for path, sql in _texts_of(value, name):
@@ -98,7 +98,7 @@ NodeT = TypeVar("NodeT", bound=ast.AST)
 _BUILT_IN = frozenset(dir(builtins))
 
 
-class _Reader:
+class Reader:
     """Reads the source of a module."""
 
     def __init__(self, tree: ast.Module, names: Mapping[str, Any]) -> None:
@@ -133,6 +133,31 @@ class _Reader:
                 yield from ((run, sql) for sql in self._ways(run))
             elif _is_text(node) and not _is_text(self._parents[node]) and not self._is_docstring(node):
                 yield from ((node, sql) for sql in self._ways(node))
+
+    def run_by(self, function: ast.AST, others: Set[str]) -> Iterator[str]:
+        """Yields what a function may run, but for what it runs on other connections: what it puts together, and what it
+        names of the module's values.
+        """
+        for node in ast.walk(function):
+            if node is function or self._is_on(node, others):
+                continue
+            if isinstance(node, ast.Name) and node.id in self.assigned and node.id in self._names:
+                yield from (sql for _, sql in _texts_of(self._names[node.id], node.id))
+            elif isinstance(node, ast.expr) and _is_text(node):
+                yield from self._ways(node)
+
+    def _is_on(self, node: ast.AST, connections: Set[str]) -> bool:
+        """Whether a part of a function is what one of some connections runs."""
+        while not isinstance(node, ast.stmt):
+            node = self._parents[node]
+            called = node.func if isinstance(node, ast.Call) else None
+            if (
+                isinstance(called, ast.Attribute)
+                and isinstance(called.value, ast.Name)
+                and called.value.id in connections
+            ):
+                return True
+        return False
 
     def copies(self) -> Iterator[ast.Call]:
         """Yields calls that copy rows into tables."""

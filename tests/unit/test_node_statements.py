@@ -6,7 +6,7 @@ import textwrap
 import pytest
 
 from server.store import distribution, statements
-from tests.support import node_refusals, store_texts
+from tests.support import node_refusals, questions_reach, store_texts
 from tests.support.node_refusals import (
     ADDS_WITHOUT_A_ROW,
     ASKS_WHILE_WRITING,
@@ -20,6 +20,7 @@ from tests.support.node_refusals import (
     NAMES_NO_ORGANIZATION,
     NAMES_PLACES,
 )
+from tests.support.questions_reach import Place
 
 # Statements that have such a form and run at nodes all the same, by how they begin.
 EXCEPTIONS = {
@@ -83,6 +84,28 @@ def test_all_tables_of_statements_are_seen() -> None:
     for sql in {one.sql for one in store_texts.all_of_store() if WHOLE.match(one.sql)}:
         bare = re.sub(r"distinct from|'[^']*'|--.*", " ", sql.lower())
         assert {table for table in NAMED.findall(bare) if table in known} <= node_refusals.tables(sql), sql
+
+
+def test_questions_that_may_be_at_a_node_name_no_tables_that_it_lacks() -> None:
+    """What they need of the coordinator they ask there: driver.with_all_tables()."""
+    first = questions_reach.beginnings()
+    assert {Place("server.query.overview", "answer"), Place("server.query.queries", "Queries.knowing")} < set(first)
+    assert questions_reach.coordinator_tables(first) == {}
+
+
+@pytest.mark.parametrize(
+    ("first", "tables"),
+    [
+        (Place("server.store.organizations", "time_zone"), {"organizations"}),
+        (Place("server.store.organizations", "raw_from"), set()),
+        (Place("server.query.funnel_definitions", "found"), {"funnels"}),
+        (Place("server.query.funnel_definitions", "FunnelDefinitions.get"), set()),
+        (Place("server.query.queries", "Queries.holding_raw"), set()),
+    ],
+)
+def test_tables_are_found_where_a_connection_comes_to(first: Place, tables: set[str]) -> None:
+    found = questions_reach.coordinator_tables([first])
+    assert {table for named, _ in found.values() for table in named} == tables
 
 
 REFUSED = {
