@@ -1,6 +1,7 @@
 """The service's settings: the only reader of the environment."""
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -182,7 +183,9 @@ class Settings(BaseSettings):
     @property
     def node_urls(self) -> tuple[str, ...]:
         """Returns the URLs of nodes that are asked questions themselves."""
-        return _listed(self.query_database_urls)
+        text = self.query_database_urls.get_secret_value() if self.query_database_urls else ""
+        # A URL may name several hosts, with commas between those, too.
+        return tuple(one.strip(" ,") for one in re.split(r",(?=\s*[\w+]+://)", text) if one.strip(" ,"))
 
     @property
     def reports_url(self) -> str:

@@ -44,10 +44,13 @@ def dsn(url: str, variable: str = "DATABASE_URL") -> str:
 
 
 def place(url: str) -> str:
-    """Where a URL leads to, as it may be shown: host and port."""
+    """Where a URL leads to, as it may be shown: host and port, with commas between several. ValueError where a port is
+    none.
+    """
     parts = urllib.parse.urlsplit(url)
-    host = parts.hostname or urllib.parse.parse_qs(parts.query).get("host", ["localhost"])[0]
-    return f"{host}:{parts.port or 5432}"
+    otherwise = urllib.parse.parse_qs(parts.query).get("host", ["localhost"])[0]
+    each = [urllib.parse.urlsplit(f"//{one}") for one in parts.netloc.rpartition("@")[2].split(",")]
+    return ",".join(f"{one.hostname or otherwise}:{one.port or 5432}" for one in each)
 
 
 def _check_file(variable: str, name: str, value: str) -> None:

@@ -40,7 +40,7 @@ def check_url(url: str, variable: str = "DATABASE_URL") -> None:
     """Refuses what is not the URL of a PostgreSQL database, as the setting that has it."""
     try:
         parts = urllib.parse.urlsplit(url)
-        _ = parts.port
+        address.place(url)
     except ValueError:
         raise errors.SetupError(f"{variable} is not a URL: it looks like {_EXAMPLE}") from None
     if parts.scheme not in address.SCHEMES:

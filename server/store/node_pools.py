@@ -17,6 +17,7 @@ VARIABLE = "TALLYWIRE_QUERY_DATABASE_URLS"  # which has them
 _LOOK_SECONDS = 5.0  # after which an address that was not found to be a node's is tried again
 _UNREACHABLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _DEPLOYMENT = "SELECT deployment_id FROM deployment"  # each node knows it
+_ADDRESSES = "SELECT groupid, nodename || ':' || nodeport FROM pg_dist_node WHERE noderole = 'primary'"
 _log = structlog.get_logger(__name__)
 
 
@@ -24,7 +25,8 @@ class NodePools:
     """Has a pool of so many connections for each URL of a node, for questions.
 
     A URL is used once it was found to lead to a node of the same cluster, and as long as that can be reached: else
-    questions go through the coordinator. longest_use and longest_wait are those of Pool.
+    questions go through the coordinator. Each connection must be with the node that the coordinator uses: a standby,
+    and a node that a standby has replaced, lack what was acknowledged. longest_use and longest_wait are those of Pool.
     """
 
     def __init__(self, urls: Sequence[str], size: int, *, longest_use: float, longest_wait: float) -> None:
@@ -41,6 +43,7 @@ class NodePools:
             for url in urls
         }
         self._places: dict[int, str] = {}  # by the number of a node in the cluster
+        self._addresses: dict[int, str] = {}  # at which the coordinator has nodes
         self._faults: dict[str, str] = {}  # of places
         self._tried_at = float("-inf")
         self._looking: asyncio.Task[None] | None = None
@@ -58,11 +61,14 @@ class NodePools:
         try:
             driver = await pool.take()
         except _UNREACHABLE as error:
-            self._lose(node, error)
+            self._lose(node, errors.describe(error))
             yield None
             return
         try:
-            yield driver
+            if fault := self._not_used(driver):
+                self._lose(node, fault)
+                driver.terminate()
+            yield None if fault else driver
         except (asyncio.CancelledError, OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
             driver.terminate()
             raise
@@ -70,7 +76,12 @@ class NodePools:
             pool.give(driver)
 
     async def look(self, coordinator: Driver) -> None:
-        """Has URLs that are not in use looked at, beside what goes on: whether they lead to nodes of this cluster."""
+        """Learns where nodes are, and has URLs that are not in use looked at, beside what goes on: whether they lead to
+        nodes of this cluster.
+        """
+        if not self._pools:
+            return
+        self._addresses = {row[0]: row[1] for row in await coordinator.fetch(_ADDRESSES)}
         now = asyncio.get_running_loop().time()
         busy = self._looking is not None and not self._looking.done()
         if not busy and len(self._places) < len(self._pools) and now > self._tried_at + _LOOK_SECONDS:
@@ -90,10 +101,17 @@ class NodePools:
             await asyncio.wait((self._looking,))
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
 
-    def _lose(self, node: int, reason: BaseException) -> None:
+    def _lose(self, node: int, fault: str) -> None:
         """Asks a node no more until it was looked at again."""
         if place := self._places.pop(node, None):
-            self._complain(place, errors.describe(reason))
+            self._complain(place, fault)
+
+    def _not_used(self, driver: Driver) -> str:
+        """Returns why a connection is not with the node that the coordinator uses."""
+        used = self._addresses.get(driver.node)
+        if not driver.address:
+            return "is a standby"
+        return "" if driver.address == used else f"takes itself for {driver.address}, in whose place {used} is used"
 
     async def _look(self, deployment_id: uuid.UUID) -> None:
         missing = [place for place in self._pools if place not in self._places.values()]
@@ -105,6 +123,8 @@ class NodePools:
             driver = await pool.take()
             try:
                 fault, node = await self._fault(driver, deployment_id), driver.node
+                if fault:  # it may have become another one when it is looked at again
+                    driver.terminate()
             finally:
                 pool.give(driver)
         except Exception as error:  # noqa: BLE001 - whatever it is, the coordinator is asked in its place
@@ -123,7 +143,7 @@ class NodePools:
         if driver.node in self._places:
             return f"is the same node as {self._places[driver.node]}"
         found = await driver.fetchval(_DEPLOYMENT)
-        return "" if found == deployment_id else "is a node of another deployment"
+        return self._not_used(driver) if found == deployment_id else "is a node of another deployment"
 
     def _complain(self, place: str, fault: str) -> None:
         self._faults[place] = fault

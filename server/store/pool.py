@@ -34,8 +34,9 @@ class Driver(asyncpg.Connection):
 
     There, too, a transaction of an organization that writes is refused where its shard was split meanwhile: a statement
     that waited for that adds nothing and says nothing. has_shards: it may write, to tables that are distributed.
-    node: the number of the node that the session is with; 0 is the coordinator, which alone has all tables. coordinator
-    gives another connection, to that.
+    node: the number of the node that the session is with; 0 is the coordinator, which alone has all tables. address is
+    what that node takes for its own address in the cluster, and is empty where it is a standby. coordinator gives
+    another connection, to the coordinator.
     """
 
     __slots__ = (
@@ -43,6 +44,7 @@ class Driver(asyncpg.Connection):
         "_of",
         "_shard",
         "_wanted",
+        "address",
         "coordinator",
         "has_shards",
         "identity",
@@ -58,7 +60,7 @@ class Driver(asyncpg.Connection):
         self._of: int | None = None
         self._shard: int | None = None  # of the organization whose transaction this is, when it began
         self.is_distributed = self.has_shards = False
-        self.node = 0
+        self.node, self.address = 0, ""
         self.coordinator: Callable[[], AbstractAsyncContextManager[Driver]] | None = None
 
     @property

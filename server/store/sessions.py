@@ -84,7 +84,7 @@ async def _open(dsn: str, kind: SessionKind) -> Driver:
         (found,) = await session.fetch(_SET_UP, names, values, timeout=_CONNECT_SECONDS)
         if found[2]:
             await session.execute(_OF_CITUS, timeout=_CONNECT_SECONDS)
-            has_shards, session.node = (await session.fetch(_PLACE, timeout=_CONNECT_SECONDS))[0]
+            has_shards, session.node, session.address = (await session.fetch(_PLACE, timeout=_CONNECT_SECONDS))[0]
             session.has_shards = has_shards and kind not in _READING
     except BaseException:
         session.terminate()
@@ -109,8 +109,9 @@ _OF_CITUS = """
     SET citus.override_table_visibility = off
 """
 _PLACE = (
-    "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass('revisions')), groupid"
-    " FROM pg_dist_local_group"
+    "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass('revisions')), groupid, coalesce("
+    "(SELECT nodename || ':' || nodeport FROM pg_dist_node JOIN pg_dist_local_group USING (groupid)"
+    " WHERE noderole = 'primary' AND NOT pg_is_in_recovery()), '') FROM pg_dist_local_group"
 )
 
 

@@ -37,6 +37,25 @@ async def test_urls_of_hosters_are_understood(engines: embedded.Engines, scheme:
         await database.close()
 
 
+async def test_a_url_may_name_several_hosts(engines: embedded.Engines) -> None:
+    """The first that is what the URL asks for is taken, and messages name all of them."""
+    before, _, host = engines.database_url.partition("@")
+    url = f"{before}@127.0.0.1:1,{host}?target_session_attrs=read-write"
+    async with diagnosis.database(url, migrated=False) as database, database.query(of=EVERY) as driver:
+        assert await driver.fetchval("SELECT 1") == 1
+    assert address.place(url) == f"127.0.0.1:1,{host.partition('/')[0]}"
+    assert address.place("postgresql://u@One,[::1]:2,:3/d") == "one:5432,::1:2,localhost:3"
+    with pytest.raises(errors.SetupError, match="is not a URL"):
+        diagnosis.check_url("postgresql://u@one,two:three/d")
+
+
+def test_urls_of_nodes_may_name_several_hosts_too() -> None:
+    one, two = "postgresql://u@a:1,b:2/d?target_session_attrs=primary", "postgres://u@c,d/d"
+    known = Settings(query_database_urls=f" {one}, {two},")  # type: ignore[arg-type]  # pydantic makes the secret
+    assert known.node_urls == (one, two)
+    assert Settings(query_database_urls=" ").node_urls == ()  # type: ignore[arg-type]  # as above
+
+
 async def test_a_pooler_that_shares_sessions_is_reported_in_one_line(engines: embedded.Engines) -> None:
     async with poolers.in_front_of(engines.database_url) as url:
         with pytest.raises(errors.SetupError, match="a pooler, such as PgBouncer, shares sessions"):
