@@ -10,31 +10,26 @@ import pathlib
 import signal
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import grpc
 import pytest
-from pydantic import SecretStr
 
 from server import errors
 from server.lifecycle import preconditions
 from server.local import embedded
 from server.local.embedded import cluster
 from server.process import preparation
-from server.rollups import audit
 from server.rollups.fold import fold_all
 from server.settings import Settings
-from server.store import distribution, organizations, partitions
+from server.store import distribution, partitions
 from server.store.bi import logins
 from server.store.database import Database
 from server.store.isolation import EVERY
-from server.tenancy.keyed_hashes import KeyedHashes
 from tests.conftest import PEPPER
-from tests.support import citus, memory, processes, serving, waiting, worlds
+from tests.support import citus, memory, on_nodes, processes, serving, waiting, worlds
 from tests.support.serving import Accounts, Caller
 from tests.support.worker_processes import Worker, Workers
 
-_needs_citus = pytest.mark.skipif(not citus.is_wanted(), reason=f"{citus.VARIABLE} names no PostgreSQL that has Citus")
 _numbers = iter(range(1000))
 
 
@@ -66,84 +61,14 @@ async def _filled(nodes: citus.Nodes) -> AsyncIterator[tuple[str, Database]]:
         nodes.drop_database(name)
 
 
-@contextlib.asynccontextmanager
-async def _served(
+def _served(
     nodes: citus.Nodes, settings: Settings, name: str, node_urls: Sequence[str] = ()
-) -> AsyncIterator[Accounts]:
+) -> contextlib.AbstractAsyncContextManager[Accounts]:
     """A server on a database of the cluster."""
-    urls = {
-        "database_url": SecretStr(nodes.url(name)),
-        "redis_url": SecretStr(nodes.redis_url),
-        "query_database_urls": SecretStr(",".join(node_urls)),
-    }
-    database = Database(nodes.url(name), ingest_connections=1)
-    try:
-        async with serving.running(settings, **urls) as server, grpc.aio.insecure_channel(server.address) as channel:
-            hashes = KeyedHashes(settings.required("key_pepper"))
-            yield Accounts(database=database, secrets=hashes, channel=channel)
-    finally:
-        await database.close()
+    return on_nodes.served(settings, nodes.url(name), nodes.redis_url, node_urls)
 
 
-async def _events(caller: Caller) -> int:
-    return (await caller.overview(serving.today())).overview.events
-
-
-async def _port_of(database: Database, caller: Caller) -> int:
-    """The port of the node that has an organization's rows."""
-    async with database.query(of=EVERY) as driver:
-        found: int = await driver.fetchval(
-            "SELECT nodeport FROM pg_dist_placement JOIN pg_dist_node USING (groupid)"
-            " WHERE shardid = get_shard_id_for_distribution_column('revisions', $1::integer)",
-            caller.organization_id,
-        )
-    return found
-
-
-async def _on_both(accounts: Accounts, nodes: citus.Nodes) -> tuple[list[Caller], list[Caller]]:
-    """Organizations on the first worker, and others elsewhere: two of each."""
-    here: list[Caller] = []
-    there: list[Caller] = []
-    port = citus.port(nodes.workers[0])
-    while len(here) < 2 or len(there) < 2:
-        caller = await accounts.caller()
-        (here if await _port_of(accounts.database, caller) == port else there).append(caller)
-    return here[:2], there[:2]
-
-
-async def _until_stored(caller: Caller, one: Any) -> None:
-    """Sends an event until it is acknowledged."""
-
-    async def stored() -> bool:
-        try:
-            await caller.track(one)
-        except grpc.aio.AioRpcError as error:
-            assert error.code() in _AWAY, error  # noqa: PT017 - it is sent again
-            return False
-        return True
-
-    await waiting.until(stored)
-
-
-async def _until_read(caller: Caller, events: int) -> None:
-    async def read() -> bool:
-        try:
-            return await _events(caller) == events
-        except grpc.aio.AioRpcError as error:
-            assert error.code() in _AWAY, error  # noqa: PT017 - it is asked again
-            return False
-
-    await waiting.until(read)
-
-
-_AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-
-
-async def _is_clean(database: Database, callers: list[Caller]) -> bool:
-    return not sum([(await audit.check(database, one.organization_id)).mismatches for one in callers])
-
-
-@_needs_citus
+@citus.needed
 async def test_a_filled_database_is_distributed_and_answers_as_before(nodes: citus.Nodes, settings: Settings) -> None:
     """What is stored stays, what comes again is known, and a second time there is nothing left to do."""
     async with _filled(nodes) as (name, database):
@@ -165,19 +90,19 @@ async def test_a_filled_database_is_distributed_and_answers_as_before(nodes: cit
             for caller, some in zip(again, sent, strict=True):
                 results = (await caller.track_all([*some, serving.event()])).results
                 assert serving.statuses(results) == ["DUPLICATE"] * 20 + ["ACCEPTED"]
-                assert await _events(caller) == 21
-            assert len({await _port_of(database, one) for one in again}) <= len(nodes.workers)
-            assert await _is_clean(database, again)
+                assert await on_nodes.events(caller) == 21
+            assert len({await on_nodes.port_of(database, one) for one in again}) <= len(nodes.workers)
+            assert await on_nodes.is_clean(database, again)
 
 
-@_needs_citus
+@citus.needed
 async def test_there_are_no_views_for_bi(nodes: citus.Nodes) -> None:
     async with _filled(nodes) as (_, database), database.transaction(of=EVERY) as driver:
         with pytest.raises(errors.SetupError, match="not to be had of a Citus cluster"):
             await logins.prepare(driver)
 
 
-@_needs_citus
+@citus.needed
 async def test_rows_of_an_organization_are_seen_by_it_alone_on_every_node(nodes: citus.Nodes) -> None:
     """A statement that forgets the organization finds nothing of others, in no table that is distributed."""
     async with _filled(nodes) as (_, database):
@@ -205,13 +130,13 @@ async def test_rows_of_an_organization_are_seen_by_it_alone_on_every_node(nodes:
         assert not forced
 
 
-@_needs_citus
+@citus.needed
 async def test_a_node_that_is_killed_stops_no_other(nodes: citus.Nodes, settings: Settings) -> None:
     """Its organizations are told to come again, and everything acknowledged is there when it is back."""
     async with _filled(nodes) as (name, database):
         await distribution.distribute(database, citus.SHARDS)
         async with _served(nodes, settings, name) as accounts:
-            here, there = await _on_both(accounts, nodes)
+            here, there = await on_nodes.on_both(accounts, citus.port(nodes.workers[0]))
             for caller in (*here, *there):
                 await caller.track_all([serving.event() for _ in range(5)])
             node = nodes.workers[0]
@@ -224,16 +149,16 @@ async def test_a_node_that_is_killed_stops_no_other(nodes: citus.Nodes, settings
                 assert serving.refusal(await serving.refused(here[1].overview(serving.today()))).code == "UNAVAILABLE"
                 for caller in there * 5:
                     assert serving.statuses([(await caller.track(serving.event())).result]) == ["ACCEPTED"]
-                assert [await _events(caller) for caller in there] == [10, 10]
+                assert [await on_nodes.events(caller) for caller in there] == [10, 10]
             finally:
                 await asyncio.to_thread(node.restart_postgres)
-            await _until_stored(here[0], lost)
-            await _until_read(here[0], 6)
-            await _until_read(here[1], 5)
-            assert await _is_clean(database, [*here, *there])
+            await on_nodes.until_stored(here[0], lost)
+            await on_nodes.until_read(here[0], 6)
+            await on_nodes.until_read(here[1], 5)
+            assert await on_nodes.is_clean(database, [*here, *there])
 
 
-@_needs_citus
+@citus.needed
 async def test_servers_and_workers_start_while_a_node_is_away(
     nodes: citus.Nodes, settings: Settings, tmp_path: pathlib.Path
 ) -> None:
@@ -241,7 +166,7 @@ async def test_servers_and_workers_start_while_a_node_is_away(
     async with _filled(nodes) as (name, database):
         await distribution.distribute(database, citus.SHARDS)
         async with _served(nodes, settings, name) as accounts:
-            here, there = await _on_both(accounts, nodes)
+            here, there = await on_nodes.on_both(accounts, citus.port(nodes.workers[0]))
         async with database.transaction(of=EVERY) as driver:
             latest = (await partitions.listed(driver))[-1]
             await partitions.drop(driver, latest)
@@ -254,7 +179,7 @@ async def test_servers_and_workers_start_while_a_node_is_away(
                 worker = await workers.start()
                 await _until_said(worker, "working")
                 caller, away = (replace(one, channel=accounts.channel) for one in (there[0], here[0]))
-                await _until_stored(caller, serving.event())
+                await on_nodes.until_stored(caller, serving.event())
                 await _until_folded(database, caller)
                 assert serving.refusal(await serving.refused(away.track(serving.event()))).code == "UNAVAILABLE"
                 assert worker.process.returncode is None
@@ -293,13 +218,13 @@ async def _until_folded(database: Database, caller: Caller) -> None:
     await waiting.until(folded)
 
 
-@_needs_citus
+@citus.needed
 async def test_a_node_that_is_silent_stops_no_other(nodes: citus.Nodes, settings: Settings) -> None:
     """Calls for its organizations wait, and take the connections of their node alone."""
     async with _filled(nodes) as (name, database):
         await distribution.distribute(database, citus.SHARDS)
         async with _served(nodes, settings, name) as accounts:
-            here, there = await _on_both(accounts, nodes)
+            here, there = await on_nodes.on_both(accounts, citus.port(nodes.workers[0]))
             for caller in (*here, *there):
                 await caller.track_all([serving.event() for _ in range(5)])
             with _silent(nodes.workers[0]):
@@ -309,13 +234,13 @@ async def test_a_node_that_is_silent_stops_no_other(nodes: citus.Nodes, settings
                     for call in (caller.track(serving.event()), caller.overview(serving.today()))
                 ]
                 for caller in there * 5:
-                    await _until_stored(caller, serving.event())
+                    await on_nodes.until_stored(caller, serving.event())
                 for caller in there:
-                    await _until_read(caller, 10)
+                    await on_nodes.until_read(caller, 10)
             found = await asyncio.gather(*waits, return_exceptions=True)
-            assert {one.code() for one in found if isinstance(one, grpc.aio.AioRpcError)} <= set(_AWAY)
-            await _until_stored(here[0], serving.event())
-            assert await _is_clean(database, [*here, *there])
+            assert {one.code() for one in found if isinstance(one, grpc.aio.AioRpcError)} <= set(on_nodes.AWAY)
+            await on_nodes.until_stored(here[0], serving.event())
+            assert await on_nodes.is_clean(database, [*here, *there])
 
 
 @contextlib.contextmanager
@@ -345,13 +270,13 @@ async def _sending(callers: list[Caller], sent: dict[int, int], *, may_fail: boo
         while not over.is_set():
             some = [serving.event() for _ in range(3)]
             if may_fail:
-                await _until_stored(callers[number], some[0])
+                await on_nodes.until_stored(callers[number], some[0])
                 sent[number] += 1
-                await _until_read(callers[number], sent[number])
+                await on_nodes.until_read(callers[number], sent[number])
             else:
                 await callers[number].track_all(some)
                 sent[number] += 3
-                assert await _events(callers[number]) == sent[number]
+                assert await on_nodes.events(callers[number]) == sent[number]
 
     tasks = [asyncio.create_task(send(number)) for number in sent]
     try:
@@ -361,7 +286,7 @@ async def _sending(callers: list[Caller], sent: dict[int, int], *, may_fail: boo
         await asyncio.gather(*tasks)
 
 
-@_needs_citus
+@citus.needed
 async def test_shards_move_to_a_new_node_under_load(nodes: citus.Nodes, settings: Settings) -> None:
     """No call fails, and nothing is lost. While a large organization gets a shard of its own, calls may have to be sent
     again, and nothing is lost either.
@@ -384,36 +309,11 @@ async def test_shards_move_to_a_new_node_under_load(nodes: citus.Nodes, settings
                     )
                     await asyncio.to_thread(nodes.execute, f"SELECT {split}", name)
             assert min(sent.values()) > 0
-            assert [await _events(caller) for caller in callers] == list(sent.values())
+            assert [await on_nodes.events(caller) for caller in callers] == list(sent.values())
             async with database.query(of=EVERY) as driver:
                 ports = await driver.fetch("SELECT DISTINCT nodeport FROM citus_shards")
             assert citus.port(node) in {row[0] for row in ports}
-            assert await _is_clean(database, callers)
-
-
-@contextlib.asynccontextmanager
-async def _asked(database: Database, node_urls: Sequence[str]) -> AsyncIterator[Database]:
-    """Another view of a database, which has looked at the URLs of nodes."""
-    asked = Database(database.url, ingest_connections=1, node_urls=node_urls)
-    try:
-        await asked.condition()
-        looking = asked._at_nodes._looking
-        assert looking is not None
-        await looking
-        yield asked
-    finally:
-        await asked.close()
-
-
-async def _is_at_node(database: Database, caller: Caller) -> bool:
-    """Whether questions of an organization go to its node itself; the answer is right either way."""
-    await database.condition()  # which looks at URLs again
-    async with database.asking(of=caller.organization_id, in_snapshot=True) as driver:
-        found = "SELECT count(*) FROM revisions WHERE organization_id = $1"
-        assert await driver.fetchval(found, caller.organization_id) == 1
-        assert await organizations.raw_from(driver, caller.organization_id) == 0
-        assert await organizations.kept(driver, caller.organization_id) is not None
-        return bool(driver.node)
+            assert await on_nodes.is_clean(database, callers)
 
 
 def _doctor(home: pathlib.Path, database_url: str, redis_url: str, node_urls: Sequence[str]) -> dict[str, str]:
@@ -430,7 +330,7 @@ def _doctor(home: pathlib.Path, database_url: str, redis_url: str, node_urls: Se
     return found
 
 
-@_needs_citus
+@citus.needed
 async def test_questions_are_asked_at_the_node_itself(
     nodes: citus.Nodes, settings: Settings, tmp_path: pathlib.Path
 ) -> None:
@@ -442,28 +342,28 @@ async def test_questions_are_asked_at_the_node_itself(
             await distribution.distribute(one, citus.SHARDS)
         urls = citus.node_urls(nodes, nodes.url(name))
         async with _served(nodes, settings, name, urls) as accounts:
-            here, there = await _on_both(accounts, nodes)
+            here, there = await on_nodes.on_both(accounts, citus.port(nodes.workers[0]))
             for number in range(1, 6):
                 for caller in (*here, *there):
                     await caller.track(serving.event())
-                    assert await _events(caller) == number
+                    assert await on_nodes.events(caller) == number
         wrong = [citus.node_urls(nodes, nodes.url(other))[1], nodes.url(name), "postgresql://127.0.0.1:1/nothing"]
-        async with _asked(database, [urls[0], *wrong]) as asked:
-            assert await _is_at_node(asked, here[0])
-            assert not await _is_at_node(asked, there[0])
+        async with on_nodes.looking(database, [urls[0], *wrong]) as asked:
+            assert await on_nodes.is_at_node(asked, here[0])
+            assert not await on_nodes.is_at_node(asked, there[0])
             faults = set((await asked.node_faults()).values())
             assert len(faults) == len(wrong)
             assert faults > {"is a node of another deployment", "is no node of a cluster that has rows"}
-        async with _asked(database, urls[:2]) as asked:
-            assert await _is_at_node(asked, here[1])
-            assert await _is_at_node(asked, there[1])
+        async with on_nodes.looking(database, urls[:2]) as asked:
+            assert await on_nodes.is_at_node(asked, here[1])
+            assert await on_nodes.is_at_node(asked, there[1])
             assert not await asked.node_faults()
             node = nodes.workers[0]
             os.kill(node.postgres_pid, signal.SIGKILL)
             try:
                 with pytest.raises(errors.StorageUnavailable):
-                    await _is_at_node(asked, here[0])
-                assert await _is_at_node(asked, there[0])
+                    await on_nodes.is_at_node(asked, here[0])
+                assert await on_nodes.is_at_node(asked, there[0])
                 found = await asyncio.to_thread(_doctor, tmp_path, nodes.url(name), nodes.redis_url, urls[:2])
                 assert (found["verdict"], found["text"]) == (
                     "FAIL",
@@ -474,14 +374,14 @@ async def test_questions_are_asked_at_the_node_itself(
 
             async def is_back() -> bool:
                 try:
-                    return await _is_at_node(asked, here[0])
+                    return await on_nodes.is_at_node(asked, here[0])
                 except errors.StorageUnavailable:
                     return False
 
             await waiting.until(is_back)
 
 
-@_needs_citus
+@citus.needed
 async def test_a_node_that_could_lose_events_is_seen(nodes: citus.Nodes) -> None:
     """Whatever is acknowledged would be on that node alone."""
     async with _filled(nodes) as (_, database):
@@ -499,7 +399,7 @@ async def test_a_node_that_could_lose_events_is_seen(nodes: citus.Nodes) -> None
             citus.execute(node, f"ALTER ROLE {cluster.USER} RESET synchronous_commit")
 
 
-@_needs_citus
+@citus.needed
 async def test_events_are_stored_and_folded_in_one_phase(nodes: citus.Nodes, settings: Settings) -> None:
     """In two phases a crash in between would leave what is acknowledged out of answers for a time."""
     async with _filled(nodes) as (name, database):
@@ -514,7 +414,7 @@ async def test_events_are_stored_and_folded_in_one_phase(nodes: citus.Nodes, set
                 await caller.track_all([serving.event(conversation_id="c") for _ in range(60)])
                 await fold_all(database, caller.organization_id)
                 await worlds.project(database, caller.organization_id)
-                assert await _events(caller) == 65
+                assert await on_nodes.events(caller) == 65
         logs = [citus.log(node) for node in nodes.workers]
         assert any("INSERT INTO" in log for log in logs)
         assert [log.count("PREPARE TRANSACTION") for log in logs] == asked

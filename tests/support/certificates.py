@@ -29,8 +29,8 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificates:
-    """An authority, a server and clients that it vouches for, and a client that another one vouches for. program has a
-    SPIFFE id, and two has two of them.
+    """An authority, a server and clients that it vouches for, and a client and a server, the impostor, that another one
+    vouches for. program has a SPIFFE id, and two has two of them.
     """
 
     authority: Pair
@@ -40,6 +40,7 @@ class Certificates:
     program: Pair
     two: Pair
     stranger: Pair
+    impostor: Pair
 
 
 def make(folder: pathlib.Path) -> Certificates:
@@ -55,6 +56,7 @@ def make(folder: pathlib.Path) -> Certificates:
         program=_signed(folder, "program", "program", authority, extensions),
         two=_signed(folder, "two", "two", authority, extensions),
         stranger=_signed(folder, "stranger", "client", foreign, extensions),
+        impostor=_signed(folder, "impostor", "server", foreign, extensions),
     )
 
 

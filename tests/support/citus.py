@@ -48,6 +48,8 @@ _SETTINGS = {
 
 # Of tests that look into a single PostgreSQL: at its locks, its statements, its settings.
 one_node = pytest.mark.skipif(bool(os.environ.get(VARIABLE)), reason="is about a PostgreSQL of a single node")
+# Of tests that are about a cluster.
+needed = pytest.mark.skipif(not os.environ.get(VARIABLE), reason=f"{VARIABLE} names no PostgreSQL that has Citus")
 
 
 class Nodes:

@@ -78,8 +78,7 @@ class Cluster:
 
     def end(self) -> None:
         """Leaves nothing behind, whatever became of the test."""
-        if (self.data / "postmaster.pid").exists():
-            self.shell('pg_ctl stop --silent --pgdata="$PGDATA" --mode=immediate')
+        self.shell("if pg_ctl status > /dev/null 2>&1; then pg_ctl stop --silent --mode=immediate; fi")
 
     def make_database(self) -> str:
         """Makes an owner who is no superuser, and its database, without a schema; returns its URL."""
@@ -89,8 +88,10 @@ class Cluster:
         return f"postgresql://tallywire:{password}@127.0.0.1:{self.variables['PGPORT']}/tallywire"
 
 
-def make(folder: pathlib.Path, settings: str) -> Cluster:
-    """Makes a cluster with settings of the documentation, and a folder for its backups; it does not run yet."""
+def make(folder: pathlib.Path, settings: str, password: str = "") -> Cluster:
+    """Makes a cluster with settings of the documentation, and a folder for its backups; it does not run yet. The
+    superuser's password is a new one unless it is given.
+    """
     owner = account.choose(folder / "data")
     programs = binaries.find(owner, major=None).postgres_bin
     need(programs, *PROGRAMS)
@@ -105,7 +106,7 @@ def make(folder: pathlib.Path, settings: str) -> Cluster:
         "PGHOST": "127.0.0.1",
         "PGPORT": str(processes.free_port()),
         "PGUSER": "postgres",
-        "PGPASSWORD": secrets.token_hex(8),
+        "PGPASSWORD": password or secrets.token_hex(8),
         "LC_ALL": "C",
     }
     cluster = Cluster(folder=home, owner=owner, variables=variables)
