@@ -8,6 +8,7 @@ import os
 import pathlib
 import shlex
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
@@ -103,8 +104,12 @@ def _restore(node: Cluster, base: str, point: str) -> None:
 
 
 def _kill(node: Cluster) -> None:
-    """Ends a node as a machine that burns does."""
-    os.kill(int((node.data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+    """Ends a node as a machine that burns does: with all its processes, which else keep it from starting again."""
+    first = (node.data / "postmaster.pid").read_text().split()[0]
+    others = subprocess.run(["ps", "-o", "pid=", "--ppid", first], capture_output=True, text=True, check=True)
+    for one in (first, *others.stdout.split()):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(one), signal.SIGKILL)
 
 
 async def test_a_node_comes_back_from_its_backup(cluster: NodeClusters, restarts: Restarts) -> None:
