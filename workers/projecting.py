@@ -5,6 +5,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -13,7 +14,7 @@ from server.projections.projector import Projector
 from server.projections.registry import PROJECTIONS
 from server.store import projection_states, projections
 from server.store.database import Database, Driver
-from server.store.isolation import EVERY
+from server.store.projection_states import ProjectionState
 from server.store.projections import Behind
 
 CONCURRENCY = 2  # organizations at once; a step is mostly work of this process
@@ -74,16 +75,17 @@ class Projecting:
         """Returns what is behind: of all organizations once in a while, and of those that changed lately in between,
         with what has failed since the last look.
         """
-        async with self._database.transaction(of=EVERY) as driver:
-            if time.monotonic() - self._everything_at < _EVERYTHING_SECONDS:
-                found = await projections.behind(driver, list(PROJECTIONS), within_seconds=_LATELY_SECONDS)
-                resting = self._resting()
-                found = [one for one in found if one.organization_id not in resting]
-                found += self._failed.difference(found)
-            else:
-                self._everything_at = time.monotonic()
-                await self._publish(driver)
-                found = await projections.behind(driver, list(PROJECTIONS))
+        looks = self._database.looks
+        if time.monotonic() - self._everything_at < _EVERYTHING_SECONDS:
+            found = [one for some in await looks.over_all(_behind_lately) for one in some]
+            resting = self._resting()
+            found = [one for one in found if one.organization_id not in resting]
+            found += self._failed.difference(found)
+        else:
+            self._everything_at = time.monotonic()
+            standings = await looks.over_all(_standing)
+            _publish(standings)
+            found = [one for standing in standings for one in standing.behind]
         self._failed.clear()
         return found
 
@@ -99,7 +101,10 @@ class Projecting:
 
     async def _take(self, queue: deque[Sequence[Behind]], deadline: float) -> None:
         while queue and time.monotonic() < deadline:
-            if left := await self._organization(queue.popleft()):
+            some = queue.popleft()
+            if self._database.looks.leaves_out(some[0].organization_id):
+                self._failed.update(some)
+            elif left := await self._organization(some):
                 queue.append(left)
         if queue:
             self._look_at_everything()
@@ -136,18 +141,41 @@ class Projecting:
             self._complain(error, projection=one.name, organization_id=one.organization_id)
         return True
 
-    async def _publish(self, driver: Driver) -> None:
-        """Shows Prometheus how far projections are behind."""
-        for state in await projection_states.read(driver, list(PROJECTIONS)):
-            telemetry.PROJECTION_LAG_REVISIONS.labels(state.name).set(state.revisions)
-            telemetry.PROJECTION_LAG_SECONDS.labels(state.name).set(state.seconds)
-        telemetry.PROJECTIONS_STOPPED.set(await projection_states.stopped_count(driver))
-
     def _complain(self, error: Exception, **where: object) -> None:
         """Logs a failure, once in a while: what is due is looked at every second."""
         if time.monotonic() - self._complained_at >= _COMPLAINT_SECONDS:
             self._complained_at = time.monotonic()
             _log.error("a projection could not be moved on and is tried again", error=errors.describe(error), **where)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standing:
+    """How projections of some organizations stand."""
+
+    states: Sequence[ProjectionState]
+    stopped: int
+    behind: Sequence[Behind]
+
+
+async def _standing(driver: Driver, only: Sequence[int] | None) -> _Standing:
+    return _Standing(
+        states=await projection_states.read(driver, list(PROJECTIONS), only),
+        stopped=await projection_states.stopped_count(driver, only),
+        behind=await projections.behind(driver, list(PROJECTIONS), only),
+    )
+
+
+async def _behind_lately(driver: Driver, only: Sequence[int] | None) -> list[Behind]:
+    return await projections.behind(driver, list(PROJECTIONS), only, within_seconds=_LATELY_SECONDS)
+
+
+def _publish(standings: Sequence[_Standing]) -> None:
+    """Shows Prometheus how far projections are behind."""
+    for name in PROJECTIONS:
+        states = [state for standing in standings for state in standing.states if state.name == name]
+        telemetry.PROJECTION_LAG_REVISIONS.labels(name).set(sum(state.revisions for state in states))
+        telemetry.PROJECTION_LAG_SECONDS.labels(name).set(max((state.seconds for state in states), default=0))
+    telemetry.PROJECTIONS_STOPPED.set(sum(standing.stopped for standing in standings))
 
 
 def _by_organization(waiting: Sequence[Behind]) -> list[Sequence[Behind]]:

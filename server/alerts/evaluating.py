@@ -138,7 +138,7 @@ class Evaluating:
     async def look(self, now: datetime | None = None) -> int:
         """Looks at rules that are due, at an instant or else now, and returns how many there were."""
         async with self._database.transaction(of=EVERY) as driver:
-            at, rules = await stored.claim(driver, now, LEASE, CLAIMED)
+            at, rules = await stored.claim(driver, now, LEASE, CLAIMED, self._database.looks.leaves_out)
         if not rules:
             return 0
         self._clock.set(at)
@@ -149,7 +149,8 @@ class Evaluating:
 
         async def one(organization_id: int, mine: Sequence[KeptRule]) -> None:
             async with room:
-                await self._look_at(organization_id, mine, at)
+                if not self._database.looks.leaves_out(organization_id):  # else they are due again after the lease
+                    await self._look_at(organization_id, mine, at)
 
         async with asyncio.TaskGroup() as group:
             for organization_id, mine in by_organization.items():

@@ -2,6 +2,7 @@
 events, once for each threshold and month, however many workers there are.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -10,8 +11,7 @@ from server.admission import quotas
 from server.delivery import queueing
 from server.organizations.delivery import Message, Topic
 from server.store import quota_notices as stored
-from server.store.database import Database
-from server.store.isolation import EVERY
+from server.store.database import Database, Driver
 from server.store.quota_notices import QuotaNotice, UsedQuota
 from server.tasks.kinds import UNFINISHED, Kind, Result, Schedule, Work
 
@@ -27,12 +27,14 @@ class QuotaThresholds:
 
     async def tell(self, work: Work) -> Result:
         """Tells of thresholds that have been passed since it last looked."""
-        async with work.database.transaction(of=EVERY) as driver:
-            found = await stored.passed(driver, work.now, self.default_quota, PERCENT, _PORTION)
-        told = 0
-        for organization_id in found:
+
+        async def read(driver: Driver, only: Sequence[int] | None) -> list[int]:
+            return await stored.passed(driver, work.now, self.default_quota, PERCENT, _PORTION, only)
+
+        found, told = await work.database.looks.over_all(read), 0
+        for organization_id in (one for some in found for one in some):
             told += await self._tell(work.database, organization_id, work.now)
-        return {"told": told, UNFINISHED: len(found) == _PORTION}
+        return {"told": told, UNFINISHED: any(len(some) == _PORTION for some in found)}
 
     async def _tell(self, database: Database, organization_id: int, now: datetime) -> int:
         """Notes what an organization has passed, and queues what it is told of it, in one transaction."""

@@ -43,7 +43,8 @@ class IdleConversations:
     async def end(self, work: Work) -> Result:
         """Ends those of every organization, up to a batch of each.
 
-        An organization that fails does not keep the others from their turns; its error is raised behind them.
+        An organization that fails does not keep the others from their turns; its error is raised behind them. Those of
+        a node that is away are left to a later task.
         """
         async with work.database.transaction(of=EVERY) as driver:
             chosen = list((await organizations.minutes_until_idle(driver)).items())
@@ -52,6 +53,8 @@ class IdleConversations:
         ended, is_more, failure = 0, False, None
         for done, (organization_id, minutes) in enumerate(chosen):
             work.report(done / len(chosen), f"{done} of {len(chosen)} organizations")
+            if work.database.looks.leaves_out(organization_id):
+                continue
             try:
                 new = await self._end(work, projector, organization_id, minutes)
             except Exception as error:  # noqa: BLE001 - whatever it is, others still have their turn

@@ -283,6 +283,9 @@ async def _go_on(
 
 async def _check_next_or_skip(database: Database, rotation: _Rotation) -> bool:
     """Leaves an organization out, and says so, that cannot be read in time, so that the others get their turn."""
+    if database.looks.leaves_out(rotation.organization_id):
+        rotation.skipped += 1
+        return False
     try:
         return await _check_next(database, rotation)
     except errors.StorageUnavailable as error:

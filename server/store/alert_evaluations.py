@@ -1,6 +1,6 @@
 """Looking at rules: which are due, who holds them, and the incidents that their windows change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -58,13 +58,15 @@ class Looked:
     next_run_at: datetime
 
 
-async def claim(driver: Driver, now: datetime | None, lease: timedelta, most: int) -> tuple[datetime, list[KeptRule]]:
+async def claim(
+    driver: Driver, now: datetime | None, lease: timedelta, most: int, leaves_out: Callable[[int], bool]
+) -> tuple[datetime, list[KeptRule]]:
     """Takes rules that are due at an instant, the database's if it is None, and holds them for so long; returns that
-    instant, too.
+    instant, too. Of organizations to be left out, their nodes are not asked whether there is anything new.
     """
     at: datetime = now or await driver.fetchval("SELECT clock_timestamp()")
     if driver.is_distributed:
-        early = [row[0] for row in await driver.fetch(_EARLY, at)]
+        early = [row[0] for row in await driver.fetch(_EARLY, at) if not leaves_out(row[0])]
         newest = await _newest(driver, early)
         told = {"organizations": [row[0] for row in newest], "revisions": [row[1] for row in newest]}
         rows = await driver.fetch(_CLAIM_TOLD.text, *_CLAIM_TOLD.arguments(now=at, lease=lease, most=most, **told))

@@ -194,11 +194,15 @@ async def note_history(
     )
 
 
-async def unsettled(driver: Driver) -> list[int]:
-    """Returns the organizations with metrics whose history is not counted, or of which remnants are to be removed."""
+async def unsettled(driver: Driver, only: Sequence[int] | None = None) -> list[int]:
+    """Returns the organizations with metrics whose history is not counted, or of which remnants are to be removed; of
+    all, or of some alone.
+    """
+    some, told = statements.among(only, "organization_id = ANY($1::integer[])")
     rows = await driver.fetch(
-        "SELECT DISTINCT organization_id FROM custom_metrics"
-        " WHERE NOT is_deleted AND history_until IS NOT NULL OR has_remnants"
+        "SELECT DISTINCT organization_id FROM custom_metrics"  # noqa: S608
+        f" WHERE (NOT is_deleted AND history_until IS NOT NULL OR has_remnants){some}",
+        *told,
     )
     return [row[0] for row in rows]
 

@@ -20,6 +20,7 @@ import asyncpg
 from server import errors, tracing
 from server.store import isolation, pool, sessions
 from server.store.isolation import EVERY, Of
+from server.store.looks import Looks
 from server.store.node_pools import NodePools
 from server.store.nodes import NodeMap, NodeShares
 from server.store.patience import Patience
@@ -81,7 +82,8 @@ class Database:
 
     There are three ways to a connection: ingest() and projecting() to write events and what is decided from them,
     snapshot() to read, with query() for a single statement, and transaction() for everything else. Each is told of
-    which organizations rows are seen and written: one, several, or EVERY. patience,
+    which organizations rows are seen and written: one, several, or EVERY. looks is for what is looked for over all
+    organizations where rows are on nodes of a cluster. patience,
     query_patience and step_patience, that of projections, are the seconds after which a connection in use is taken for
     lost. Where patience or step_patience is None, their connections have as long as statements may take: jobs are long.
     node_urls are those of nodes of a cluster that are asked questions themselves.
@@ -129,6 +131,7 @@ class Database:
         self._lost: set[Identity] = set()  # sessions behind connections that were lost
         self._weak_nodes: list[str] = []  # settings of nodes with which events could be lost
         self._nodes: NodeMap | None = None  # where tables are distributed, as the first connection tells
+        self.looks = Looks(functools.partial(self.transaction, of=EVERY), lambda: self._nodes)
         self._at_nodes = NodePools(node_urls, query_connections, longest_use=query_patience, longest_wait=_QUERY_WAIT)
         self._shares = {
             Purpose.INGEST: NodeShares(ingest_connections, _INGEST_PATIENCE),
@@ -238,11 +241,7 @@ class Database:
         """Returns organizations by the node that has their rows; all under 0 where tables are not distributed."""
         if self._nodes is None:
             return {0: set(organization_ids)}
-        await self._nodes.learn(organization_ids)
-        found: dict[int, set[int]] = {}
-        for organization_id in organization_ids:
-            found.setdefault(await self._nodes.of(organization_id) or 0, set()).add(organization_id)
-        return found
+        return {node: set(some) for node, some in (await self._nodes.grouped(organization_ids)).items()}
 
     async def _ask_coordinator(self, statement: str, *given: object) -> list[asyncpg.Record]:
         async with self.transaction(of=EVERY) as driver:

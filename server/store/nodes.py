@@ -31,7 +31,19 @@ class NodeMap:
     async def of(self, organization_id: int) -> int | None:
         """Returns the node of an organization; None where nobody knows."""
         await self.learn((organization_id,))
+        return self.known(organization_id)
+
+    def known(self, organization_id: int) -> int | None:
+        """Returns the node of an organization as far as it is known without asking."""
         return self._groups.get(self._shards.get(organization_id, 0))
+
+    async def grouped(self, organization_ids: Collection[int]) -> dict[int, list[int]]:
+        """Returns organizations by their nodes; under 0 those of which nobody knows."""
+        await self.learn(organization_ids)
+        found: dict[int, list[int]] = {}
+        for organization_id in organization_ids:
+            found.setdefault(self.known(organization_id) or 0, []).append(organization_id)
+        return found
 
     async def learn(self, organization_ids: Collection[int]) -> None:
         """Asks for organizations that it does not know, all at once, and now and then where shards are."""

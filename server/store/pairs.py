@@ -69,12 +69,16 @@ async def kept(driver: Driver, organization_id: int) -> list[KeptPair]:
     return [KeptPair(dimension=one, complete_from=complete_from[one.number]) for one in pairs.numbered(complete_from)]
 
 
-async def unsettled(driver: Driver, numbers: Collection[int]) -> list[int]:
-    """Returns the organizations of which one of these pairs is to be counted from raw events, or to be removed."""
+async def unsettled(driver: Driver, numbers: Collection[int], only: Sequence[int] | None) -> list[int]:
+    """Returns the organizations of which one of these pairs is to be counted from raw events, or to be removed; of
+    some, or None for all.
+    """
+    some, told = statements.among(only, "organization_id = ANY($2::integer[])")
     rows = await driver.fetch(
-        "SELECT DISTINCT organization_id FROM kept_pairs"
-        " WHERE complete_from IS NULL AND dimension = ANY($1::smallint[])",
+        "SELECT DISTINCT organization_id FROM kept_pairs"  # noqa: S608
+        f" WHERE complete_from IS NULL AND dimension = ANY($1::smallint[]){some}",
         list(numbers),
+        *told,
     )
     return [row[0] for row in rows]
 

@@ -95,6 +95,8 @@ class Driver(asyncpg.Connection):
                     return await super().execute(query, *args, timeout=timeout)
             else:
                 await self._say()
+        elif query.startswith("ROLLBACK"):
+            return await self._roll_back(query)
         elif self._shard is not None and query.startswith("COMMIT"):
             await self._check_shard()
         if args:  # which goes by _execute
@@ -124,6 +126,17 @@ class Driver(asyncpg.Connection):
             self._shard = await super().fetchval(_SHARD, self._of)
         return status
 
+    async def _roll_back(self, query: str) -> str:
+        """Rolls back; ends a connection that does not get to it. The driver first waits until the statement that was
+        given up has ended, and the coordinator of a cluster does not end one before the node has heard of it.
+        """
+        try:
+            async with asyncio.timeout(_ROLLBACK_SECONDS):
+                return await super().execute(query)
+        except TimeoutError:
+            self.terminate()
+            return "ROLLBACK"  # whatever made the caller roll back is raised
+
     async def _check_shard(self) -> None:
         before, self._shard = self._shard, None
         if await super().fetchval(_SHARD, self._of) != before:
@@ -137,6 +150,7 @@ class Driver(asyncpg.Connection):
             self._named = wanted
 
 
+_ROLLBACK_SECONDS = 5.0
 _SHARD = "SELECT get_shard_id_for_distribution_column('revisions', $1::integer)"
 
 

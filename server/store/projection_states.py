@@ -1,6 +1,6 @@
 """How projections stand, for operators: how far they are behind over all organizations, and which have stopped."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +8,8 @@ from server.store import statements
 from server.store.database import Driver
 from server.store.projections import ON_DEMAND
 
-_STATES = statements.load("read_projection_states")
+_STATES = statements.load("read_projection_states", OF_SOME="")
+_STATES_OF_SOME = statements.load("read_projection_states", OF_SOME="AND r.organization_id = ANY(:only::integer[])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +24,13 @@ class ProjectionState:
     seconds: float
 
 
-async def read(driver: Driver, names: Collection[str]) -> list[ProjectionState]:
-    """Returns how far projections are behind."""
-    rows = await driver.fetch(_STATES.text, *_STATES.arguments(names=list(names), on_demand=list(ON_DEMAND)))
+async def read(driver: Driver, names: Collection[str], only: Sequence[int] | None = None) -> list[ProjectionState]:
+    """Returns how far projections are behind, of all organizations or of some alone."""
+    given = {"names": list(names), "on_demand": list(ON_DEMAND)}
+    if only is None:
+        rows = await driver.fetch(_STATES.text, *_STATES.arguments(**given))
+    else:
+        rows = await driver.fetch(_STATES_OF_SOME.text, *_STATES_OF_SOME.arguments(**given, only=only))
     found = {
         row[0]: ProjectionState(name=row[0], organizations=row[1], revisions=row[2], seconds=row[3]) for row in rows
     }
@@ -46,9 +51,13 @@ class StoppedProjection:
     failure: str
 
 
-async def stopped_count(driver: Driver) -> int:
-    """Returns how many projections of organizations have stopped."""
-    found: int = await driver.fetchval("SELECT count(*) FROM projections WHERE failed_revision IS NOT NULL")
+async def stopped_count(driver: Driver, only: Sequence[int] | None = None) -> int:
+    """Returns how many projections of organizations have stopped, of all or of some alone."""
+    some, told = statements.among(only, "organization_id = ANY($1::integer[])")
+    found: int = await driver.fetchval(
+        f"SELECT count(*) FROM projections WHERE failed_revision IS NOT NULL{some}",  # noqa: S608
+        *told,
+    )
     return found
 
 

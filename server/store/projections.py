@@ -1,13 +1,13 @@
 """How far projections have followed the revisions of organizations."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 import asyncpg
 
-from server.store import sessions
+from server.store import sessions, statements
 from server.store.database import Driver
 from server.store.events import Revision
 
@@ -320,20 +320,24 @@ class Behind:
     name: str
 
 
-async def behind(driver: Driver, names: Collection[str], *, within_seconds: float | None = None) -> list[Behind]:
-    """Returns the projections that have not stopped and have not seen every revision, in the order of the names. Those
-    of organizations with a revision of the last seconds take a fraction of the time.
+async def behind(
+    driver: Driver, names: Collection[str], only: Sequence[int] | None = None, *, within_seconds: float | None = None
+) -> list[Behind]:
+    """Returns the projections that have not stopped and have not seen every revision, in the order of the names; of all
+    organizations, or of some. Those with a revision of the last seconds take a fraction of the time.
     """
+    some, told = statements.among(only, "r.organization_id = ANY($4::integer[])")
     rows = await driver.fetch(
-        "SELECT r.organization_id, n.name FROM revisions r CROSS JOIN unnest($1::text[]) AS n(name)"
+        "SELECT r.organization_id, n.name FROM revisions r CROSS JOIN unnest($1::text[]) AS n(name)"  # noqa: S608
         " LEFT JOIN projections p ON p.organization_id = r.organization_id AND p.name = n.name"
         " WHERE coalesce(p.revision, 0) < r.revision AND p.failed_revision IS NULL"
         " AND (p.name IS NOT NULL OR n.name <> ALL($3::text[]))"
         " AND ($2::float8 IS NULL OR r.revised_at >= now() - make_interval(secs => $2))"
-        " ORDER BY array_position($1, n.name)",
+        f"{some} ORDER BY array_position($1, n.name)",
         list(names),
         within_seconds,
         list(ON_DEMAND),
+        *told,
     )
     return [Behind(organization_id=row[0], name=row[1]) for row in rows]
 

@@ -35,9 +35,16 @@ class QuotaNotice:
     threshold: int
 
 
-async def passed(driver: Driver, now: datetime, default_quota: int, thresholds: Sequence[int], limit: int) -> list[int]:
-    """Returns organizations whose notice is not what it should be: another threshold is passed, at most so many.
-    default_quota is that of organizations without one of their own; 0 is no quota.
+async def passed(
+    driver: Driver,
+    now: datetime,
+    default_quota: int,
+    thresholds: Sequence[int],
+    limit: int,
+    only: Sequence[int] | None = None,
+) -> list[int]:
+    """Returns organizations whose notice is not what it should be: another threshold is passed, at most so many; of
+    all, or on nodes of some alone. default_quota is that of organizations without one of their own; 0 is no quota.
     """
     given: dict[str, object] = {
         "now": now,
@@ -46,8 +53,10 @@ async def passed(driver: Driver, now: datetime, default_quota: int, thresholds: 
         "limit": limit,
     }
     if driver.is_distributed:
+        some, told = statements.among(only, "organization_id = ANY($1::integer[])")
         stored = await driver.fetch(
-            "SELECT organization_id, month_events, revised_at FROM revisions WHERE month_events > 0"
+            f"SELECT organization_id, month_events, revised_at FROM revisions WHERE month_events > 0{some}",  # noqa: S608
+            *told,
         )
         given |= {
             name: [row[place] for row in stored] for place, name in enumerate(("organizations", "months", "times"))

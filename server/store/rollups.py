@@ -296,24 +296,26 @@ async def note_fold(driver: Driver, organization_id: int, deltas: int) -> dateti
     return at
 
 
-async def unfolded(driver: Driver) -> list[int]:
-    """The organizations that have deltas, found by hopping through the index."""
-    rows = await driver.fetch(_UNFOLDED[driver.is_distributed])
+async def unfolded(driver: Driver, only: Sequence[int] | None = None) -> list[int]:
+    """The organizations that have deltas, found by hopping through the index; of all, or of some of a node alone."""
+    if not driver.is_distributed:
+        rows = await driver.fetch(_UNFOLDED)
+    else:  # nodes take no hops over organizations, and each of the tables would be looked for on every node by itself
+        some, told = statements.among(only, "r.organization_id = ANY($1::integer[])")
+        of_them, _ = statements.among(only, "d.organization_id = ANY($1)")
+        rows = await driver.fetch(
+            "SELECT organization_id AS id FROM revisions AS r WHERE EXISTS (SELECT FROM deltas AS d"  # noqa: S608
+            f" WHERE d.organization_id = r.organization_id{of_them}){some} ORDER BY organization_id",
+            *told,
+        )
     return [row["id"] for row in rows]
 
 
-_UNFOLDED = {
-    False: (
-        "WITH RECURSIVE hop AS (SELECT min(organization_id) AS id FROM deltas UNION ALL"
-        " SELECT (SELECT min(organization_id) FROM deltas WHERE organization_id > hop.id) FROM hop"
-        " WHERE hop.id IS NOT NULL) SELECT id FROM hop WHERE id IS NOT NULL"
-    ),
-    # Nodes take no hops over organizations.
-    True: (
-        "SELECT organization_id AS id FROM revisions AS r"
-        " WHERE EXISTS (SELECT FROM deltas AS d WHERE d.organization_id = r.organization_id) ORDER BY organization_id"
-    ),
-}
+_UNFOLDED = (
+    "WITH RECURSIVE hop AS (SELECT min(organization_id) AS id FROM deltas UNION ALL"
+    " SELECT (SELECT min(organization_id) FROM deltas WHERE organization_id > hop.id) FROM hop"
+    " WHERE hop.id IS NOT NULL) SELECT id FROM hop WHERE id IS NOT NULL"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

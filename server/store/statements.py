@@ -8,6 +8,7 @@ driver knows $1, $2, … only, so they are numbered here in the order in which t
 import functools
 import importlib.resources
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _COMMENT = re.compile(r"--[^\n]*")
@@ -54,6 +55,13 @@ def name_of(text: str) -> str:
 def rows(status: str) -> int:
     """Returns how many rows a statement has changed, of what the driver returns of it: "UPDATE 3"."""
     return int(status.rpartition(" ")[2])
+
+
+def among(only: Sequence[int] | None, condition: str) -> tuple[str, list[Sequence[int]]]:
+    """Returns the text and the parameter with which a statement is about some organizations; neither of them for all,
+    whose plan they would change.
+    """
+    return ("", []) if only is None else (f" AND {condition}", [only])
 
 
 def text(name: str) -> str:

@@ -22,9 +22,10 @@ async def due_until(driver: Driver) -> int:
     return until
 
 
-async def due(driver: Driver) -> list[int]:
-    """The organizations that can be widened further."""
-    rows = await driver.fetch(f"SELECT organization_id FROM folds WHERE widened_until < {_DUE}")  # noqa: S608 - as above
+async def due(driver: Driver, only: Sequence[int] | None = None) -> list[int]:
+    """The organizations that can be widened further; of all, or of some alone."""
+    some, told = statements.among(only, "organization_id = ANY($1::integer[])")
+    rows = await driver.fetch(f"SELECT organization_id FROM folds WHERE widened_until < {_DUE}{some}", *told)  # noqa: S608 - as above
     return [row["organization_id"] for row in rows]
 
 

@@ -17,7 +17,6 @@ from server.rollups import windows
 from server.store import custom_metrics as stored
 from server.store import erased_users, organizations, rollups
 from server.store.database import Database, Driver, is_locked_out
-from server.store.isolation import EVERY
 from server.tasks.kinds import UNFINISHED, Result, Work
 from server.timerange import Span
 
@@ -41,8 +40,7 @@ class CustomMetricHistory:
 
     async def settle(self, work: Work) -> Result:
         """Settles metrics of one organization for a limited time, and goes on with any as long as that gets it on."""
-        async with work.database.transaction(of=EVERY) as driver:
-            waiting = await stored.unsettled(driver)
+        waiting = [one for some in await work.database.looks.over_all(stored.unsettled) for one in some]
         if not waiting:
             return {UNFINISHED: False}
         organization_id = random.choice(waiting)  # noqa: S311 - so that one that fails does not hold up the others

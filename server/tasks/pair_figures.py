@@ -4,15 +4,14 @@ by a pair that is no longer declared is removed.
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from server.catalog import dimensions, registry
 from server.rollups.member_numbers import Limits
 from server.rollups.recount import Recount, Recounted
 from server.store import pairs, rollups
-from server.store.database import Database
-from server.store.isolation import EVERY
+from server.store.database import Database, Driver
 from server.tasks.kinds import UNFINISHED, Result, Work
 
 _REMOVED_AT_ONCE = 5_000
@@ -30,8 +29,7 @@ class PairFigures:
 
     async def settle(self, work: Work) -> Result:
         """Settles pairs of one organization for a limited time, and goes on with any as long as that gets it on."""
-        async with work.database.transaction(of=EVERY) as driver:
-            waiting = await pairs.unsettled(driver, [one.number for one in dimensions.TABLE.pairs.values()])
+        waiting = [one for some in await work.database.looks.over_all(_unsettled) for one in some]
         if not waiting:
             return {UNFINISHED: False}
         organization_id = random.choice(waiting)  # noqa: S311 - so that one that fails does not hold up the others
@@ -63,6 +61,10 @@ class PairFigures:
             if following is None or not is_declared or time.monotonic() >= until:
                 return True
             start = following
+
+
+async def _unsettled(driver: Driver, only: Sequence[int] | None) -> list[int]:
+    return await pairs.unsettled(driver, [one.number for one in dimensions.TABLE.pairs.values()], only)
 
 
 async def _remove(database: Database, organization_id: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -19,16 +20,20 @@ from server.lifecycle import preconditions
 from server.local import embedded
 from server.local.embedded import cluster
 from server.process import preparation
+from server.projections.projector import Projector
+from server.projections.registry import PROJECTIONS
 from server.rollups.fold import fold_all
 from server.settings import Settings
-from server.store import distribution, partitions
+from server.store import distribution, looks, partitions, projections
 from server.store.bi import logins
-from server.store.database import Database
+from server.store.database import STEP_PATIENCE, Database
 from server.store.isolation import EVERY
 from tests.conftest import PEPPER
 from tests.support import citus, memory, on_nodes, processes, serving, waiting, worlds
 from tests.support.serving import Accounts, Caller
-from tests.support.worker_processes import Worker, Workers
+from tests.support.worker_processes import Worker, Workers, mortal
+from workers.folding import Folding
+from workers.projecting import Projecting
 
 _numbers = iter(range(1000))
 
@@ -206,16 +211,87 @@ async def _until_said(worker: Worker, text: str) -> None:
     await waiting.until(said)
 
 
-async def _until_folded(database: Database, caller: Caller) -> None:
-    async def folded() -> bool:
-        async with database.query(of=caller.organization_id) as driver:
-            return bool(
-                await driver.fetchval(
-                    "SELECT folded_deltas FROM folds WHERE organization_id = $1", caller.organization_id
-                )
-            )
+async def _is_folded(database: Database, caller: Caller) -> bool:
+    async with database.query(of=caller.organization_id) as driver:
+        return bool(
+            await driver.fetchval("SELECT folded_deltas FROM folds WHERE organization_id = $1", caller.organization_id)
+        )
 
-    await waiting.until(folded)
+
+async def _is_projected(database: Database, caller: Caller) -> bool:
+    async with database.query(of=caller.organization_id) as driver:
+        return not await projections.behind(driver, list(PROJECTIONS), [caller.organization_id])
+
+
+async def _until_folded(database: Database, caller: Caller) -> None:
+    await waiting.until(lambda: _is_folded(database, caller))
+
+
+async def _until_projected(database: Database, caller: Caller) -> None:
+    await waiting.until(lambda: _is_projected(database, caller))
+
+
+@citus.needed
+async def test_workers_find_what_there_is_to_do_elsewhere_while_a_node_is_killed(
+    nodes: citus.Nodes, settings: Settings, tmp_path: pathlib.Path
+) -> None:
+    """Nothing wakes them. What is on the node they find once it is back."""
+    async with _filled(nodes) as (name, database):
+        await distribution.distribute(database, citus.SHARDS)
+        async with _served(nodes, settings, name) as accounts:
+            here, there = await on_nodes.on_both(accounts, citus.port(nodes.workers[0]))
+            worker = await Workers(tmp_path, mortal(nodes.url(name))).start()
+            await _until_said(worker, "working")
+            await _until_projected(database, there[0])
+            node = nodes.workers[0]
+            os.kill(node.postgres_pid, signal.SIGKILL)
+            try:
+                for caller in there:
+                    await on_nodes.until_stored(caller, serving.event())
+                    await _until_folded(database, caller)
+                    await _until_projected(database, caller)
+                await _until_said(worker, "sweeps skip its organizations")
+            finally:
+                await asyncio.to_thread(node.restart_postgres)
+            await on_nodes.until_stored(here[0], serving.event())
+            await _until_folded(database, here[0])
+            await _until_projected(database, here[0])
+            assert await worker.end() == 0
+
+
+@citus.needed
+async def test_sweeps_leave_a_node_out_that_is_silent(
+    nodes: citus.Nodes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One look waits for it, and those that follow do not."""
+    monkeypatch.setattr(looks, "_PATIENCE_SECONDS", 1.0)
+    async with _filled(nodes) as (name, database):
+        await distribution.distribute(database, citus.SHARDS)
+        sweeping = Database(nodes.url(name), step_patience=STEP_PATIENCE)
+        projector = Projector(sweeping)
+        folding, projecting = Folding(sweeping), Projecting(sweeping, projector)
+
+        async def is_done(caller: Caller) -> bool:
+            await asyncio.gather(folding.due(), projecting.due())
+            return await _is_folded(database, caller) and await _is_projected(database, caller)
+
+        try:
+            async with _served(nodes, settings, name) as accounts:
+                here, there = await on_nodes.on_both(accounts, citus.port(nodes.workers[0]))
+                for caller in (here[0], there[0]):
+                    await caller.track(serving.event())
+                    await waiting.until(functools.partial(is_done, caller))
+                with _silent(nodes.workers[0]):
+                    await on_nodes.until_stored(there[1], serving.event())
+                    await waiting.until(functools.partial(is_done, there[1]))
+                    assert sweeping.looks.leaves_out(here[0].organization_id)
+                    assert not sweeping.looks.leaves_out(there[0].organization_id)
+                await on_nodes.until_stored(here[1], serving.event())
+                await waiting.until(functools.partial(is_done, here[1]))
+                assert not sweeping.looks.leaves_out(here[1].organization_id)
+        finally:
+            await projector.close()
+            await sweeping.close()
 
 
 @citus.needed
