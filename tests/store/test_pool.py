@@ -11,6 +11,7 @@ import pytest
 
 from server import errors
 from server.local import embedded
+from server.store import pool as pools
 from server.store import sessions
 from server.store.database import Database, Driver, Purpose
 from server.store.isolation import EVERY
@@ -229,6 +230,34 @@ async def test_a_silent_connection_is_cut_and_those_of_its_age_are_not_used(engi
             assert not old & {await session(neighbour), *await _both(pool)}
         await pool.close()
         await neighbour.close()
+
+
+async def test_a_rollback_on_a_silent_connection_ends_it(
+    engines: embedded.Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement that was given up there does not end, and whoever gave it up learns why, and soon."""
+    monkeypatch.setattr(pools, "_ROLLBACK_SECONDS", 0.1)
+    parts = urllib.parse.urlsplit(engines.database_url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    async with Link.opened("postgres", parts.hostname, parts.port, random.Random(1)) as link:
+        mine = Database(engines.database_url.replace(f":{parts.port}/", f":{link.port}/"), other_connections=1)
+        drivers = []
+
+        async def give_up() -> None:
+            async with mine.transaction(of=EVERY) as driver:
+                drivers.append(driver)
+                await number(driver)
+                link.harm(Harm.BLACK_HOLE)
+                raise KeyError("given up")
+
+        with pytest.raises(KeyError, match="given up"):
+            await asyncio.wait_for(give_up(), PATIENCE)
+        assert drivers[0].is_closed()
+        link.heal()
+        async with asyncio.timeout(PATIENCE), mine.transaction(of=EVERY) as driver:
+            assert not driver.is_closed()
+        await mine.close()
 
 
 async def _both(pool: Pool) -> set[int]:
