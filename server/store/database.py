@@ -275,12 +275,15 @@ class Database:
         """The database's clock and whether what it commits is durable, on every node that answers."""
         async with self.transaction(of=EVERY) as driver:
             (row,) = await driver.fetch(_CONDITION)
-            weak = _weak(json.loads(row["settings"]))
-            if driver.is_distributed:
+            now, weak, is_distributed = row["now"], _weak(json.loads(row["settings"])), driver.is_distributed
+            if is_distributed:
                 await self._at_nodes.look(driver)
                 self._weak_nodes = await _weak_nodes(driver, self._weak_nodes)
                 weak += self._weak_nodes
-        return Condition(now=row["now"], weak_settings=tuple(weak), is_distributed=driver.is_distributed)
+        if is_distributed:  # nodes may have taken long to answer, and clocks are set by this
+            async with self.transaction(of=EVERY) as driver:
+                now = await driver.fetchval("SELECT clock_timestamp()")
+        return Condition(now=now, weak_settings=tuple(weak), is_distributed=is_distributed)
 
 
 def _weak(found: Mapping[str, str]) -> list[str]:

@@ -35,6 +35,6 @@ WITH old AS MATERIALIZED (
     GROUP BY dimension, value, slot
 )
 SELECT organization_id, dimension, value, :MINUTE AS seconds, slot, messages, sent, failed, responses, response_time,
-    coalesce(bin_keys, '{}'), coalesce(bin_counts, '{}')
+    coalesce(bin_keys, '{}') AS bin_keys, coalesce(bin_counts, '{}') AS bin_counts
 FROM summed
 LEFT JOIN binned USING (dimension, value, slot)
