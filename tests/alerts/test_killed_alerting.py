@@ -10,7 +10,7 @@ from server.alerts import evaluating
 from server.organizations.alerts import CloseReason, RuleDraft, State
 from server.store.database import Database
 from tests.alerts.looking import MINUTE, above, event, looking
-from tests.support import simulated_clock, worker_processes, worlds
+from tests.support import citus, simulated_clock, worker_processes, worlds
 from tests.support.worker_processes import Workers, until
 
 RULES = 3
@@ -23,6 +23,7 @@ def variables(own_url: str) -> dict[str, str]:
     return worker_processes.mortal(own_url)
 
 
+@citus.one_node
 async def test_a_worker_that_dies_has_told_nothing_or_all_of_it(
     own_url: str, own_database: Database, own_organization: int, variables: dict[str, str], tmp_path: pathlib.Path
 ) -> None:

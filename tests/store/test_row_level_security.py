@@ -39,6 +39,7 @@ COLUMNS = """
 CONSTRAINTS = """
     SELECT conrelid::regclass::text AS of, conname FROM pg_constraint
     WHERE contype IN ('c', 'f') AND connamespace = 'public'::regnamespace AND conparentid = 0
+        AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = conrelid AND attname = 'organization_id')
 """
 VALUES = {
     "text": "x{}",
