@@ -22,7 +22,7 @@ from server.local.embedded import cluster, probe
 from server.local.embedded.binaries import POSTGRES_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from server.store.database import Database
 
@@ -30,8 +30,9 @@ VARIABLE = "TALLYWIRE_TEST_CITUS"
 LOGS_VARIABLE = "TALLYWIRE_TEST_CITUS_LOGS"  # a folder to keep logs of the nodes in
 WORKERS = 2
 SHARDS = 4
-_TRIES = 5  # of dropping a database
+_TRIES = 5  # of making or dropping a database
 _BASE = "citus_base"  # what databases are made of: it knows all nodes
+_OWN_SETTINGS = dict(cluster.SETTINGS)
 _SETTINGS = {
     "shared_preload_libraries": "citus",
     "wal_level": "logical",
@@ -69,21 +70,13 @@ class Nodes:
         """Makes a database on every node, as probe.create_database() does on one."""
         source = template or _BASE
         for node in self._all:
-            # What keeps a template from being copied: it comes again when the database is next used.
-            execute(node, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{source}'")
-            node.create_database(name, template=source)
+            _try(lambda node=node: _copy(node, name, source))
         return self.coordinator.url(name)
 
     def drop_database(self, name: str) -> None:
         """Removes a database from every node."""
         for node in self._all:
-            for tries_left in reversed(range(_TRIES)):
-                try:
-                    node.drop_database(name)
-                    break
-                except embedded.EnginesFailed:  # a daemon of Citus was just starting there
-                    if not tries_left:
-                        raise
+            _try(lambda node=node: node.drop_database(name))
 
     def add(self, database: str) -> embedded.Engines:
         """Adds the first spare node to the cluster of a database, without any shard, and returns it."""
@@ -108,6 +101,23 @@ class Nodes:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _try(change: Callable[[], None]) -> None:
+    """Makes or drops a database, again where a daemon of Citus was just starting there."""
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            change()
+            return
+        except embedded.EnginesFailed:
+            if not tries_left:
+                raise
+
+
+def _copy(node: embedded.Engines, name: str, source: str) -> None:
+    # What keeps a template from being copied: it comes again when the database is next used.
+    execute(node, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{source}'")
+    node.create_database(name, template=source)
 
 
 def workers(engines: embedded.Engines) -> list[embedded.Engines]:
@@ -137,13 +147,25 @@ def start(data: pathlib.Path) -> contextlib.AbstractContextManager[embedded.Engi
     return cast("contextlib.AbstractContextManager[embedded.Engines]", start_nodes(data))
 
 
+@contextlib.contextmanager
+def start_one(data: pathlib.Path) -> Iterator[embedded.Engines]:
+    """Runs a plain PostgreSQL of the same programs as a cluster's, to compare with, until the end of the block."""
+    with contextlib.ExitStack() as running:
+        with _settings({}):
+            engines = running.enter_context(embedded.start(data))
+        yield engines
+
+
 async def migrate(database: Database) -> str:
     """Brings a database's schema up to date, and distributes it on a cluster; returns the schema."""
     from server.store import distribution
     from server.store import migrate as migrations
+    from server.store.isolation import EVERY
 
     made = await migrations.upgrade(database)
-    if is_wanted():
+    async with database.query(of=EVERY) as driver:
+        is_of_cluster = driver.is_distributed
+    if is_of_cluster:
         await distribution.distribute(database, SHARDS)
     return made
 
@@ -151,7 +173,7 @@ async def migrate(database: Database) -> str:
 @contextlib.contextmanager
 def start_nodes(data: pathlib.Path, *, workers: int = WORKERS, spare: int = 0) -> Iterator[Nodes]:
     """Runs a cluster in a folder until the end of the block; its databases know all nodes but the spare ones."""
-    with contextlib.ExitStack() as running, _settings():
+    with contextlib.ExitStack() as running, _settings(_SETTINGS):
         nodes = [
             running.enter_context(embedded.start(_folder(data, name)))
             for name in ("coordinator", *(f"worker{number}" for number in range(1, workers + spare + 1)))
@@ -187,14 +209,15 @@ def _folder(data: pathlib.Path, name: str) -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def _settings() -> Iterator[None]:
-    """Has the embedded engines use the programs and the settings of a cluster."""
+def _settings(more: Mapping[str, str]) -> Iterator[None]:
+    """Has the embedded engines use the programs of a cluster, with some settings beside their own."""
     before, programs = dict(cluster.SETTINGS), os.environ.get(POSTGRES_VARIABLE)
-    cluster.SETTINGS.update(_SETTINGS)
+    cluster.SETTINGS.clear()
+    cluster.SETTINGS.update(_OWN_SETTINGS | more)
     known = subprocess.run(
         [f"{os.environ[VARIABLE]}/postgres", "--describe-config"], capture_output=True, text=True, check=True
     ).stdout
-    if "output_plugin_libraries" in known:  # else every library may be one; Citus moves rows by one of its own
+    if more and "output_plugin_libraries" in known:  # else every library may be one; Citus moves rows by one of its own
         cluster.SETTINGS["output_plugin_libraries"] = "pgoutput, citus"
     os.environ[POSTGRES_VARIABLE] = os.environ[VARIABLE]
     try:

@@ -19,6 +19,7 @@ from tests.harness.bench import (
     ingest,
     machine,
     mixed,
+    nodes,
     questions,
     render,
     report,
@@ -53,6 +54,7 @@ BENCHMARKS: dict[str, Run] = {
     "memory": ingest.memory,
     "storage": workers.storage,
     "processes": workers.processes,
+    "nodes": nodes.nodes,
 }
 # These print what they find.
 PRINTING = {"watch": watch.run, "updates": updates.run}

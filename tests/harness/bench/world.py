@@ -131,8 +131,12 @@ class World:
 
     async def until_folded(self) -> None:
         """Returns when a worker has left no delta."""
-        async with self.connected() as connection:
-            await until(connection, "SELECT NOT EXISTS (SELECT FROM deltas)")
+        async with asyncio.timeout(_FOLD_SECONDS):
+            while True:
+                async with self.database.query(of=EVERY) as driver:
+                    if not await driver.fetchval("SELECT count(*) FROM deltas"):
+                        return
+                await asyncio.sleep(_LOOK_SECONDS)
 
     async def until_projected(self) -> None:
         """Returns when no projection has anything left to follow."""
