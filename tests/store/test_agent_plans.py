@@ -10,7 +10,9 @@ from server.store import agent_directory
 from server.store.database import Database, Driver
 from server.store.isolation import EVERY
 from tests.store.test_query_plans import Explaining, check
-from tests.support import worlds
+from tests.support import citus, worlds
+
+pytestmark = citus.one_node
 
 NOW = datetime.now(UTC)
 FILLED = (

@@ -11,6 +11,9 @@ from server.events.event import ID_FIELDS, Event, key_of
 from server.store import binary, events, partitions
 from server.store.database import Database
 from server.store.isolation import EVERY
+from tests.support import citus
+
+pytestmark = citus.one_node
 
 _INT4, _INT8 = st.integers(-(2**31), 2**31 - 1), st.integers(-(2**63), 2**63 - 1)
 _ROW = st.tuples(

@@ -17,8 +17,10 @@ from server.store import address, schema
 from server.store.database import Database
 from server.store.isolation import EVERY
 from tests import documentation
-from tests.support import clusters, processes, worlds
+from tests.support import citus, clusters, processes, worlds
 from tests.support.waiting import PATIENCE
+
+pytestmark = citus.one_node
 
 DUMP, RESTORE = documentation.blocks("sh", documentation.PAGES["docs/operations/backup.md"])[-2:]
 SAYS_FOR_WHOM = 'PGOPTIONS="-c tallywire.organizations=*" '

@@ -15,7 +15,9 @@ from server.store.event_lists import EventPlace, EventsAsked
 from server.store.isolation import EVERY
 from server.store.projections import Rows
 from tests.store.test_query_plans import CONDITIONS, NOW, Explaining
-from tests.support import worlds
+from tests.support import citus, worlds
+
+pytestmark = citus.one_node
 
 FILL = """
     INSERT INTO events (organization_id, revision, received_at, occurred_at, event_key, event_type)

@@ -18,10 +18,12 @@ from server.store.database import Database
 from server.tenancy.keyed_hashes import KeyedHashes
 from tallywire.v1 import event_pb2, metrics_service_pb2, realtime_service_pb2, realtime_service_pb2_grpc
 from tests import documentation
-from tests.support import clusters, memory, processes, serving, subscribing, worlds
+from tests.support import citus, clusters, memory, processes, serving, subscribing, worlds
 from tests.support.clusters import Cluster
 from tests.support.serving import Accounts, Caller
 from tests.support.waiting import until
+
+pytestmark = citus.one_node
 
 PAGE = documentation.PAGES["docs/operations/backup.md"]
 PEPPER = "a pepper that only this test knows and is long enough"

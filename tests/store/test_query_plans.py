@@ -45,7 +45,9 @@ from server.store.ranking import Values
 from server.store.rollups import RollupKey
 from server.store.updates import Update
 from server.timerange import Granularity, Span
-from tests.support import worlds
+from tests.support import citus, worlds
+
+pytestmark = citus.one_node
 
 NOW = datetime.now(UTC)
 PERIOD = timerange.resolve(NOW - timedelta(days=80), NOW + timedelta(minutes=30), ZoneInfo("UTC"), NOW)

@@ -9,7 +9,9 @@ from server.store import user_lists
 from server.store.database import Database, Driver
 from server.store.isolation import EVERY
 from tests.store.test_query_plans import Explaining, check
-from tests.support import worlds
+from tests.support import citus, worlds
+
+pytestmark = citus.one_node
 
 FILLED = (
     """
