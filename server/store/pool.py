@@ -90,7 +90,7 @@ class Driver(asyncpg.Connection):
                 return await self._begin(query)
             if query.startswith("BEGIN"):
                 query = f"{query.rstrip('; ')}; SET LOCAL {isolation.SETTING} = '{self._wanted}'"
-            elif self.is_distributed:
+            elif self.is_distributed and not query.startswith(_ENDS):
                 async with self.transaction():
                     return await super().execute(query, *args, timeout=timeout)
             else:
@@ -151,6 +151,7 @@ class Driver(asyncpg.Connection):
 
 
 _ROLLBACK_SECONDS = 5.0
+_ENDS = ("COMMIT", "ROLLBACK", "SAVEPOINT")  # which has no sense outside of a transaction, as PostgreSQL says then
 _SHARD = "SELECT get_shard_id_for_distribution_column('revisions', $1::integer)"
 
 

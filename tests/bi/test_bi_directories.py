@@ -22,8 +22,10 @@ from tallywire.v1 import (
     time_pb2,
 )
 from tests.bi.reading import Reader, logged_in
-from tests.support import company, serving, worlds
+from tests.support import citus, company, serving, worlds
 from tests.support.serving import Accounts, Caller
+
+pytestmark = citus.one_node
 
 ZONE = "America/Denver"
 DAYS = 4

@@ -16,9 +16,11 @@ from server.store.database import Database
 from server.timerange import zone
 from tallywire.v1 import metrics_service_pb2, time_pb2
 from tests.bi.reading import Reader, logged_in
-from tests.support import company, serving, worlds
+from tests.support import citus, company, serving, worlds
 from tests.support.serving import Accounts, Caller
 from tests.support.tiny_worlds import Figure
+
+pytestmark = citus.one_node
 
 DAYS = 4
 # Two zones in which no hour is one of UTC. In the second one clocks go back by half an hour within these days.

@@ -14,6 +14,9 @@ from server.store import address, packed_histograms
 from server.store.bi import schema
 from server.store.database import Database
 from server.store.isolation import EVERY
+from tests.support import citus
+
+pytestmark = citus.one_node
 
 MEASURE = 8
 

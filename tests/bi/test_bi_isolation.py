@@ -16,8 +16,10 @@ from server.store.isolation import EVERY, SETTING
 from server.tenancy import administration, bi_logins
 from tallywire.v1 import event_pb2
 from tests.bi.reading import Reader, logged_in
-from tests.support import serving, worlds
+from tests.support import citus, serving, worlds
 from tests.support.serving import Accounts, Caller
+
+pytestmark = citus.one_node
 
 OURS, THEIRS = "ours", "theirs"
 AT = serving.now() - timedelta(days=1)

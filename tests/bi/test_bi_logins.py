@@ -24,9 +24,11 @@ from server.tenancy import administration, bi_logins
 from tests import documentation
 from tests.bi.reading import Reader, logged_in
 from tests.privacy import erasures
-from tests.support import processes, serving, waiting, worlds
+from tests.support import citus, processes, serving, waiting, worlds
 from tests.support.releases import CONTRACTION, NextRelease
 from tests.support.serving import Accounts, Caller
+
+pytestmark = citus.one_node
 
 
 async def opened(database: Database, login: BiLogin) -> Reader:

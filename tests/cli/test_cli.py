@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 from server.local import embedded
-from tests.support import processes
+from tests.support import citus, processes
 
 PEPPER = "p" * 32
 COMMANDS = (
@@ -207,6 +207,7 @@ def test_a_home_that_cannot_be_written_to(command: str) -> None:
     assert re.search(r"/dev/fd/.tallywire.* cannot be used: .*; choose another .* --data-dir", processes.error(done))
 
 
+@citus.one_node
 def test_a_wrong_password(home: pathlib.Path, empty_url: str) -> None:
     wrong = re.sub(r"//(\w+):[^@]+@", rf"//\1:{SECRET}@", empty_url)
     done = processes.invoke("status", environment=processes.environment(home, DATABASE_URL=wrong))

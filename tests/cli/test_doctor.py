@@ -29,7 +29,7 @@ from server.tasks.runner import Runner
 from server.tenancy import api_keys
 from server.tenancy.keyed_hashes import KeyedHashes
 from server.tenancy.principal import Scope
-from tests.support import certificates, own_tasks, processes, receivers, worlds
+from tests.support import certificates, citus, own_tasks, processes, receivers, worlds
 
 PEPPER = "the pepper of a patient of the doctor"
 EARLIER = "an earlier pepper that was long enough"
@@ -95,6 +95,7 @@ async def test_a_database_that_was_never_migrated(patient: Subject, own_engines:
         own_engines.drop_database("doctor_empty")
 
 
+@citus.one_node
 async def test_troubles_of_postgresql(patient: Subject, own_database: Database) -> None:
     await worlds.execute(own_database, "ALTER TABLE leads DISABLE ROW LEVEL SECURITY")
     finding = await found(patient, "isolation", Verdict.FAIL)
@@ -133,9 +134,9 @@ async def test_work_that_waits_or_has_failed(patient: Subject, own_database: Dat
 
     assert "no worker has run" in (await found(patient, "workers", Verdict.FAIL)).text
     await worlds.store(own_database, own_organization, worlds.events(1, 20))
-    await worlds.execute(own_database, "UPDATE deltas SET created_at = created_at - interval '2 hours'")
+    await worlds.execute(own_database, f"UPDATE deltas SET created_at = {worlds.moved('created_at', '-2 hours')}")
     assert "python -m workers" in (await found(patient, "folding", Verdict.WARN)).remedy
-    await worlds.execute(own_database, "UPDATE deltas SET created_at = created_at - interval '2 days'")
+    await worlds.execute(own_database, f"UPDATE deltas SET created_at = {worlds.moved('created_at', '-2 days')}")
     await found(patient, "folding", Verdict.FAIL)
     planted = own_tasks.OwnTasks(own_database)
     await planted.queue(Kind(name="bad", help="", run=fail, tries=1))

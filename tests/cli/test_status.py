@@ -38,7 +38,7 @@ async def test_a_busy_service(own_database: Database, own_organization: int, own
 
     await worlds.store(own_database, own_organization, worlds.events(1, 100))
     deltas = await worlds.unfolded(own_database, own_organization)
-    await worlds.execute(own_database, "UPDATE deltas SET created_at = created_at - interval '70 minutes'")
+    await worlds.execute(own_database, f"UPDATE deltas SET created_at = {worlds.moved('created_at', '-70 minutes')}")
     queue = wakeups.connect(own_engines.redis_url)
     await queue.flushall()
     await queue.enqueue_job(wakeups.FOLD_ORGANIZATION, own_organization, _job_id="tallywire:test")

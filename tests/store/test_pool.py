@@ -18,6 +18,7 @@ from server.store.isolation import EVERY
 from server.store.patience import Patience
 from server.store.pool import Identity, Pool
 from tests.harness.faults.proxy import Harm, Link
+from tests.support import citus
 from tests.support.waiting import PATIENCE, until
 
 _LOCK = 20261121
@@ -62,6 +63,7 @@ async def until_asleep(engines: embedded.Engines, pid: int) -> None:
         await connection.close()
 
 
+@citus.one_node
 async def test_sessions_are_set_up_and_know_their_name(mine: Database) -> None:
     async with mine.ingest(of=EVERY) as driver:
         for name, value in {**sessions.INGEST.settings, "application_name": "tallywire ingest"}.items():
@@ -162,7 +164,7 @@ async def test_a_connection_that_died_while_nobody_used_it_is_replaced(mine: Dat
     async with mine.ingest(of=EVERY) as driver:
         first = await number(driver)
     async with database.transaction(of=EVERY) as other:
-        await other.execute("SELECT pg_terminate_backend($1, 5000)", first)
+        await other.execute("SELECT pg_terminate_backend($1::integer, 5000::bigint)", first)
     await asyncio.sleep(0.05)  # the news is on its way
     async with mine.ingest(of=EVERY) as driver:
         assert await number(driver) != first

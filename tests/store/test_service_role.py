@@ -17,24 +17,25 @@ from server.store.isolation import EVERY
 from server.store.protection import Protection
 from server.tenancy.keyed_hashes import KeyedHashes
 from tests import documentation
-from tests.support import worlds
+from tests.support import citus, worlds
 
 PASSWORD = "only this test knows it"
 
 
 @pytest.fixture
-async def role(own_engines: embedded.Engines, own_database: Database) -> AsyncIterator[str]:
+async def role(own_engines: embedded.Engines, own_database: Database) -> str:
     """A login that the owner of the database has admitted as the documentation says."""
     name = f"service_{secrets.token_hex(4)}"
     (told,) = [one for one in documentation.blocks("sql") if "tallywire_admit" in one]
     made, admitted = told.replace("tallywire_service", name).replace("…", PASSWORD).strip().splitlines()
-    admin = await asyncpg.connect(address.dsn(own_engines.admin_url))
-    try:
-        await admin.execute(made)
-        await worlds.execute(own_database, admitted.rstrip(";"))
-        yield name
-    finally:
-        await admin.close()
+    for engines in (own_engines, *citus.workers(own_engines)):
+        admin = await asyncpg.connect(address.dsn(engines.admin_url))
+        try:
+            await admin.execute(made)
+        finally:
+            await admin.close()
+    await worlds.execute(own_database, admitted.rstrip(";"))
+    return name
 
 
 @pytest.fixture
