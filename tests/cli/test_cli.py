@@ -215,6 +215,7 @@ def test_a_wrong_password(home: pathlib.Path, empty_url: str) -> None:
     assert SECRET not in done.stderr
 
 
+@citus.one_node
 def test_a_database_that_does_not_exist(home: pathlib.Path, empty_url: str) -> None:
     wrong = empty_url.rpartition("/")[0] + "/elsewhere"
     done = processes.invoke("status", environment=processes.environment(home, DATABASE_URL=wrong))
@@ -243,6 +244,7 @@ def test_serve_on_a_port_that_is_taken(migrated: dict[str, str]) -> None:
     assert re.match(rf"port {listen.partition(':')[2]} .* choose another with TALLYWIRE_LISTEN", processes.error(done))
 
 
+@citus.one_node
 def test_organizations(migrated: dict[str, str]) -> None:
     def organizations(*arguments: str) -> str:
         done = processes.invoke("organizations", *arguments, environment=migrated)
