@@ -240,23 +240,33 @@ async def test_workers_find_what_there_is_to_do_elsewhere_while_a_node_is_killed
         await distribution.distribute(database, citus.SHARDS)
         async with _served(nodes, settings, name) as accounts:
             here, there = await on_nodes.on_both(accounts, citus.port(nodes.workers[0]))
-            worker = await Workers(tmp_path, mortal(nodes.url(name))).start()
-            await _until_said(worker, "working")
-            await _until_projected(database, there[0])
             node = nodes.workers[0]
-            os.kill(node.postgres_pid, signal.SIGKILL)
-            try:
-                for caller in there:
-                    await on_nodes.until_stored(caller, serving.event())
-                    await _until_folded(database, caller)
-                    await _until_projected(database, caller)
-                await _until_said(worker, "sweeps skip its organizations")
-            finally:
-                await asyncio.to_thread(node.restart_postgres)
-            await on_nodes.until_stored(here[0], serving.event())
-            await _until_folded(database, here[0])
-            await _until_projected(database, here[0])
-            assert await worker.end() == 0
+            async with _working(nodes, name, tmp_path) as worker:
+                os.kill(node.postgres_pid, signal.SIGKILL)
+                try:
+                    for caller in there:
+                        await on_nodes.until_stored(caller, serving.event())
+                        await _until_folded(database, caller)
+                        await _until_projected(database, caller)
+                    await _until_said(worker, "sweeps skip its organizations")
+                finally:
+                    await asyncio.to_thread(node.restart_postgres)
+                await on_nodes.until_stored(here[0], serving.event())
+                await _until_folded(database, here[0])
+                await _until_projected(database, here[0])
+                assert await worker.end() == 0
+
+
+@contextlib.asynccontextmanager
+async def _working(nodes: citus.Nodes, name: str, folder: pathlib.Path) -> AsyncIterator[Worker]:
+    """A worker without Redis, which does not outlive the block."""
+    worker = await Workers(folder, mortal(nodes.url(name))).start()
+    try:
+        await _until_said(worker, "working")
+        yield worker
+    finally:
+        if worker.process.returncode is None:
+            await worker.end(signal.SIGKILL)
 
 
 @citus.needed
