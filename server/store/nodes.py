@@ -73,8 +73,9 @@ _SHARDS = "SELECT o, get_shard_id_for_distribution_column('revisions', o) FROM u
 
 
 class NodeShares:
-    """Of the connections of a pool: twice as many as each node would have if all had as many and one more were left.
-    longest_wait is how many seconds a caller waits for one of its node.
+    """Of the connections of a pool: twice as many as each node would have if all had as many and one more were left,
+    and two at least, since what reads of an organization may write beside that. longest_wait is how many seconds a
+    caller waits for one of its node.
     """
 
     def __init__(self, size: int, longest_wait: float) -> None:
@@ -85,7 +86,8 @@ class NodeShares:
     @contextlib.asynccontextmanager
     async def at(self, node: int, nodes: int) -> AsyncIterator[None]:
         """Takes one of a node's, of so many nodes, for the block; StorageBusy where none becomes free in time."""
-        share = self._of_nodes.setdefault(node, asyncio.Semaphore(max(1, 2 * self._size // (nodes + 1))))
+        most = min(self._size, max(2, 2 * self._size // (nodes + 1)))
+        share = self._of_nodes.setdefault(node, asyncio.Semaphore(most))
         try:
             async with asyncio.timeout(self._longest_wait):
                 await share.acquire()

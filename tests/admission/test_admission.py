@@ -22,7 +22,7 @@ from server.settings import Settings
 from server.store.database import Database
 from server.store.isolation import EVERY
 from server.tenancy import administration, authentication
-from tests.support import serving, waiting
+from tests.support import serving, waiting, worlds
 from tests.support.bad_inputs import outcome
 from tests.support.holding import Held, HeldQuestions, Served
 from tests.support.serving import Accounts, Caller, event, refused
@@ -185,7 +185,7 @@ async def test_a_quota_begins_anew_with_the_month(accounts: Accounts, database: 
     await caller.track_all(batch_of(10))
     async with database.transaction(of=EVERY) as driver:
         await driver.execute(
-            "UPDATE revisions SET revised_at = revised_at - interval '32 days' WHERE organization_id = $1",
+            f"UPDATE revisions SET revised_at = {worlds.moved('revised_at', '-32 days')} WHERE organization_id = $1",
             caller.organization_id,
         )
     await caller.track_all(batch_of(10))
