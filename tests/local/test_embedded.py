@@ -22,6 +22,7 @@ from arq.connections import RedisSettings, create_pool
 
 from server.local import embedded
 from server.local.embedded import binaries, folder, keeper, probe
+from tests.support import citus
 
 ROOT = pathlib.Path(__file__).parents[2]
 HOST_POSTGRES = pathlib.Path("/usr/lib/postgresql/15/bin")
@@ -366,6 +367,7 @@ def test_postgres_15_of_the_host(tmp_path: pathlib.Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root changes the account")
+@citus.one_node
 def test_root_runs_a_copy_of_programs_that_the_account_cannot_reach(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

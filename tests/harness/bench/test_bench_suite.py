@@ -5,11 +5,13 @@ import json
 from server.local import embedded
 from tests.harness.bench import command, render
 from tests.harness.bench.report import Figure, at_least, at_most, of_rounds, percentile
+from tests.support import citus
 
 # Between them they use batches, streams and single calls, COPY, echo and commits, a worker and a long history.
 NAMES = ("stream", "latency", "uniques")
 
 
+@citus.one_node
 async def test_quick_benchmarks_give_figures(engines: embedded.Engines) -> None:
     run = await command.run_on(engines, NAMES, quick=True)
     figures = run["figures"]

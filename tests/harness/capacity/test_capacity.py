@@ -12,6 +12,7 @@ from tests.harness.capacity import measure, model, simulation, skew, tables
 from tests.harness.capacity.costs import Costs, Sent
 from tests.harness.capacity.model import NONE, Demand, Overhead, Plant
 from tests.harness.capacity.simulation import Setup
+from tests.support import citus
 
 PAGE = documentation.PAGES["docs/operations/sizing.md"]
 UTILIZATION = 0.06  # how far model and simulation may differ, of all cores
@@ -82,6 +83,7 @@ def test_isolating_the_largest_organization_frees_the_others_of_its_node() -> No
     assert waits[1] < waits[0]
 
 
+@citus.one_node
 async def test_everything_is_measured_that_the_model_needs(engines: embedded.Engines, tmp_path: pathlib.Path) -> None:
     found = await measure.measure_on(engines, 0.05)
     found.write(tmp_path / "costs.json")
