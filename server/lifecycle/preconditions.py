@@ -8,14 +8,14 @@ import structlog
 from server import errors
 from server.organizations.errors import PseudonymKeyChanged
 from server.store import diagnosis, partitions, protection, schema
-from server.store.database import Condition, Database
+from server.store.database import Condition, Database, is_fault
 from server.store.deployment import Deployment
 from server.store.isolation import EVERY
 from server.store.protection import Protection
 from server.tenancy import pseudonyms
 from server.tenancy.keyed_hashes import KeyedHashes
 
-_DAYS_NEEDED = 1  # ahead, to start and to go on: whatever cannot be made is tried again within the hour
+_NEEDED_AHEAD = timedelta(hours=1)  # in which it is tried again
 _log = structlog.get_logger(__name__)
 
 
@@ -56,7 +56,8 @@ async def ensure_partitions(database: Database, condition: Condition) -> None:
     except errors.StorageUnavailable as error:
         async with database.query(of=EVERY) as driver:
             days = {partition.day for partition in await partitions.listed(driver)}
-        if not days.issuperset(today + timedelta(days=offset) for offset in range(-1, _DAYS_NEEDED + 1)):
+        needed = {today, (condition.now + _NEEDED_AHEAD).date()}
+        if is_fault(error) or not needed <= days:
             raise
         _log.warning("partitions of events of later days could not be made yet", reason=str(error))
 

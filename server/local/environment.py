@@ -6,6 +6,7 @@ import os
 _NOT_OURS = frozenset(
     {
         "DATABASE_URL",
+        "TALLYWIRE_QUERY_DATABASE_URLS",
         "REDIS_URL",
         "TALLYWIRE_KEY_PEPPER",
         "TALLYWIRE_KEY_PEPPERS_ACCEPTED",

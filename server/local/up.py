@@ -31,6 +31,7 @@ _WEB_GRACE = 10.0  # seconds for answers under way
 _SECRETS = frozenset(
     {
         "DATABASE_URL",
+        "TALLYWIRE_QUERY_DATABASE_URLS",
         "REDIS_URL",
         "TALLYWIRE_KEY_PEPPER",
         "TALLYWIRE_KEY_PEPPERS_ACCEPTED",

@@ -125,7 +125,7 @@ class Projector:
         """
         self._is_closed = True
         steps = set(self._steps.values())
-        for _ in range(2):  # one on a silent connection then waits for its ROLLBACK, until it is cancelled again
+        for _ in range(2):  # one on a silent connection then waits for its ROLLBACK, less where it is cancelled again
             for step in steps:
                 step.cancel()
             if steps:

@@ -58,7 +58,7 @@ def _check_file(variable: str, name: str, value: str) -> None:
         raise errors.SetupError(f"{variable} names {name}={value}, and there is no such file")
 
 
-_OF_LOGINS = ("host", "port", "sslmode", "sslnegotiation")
+_OF_LOGINS = ("host", "port", "sslmode", "sslnegotiation", "target_session_attrs")
 
 
 def of_login(url: str, role: str, password: str, database: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from server.organizations.alerts import CloseReason, EntryKind, KeptIncident, KeptRule, State
-from server.store import alert_rules, incidents, statements
+from server.store import alert_rules, incidents, looks, statements
 from server.store.database import Driver
 
 _BEFORE_IT_OCCURS = timedelta(days=1)  # as in events: more than an event may be ahead of its receipt
@@ -78,11 +78,12 @@ async def claim(
 async def _newest(driver: Driver, organization_ids: Sequence[int]) -> Sequence[asyncpg.Record]:
     """Newest revisions; none where a node is away: the rules of others are due by their steps all the same."""
     try:
-        async with driver.transaction():
-            return await driver.fetch(
-                "SELECT organization_id, revision FROM revisions WHERE organization_id = ANY($1::integer[])",
-                organization_ids,
-            )
+        with looks.patience(driver):
+            async with driver.transaction():
+                return await driver.fetch(
+                    "SELECT organization_id, revision FROM revisions WHERE organization_id = ANY($1::integer[])",
+                    organization_ids,
+                )
     except asyncpg.PostgresError:
         return ()
 

@@ -82,11 +82,13 @@ class Database:
 
     There are three ways to a connection: ingest() and projecting() to write events and what is decided from them,
     snapshot() to read, with query() for a single statement, and transaction() for everything else. Each is told of
-    which organizations rows are seen and written: one, several, or EVERY. looks is for what is looked for over all
-    organizations where rows are on nodes of a cluster. patience,
-    query_patience and step_patience, that of projections, are the seconds after which a connection in use is taken for
-    lost. Where patience or step_patience is None, their connections have as long as statements may take: jobs are long.
-    node_urls are those of nodes of a cluster that are asked questions themselves.
+    which organizations rows are seen and written: one, several, or EVERY. asking() gives questions what query() and
+    snapshot() give, at a node of a cluster where that may be asked itself: node_urls. looks is for what is looked for
+    over all organizations.
+
+    patience, query_patience and step_patience, that of projections, are the seconds after which a connection in use is
+    taken for lost. Where patience or step_patience is None, their connections have as long as statements may take: jobs
+    are long.
     """
 
     def __init__(
@@ -171,12 +173,12 @@ class Database:
         async with contextlib.AsyncExitStack() as held:
             driver, node = None, await self._nodes.of(of) if self._nodes is not None else None
             if node is not None and self._at_nodes.has(node):
-                held.enter_context(tracing.span("transaction", _ATTRIBUTES[Purpose.QUERY]))
                 held.enter_context(translated())
                 driver = await held.enter_async_context(self._at_nodes.connection(node))
             if driver is None:
                 driver = await held.enter_async_context(self.query(of=of))
             else:
+                held.enter_context(tracing.span("transaction", _ATTRIBUTES[Purpose.QUERY]))
                 driver.name(of)
                 driver.coordinator = functools.partial(self.query, of=of)
             if in_snapshot:
@@ -222,10 +224,11 @@ class Database:
                     await self._bury(driver)
                 yield driver
             except (asyncio.CancelledError, *_LOST):
-                self._lost.add(driver.identity)
                 driver.terminate()
                 raise
             finally:
+                if driver.is_closed():
+                    self._lost.add(driver.identity)
                 pool.give(driver)
 
     async def _take_share(self, held: contextlib.AsyncExitStack, purpose: Purpose, of: Of) -> None:

@@ -199,7 +199,8 @@ async def hold(driver: Driver) -> None:
     """Keeps partitions of raw events from being dropped until the end of the transaction, whose first statement this
     is: what its snapshot takes for kept stays there.
     """
-    # A node that is away would be asked for its lock, too; the coordinator's own is what dropping waits for.
+    # A node that is away would be asked for its lock, too. Dropping waits for that of the coordinator, or of the node
+    # that is asked itself: it locks the table on each.
     locked = (
         "SELECT FROM events WHERE false" if driver.is_distributed else "LOCK TABLE ONLY events IN ACCESS SHARE MODE"
     )

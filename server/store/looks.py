@@ -37,7 +37,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Looks:
-    """Looks at all organizations with what a process knows of the nodes. connect gives a transaction of every one's."""
+    """Looks at all organizations with what a process knows of the nodes. connect gives a transaction for EVERY."""
 
     def __init__(
         self, connect: Callable[[], AbstractAsyncContextManager[Driver]], nodes: Callable[[], NodeMap | None]
@@ -80,14 +80,14 @@ class Looks:
         assert nodes is not None  # noqa: S101 - a node has failed
         if time.monotonic() > self._divided_at + _KEPT_SECONDS:
             await self._divide(nodes)
-        asked = self._due()
+        asked, portions = self._due(), self._portions
         room = asyncio.Semaphore(_NODES_AT_ONCE)
 
         async def one(node: int) -> list[T] | _Failure:
             async with room:
                 begun = time.monotonic()
                 try:
-                    return await self._read(read, self._portions[node])
+                    return await self._read(read, portions[node])
                 except errors.StorageUnavailable as error:
                     return _Failure(error=error, seconds=time.monotonic() - begun)
 
@@ -142,7 +142,7 @@ class Looks:
             async with self._connect() as driver:
                 for some in portions:
                     held.close()
-                    held.enter_context(_patience(driver))
+                    held.enter_context(patience(driver))
                     found.append(await read(driver, some))
         return found
 
@@ -156,7 +156,7 @@ class _Failure:
 
 
 @contextlib.contextmanager
-def _patience(driver: Driver) -> Iterator[None]:
+def patience(driver: Driver) -> Iterator[None]:
     """Ends a connection to a cluster whose statement takes too long. Whoever cancelled the statement would wait: the
     coordinator passes that on to the node, and waits for that.
     """

@@ -2,22 +2,24 @@
 
 import asyncio
 import contextlib
-import uuid
+import time
 from collections.abc import AsyncIterator, Sequence
 
 import asyncpg
 import structlog
 
-from server import errors, log_throttle
+from server import log_throttle
 from server.store import address, sessions
 from server.store.patience import Patience
 from server.store.pool import Driver, Pool
 
 VARIABLE = "TALLYWIRE_QUERY_DATABASE_URLS"  # which has them
 _LOOK_SECONDS = 5.0  # after which an address that was not found to be a node's is tried again
-_UNREACHABLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-_DEPLOYMENT = "SELECT deployment_id FROM deployment"  # each node knows it
+_KEPT_SECONDS = 10.0  # for which it is remembered where the coordinator has nodes
+_UNREACHABLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+_IDENTITY = "SELECT deployment_id, current_user::text FROM deployment"  # each node knows both
 _ADDRESSES = "SELECT groupid, nodename || ':' || nodeport FROM pg_dist_node WHERE noderole = 'primary'"
+_lines = log_throttle.Lines(60.0)
 _log = structlog.get_logger(__name__)
 
 
@@ -44,13 +46,14 @@ class NodePools:
         }
         self._places: dict[int, str] = {}  # by the number of a node in the cluster
         self._addresses: dict[int, str] = {}  # at which the coordinator has nodes
+        self._addresses_at = float("-inf")
         self._faults: dict[str, str] = {}  # of places
         self._tried_at = float("-inf")
         self._looking: asyncio.Task[None] | None = None
 
     def has(self, node: int) -> bool:
-        """Whether a node can be asked itself."""
-        return node in self._places
+        """Whether a node can be asked itself. While the coordinator is silent another one may take the node's place."""
+        return node in self._places and time.monotonic() < self._addresses_at + _KEPT_SECONDS
 
     @contextlib.asynccontextmanager
     async def connection(self, node: int) -> AsyncIterator[Driver | None]:
@@ -61,14 +64,17 @@ class NodePools:
         try:
             driver = await pool.take()
         except _UNREACHABLE as error:
-            self._lose(node, errors.describe(error))
+            self._lose(node, _reason(error))
+            yield None
+            return
+        if fault := self._not_used(driver):
+            driver.terminate()
+            pool.give(driver)
+            self._lose(node, fault)
             yield None
             return
         try:
-            if fault := self._not_used(driver):
-                self._lose(node, fault)
-                driver.terminate()
-            yield None if fault else driver
+            yield driver
         except (asyncio.CancelledError, OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
             driver.terminate()
             raise
@@ -82,11 +88,12 @@ class NodePools:
         if not self._pools:
             return
         self._addresses = {row[0]: row[1] for row in await coordinator.fetch(_ADDRESSES)}
+        self._addresses_at = time.monotonic()
         now = asyncio.get_running_loop().time()
         busy = self._looking is not None and not self._looking.done()
         if not busy and len(self._places) < len(self._pools) and now > self._tried_at + _LOOK_SECONDS:
             self._tried_at = now
-            self._looking = asyncio.create_task(self._look(await coordinator.fetchval(_DEPLOYMENT)))
+            self._looking = asyncio.create_task(self._look((await coordinator.fetch(_IDENTITY))[0]))
 
     async def faults(self) -> dict[str, str]:
         """Returns why places are of no use, once they have been looked at."""
@@ -104,31 +111,36 @@ class NodePools:
     def _lose(self, node: int, fault: str) -> None:
         """Asks a node no more until it was looked at again."""
         if place := self._places.pop(node, None):
+            self._pools[place].end_idle()
             self._complain(place, fault)
 
     def _not_used(self, driver: Driver) -> str:
         """Returns why a connection is not with the node that the coordinator uses."""
         used = self._addresses.get(driver.node)
+        if used is None:
+            return "is of a node that the coordinator does not have"
         if not driver.address:
-            return "is a standby"
+            return "is a standby, or knows nothing of its cluster yet"
         return "" if driver.address == used else f"takes itself for {driver.address}, in whose place {used} is used"
 
-    async def _look(self, deployment_id: uuid.UUID) -> None:
+    async def _look(self, identity: asyncpg.Record) -> None:
         missing = [place for place in self._pools if place not in self._places.values()]
-        await asyncio.gather(*(self._try(place, deployment_id) for place in missing))
+        await asyncio.gather(*(self._try(place, identity) for place in missing))
 
-    async def _try(self, place: str, deployment_id: uuid.UUID) -> None:
+    async def _try(self, place: str, identity: asyncpg.Record) -> None:
         pool = self._pools[place]
+        fault, node = "is silent", 0
         try:
-            driver = await pool.take()
-            try:
-                fault, node = await self._fault(driver, deployment_id), driver.node
-                if fault:  # it may have become another one when it is looked at again
-                    driver.terminate()
-            finally:
-                pool.give(driver)
+            async with asyncio.timeout(_LOOK_SECONDS):
+                driver = await pool.take()
+                try:
+                    fault, node = await self._fault(driver, identity), driver.node
+                finally:
+                    if fault:  # it may have become another one when it is looked at again
+                        driver.terminate()
+                    pool.give(driver)
         except Exception as error:  # noqa: BLE001 - whatever it is, the coordinator is asked in its place
-            fault, node = errors.describe(error), 0
+            fault = _reason(error)
         if fault:
             self._complain(place, fault)
         else:
@@ -136,16 +148,26 @@ class NodePools:
             self._faults.pop(place, None)
             _log.info("questions are asked at the node itself", place=place)
 
-    async def _fault(self, driver: Driver, deployment_id: uuid.UUID) -> str:
+    async def _fault(self, driver: Driver, identity: asyncpg.Record) -> str:
         """Returns why a connection is of no use for questions."""
         if not driver.node:
-            return "is no node of a cluster that has rows"
+            return "is no worker node of a cluster"
+        ((deployment_id, user),) = await driver.fetch(_IDENTITY)
+        if deployment_id != identity[0]:
+            return "is a node of another deployment"
+        if user != identity[1]:  # for whom policies may not hold
+            return f"is asked as {user}, and the coordinator as {identity[1]}"
         if driver.node in self._places:
             return f"is the same node as {self._places[driver.node]}"
-        found = await driver.fetchval(_DEPLOYMENT)
-        return self._not_used(driver) if found == deployment_id else "is a node of another deployment"
+        return self._not_used(driver)
 
     def _complain(self, place: str, fault: str) -> None:
         self._faults[place] = fault
         text = f"questions go through the coordinator: a node of {VARIABLE} cannot be asked itself"
-        log_throttle.write("warning", text, place, place=place, reason=fault)
+        _lines.write("warning", text, place, place=place, reason=fault)
+
+
+def _reason(error: BaseException) -> str:
+    """Says why a node cannot be reached; no text of the error, which may hold a password."""
+    state = f", {error.sqlstate}" if isinstance(error, asyncpg.PostgresError) else ""
+    return f"cannot be reached ({type(error).__name__}{state})"

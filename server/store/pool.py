@@ -135,12 +135,12 @@ class Driver(asyncpg.Connection):
                 return await super().execute(query)
         except TimeoutError:
             self.terminate()
-            return "ROLLBACK"  # whatever made the caller roll back is raised
+            return "ROLLBACK"  # whoever goes on meets a connection that is closed
 
     async def _check_shard(self) -> None:
         before, self._shard = self._shard, None
         if await super().fetchval(_SHARD, self._of) != before:
-            await super().execute("ROLLBACK")  # the driver takes the transaction for ended
+            await self._roll_back("ROLLBACK")  # the driver takes the transaction for ended
             raise asyncpg.SerializationError("the organization's shard was split")
 
     async def _say(self) -> None:
@@ -151,7 +151,8 @@ class Driver(asyncpg.Connection):
 
 
 _ROLLBACK_SECONDS = 5.0
-_ENDS = ("COMMIT", "ROLLBACK", "SAVEPOINT")  # which has no sense outside of a transaction, as PostgreSQL says then
+# What has no sense outside of a transaction, as PostgreSQL says then.
+_ENDS = ("COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
 _SHARD = "SELECT get_shard_id_for_distribution_column('revisions', $1::integer)"
 
 
@@ -217,6 +218,12 @@ class Pool:
         else:
             self._idle.append(driver)
         self._free.release()
+
+    def end_idle(self) -> None:
+        """Ends the connections that nobody uses."""
+        idle, self._idle = self._idle, []
+        for driver in idle:
+            self._end(driver)
 
     async def close(self) -> None:
         """Closes the connections; those in use are ended when they are given back."""

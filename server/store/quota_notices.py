@@ -44,7 +44,8 @@ async def passed(
     only: Sequence[int] | None = None,
 ) -> list[int]:
     """Returns organizations whose notice is not what it should be: another threshold is passed, at most so many; of
-    all, or on nodes of some alone. default_quota is that of organizations without one of their own; 0 is no quota.
+    all, or where rows are on nodes of those given. default_quota is that of organizations without one of their own; 0
+    is no quota.
     """
     given: dict[str, object] = {
         "now": now,

@@ -225,7 +225,7 @@ async def test_a_standby_of_a_node_takes_over(cluster: NodeClusters, restarts: R
         await here[1].track(serving.event())
         alone = cluster.at(standby).replace("read-write", "any")
         async with on_nodes.looking(database, [alone]) as asked:
-            assert list((await asked.node_faults()).values()) == ["is a standby"]
+            assert list((await asked.node_faults()).values()) == ["is a standby, or knows nothing of its cluster yet"]
         async with on_nodes.looking(database, [cluster.at(node, standby)]) as asked, _sending(here[0]) as sent:
             assert await on_nodes.is_at_node(asked, here[1])
             await _take_over(cluster, node, standby, sent)

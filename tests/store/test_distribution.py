@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import json
 import os
 import pathlib
 import signal
@@ -19,7 +18,6 @@ from server import errors
 from server.lifecycle import preconditions
 from server.local import embedded
 from server.local.embedded import cluster
-from server.process import preparation
 from server.projections.projector import Projector
 from server.projections.registry import PROJECTIONS
 from server.rollups.fold import fold_all
@@ -29,13 +27,11 @@ from server.store.bi import logins
 from server.store.database import STEP_PATIENCE, Database
 from server.store.isolation import EVERY
 from tests.conftest import PEPPER
-from tests.support import citus, memory, on_nodes, processes, serving, waiting, worlds
+from tests.support import citus, memory, on_nodes, serving, waiting, worlds
 from tests.support.serving import Accounts, Caller
 from tests.support.worker_processes import Worker, Workers, mortal
 from workers.folding import Folding
 from workers.projecting import Projecting
-
-_numbers = iter(range(1000))
 
 
 async def test_a_database_without_citus_is_not_distributed(own_database: Database) -> None:
@@ -53,19 +49,6 @@ def nodes() -> Iterator[citus.Nodes]:
         yield found
 
 
-@contextlib.asynccontextmanager
-async def _filled(nodes: citus.Nodes) -> AsyncIterator[tuple[str, Database]]:
-    """A database of the test's own with the schema, not distributed yet."""
-    name = f"nodes_{next(_numbers)}"
-    database = Database(nodes.create_database(name), ingest_connections=1)
-    await preparation.prepare(database)
-    try:
-        yield name, database
-    finally:
-        await database.close()
-        nodes.drop_database(name)
-
-
 def _served(
     nodes: citus.Nodes, settings: Settings, name: str, node_urls: Sequence[str] = ()
 ) -> contextlib.AbstractAsyncContextManager[Accounts]:
@@ -76,7 +59,7 @@ def _served(
 @citus.needed
 async def test_a_filled_database_is_distributed_and_answers_as_before(nodes: citus.Nodes, settings: Settings) -> None:
     """What is stored stays, what comes again is known, and a second time there is nothing left to do."""
-    async with _filled(nodes) as (name, database):
+    async with on_nodes.filled(nodes) as (name, database):
         sent = [[serving.event(user_id=f"user {number % 3}") for number in range(20)] for _ in range(4)]
         async with _served(nodes, settings, name) as accounts:
             callers = [await accounts.caller() for _ in sent]
@@ -102,7 +85,7 @@ async def test_a_filled_database_is_distributed_and_answers_as_before(nodes: cit
 
 @citus.needed
 async def test_there_are_no_views_for_bi(nodes: citus.Nodes) -> None:
-    async with _filled(nodes) as (_, database), database.transaction(of=EVERY) as driver:
+    async with on_nodes.filled(nodes) as (_, database), database.transaction(of=EVERY) as driver:
         with pytest.raises(errors.SetupError, match="not to be had of a Citus cluster"):
             await logins.prepare(driver)
 
@@ -110,7 +93,7 @@ async def test_there_are_no_views_for_bi(nodes: citus.Nodes) -> None:
 @citus.needed
 async def test_rows_of_an_organization_are_seen_by_it_alone_on_every_node(nodes: citus.Nodes) -> None:
     """A statement that forgets the organization finds nothing of others, in no table that is distributed."""
-    async with _filled(nodes) as (_, database):
+    async with on_nodes.filled(nodes) as (_, database):
         await distribution.distribute(database, citus.SHARDS)
         for organization_id in (1, 2, 3):
             async with database.transaction(of=organization_id) as driver:
@@ -138,7 +121,7 @@ async def test_rows_of_an_organization_are_seen_by_it_alone_on_every_node(nodes:
 @citus.needed
 async def test_a_node_that_is_killed_stops_no_other(nodes: citus.Nodes, settings: Settings) -> None:
     """Its organizations are told to come again, and everything acknowledged is there when it is back."""
-    async with _filled(nodes) as (name, database):
+    async with on_nodes.filled(nodes) as (name, database):
         await distribution.distribute(database, citus.SHARDS)
         async with _served(nodes, settings, name) as accounts:
             here, there = await on_nodes.on_both(accounts, citus.port(nodes.workers[0]))
@@ -168,7 +151,7 @@ async def test_servers_and_workers_start_while_a_node_is_away(
     nodes: citus.Nodes, settings: Settings, tmp_path: pathlib.Path
 ) -> None:
     """They serve the organizations of other nodes, and the partition of a later day that they cannot make yet waits."""
-    async with _filled(nodes) as (name, database):
+    async with on_nodes.filled(nodes) as (name, database):
         await distribution.distribute(database, citus.SHARDS)
         async with _served(nodes, settings, name) as accounts:
             here, there = await on_nodes.on_both(accounts, citus.port(nodes.workers[0]))
@@ -236,7 +219,7 @@ async def test_workers_find_what_there_is_to_do_elsewhere_while_a_node_is_killed
     nodes: citus.Nodes, settings: Settings, tmp_path: pathlib.Path
 ) -> None:
     """Nothing wakes them. What is on the node they find once it is back."""
-    async with _filled(nodes) as (name, database):
+    async with on_nodes.filled(nodes) as (name, database):
         await distribution.distribute(database, citus.SHARDS)
         async with _served(nodes, settings, name) as accounts:
             here, there = await on_nodes.on_both(accounts, citus.port(nodes.workers[0]))
@@ -275,7 +258,7 @@ async def test_sweeps_leave_a_node_out_that_is_silent(
 ) -> None:
     """One look waits for it, and those that follow do not."""
     monkeypatch.setattr(looks, "_PATIENCE_SECONDS", 1.0)
-    async with _filled(nodes) as (name, database):
+    async with on_nodes.filled(nodes) as (name, database):
         await distribution.distribute(database, citus.SHARDS)
         sweeping = Database(nodes.url(name), step_patience=STEP_PATIENCE)
         projector = Projector(sweeping)
@@ -307,7 +290,7 @@ async def test_sweeps_leave_a_node_out_that_is_silent(
 @citus.needed
 async def test_a_node_that_is_silent_stops_no_other(nodes: citus.Nodes, settings: Settings) -> None:
     """Calls for its organizations wait, and take the connections of their node alone."""
-    async with _filled(nodes) as (name, database):
+    async with on_nodes.filled(nodes) as (name, database):
         await distribution.distribute(database, citus.SHARDS)
         async with _served(nodes, settings, name) as accounts:
             here, there = await on_nodes.on_both(accounts, citus.port(nodes.workers[0]))
@@ -377,7 +360,7 @@ async def test_shards_move_to_a_new_node_under_load(nodes: citus.Nodes, settings
     """No call fails, and nothing is lost. While a large organization gets a shard of its own, calls may have to be sent
     again, and nothing is lost either.
     """
-    async with _filled(nodes) as (name, database):
+    async with on_nodes.filled(nodes) as (name, database):
         await distribution.distribute(database, citus.SHARDS)
         async with _served(nodes, settings, name, citus.node_urls(nodes, nodes.url(name))) as accounts:
             callers = [await accounts.caller() for _ in range(6)]
@@ -402,75 +385,10 @@ async def test_shards_move_to_a_new_node_under_load(nodes: citus.Nodes, settings
             assert await on_nodes.is_clean(database, callers)
 
 
-def _doctor(home: pathlib.Path, database_url: str, redis_url: str, node_urls: Sequence[str]) -> dict[str, str]:
-    """What the doctor says of nodes."""
-    variables = processes.environment(
-        home,
-        DATABASE_URL=database_url,
-        REDIS_URL=redis_url,
-        TALLYWIRE_KEY_PEPPER=PEPPER,
-        TALLYWIRE_QUERY_DATABASE_URLS=",".join(node_urls),
-    )
-    told = json.loads(processes.invoke("doctor", "--json", environment=variables).stdout)
-    found: dict[str, str] = next(one for one in told["checks"] if one["check"] == "nodes")
-    return found
-
-
-@citus.needed
-async def test_questions_are_asked_at_the_node_itself(
-    nodes: citus.Nodes, settings: Settings, tmp_path: pathlib.Path
-) -> None:
-    """What was acknowledged is there. Where a URL does not lead to a node of the cluster, the coordinator is asked, and
-    so it is while a node is away.
-    """
-    async with _filled(nodes) as (name, database), _filled(nodes) as (other, another):
-        for one in (database, another):
-            await distribution.distribute(one, citus.SHARDS)
-        urls = citus.node_urls(nodes, nodes.url(name))
-        async with _served(nodes, settings, name, urls) as accounts:
-            here, there = await on_nodes.on_both(accounts, citus.port(nodes.workers[0]))
-            for number in range(1, 6):
-                for caller in (*here, *there):
-                    await caller.track(serving.event())
-                    assert await on_nodes.events(caller) == number
-        wrong = [citus.node_urls(nodes, nodes.url(other))[1], nodes.url(name), "postgresql://127.0.0.1:1/nothing"]
-        async with on_nodes.looking(database, [urls[0], *wrong]) as asked:
-            assert await on_nodes.is_at_node(asked, here[0])
-            assert not await on_nodes.is_at_node(asked, there[0])
-            faults = set((await asked.node_faults()).values())
-            assert len(faults) == len(wrong)
-            assert faults > {"is a node of another deployment", "is no node of a cluster that has rows"}
-        async with on_nodes.looking(database, urls[:2]) as asked:
-            assert await on_nodes.is_at_node(asked, here[1])
-            assert await on_nodes.is_at_node(asked, there[1])
-            assert not await asked.node_faults()
-            node = nodes.workers[0]
-            os.kill(node.postgres_pid, signal.SIGKILL)
-            try:
-                with pytest.raises(errors.StorageUnavailable):
-                    await on_nodes.is_at_node(asked, here[0])
-                assert await on_nodes.is_at_node(asked, there[0])
-                found = await asyncio.to_thread(_doctor, tmp_path, nodes.url(name), nodes.redis_url, urls[:2])
-                assert (found["verdict"], found["text"]) == (
-                    "FAIL",
-                    f"127.0.0.1:{citus.port(node)} cannot be reached: organizations there are UNAVAILABLE",
-                )
-            finally:
-                await asyncio.to_thread(node.restart_postgres)
-
-            async def is_back() -> bool:
-                try:
-                    return await on_nodes.is_at_node(asked, here[0])
-                except errors.StorageUnavailable:
-                    return False
-
-            await waiting.until(is_back)
-
-
 @citus.needed
 async def test_a_node_that_could_lose_events_is_seen(nodes: citus.Nodes) -> None:
     """Whatever is acknowledged would be on that node alone."""
-    async with _filled(nodes) as (_, database):
+    async with on_nodes.filled(nodes) as (_, database):
         await distribution.distribute(database, citus.SHARDS)
         node = nodes.workers[0]
         citus.execute(node, f"ALTER ROLE {cluster.USER} SET synchronous_commit = off")
@@ -488,7 +406,7 @@ async def test_a_node_that_could_lose_events_is_seen(nodes: citus.Nodes) -> None
 @citus.needed
 async def test_events_are_stored_and_folded_in_one_phase(nodes: citus.Nodes, settings: Settings) -> None:
     """In two phases a crash in between would leave what is acknowledged out of answers for a time."""
-    async with _filled(nodes) as (name, database):
+    async with on_nodes.filled(nodes) as (name, database):
         await distribution.distribute(database, citus.SHARDS)
         for node in nodes.workers:
             citus.execute(node, f"ALTER DATABASE {name} SET log_statement = 'all'")

@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import grpc
 from pydantic import SecretStr
 
+from server.process import preparation
 from server.rollups import audit
 from server.settings import Settings
 from server.store import organizations
 from server.store.database import Database
 from server.store.isolation import EVERY
 from server.tenancy.keyed_hashes import KeyedHashes
-from tests.support import serving, waiting
+from tests.support import citus, serving, waiting
 from tests.support.serving import Accounts, Caller
 
 # How calls end whose node is away.
 AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+_numbers = itertools.count(1)
+
+
+@contextlib.asynccontextmanager
+async def filled(nodes: citus.Nodes) -> AsyncIterator[tuple[str, Database]]:
+    """A database of the test's own with the schema, not distributed yet."""
+    name = f"nodes_{next(_numbers)}"
+    database = Database(nodes.create_database(name), ingest_connections=1)
+    await preparation.prepare(database)
+    try:
+        yield name, database
+    finally:
+        await database.close()
+        nodes.drop_database(name)
 
 
 @contextlib.asynccontextmanager

@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from server.store import distribution, statements
+from server.store import distribution
 from tests.support import node_refusals, questions_reach, store_texts
 from tests.support.node_refusals import (
     ADDS_WITHOUT_A_ROW,
@@ -67,15 +67,6 @@ def test_every_form_is_noticed_in_the_variants_for_one_node() -> None:
         NAMES_NO_ORGANIZATION,
         NAMES_PLACES,
     }
-
-
-def test_all_statements_are_looked_at() -> None:
-    """Those that have a name, and what functions put together."""
-    texts = {one.sql for one in store_texts.all_of_store()}
-    names = vars(statements)["_NAMES"]
-    assert names.keys() <= texts
-    assert len(names) > 50
-    assert sum(bool(WHOLE.match(one)) for one in texts) > 800
 
 
 def test_all_tables_of_statements_are_seen() -> None:

@@ -202,7 +202,10 @@ async def _nodes(subject: Subject) -> Finding:
         await asked.close()
     if faults:
         shown = ", ".join(f"{place}: {fault}" for place, fault in faults.items())
-        return warn(f"not all of {node_pools.VARIABLE} can be asked ({shown})", "correct it")
+        return warn(
+            f"not all of {node_pools.VARIABLE} can be asked ({shown})",
+            "correct it, or allow the role in the node's pg_hba.conf: docs/operations/citus.md#questions-at-the-nodes",
+        )
     return ok(f"all nodes answer, and {len(urls)} are asked themselves" if urls else "all nodes answer")
 
 

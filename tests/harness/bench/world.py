@@ -134,7 +134,7 @@ class World:
         async with asyncio.timeout(_FOLD_SECONDS):
             while True:
                 async with self.database.query(of=EVERY) as driver:
-                    if not await driver.fetchval("SELECT count(*) FROM deltas"):
+                    if not await driver.fetchval("SELECT EXISTS (SELECT 1 FROM deltas)"):
                         return
                 await asyncio.sleep(_LOOK_SECONDS)
 
