@@ -128,7 +128,7 @@ async def test_a_node_that_is_killed_stops_no_other(nodes: citus.Nodes, settings
             for caller in (*here, *there):
                 await caller.track_all([serving.event() for _ in range(5)])
             node = nodes.workers[0]
-            os.kill(node.postgres_pid, signal.SIGKILL)
+            citus.kill(node)
             try:
                 lost = serving.event()
                 refused = await serving.refused(here[0].track(lost))
@@ -159,7 +159,7 @@ async def test_servers_and_workers_start_while_a_node_is_away(
             latest = (await partitions.listed(driver))[-1]
             await partitions.drop(driver, latest)
         node = nodes.workers[0]
-        os.kill(node.postgres_pid, signal.SIGKILL)
+        citus.kill(node)
         variables = {"DATABASE_URL": nodes.url(name), "REDIS_URL": nodes.redis_url, "TALLYWIRE_KEY_PEPPER": PEPPER}
         workers = Workers(tmp_path, variables)
         try:
@@ -225,7 +225,7 @@ async def test_workers_find_what_there_is_to_do_elsewhere_while_a_node_is_killed
             here, there = await on_nodes.on_both(accounts, citus.port(nodes.workers[0]))
             node = nodes.workers[0]
             async with _working(nodes, name, tmp_path) as worker:
-                os.kill(node.postgres_pid, signal.SIGKILL)
+                citus.kill(node)
                 try:
                     for caller in there:
                         await on_nodes.until_stored(caller, serving.event())

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import pathlib
-import signal
 import urllib.parse
 from collections.abc import Iterator, Sequence
 
@@ -97,7 +95,7 @@ async def test_questions_are_asked_at_the_node_itself(
             assert not await asked.node_faults()
             await _is_held(database, asked, here[1])
             node = nodes.workers[0]
-            os.kill(node.postgres_pid, signal.SIGKILL)
+            citus.kill(node)
             try:
                 with pytest.raises(errors.StorageUnavailable):
                     await on_nodes.is_at_node(asked, here[0])
